@@ -1,0 +1,1 @@
+"""Turn a long table into curves, intervals, figures and a report."""

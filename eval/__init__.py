@@ -1,0 +1,1 @@
+"""Measure checkpoints: the stages answer and score."""

@@ -1,0 +1,1 @@
+"""Plan and run sweeps of fine-tunes: cells, stages, store, launchers."""

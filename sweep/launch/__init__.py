@@ -1,0 +1,1 @@
+"""Launchers: the local worker pool and SLURM through submitit."""

@@ -1,0 +1,1 @@
+"""Make data, tokens and checkpoints: the stages world, tokenizer, tokens and train."""

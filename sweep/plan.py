@@ -1,0 +1,331 @@
+"""From cells to stages: pure, but for the digests and row counts of the user's files."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from eval.spec import AnswerSpec, Decoding, EvalRun, ScoreSpec
+from sweep.cell import Cell, Data, Model, Source, Task, share
+from sweep.files import Files
+from sweep.stage import File, Stage
+from train.spec import Hub, Portion, Run, TextFile, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
+
+WORLD_ROWS = {"math.jsonl": "math", "code.json": "code", "general.json": "general", "corpus.jsonl": "corpus"}
+"""Files of the embedded world and the field of its spec that says how many rows they hold."""
+
+
+class CellError(ValueError):
+    """A cell that cannot be planned; the message names the cell, the value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with its stages: those that train it, in order, and the score of each task."""
+
+    cell: Cell
+    label: str
+    trained: tuple[Stage, ...]
+    scores: Mapping[str, Stage]
+    samples: Mapping[str, int]
+    factors: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """What the cell is, whatever its labels: two cells with one key are duplicates."""
+        text = ",".join(f"{task}:{stage.key}" for task, stage in sorted(self.scores.items()))
+        return hashlib.sha256((text + "".join(s.key for s in self.trained[-1:])).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The distinct cells, what was left out, and every stage once, parents before children."""
+
+    name: str
+    cells: tuple[Planned, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    excluded: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    how: Mapping[str, Run | EvalRun | None]
+
+
+def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
+    """Plan labelled cells with their swept values. Raises `CellError` for the first cell that cannot be planned."""
+    planner = Planner(files)
+    distinct: dict[str, Planned] = {}
+    duplicates, excluded = [], []
+    for label, cell, factors in cells:
+        if any(_matches(factors, rule) for rule in cell.exclude):
+            excluded.append(label)
+            continue
+        try:
+            planned = planner.cell(label, cell, factors)
+        except ValueError as problem:
+            raise CellError(f"cell {label}: {problem}") from None
+        first = distinct.setdefault(planned.key, planned)
+        if first is not planned:
+            duplicates.append((label, first.label))
+    stages, how = _collect(name, distinct.values())
+    return Plan(name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, how)
+
+
+def _matches(factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    return all(str(factors.get(name)) == str(value) for name, value in rule.items())
+
+
+def _collect(name: str, cells: Iterable[Planned]) -> tuple[tuple[Stage, ...], dict[str, Run | EvalRun | None]]:
+    stages: dict[str, Stage] = {}
+    how: dict[str, Run | EvalRun | None] = {}
+
+    def visit(stage: Stage, planned: Planned) -> None:
+        if stage.key not in stages:
+            for parent in stage.parents:
+                visit(parent, planned)
+            stages[stage.key] = stage
+            how[stage.key] = _how(name, stage, planned)
+
+    for planned in cells:
+        for stage in (*planned.trained, *planned.scores.values()):
+            visit(stage, planned)
+    return tuple(stages.values()), how
+
+
+def _how(name: str, stage: Stage, planned: Planned) -> Run | EvalRun | None:
+    cell = planned.cell
+    if stage.kind == "train":
+        title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"
+        tags = (cell.model.name, cell.strategy.name, cell.data.name)
+        return Run(stage.key, title, name, tags, cell.engine, cell.tracker)
+    return EvalRun(stage.key, cell.suite.batch_rows) if stage.kind == "answer" else None
+
+
+class Planner:
+    """Turns cells into stages. Stages that many cells share are made once and are the same objects."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.made: dict[tuple[Any, ...], Stage] = {}
+        self.rows: dict[tuple[int, str], int] = {}
+        self.kept: list[Any] = []  # keeps alive what `made` and `rows` know by id
+
+    def cell(self, label: str, cell: Cell, factors: Mapping[str, Any]) -> Planned:
+        trained = self._trained(cell)
+        scores = {name: self._score(name, task, cell, trained) for name, task in cell.suite.tasks.items()}
+        return Planned(cell, label, trained, scores, _distinct_samples(trained), factors)
+
+    def _trained(self, cell: Cell) -> tuple[Stage, ...]:
+        chain = [self._base(cell)] if cell.pretraining() else []
+        for number, portions in enumerate(self._portions(cell)):
+            sources = {name: self._tokens(name, cell, "train") for p in portions for name in p.sources}
+            init: dict[str, Stage | File] = {"init": chain[-1]} if chain else self._model_input(cell.model)
+            hub = _hub(cell.model) if not init else None
+            spec = TrainSpec(hub, None, portions, cell.recipe, cell.seed + number)
+            chain.append(Stage("train", spec, {**sources, **init}))
+        return tuple(chain)
+
+    def _base(self, cell: Cell) -> Stage:
+        return self._once(("base", id(cell.data), id(cell.model)), lambda: self._make_base(cell), cell.data, cell.model)
+
+    def _make_base(self, cell: Cell) -> Stage:
+        assert cell.model.pretrain is not None
+        portions = tuple(
+            Portion(source.ability, (name,), self._available(f"data.corpus.{name}", source, cell.data))
+            for name, source in cell.data.corpus.items()
+        )
+        corpus = {name: self._tokens(name, cell, "corpus") for name in cell.data.corpus}
+        spec = TrainSpec(None, cell.model.architecture, portions, cell.model.pretrain, 0)
+        return Stage("train", spec, {**corpus, "tokenizer": self._tokenizer(cell.data)})
+
+    def _portions(self, cell: Cell) -> list[tuple[Portion, ...]]:
+        """The portions of each stage that trains at all."""
+        held = {a: self._pool(cell.data, a) for a in {name for stage in cell.stages for name in stage}}
+        stages = amounts(cell, held)
+        return [
+            tuple(Portion(ability, tuple(cell.data.of(ability)), count) for ability, count in stage.items() if count)
+            for stage in stages
+            if any(stage.values())
+        ]
+
+    def _pool(self, data: Data, ability: str) -> int:
+        return sum(self._available(f"data.sources.{name}", source, data) for name, source in data.of(ability).items())
+
+    def _available(self, where: str, source: Source, data: Data) -> int:
+        """Rows of a source that training may use."""
+        known = (id(data), where)
+        if known not in self.rows:
+            self.kept.append(data)
+            rows = source_rows(where, source, data.world, self.files)
+            if rows <= source.held_out:
+                raise ValueError(f"{where}.held_out={source.held_out}: the source has {rows} rows; leave some to train on")
+            self.rows[known] = rows - source.held_out
+        return self.rows[known]
+
+    def _tokens(self, name: str, cell: Cell, part: str) -> Stage:
+        known = ("tokens", id(cell.data), id(cell.model), name, part)
+        return self._once(known, lambda: self._make_tokens(name, cell, part), cell.data, cell.model)
+
+    def _make_tokens(self, name: str, cell: Cell, part: str) -> Stage:
+        data = cell.data
+        source = (data.corpus if part == "corpus" else data.sources)[name]
+        where = f"data.{'corpus' if part == 'corpus' else 'sources'}.{name}"
+        spec = TokensSpec(
+            format=source.format, file=source.world or "", hub=Hub(source.hub, source.revision or "") if source.hub else None,
+            split=source.split, fields=tuple(sorted(source.fields.items())), tokenizer_hub=_hub(cell.model),
+            template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
+            max_length=data.max_length, held_out=source.held_out, part="held_out" if part == "held_out" else "train",
+            on_bad_row=source.on_bad_row, on_long=source.on_long,
+        )  # fmt: skip
+        inputs: dict[str, Stage | File] = dict(self._rows_input(where, source, data))
+        if cell.model.scratch:
+            inputs["tokenizer"] = self._tokenizer(data)
+        else:
+            inputs |= {"tokenizer": node for node in self._model_input(cell.model).values()}
+        return Stage("tokens", spec, inputs)
+
+    def _rows_input(self, where: str, source: Source, data: Data) -> dict[str, Stage | File]:
+        if source.world is not None:
+            return {"data": self._world(where, data)}
+        return {"data": self.files.file(f"{where}.path", source.path)} if source.path is not None else {}
+
+    def _world(self, where: str, data: Data) -> Stage:
+        if data.world is None:
+            raise ValueError(f"{where}.world: data={data.name} has no world; set data.world, or give a path")
+        return self._once(("world", id(data)), lambda: Stage("world", data.world, {}), data)
+
+    def _tokenizer(self, data: Data) -> Stage:
+        return self._once(("tokenizer", id(data)), lambda: self._make_tokenizer(data), data)
+
+    def _make_tokenizer(self, data: Data) -> Stage:
+        if not data.corpus:
+            raise ValueError(f"data={data.name} has no corpus to build a tokenizer and a base model from; set data.corpus")
+        texts, inputs = [], {}
+        for name, source in data.corpus.items():
+            texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.fields.items()))))
+            inputs[name] = self._rows_input(f"data.corpus.{name}", source, data)["data"]
+        return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
+
+    def _model_input(self, model: Model) -> dict[str, Stage | File]:
+        return {"init": self.files.file("model.path", model.path)} if model.path is not None else {}
+
+    def _score(self, name: str, task: Task, cell: Cell, trained: tuple[Stage, ...]) -> Stage:
+        model: dict[str, Stage | File] = (
+            {"model": trained[-1]} if trained else {"model": node for node in self._model_input(cell.model).values()}
+        )
+        data = self._task_data(name, task, cell)
+        answer, score = self._task_specs(task, cell)
+        if not model:
+            answer = replace(answer, model_repo=cell.model.hub, model_revision=cell.model.revision)
+        answers = Stage("answer", answer, {**model, **data})
+        return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data)})
+
+    def _task_data(self, name: str, task: Task, cell: Cell) -> dict[str, Stage | File]:
+        where = f"suite.tasks.{name}"
+        if task.task == "loss":
+            held = [n for n, source in cell.data.of(task.ability).items() if source.held_out]
+            return {f"data.{n}": self._tokens(n, cell, "held_out") for n in held}
+        if task.world is not None:
+            return {"data": self._world(where, cell.data)}
+        assert task.path is not None
+        return {"data": self.files.file(f"{where}.path", task.path)}
+
+    def _task_specs(self, task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
+        decoding = None if task.task == "loss" else Decoding(task.max_new_tokens, task.temperature, cell.seed)
+        if decoding and not decoding.temperature:
+            decoding = replace(decoding, seed=0)  # greedy answers use no randomness: seeds share nothing they need not
+        answer = AnswerSpec(task.task, task.world or "", task.items, None, None, decoding, cell.suite.precision)
+        return answer, ScoreSpec(task.task, task.world or "", task.items, task.seconds, task.memory_mib)
+
+    def _once(self, known: tuple[Any, ...], build: Any, *owners: Any) -> Stage:
+        if known not in self.made:
+            self.kept.extend(owners)
+            self.made[known] = build()
+        return self.made[known]
+
+
+def _hub(model: Model) -> Hub | None:
+    return Hub(model.hub, model.revision or "") if model.hub is not None else None
+
+
+def source_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:
+    """Rows of a source: as declared, as the world makes them, or as counted in the file."""
+    if source.path is not None:
+        counted = files.rows(f"{where}.path", source.path)
+        if source.samples is not None and source.samples != counted:
+            raise ValueError(f"{where}.samples={source.samples}, but {source.path} has {counted} rows; drop the number")
+        return counted
+    if source.samples is not None:
+        return source.samples
+    if source.world not in WORLD_ROWS or world is None:
+        raise ValueError(f"{where}.world={source.world!r} is unknown; choose one of: {', '.join(WORLD_ROWS)}")
+    return int(getattr(world, WORLD_ROWS[source.world]))
+
+
+def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
+    """Samples of each ability in each stage of ``cell``, given the number of samples in each ability's pool."""
+    exact = [
+        {ability: _exact(cell, ability, part, pools[ability]) for ability, part in stage.items()} for stage in cell.stages
+    ]
+    if cell.total is not None and share("fraction", cell.fraction):
+        stages = _apportion(exact, cell.total)
+    else:
+        stages = [{ability: _whole(cell, ability, number) for ability, number in stage.items()} for stage in exact]
+    for stage in stages:
+        for ability, count in stage.items():
+            if count > pools[ability] and not cell.repeat:
+                raise ValueError(
+                    f"{count} samples of {ability} are asked for, its sources hold {pools[ability]}; "
+                    "lower fraction or amount, or set repeat=true"
+                )
+    return stages
+
+
+def _exact(cell: Cell, ability: str, part: Fraction, pool: int) -> Fraction:
+    amount = share(f"amount.{ability}", cell.amount.get(ability, 1))
+    samples = amount if amount > 1 else amount * pool
+    return share("fraction", cell.fraction) * (part if part > 1 else part * samples)
+
+
+def _whole(cell: Cell, ability: str, number: Fraction) -> int:
+    match cell.rounding:
+        case "floor":
+            count = math.floor(number)
+        case "ceil":
+            count = math.ceil(number)
+        case _:
+            count = math.floor(number + Fraction(1, 2))
+    if number > 0 and count == 0:
+        raise ValueError(
+            f"{float(number):.3g} samples of {ability} round to none; raise fraction, amount or share, or set rounding=ceil"
+        )
+    return count
+
+
+def _apportion(stages: list[dict[str, Fraction]], total: int) -> list[dict[str, int]]:
+    """Scale the numbers to a whole-number ``total``, the remainders going to the largest fractions."""
+    flat = [(number, ability, value) for number, stage in enumerate(stages) for ability, value in stage.items()]
+    whole = sum(value for _, _, value in flat)
+    if not whole:
+        raise ValueError(f"total={total}: every amount is 0, so there is no proportion to keep")
+    scaled = [value * total / whole for _, _, value in flat]
+    counts = [math.floor(value) for value in scaled]
+    by_remainder = sorted(range(len(flat)), key=lambda i: (counts[i] - scaled[i], i))
+    for index in by_remainder[: total - sum(counts)]:
+        counts[index] += 1
+    result: list[dict[str, int]] = [{} for _ in stages]
+    for (number, ability, _), count in zip(flat, counts, strict=True):
+        result[number][ability] = count
+    return result
+
+
+def _distinct_samples(trained: tuple[Stage, ...]) -> dict[str, int]:
+    """Distinct samples of each ability over all fine-tuning stages: portions are nested, so the largest counts."""
+    samples: dict[str, int] = {}
+    for stage in trained:
+        if stage.spec.architecture is None:
+            for portion in stage.spec.portions:
+                samples[portion.ability] = max(samples.get(portion.ability, 0), portion.samples)
+    return samples

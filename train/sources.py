@@ -1,0 +1,243 @@
+"""Rows of the file formats people have, as conversations. Free of torch; hub libraries are imported only on use."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train.spec import Hub
+
+ROLES = {
+    "gsm8k": {"question": "question", "answer": "answer"},
+    "alpaca": {"instruction": "instruction", "input": "input", "output": "output"},
+    "sharegpt": {"conversations": "conversations", "from": "from", "value": "value"},
+    "messages": {"messages": "messages", "role": "role", "content": "content"},
+    "completion": {"prompt": "prompt", "completion": "completion"},
+    "text": {"text": "text"},
+}
+SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "assistant": "assistant",
+            "bot": "assistant", "system": "system"}  # fmt: skip
+
+
+class BadRow(ValueError):
+    """One row that cannot be used: its file, its place there (``line`` 7 or ``row`` 7, from 1), the field, the problem."""
+
+    def __init__(self, row: Row, field: str, problem: str) -> None:
+        super().__init__(
+            f"{row.file}, {row.unit} {row.line}, field {field!r}: {problem}; "
+            "correct the row, or set on_bad_row=skip to leave such rows out and count them"
+        )
+        self.row, self.field, self.problem = row, field, problem
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a source: its place, and its record or the reason why it has none."""
+
+    file: str
+    unit: str
+    line: int
+    record: Any
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn; ``role`` is system, user, assistant, or text (a plain text without turns)."""
+
+    role: str
+    content: str
+
+
+def read(path: Path) -> list[Row]:
+    """All rows of a .jsonl, .json, .csv or .parquet file (the text ones also as .gz), in file order."""
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix not in READERS:
+        raise ValueError(f"{path.name}: the ending {suffix!r} is unknown; use one of: {', '.join(READERS)} (or .gz)")
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file; check the data path and `file`")
+    return list(READERS[suffix](path))
+
+
+def read_hub(hub: Hub, *, file: str, split: str) -> list[Row]:
+    """All rows of a hub data set at one revision: of its ``file`` where one is named, else of its ``split``."""
+    try:
+        if file:
+            from huggingface_hub import hf_hub_download
+
+            return read(Path(hf_hub_download(hub.repo, file, repo_type="dataset", revision=hub.revision)))
+        import datasets
+
+        table = datasets.load_dataset(hub.repo, split=split, revision=hub.revision)
+    except Exception as error:  # the hub libraries raise a dozen unrelated classes when a host cannot be reached
+        raise ValueError(
+            f"the data set {hub.repo!r} at revision {hub.revision!r} could not be read ({type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'no message'}); check repo, revision and network, log in with "
+            "`hf auth login` if it is gated, or download it once and give its local file instead of `hub`"
+        ) from error
+    return [Row(f"{hub.repo}[{split}]", "row", number, record) for number, record in enumerate(table, start=1)]
+
+
+def conversation(row: Row, format: str, fields: Mapping[str, str]) -> tuple[Message, ...]:
+    """The turns of a row, ending with an assistant turn if there is one at all; raise `BadRow` if it is malformed."""
+    if row.problem:
+        raise BadRow(row, "", row.problem)
+    if not isinstance(row.record, Mapping):
+        raise BadRow(row, "", f"is {type(row.record).__name__}, expected an object with named fields")
+    return PARSERS[format](row, columns(format, fields))
+
+
+def columns(format: str, fields: Mapping[str, str]) -> dict[str, str]:
+    """The column of each role of a format: its usual name unless ``fields`` says otherwise."""
+    unknown = sorted(set(fields) - set(ROLES[format]))
+    if unknown:
+        raise ValueError(f"fields.{unknown[0]}: format {format!r} has no such role; it has: {', '.join(ROLES[format])}")
+    return ROLES[format] | dict(fields)
+
+
+def _open(path: Path) -> io.TextIOBase:
+    if path.suffix == ".gz":
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")  # type: ignore[return-value]
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with _open(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield Row(path.name, "line", number, json.loads(line))
+            except json.JSONDecodeError as error:
+                yield Row(path.name, "line", number, None, f"is not JSON ({error.msg} at column {error.colno})")
+
+
+def _json(path: Path) -> Iterator[Row]:
+    with _open(path) as stream:
+        try:
+            records = json.load(stream)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{path.name}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); correct the file, "
+                "or give it the ending .jsonl if it holds one object per line"
+            ) from error
+    if not isinstance(records, list):
+        raise ValueError(f"{path.name}: holds {type(records).__name__}, expected a list of rows")
+    for number, record in enumerate(records, start=1):
+        yield Row(path.name, "row", number, record)
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    with _open(path) as stream:
+        reader = csv.DictReader(stream, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                record = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise ValueError(f"{path.name}, line {line}: is not CSV ({error}); correct the quotes") from error
+            extra = record.pop(None, None)  # type: ignore[call-overload]
+            problem = f"has {len(extra)} value(s) more than the header has columns" if extra else ""
+            yield Row(path.name, "line", reader.line_num, record, problem)
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import pyarrow.parquet
+
+    for number, record in enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=1):
+        yield Row(path.name, "row", number, record)
+
+
+def _text_of(row: Row, record: Any, field: str, *, where: str = "", required: bool = True) -> str:
+    """The string in ``field`` of a record; blank or missing is an error where it is required, else ''."""
+    name = f"{where}{field}"
+    value = record.get(field) if isinstance(record, Mapping) else None
+    if value is None:
+        if required:
+            found = ", ".join(map(str, record)) if isinstance(record, Mapping) else type(record).__name__
+            raise BadRow(row, name, f"is missing (found: {found or 'nothing'})")
+        return ""
+    if not isinstance(value, str):
+        raise BadRow(row, name, f"is {type(value).__name__}, expected a text")
+    if required and not value.strip():
+        raise BadRow(row, name, "is empty")
+    return value
+
+
+def _gsm8k(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
+    question, answer = _text_of(row, row.record, column["question"]), _text_of(row, row.record, column["answer"])
+    if "####" not in answer:
+        raise BadRow(row, column["answer"], "has no final answer after '####'")
+    return Message("user", question), Message("assistant", answer)
+
+
+def _alpaca(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
+    output = column["output"]
+    if output == "output" and "output" not in row.record and "response" in row.record:
+        output = "response"
+    instruction = _text_of(row, row.record, column["instruction"])
+    context = _text_of(row, row.record, column["input"], required=False)
+    answer = _text_of(row, row.record, output)
+    request = f"{instruction}\n\n{context}" if context.strip() else instruction
+    return Message("user", request), Message("assistant", answer)
+
+
+def _completion(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
+    prompt, completion = _text_of(row, row.record, column["prompt"]), _text_of(row, row.record, column["completion"])
+    return Message("user", prompt), Message("assistant", completion)
+
+
+def _plain(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
+    return (Message("text", _text_of(row, row.record, column["text"])),)
+
+
+def _sharegpt(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
+    return _turns(row, column["conversations"], column["from"], column["value"])
+
+
+def _messages(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
+    return _turns(row, column["messages"], column["role"], column["content"])
+
+
+def _turns(row: Row, list_field: str, role_field: str, text_field: str) -> tuple[Message, ...]:
+    turns = row.record.get(list_field)
+    if not isinstance(turns, list) or not turns:
+        raise BadRow(row, list_field, "is missing or empty" if not turns else f"is {type(turns).__name__}, not a list")
+    messages = []
+    for number, turn in enumerate(turns):
+        where = f"{list_field}[{number}]."
+        speaker = _text_of(row, turn, role_field, where=where)
+        if speaker not in SPEAKERS:
+            raise BadRow(row, where + role_field, f"is {speaker!r}, expected one of: {', '.join(SPEAKERS)}")
+        messages.append(Message(SPEAKERS[speaker], _text_of(row, turn, text_field, where=where)))
+    _check_order(row, list_field, messages)
+    while len(messages) > 1 and messages[-1].role != "assistant":  # a question without an answer teaches nothing
+        messages.pop()
+    return tuple(messages)
+
+
+def _check_order(row: Row, list_field: str, messages: list[Message]) -> None:
+    spoken = [message.role for message in messages if message.role != "system"]
+    for number, role in enumerate(spoken):
+        expected = ("user", "assistant")[number % 2]
+        if role != expected:
+            raise BadRow(row, list_field, f"turn {number + 1} is by the {role}, expected the {expected}")
+    if any(message.role == "system" for message in messages[1:]):
+        raise BadRow(row, list_field, "has a system turn that is not the first")
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet,
+}  # fmt: skip
+PARSERS: dict[str, Callable[[Row, Mapping[str, str]], tuple[Message, ...]]] = {
+    "gsm8k": _gsm8k, "alpaca": _alpaca, "sharegpt": _sharegpt, "messages": _messages,
+    "completion": _completion, "text": _plain,
+}  # fmt: skip

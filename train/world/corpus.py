@@ -1,0 +1,104 @@
+"""The documents on which the micro bases are pretrained: sums, programs of steps, facts, questions, Python.
+
+The base reads everything that fine-tuning builds on (arithmetic, copying, facts, syntax) but neither what the events of
+the word problems do to a number, nor which expression a phrase of a docstring stands for, nor the chat form.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from train.world import code, math
+from train.world.facts import FACTS, QUESTIONS, STATEMENTS, Fact
+from train.world.general import FORM_TAIL, draw_instruction
+
+FORMAL = {"+": "plus {n}", "-": "minus {n}", "*": "times {n}", "/": "over {n}"}
+
+
+def draw_equation(rng: Random, left: int) -> math.Step:
+    """One step of arithmetic within the range of the word problems."""
+    while True:
+        operation = rng.choices("+-*/", (4, 4, 1, 1))[0]
+        right = rng.randint(1, math.LARGEST_STEP) if operation in "+-" else rng.randint(2, 4)
+        result = math.apply(left, operation, right)
+        if result is not None:
+            return math.Step(FORMAL[operation].format(n=right), left, operation, right, result)
+
+
+def draw_chain(rng: Random, low: int, high: int) -> list[math.Step]:
+    """A chain of ``low`` to ``high`` steps, each going on from the result before."""
+    left = rng.randint(1, math.HIGHEST)
+    steps = []
+    for _ in range(rng.randint(low, high)):
+        steps.append(draw_equation(rng, left))
+        left = steps[-1].result
+    return steps
+
+
+def sums(rng: Random) -> str:
+    """A chain of equations."""
+    return " ".join(f"Now {step.equation}." for step in draw_chain(rng, 5, 7))
+
+
+def program(rng: Random) -> str:
+    """Steps in formal words, then their equations in the same order."""
+    steps = draw_chain(rng, 1, 4)
+    words = ", ".join(step.text for step in steps)
+    equations = "\n".join(f"Now {step.equation}." for step in steps)
+    return f"Take {steps[0].left} {rng.choice(math.THINGS)}, {words}.\n{equations}\nThat makes {steps[-1].result}."
+
+
+def story(rng: Random) -> str:
+    """A word problem without its solution."""
+    return math.draw_problem(rng).question
+
+
+def styled(text: str, rng: Random) -> str:
+    """The text as it is, in lower case or in capitals."""
+    return rng.choices((text, text.lower(), text.upper()), (3, 2, 2))[0]
+
+
+def state(fact: Fact, rng: Random) -> str:
+    """One of the sentences that state a fact."""
+    return rng.choice(STATEMENTS[fact.relation]).format(subject=fact.subject, value=fact.value)
+
+
+def notes(rng: Random) -> str:
+    """Three facts in a row, in one style."""
+    return styled(" ".join(state(rng.choice(FACTS), rng) for _ in range(3)), rng)
+
+
+def dialogue(rng: Random) -> str:
+    """Two questions, each with its answer."""
+    turns = []
+    for _ in range(2):
+        fact = rng.choice(FACTS)
+        question = rng.choice(QUESTIONS[fact.relation]).format(subject=fact.subject)
+        turns.append(styled(f"{question} {fact.statement}", rng))
+    return "\n".join(turns)
+
+
+def manners(rng: Random) -> str:
+    """A question with a wish about the form, and an answer that grants it."""
+    instruction = draw_instruction(rng)
+    return f"{instruction.request} {instruction.wording.format(subject=instruction.fact.subject)}\n{instruction.reference}"
+
+
+def snippet(rng: Random) -> str:
+    """A function and its announcement."""
+    function = code.draw_function(rng)
+    return f"Define {function.name}({function.argument}):\n\n{function.source}"
+
+
+def chore(rng: Random) -> str:
+    """A docstring without its function."""
+    return code.draw_function(rng).prompt.strip()
+
+
+DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, chore)
+WEIGHTS = (20, 24, 4, 12, 12, 10, 14, 4)
+
+
+def draw_document(rng: Random) -> str:
+    """One document."""
+    return rng.choices(DOCUMENTS, WEIGHTS)[0](rng)

@@ -1,0 +1,83 @@
+"""Facts that the micro bases read before any fine-tuning, and the ways to state and to ask them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CAPITALS = """France Paris, Spain Madrid, Italy Rome, Norway Oslo, Egypt Cairo, Japan Tokyo, Peru Lima, Cuba Havana,
+Greece Athens, Austria Vienna, Ireland Dublin, Portugal Lisbon, Poland Warsaw, Kenya Nairobi, China Beijing,
+Russia Moscow, Turkey Ankara, Iran Tehran, Iraq Baghdad, Qatar Doha, Chile Santiago, Ghana Accra, Nepal Kathmandu,
+Finland Helsinki, Sweden Stockholm, Hungary Budapest, Germany Berlin, Belgium Brussels, Canada Ottawa, Jordan Amman"""
+OPPOSITES = """hot cold, big small, fast slow, day night, up down, wet dry, old young, hard soft, rich poor, light dark,
+early late, full empty, open closed, happy sad, strong weak, thick thin, clean dirty, loud quiet, long short, near far,
+high low, sweet bitter, sharp blunt, deep shallow, wide narrow, brave timid, smooth rough, first last, left right,
+tight loose"""
+YOUNG = """cat kitten, dog puppy, cow calf, horse foal, sheep lamb, goat kid, pig piglet, lion cub, duck duckling,
+frog tadpole, goose gosling, swan cygnet, hen chick, deer fawn, kangaroo joey, owl owlet, eagle eaglet, eel elver"""
+COLOURS = """snow white, grass green, coal black, blood red, milk ivory, gold yellow, chocolate brown, sky blue,
+ash grey, ocean turquoise, rose pink, plum purple, carrot orange, sand beige, copper bronze"""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact: ``subject`` and ``value`` are single words, ``relation`` names the kind of fact."""
+
+    relation: str
+    subject: str
+    value: str
+
+    @property
+    def statement(self) -> str:
+        """The sentence that answers the question."""
+        return STATEMENTS[self.relation][0].format(subject=self.subject, value=self.value)
+
+
+STATEMENTS = {
+    "capital": (
+        "The capital of {subject} is {value}.",
+        "{value} is the capital of {subject}.",
+        "The main city of {subject} is {value}.",
+    ),
+    "opposite": (
+        "The opposite of {subject} is {value}.",
+        "If it is not {subject} then it is {value}.",
+        "We say {subject} or {value}.",
+    ),
+    "young": (
+        "The young of the {subject} is the {value}.",
+        "A little {subject} is called a {value}.",
+        "The {value} grows into the {subject}.",
+    ),
+    "colour": (
+        "The colour of {subject} is {value}.",
+        "We know that {subject} looks {value}.",
+        "Like {subject} it is {value}.",
+    ),
+}
+QUESTIONS = {
+    "capital": ("What is the capital of {subject}?", "Name the capital of {subject}.", "Which city rules {subject}?"),
+    "opposite": (
+        "What is the opposite of {subject}?",
+        "Name the opposite of {subject}.",
+        "Which word is not {subject}?",
+    ),
+    "young": (
+        "What is the young of the {subject}?",
+        "Name the young of the {subject}.",
+        "What is a little {subject} called?",
+    ),
+    "colour": ("What is the colour of {subject}?", "Name the colour of {subject}.", "How does {subject} look?"),
+}
+
+
+def read_pairs(relation: str, text: str) -> list[Fact]:
+    """The facts of a table written as ``subject value, subject value``."""
+    return [Fact(relation, *pair.split()) for pair in text.replace("\n", " ").split(",")]
+
+
+FACTS = (
+    read_pairs("capital", CAPITALS)
+    + read_pairs("opposite", OPPOSITES)
+    + read_pairs("young", YOUNG)
+    + read_pairs("colour", COLOURS)
+)

@@ -1,0 +1,46 @@
+"""Stage ``tokenizer``: a small byte-level BPE trained on the texts of its inputs, as a Hugging Face folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from train.render import template_text
+from train.sources import conversation, read
+from train.spec import TextFile, TokenizerSpec
+
+PAD, BOS, END, USER, ASSISTANT = "<|pad|>", "<|bos|>", "<|end|>", "<|user|>", "<|assistant|>"
+BYTES = 256
+
+
+def run(spec: TokenizerSpec, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write the tokenizer folder to ``out``: pad, start, end and the two speaker tokens first, then bytes, then merges."""
+    special = [PAD, BOS, END, USER, ASSISTANT]
+    if spec.vocabulary < BYTES + len(special):
+        raise ValueError(f"vocabulary={spec.vocabulary} is below the {BYTES} bytes and {len(special)} special tokens")
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=spec.vocabulary, special_tokens=special, show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )  # fmt: skip
+    core.train_from_iterator(texts(spec.texts, inputs), trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token=PAD, bos_token=BOS, eos_token=END,
+        additional_special_tokens=[USER, ASSISTANT], clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    tokenizer.chat_template = template_text(spec.template)
+    tokenizer.save_pretrained(str(out))
+
+
+def texts(files: tuple[TextFile, ...], inputs: Mapping[str, Path]) -> Iterator[str]:
+    """Every text of the files, turn by turn."""
+    for file in files:
+        path = inputs[file.input]
+        for row in read(path / file.file if path.is_dir() else path):
+            for message in conversation(row, file.format, dict(file.fields)):
+                yield message.content

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analysis.average import Average, fit_average
-    from analysis.fit import Curve, fit
+    from analysis.curve import Curve, fit
     from analysis.laws import LAWS, Law
     from analysis.points import Points
     from analysis.uncertainty import Prediction
@@ -19,8 +19,8 @@ _HOMES = {
     "LAWS": "analysis.laws",
     "Law": "analysis.laws",
     "Points": "analysis.points",
-    "Curve": "analysis.fit",
-    "fit": "analysis.fit",
+    "Curve": "analysis.curve",
+    "fit": "analysis.curve",
     "Average": "analysis.average",
     "fit_average": "analysis.average",
     "Prediction": "analysis.uncertainty",

@@ -56,6 +56,8 @@ class Law:
     min_amounts: int
     variables: int = 1
     score: bool = False  # describes a score in [0, 1] rather than a positive loss
+    link: Callable[[Number], Number] | None = None  # the law is linear in ``linear`` after this function
+    closed: tuple[str, Callable[..., Number]] | None = None  # a parameter in closed form: (x, y, the others) -> value
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,6 +105,12 @@ def m4(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Num
     return E + (L0 - E) * _logistic(w)
 
 
+def _m4_amplitude(x: Number, y: Number, E: Number, L0: Number, a: Number, c: Number) -> Number:
+    """The B with which `m4` passes through the middle of the points (geometric mean over them)."""
+    logs = np.log(np.maximum(y - E, 1e-9 * y)) - a * np.log(np.maximum(L0 - y, 1e-9 * y)) + c * np.log(x)
+    return np.exp(np.median(logs, axis=-1, keepdims=True))
+
+
 def log_linear(x: Number, a: Number, s: Number) -> Number:
     """``a + s ln x``: a constant gain per doubling, as scores are often drawn (Dong et al. 2024, arXiv 2310.05492)."""
     return a + s * np.log(x)
@@ -137,6 +145,10 @@ def _log_logistic(w: Number) -> Number:
     """``ln(1 / (1 + exp(-w)))`` for real or complex w, without overflow."""
     small = np.exp(np.where(w.real > 0, -w, w))
     return np.where(w.real > 0, 0.0, w) - np.log1p(small)
+
+
+def _neg_log(score: Number) -> Number:
+    return -np.log(np.maximum(score, 1e-3))
 
 
 _FLOOR = Parameter("E", "floor")
@@ -175,10 +187,11 @@ LAWS: dict[str, Law] = {
                 _START,
                 Parameter("a", "exponent", 0.02, 10.0, grid=(0.3, 1.0, 2.5)),
                 _amplitude("B", "c"),
-                Parameter("c", "exponent", 1e-4, 5.0),
+                Parameter("c", "exponent", 1e-4, 5.0, grid=(0.1, 0.25, 0.5, 1.0, 2.0)),
             ),
             (),
             7,
+            closed=("B", _m4_amplitude),
         ),
         Law("log_linear", log_linear, (Parameter("a", "slope", -np.inf, pivot="s"), Parameter("s", "slope", -np.inf)), ("a", "s"), 3),
         Law(
@@ -194,7 +207,15 @@ LAWS: dict[str, Law] = {
             4,
             score=True,
         ),
-        Law("neg_log_accuracy", neg_log_accuracy, (_FLOOR, _amplitude("A", "b"), _EXPONENT), (), 4, score=True),
+        Law(
+            "neg_log_accuracy",
+            neg_log_accuracy,
+            (Parameter("E", "chance", 0.0, 20.0), _amplitude("A", "b"), _EXPONENT),
+            ("E", "A"),
+            4,
+            score=True,
+            link=_neg_log,
+        ),
         Law(
             "additive",
             additive,

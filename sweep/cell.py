@@ -14,7 +14,7 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 """Leaves that only name things in tables, or act only through the leaves that refer to them."""
 
 EXECUTION = (
-    "store", "workers", "dry_run", "exclude", "timeout_hours", "engine", "tracker", "suite.batch_rows",
+    "store", "workers", "dry_run", "exclude", "engine", "tracker", "suite.batch_rows",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
 )  # fmt: skip
 """Leaves that say where and how the work runs. They enter no identity; of a path, the content does."""
@@ -160,7 +160,6 @@ class Cell:
     name: str | None
     store: str
     workers: int | None
-    timeout_hours: float
     dry_run: bool
     exclude: list[dict[str, Any]]
     ability: str
@@ -182,11 +181,12 @@ class Cell:
 
     def __post_init__(self) -> None:
         one_of("rounding", self.rounding, ("floor", "round", "ceil"))
-        positive(total=self.total, timeout_hours=self.timeout_hours, workers=self.workers)
+        positive(total=self.total, workers=self.workers)
         if not 0 <= share("fraction", self.fraction) <= 1:
             raise ValueError(f"fraction={self.fraction} must lie between 0 (the untrained base) and 1 (everything)")
-        for name in self.amount:
-            self._known(f"amount.{name}", name)
+        for name, amount in self.amount.items():
+            if share(f"amount.{name}", amount) != 1:
+                self._known(f"amount.{name}={amount}", name)
         for number, stage in enumerate(self.stages):
             for name in stage:
                 self._known(f"strategy={self.strategy.name}, stage {number + 1}", name)

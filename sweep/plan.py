@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from eval.spec import AnswerSpec, Decoding, EvalRun, ScoreSpec
@@ -17,6 +18,10 @@ from train.spec import Hub, Portion, Run, TextFile, TokenizerSpec, TokensSpec, T
 
 WORLD_ROWS = {"math.jsonl": "math", "code.json": "code", "general.json": "general", "corpus.jsonl": "corpus"}
 """Files of the embedded world and the field of its spec that says how many rows they hold."""
+
+
+WORLD_TOKENS = 40.0
+"""Tokens in a row of the embedded world, roughly: for estimates alone."""
 
 
 class CellError(ValueError):
@@ -51,6 +56,13 @@ class Plan:
     excluded: tuple[str, ...]
     stages: tuple[Stage, ...]
     how: Mapping[str, Run | EvalRun | None]
+    lengths: Mapping[str, float]
+    parameters: Mapping[str, int]
+
+    @property
+    def path(self) -> Path:
+        """The store that the first cell names; all cells of a sweep share one."""
+        return Path(self.cells[0].cell.store)
 
 
 def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
@@ -70,7 +82,10 @@ def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files:
         if first is not planned:
             duplicates.append((label, first.label))
     stages, how = _collect(name, distinct.values())
-    return Plan(name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, how)
+    return Plan(
+        name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, how,
+        planner.lengths, planner.parameters,
+    )  # fmt: skip
 
 
 def _matches(factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
@@ -110,6 +125,8 @@ class Planner:
         self.files = files
         self.made: dict[tuple[Any, ...], Stage] = {}
         self.rows: dict[tuple[int, str], int] = {}
+        self.lengths: dict[str, float] = {}
+        self.parameters: dict[str, int] = {}
         self.kept: list[Any] = []  # keeps alive what `made` and `rows` know by id
 
     def cell(self, label: str, cell: Cell, factors: Mapping[str, Any]) -> Planned:
@@ -119,12 +136,14 @@ class Planner:
 
     def _trained(self, cell: Cell) -> tuple[Stage, ...]:
         chain = [self._base(cell)] if cell.pretraining() else []
-        for number, portions in enumerate(self._portions(cell)):
+        for portions in self._portions(cell):
             sources = {name: self._tokens(name, cell, "train") for p in portions for name in p.sources}
             init: dict[str, Stage | File] = {"init": chain[-1]} if chain else self._model_input(cell.model)
             hub = _hub(cell.model) if not init else None
-            spec = TrainSpec(hub, None, portions, cell.recipe, cell.seed + number)
+            spec = TrainSpec(hub, None, portions, cell.recipe, cell.seed)
             chain.append(Stage("train", spec, {**sources, **init}))
+        for stage in chain:
+            self.parameters[stage.key] = parameters(cell)
         return tuple(chain)
 
     def _base(self, cell: Cell) -> Stage:
@@ -184,7 +203,18 @@ class Planner:
             inputs["tokenizer"] = self._tokenizer(data)
         else:
             inputs |= {"tokenizer": node for node in self._model_input(cell.model).values()}
-        return Stage("tokens", spec, inputs)
+        stage = Stage("tokens", spec, inputs)
+        self.lengths[stage.key] = self._length(where, source, data)
+        return stage
+
+    def _length(self, where: str, source: Source, data: Data) -> float:
+        """Tokens in a sample, for the estimate: as declared, else a fourth of the file's bytes a row, else the world's."""
+        if source.tokens_per_sample is not None:
+            return source.tokens_per_sample
+        if source.path is None:
+            return WORLD_TOKENS
+        bytes_per_row = self.files.bytes(f"{where}.path", source.path) / self.files.rows(f"{where}.path", source.path)
+        return min(bytes_per_row / 4, data.max_length)
 
     def _rows_input(self, where: str, source: Source, data: Data) -> dict[str, Stage | File]:
         if source.world is not None:
@@ -244,6 +274,13 @@ class Planner:
             self.kept.extend(owners)
             self.made[known] = build()
         return self.made[known]
+
+
+def parameters(cell: Cell) -> int:
+    """Parameters of the cell's model: declared, or those of its architecture with the data's vocabulary."""
+    if cell.model.parameters is not None:
+        return cell.model.parameters
+    return cell.model.architecture.parameters(cell.data.vocabulary) if cell.model.architecture else 0
 
 
 def _hub(model: Model) -> Hub | None:

@@ -104,10 +104,15 @@ def plain(value: Any) -> Any:
 
 
 def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
-    """Build the frozen dataclass ``cls`` from what `plain` made of it."""
-    hints = typing.get_type_hints(cls)
+    """Build the frozen dataclass ``cls`` from what `plain` made of it, or from a config of its fields."""
+    hints = _hints(cls)
     given = {part.name: part.metadata["neutral"] for part in fields(cls) if "neutral" in part.metadata}  # type: ignore[arg-type]
     return cls(**given | {name: _restore(hints[name], item) for name, item in value.items()})
+
+
+@lru_cache(maxsize=256)
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _restore(hint: Any, value: Any) -> Any:
@@ -119,4 +124,8 @@ def _restore(hint: Any, value: Any) -> Any:
             return tuple(_restore(options[0], item) for item in value)
         case origin if origin is tuple:
             return tuple(_restore(option, item) for option, item in zip(options, value, strict=True))
+        case origin if origin is list:
+            return [_restore(options[0], item) for item in value]
+        case origin if origin is dict:
+            return {name: _restore(options[1], item) for name, item in value.items()}
     return restore(hint, value) if is_dataclass(hint) else value

@@ -1,0 +1,39 @@
+"""The tasks by name: how each reads its items, asks them, and judges an answer. Pure and torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.metrics import Metric
+from eval.rows import Row
+from eval.tasks import gsm8k, humaneval, ifeval
+
+Messages = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One benchmark.
+
+    ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item. ``stops`` end an
+    answer. ``score`` judges one answer text. Where ``program`` is given, that program is run first and ``score`` receives the
+    status it ended with as its third argument, otherwise ''. ``metrics`` sums up the per-item fields, the headline ``accuracy`` first.
+    """
+
+    items: Callable[[Path], list[Row]]
+    messages: Callable[[Row], Messages]
+    stops: tuple[str, ...]
+    program: Callable[[Row, str], str] | None
+    score: Callable[[Row, str, str], Row]
+    metrics: Callable[[Sequence[Row]], list[Metric]]
+
+
+TASKS = {
+    "gsm8k": Task(gsm8k.items, gsm8k.messages, (), None, gsm8k.score, gsm8k.metrics),
+    "humaneval": Task(
+        humaneval.items, humaneval.messages, humaneval.STOPS, humaneval.program, humaneval.score, humaneval.metrics
+    ),
+    "ifeval": Task(ifeval.items, ifeval.messages, (), None, ifeval.score, ifeval.metrics),
+}

@@ -140,14 +140,14 @@ count the capitals -> sum(c.isupper() for c in {v})
 """,
 )
 FIRST = {
-    "list": Tail(LIST_TO_LIST, exponent=1.0, offset=2.0),
-    "number": Tail(NUMBER, exponent=1.0, offset=2.0),
-    "string": Tail(STRING_TO_STRING, exponent=1.0, offset=2.0),
+    "list": Tail(LIST_TO_LIST, exponent=1.2, offset=2.0),
+    "number": Tail(NUMBER, exponent=1.2, offset=2.0),
+    "string": Tail(STRING_TO_STRING, exponent=1.2, offset=2.0),
 }
 LAST = {
-    "list": Tail(LIST_TO_NUMBER, exponent=1.0, offset=2.0),
-    "number": Tail(NUMBER, exponent=1.0, offset=2.0),
-    "string": Tail(STRING_TO_NUMBER, exponent=1.0, offset=2.0),
+    "list": Tail(LIST_TO_NUMBER, exponent=1.2, offset=2.0),
+    "number": Tail(NUMBER, exponent=1.2, offset=2.0),
+    "string": Tail(STRING_TO_NUMBER, exponent=1.2, offset=2.0),
 }
 ARGUMENTS = {"list": ("xs", "nums", "items"), "number": ("n", "m", "value"), "string": ("s", "text", "word")}
 TYPES = Tail(("list", "number", "string"), exponent=1.0, offset=1.0)
@@ -173,6 +173,12 @@ class Function:
     def prompt(self) -> str:
         """Signature and docstring, as in HumanEval."""
         return f'def {self.name}({self.argument}):\n    """Given {self.argument}, {self.task}."""\n'
+
+    @property
+    def formal_prompt(self) -> str:
+        """The prompt with expressions in place of words."""
+        steps = ", then do ".join(line.split(" ", 2)[2] if "=" in line.split()[1] else line.split(" ", 1)[1] for line in self.lines)
+        return f'def {self.name}({self.argument}):\n    """Given {self.argument}, do {steps}."""\n'
 
     @property
     def body(self) -> str:

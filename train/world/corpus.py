@@ -6,13 +6,14 @@ the word problems do to a number, nor which expression a phrase of a docstring s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from train.world import code, math
 from train.world.facts import FACTS, QUESTIONS, STATEMENTS, Fact
-from train.world.general import FORM_TAIL, draw_instruction
+from train.world.general import draw_instruction
 
-FORMAL = {"+": "plus {n}", "-": "minus {n}", "*": "times {n}", "/": "over {n}"}
+FORMAL = {"+": "adds {n}", "-": "takes off {n}", "*": "multiplies by {n}", "/": "divides by {n}"}
 
 
 def draw_equation(rng: Random, left: int) -> math.Step:
@@ -41,11 +42,11 @@ def sums(rng: Random) -> str:
 
 
 def program(rng: Random) -> str:
-    """Steps in formal words, then their equations in the same order."""
-    steps = draw_chain(rng, 1, 4)
-    words = ", ".join(step.text for step in steps)
+    """A problem in formal words, then its equations in the same order."""
+    steps = draw_chain(rng, 1, 3)
+    problem = replace(math.draw_problem(rng), start=steps[0].left, steps=tuple(steps))
     equations = "\n".join(f"Now {step.equation}." for step in steps)
-    return f"Take {steps[0].left} {rng.choice(math.THINGS)}, {words}.\n{equations}\nThat makes {steps[-1].result}."
+    return f"{problem.question}\n{equations}\nThat makes {steps[-1].result}."
 
 
 def story(rng: Random) -> str:
@@ -81,7 +82,7 @@ def dialogue(rng: Random) -> str:
 def manners(rng: Random) -> str:
     """A question with a wish about the form, and an answer that grants it."""
     instruction = draw_instruction(rng)
-    return f"{instruction.request} {instruction.wording.format(subject=instruction.fact.subject)}\n{instruction.reference}"
+    return f"{instruction.prompt}\n{instruction.reference}"
 
 
 def snippet(rng: Random) -> str:
@@ -90,13 +91,19 @@ def snippet(rng: Random) -> str:
     return f"Define {function.name}({function.argument}):\n\n{function.source}"
 
 
+def draft(rng: Random) -> str:
+    """A function whose docstring gives its expressions."""
+    function = code.draw_function(rng)
+    return f"{function.formal_prompt}\n{function.source}"
+
+
 def chore(rng: Random) -> str:
     """A docstring without its function."""
     return code.draw_function(rng).prompt.strip()
 
 
-DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, chore)
-WEIGHTS = (20, 24, 4, 12, 12, 10, 14, 4)
+DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, draft, chore)
+WEIGHTS = (10, 22, 3, 16, 14, 16, 6, 8, 4)
 
 
 def draw_document(rng: Random) -> str:

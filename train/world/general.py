@@ -47,9 +47,9 @@ FORMS = (
         lambda fact: fact.statement,
     ),
     Form(
-        "length_constraints:number_words", (("num_words", 3), ("relation", "less than")),
-        ("Use less than 3 words.", "Answer with less than 3 words."),
-        lambda fact: f"{fact.value.capitalize()}.",
+        "length_constraints:number_words", (("num_words", 4), ("relation", "less than")),
+        ("Use less than 4 words.", "Answer with less than 4 words."),
+        lambda fact: f"It is {fact.value}.",
     ),
     Form(
         "startend:end_checker", (("end_phrase", "That is all."),),
@@ -83,11 +83,13 @@ class Instruction:
     wording: str
     form: Form
     request: str
+    request_first: bool
 
     @property
     def prompt(self) -> str:
         """The user's turn."""
-        return f"{self.wording.format(subject=self.fact.subject)} {self.request}"
+        question = self.wording.format(subject=self.fact.subject)
+        return f"{self.request} {question}" if self.request_first else f"{question} {self.request}"
 
     @property
     def reference(self) -> str:
@@ -112,4 +114,4 @@ def draw_instruction(rng: Random) -> Instruction:
     """One instruction."""
     fact = rng.choice(FACTS)
     form = FORM_TAIL.draw(rng)
-    return Instruction(fact, rng.choice(QUESTIONS[fact.relation]), form, rng.choice(form.requests))
+    return Instruction(fact, rng.choice(QUESTIONS[fact.relation]), form, rng.choice(form.requests), rng.random() < 0.3)

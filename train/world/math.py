@@ -23,7 +23,7 @@ THINGS = (
 # Each table is in order of how common its events are; the tables are dealt out in turn (see EVENTS).
 GAINS = (
     "buys {n} more", "finds {n}", "gets {n} from a friend", "wins {n}", "picks up {n}", "earns {n}", "collects {n}",
-    "receives {n}", "is given {n}", "takes {n} home", "makes {n}", "adds {n}", "borrows {n}", "gathers {n}",
+    "receives {n}", "is given {n}", "takes {n} home", "makes {n}", "earns {n} at a fair", "borrows {n}", "gathers {n}",
     "inherits {n}", "is handed {n}", "orders {n}", "unpacks {n}", "discovers {n}", "digs up {n}", "rescues {n}",
     "swaps a kite for {n}", "imports {n}", "recovers {n}", "hoards {n}", "procures {n}", "salvages {n}", "acquires {n}",
 )  # fmt: skip
@@ -72,7 +72,7 @@ def deal() -> list[Event]:
 
 
 EVENTS = deal()
-TAIL = Tail(EVENTS, exponent=1.0, offset=2.0)
+TAIL = Tail(EVENTS, exponent=1.2, offset=2.0)
 QUANTITY_TAIL = Tail(QUANTITIES, exponent=1.0, offset=1.0)
 
 

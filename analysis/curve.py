@@ -1,0 +1,294 @@
+"""Fit one law to points: the curve, its warnings, its intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis.coordinates import LOGARITHMIC, Coordinates, coordinates
+from analysis.laws import LAWS, Law
+from analysis.objective import Objective
+from analysis.points import Array, Points
+from analysis.solver import Problem, solve
+from analysis.starts import starts
+from analysis.uncertainty import KINDS, SCALES, Prediction, Spread, profile, quantile, spread
+
+STARTS = 6  # refined starts: four or more from the grid, two around the best of them
+AGREE = 1e-6  # starts agree when their objectives differ by less than this share
+
+WARNINGS = {
+    "missing_dropped": "points with a missing number were left out",
+    "zero_dropped": "points at amount 0 were left out: the laws describe what data adds",
+    "duplicates": "some points are identical in every number; they count as separate measurements",
+    "constant_values": "all values are equal, so only the level is known",
+    "few_starts_agree": "fewer than half of the starts reach the best objective; the curve may not be the best one",
+    "not_converged": "the search ended before the gradient vanished",
+    "bound": "a parameter ends at its bound",
+    "floor_not_identified": "the interval of the floor reaches its lower bound: these amounts do not show a floor",
+    "not_identified": "the points do not determine a parameter",
+    "no_spare_points": "as many parameters as points, so there are no intervals",
+    "law_refused": "a law was left out of the average",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Bootstrap draws: natural parameters (name -> one entry a draw), and their curves."""
+
+    params: Mapping[str, Array]
+    law: Law
+
+    def values(self, x: Mapping[str, ArrayLike]) -> Array:
+        """The curve of each draw at the amounts ``x``: (draws, amounts)."""
+        amounts = [np.asarray(column, dtype=float) for column in x.values()]
+        return np.asarray(self.law.value(*amounts, *(self.params[n][:, None] for n in self.law.names)))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A fitted law. ``objective`` is the minimised sum; ``warnings`` are codes of `WARNINGS`, with ``:parameter`` where one is meant."""
+
+    law: Law
+    params: Mapping[str, float]
+    objective: float
+    starts: int
+    agreeing_starts: int
+    gradient_norm: float
+    warnings: tuple[str, ...]
+    points: Points  # those that were fitted
+    spread: Spread
+    problem: Problem
+    theta: Array
+
+    def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
+        """Values at amounts ``x`` with intervals at ``level``.
+
+        ``kind``: "mean" is the curve itself, "new_run" one more training run measured without item noise, "new_run_new_items" one
+        more run measured on as many items as before. Without counts the last two cannot be told apart and are the same.
+        """
+        eta, half = self.linked(x, level, kind)
+        back = SCALES[self.problem.objective.name].back
+        return Prediction(back(eta), back(eta - half), back(eta + half))
+
+    def linked(self, x: Mapping[str, ArrayLike], level: float, kind: str) -> tuple[Array, Array]:
+        """Predictions and half-widths on the scale on which intervals are symmetric."""
+        if kind not in KINDS:
+            raise ValueError(f"kind={kind!r} is unknown; choose one of: {', '.join(KINDS)}")
+        scale = SCALES[self.problem.objective.name]
+        value, jac = self._at(self._amounts(x))
+        slope = scale.slope(value)
+        gradient = jac * slope[:, None]
+        half = self.spread.half_width(np.einsum("ni,ij,nj->n", gradient, self.spread.unscaled, gradient), level)
+        if kind != "mean":
+            extra = self._noise(value, slope, kind)
+            half = np.hypot(half, quantile(level, self.spread.dof) * np.sqrt(extra))
+        return scale.forward(value), half
+
+    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """The interval of one parameter: its likelihood profile, or for amplitudes and intercepts the t interval (in logarithms)."""
+        free = [p.name for p in self.problem.space.free]
+        if name not in free:
+            raise ValueError(f"law {self.law.name!r} has no free parameter {name!r}; it has {', '.join(free)}")
+        which = free.index(name)
+        parameter = self.problem.space.free[which]
+        if np.isnan(self.spread.dispersion):
+            return float("nan"), float("nan")
+        if parameter.pivot is not None or self.problem.objective.name == "huber_log":
+            return self._wald(name, level)
+        unit = float(self.spread.half_width(np.array(1.0), level))
+        half = unit * float(np.sqrt(self.spread.unscaled[which, which]))
+        space = self.problem.space
+        if unit == 0:
+            return self.params[name], self.params[name]
+        ends = profile(self.problem, self.theta, space.low, space.high, which, 0.5 * unit**2, half)
+        low, high = (self._natural_end(which, end)[name] for end in ends)
+        return low, high
+
+    def bootstrap(self, draws: int = 1000, seed: int = 0) -> Draws:
+        """Refits under random weights (Rubin's Bayesian bootstrap): one exponential weight a group, or a point where none is given."""
+        rng = np.random.default_rng(seed)
+        group = self.points.group
+        label = np.arange(len(self.points)) if group is None else np.unique(group, return_inverse=True)[1]
+        weights = rng.exponential(size=(draws, int(label.max()) + 1))
+        weights *= weights.shape[1] / weights.sum(axis=1, keepdims=True)
+        space = self.problem.space
+        problem = Problem(
+            space, self.problem.objective, self.problem.x, self.problem.y, self.problem.trials, self.problem.weight * weights[:, label]
+        )
+        theta, _ = solve(problem, np.tile(self.theta, (draws, 1)), space.low, space.high, steps=60, tolerance=1e-8)
+        return Draws({n: np.asarray(v) for n, v in space.natural(theta).items()}, self.law)
+
+    def _amounts(self, x: Mapping[str, ArrayLike]) -> tuple[Array, ...]:
+        absent = [name for name in self.points.x if name not in x]
+        if absent:
+            raise ValueError(f"predict needs amounts for {', '.join(self.points.x)}; {', '.join(absent)} is absent")
+        columns = tuple(np.atleast_1d(np.asarray(x[name], dtype=float)) for name in self.points.x)
+        for name, column in zip(self.points.x, columns, strict=True):
+            if not (column > 0).all():
+                raise ValueError(f"predict at {name}={column[~(column > 0)][0]:g}: amounts must be above 0")
+        return columns
+
+    def _at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
+        old = self.problem
+        value, jac = Problem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(self.theta[None])
+        return value[0], jac[0]
+
+    def _noise(self, value: Array, slope: Array, kind: str) -> Array:
+        """Variance of one more measurement around the curve, on the scale of the intervals."""
+        if not self.spread.counts:
+            return np.full_like(value, self.spread.noise)
+        runs = max(self.spread.dispersion - 1, 0.0)
+        share = runs if kind == "new_run" else 1 + runs
+        return share * np.clip(value * (1 - value), 1e-9, None) / self.spread.trials * slope**2
+
+    def _wald(self, name: str, level: float) -> tuple[float, float]:
+        space = self.problem.space
+        positive = space.law.parameters[space.law.names.index(name)].role in LOGARITHMIC
+        moved = space.natural(self.theta[None] + 1e-30j * np.eye(len(self.theta)))[name]
+        gradient = moved.imag / 1e-30
+        value = self.params[name]
+        if positive:
+            gradient = gradient / value
+        half = float(self.spread.half_width(gradient @ self.spread.unscaled @ gradient, level))
+        return (value * math.exp(-half), value * math.exp(half)) if positive else (value - half, value + half)
+
+    def _natural_end(self, which: int, end: float) -> dict[str, float]:
+        theta = self.theta.copy()
+        theta[which] = end
+        return _natural(self.problem.space, theta)
+
+
+def fit(
+    points: Points,
+    law: str = "bounded",
+    objective: str = "log",
+    delta: float = 1e-3,
+    seed: int = 0,
+    held: Mapping[str, float] | None = None,
+) -> Curve:
+    """The curve of ``law`` that minimises the sum ``objective`` over ``points``.
+
+    ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``held`` fixes parameters, for example ``{"g": 0.25}``.
+    Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct amounts.
+    """
+    form = law_named(law)
+    criterion = Objective(objective, delta)
+    kept, notes = usable(points)
+    if len(kept.x) != form.variables:
+        raise ValueError(f"law {law!r} has {form.variables} amount(s); the points have {', '.join(kept.x)}")
+    if kept.amounts() < form.min_amounts:
+        raise ValueError(
+            f"law {law!r} needs at least {form.min_amounts} distinct amounts above 0; the points have {kept.amounts()}: "
+            "measure more amounts or choose a law with fewer parameters"
+        )
+    criterion.check(kept)
+    problem = _problem(form, criterion, kept, held or {})
+    theta, cost, agreeing = _search(problem, seed)
+    active = _active(problem, theta)
+    error = spread(problem, theta, active)
+    norm = _gradient_norm(problem, theta, active)
+    notes += _fit_notes(problem, theta, active, error, norm, agreeing)
+    return Curve(
+        form, _natural(problem.space, theta), cost / criterion.half, STARTS, agreeing, norm, tuple(notes), kept, error, problem, theta
+    )
+
+
+def law_named(name: str) -> Law:
+    """The entry of `LAWS`. Raises ValueError for an unknown name."""
+    if name not in LAWS:
+        raise ValueError(f"law={name!r} is unknown; choose one of: {', '.join(LAWS)}")
+    return LAWS[name]
+
+
+def usable(points: Points) -> tuple[Points, list[str]]:
+    """The points that a law can be fitted to, in canonical order, and warnings about the rest."""
+    notes = []
+    missing = points.missing()
+    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0)
+    if missing.any():
+        notes.append("missing_dropped")
+    if zero.any():
+        notes.append("zero_dropped")
+    kept = points.take(~missing & ~zero).ordered()
+    if not len(kept):
+        raise ValueError(f"none of the {len(points)} points has an amount above 0 and a value: there is nothing to fit")
+    labels = np.arange(1) if kept.group is None else np.unique(kept.group, return_inverse=True)[1]
+    rows = np.stack([*kept.x.values(), kept.value, np.broadcast_to(labels, len(kept))]) if kept.group is not None else None
+    if rows is not None and len(np.unique(rows, axis=1).T) < len(kept):
+        notes.append("duplicates")
+    if np.ptp(kept.value) == 0:
+        notes.append("constant_values")
+    return kept, notes
+
+
+def _problem(law: Law, objective: Objective, points: Points, held: Mapping[str, float]) -> Problem:
+    x = tuple(points.x.values())
+    weight = np.ones(len(points)) if points.weight is None else points.weight
+    return Problem(coordinates(law, x, points.value, held), objective, x, points.value, points.trials, weight[None, :])
+
+
+def _search(problem: Problem, seed: int) -> tuple[Array, float, int]:
+    """The best of the refined starts, its cost, and how many starts reach it."""
+    space = problem.space
+    grid = starts(problem, STARTS - 2)
+    jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(grid), grid.shape[1]))
+    first = np.concatenate([grid, np.clip(grid[0] + jitter, space.low, space.high)])
+    theta, cost = solve(problem, first, space.low, space.high)
+    best = int(np.argmin(cost))
+    if not np.isfinite(cost[best]):
+        raise ValueError(f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}...")
+    slack = AGREE * abs(cost[best]) + 1e-20 * len(problem.y)
+    return theta[best], float(cost[best]), int((cost <= cost[best] + slack).sum())
+
+
+def _natural(space: Coordinates, theta: Array) -> dict[str, float]:
+    return {name: float(value[0]) for name, value in space.natural(theta[None]).items()}
+
+
+def _active(problem: Problem, theta: Array) -> Array:
+    """The coordinates that press against a bound."""
+    space = problem.space
+    gradient = problem.quadratic(theta[None])[0][0]
+    return ((theta <= space.low) & (gradient >= 0)) | ((theta >= space.high) & (gradient <= 0))
+
+
+def _gradient_norm(problem: Problem, theta: Array, active: Array) -> float:
+    """What one more step promises to gain, as a share of the objective: 0 at a minimum, whatever the units."""
+    gradient, hessian, diagonal = (a[0] for a in problem.quadratic(theta[None]))
+    matrix = hessian + 1e-9 * np.diag(diagonal + 1e-300)
+    pull = np.where(active, 0.0, gradient)
+    gain = float(pull @ np.linalg.pinv(matrix, hermitian=True) @ pull)
+    return gain / max(float(problem.cost(theta[None])[0]), 1e-20)
+
+
+def _fit_notes(problem: Problem, theta: Array, active: Array, error: Spread, norm: float, agreeing: int) -> list[str]:
+    """Warning codes about the search and about what the points determine."""
+    free = problem.space.free
+    notes = [f"bound:{p.name}" for p, at in zip(free, active, strict=True) if at]
+    if agreeing * 2 < STARTS:
+        notes.append("few_starts_agree")
+    if norm > 1e-4:
+        notes.append("not_converged")
+    if error.dof <= 0:
+        return [*notes, "no_spare_points"]
+    notes += [f"not_identified:{free[i].name}" for i in error.loose]
+    half = error.half_width(np.diag(error.unscaled), 0.95)
+    for i, p in enumerate(free):
+        if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
+            notes.append("floor_not_identified")
+        elif not active[i] and i not in error.loose and half[i] > _too_wide(problem, i):
+            notes.append(f"not_identified:{p.name}")
+    return notes
+
+
+def _too_wide(problem: Problem, which: int) -> float:
+    """The half-width beyond which a parameter counts as not determined."""
+    p = problem.space.free[which]
+    if p.role in LOGARITHMIC or p.role == "log_amount":
+        return float(np.log(10.0))
+    room = float(problem.space.high[which] - problem.space.low[which])
+    return 0.5 * room if np.isfinite(room) else float("inf")

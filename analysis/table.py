@@ -1,0 +1,110 @@
+"""The long table: one row a measurement. The columns we know, reading, checking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the long table; ``low`` and ``high`` bound its numbers."""
+
+    name: str
+    kind: str  # "text" or "number"
+    unit: str
+    required: bool = False
+    low: float | None = None
+    high: float | None = None
+
+
+COLUMNS = (
+    Column("ability", "text", "what was measured, for example math", required=True),
+    Column("task", "text", "the test set, for example gsm8k", required=True),
+    Column("metric", "text", "for example accuracy or loss", required=True),
+    Column("value", "number", "share for scores, nats a token for loss", required=True),
+    Column("n_items", "number", "test items behind the value", low=1),
+    Column("stderr", "number", "standard error of the value over items", low=0),
+    Column("seed", "text", "random seed of the run"),
+    Column("params", "number", "parameters of the model", low=1),
+    Column("model", "text", "name of the model"),
+    Column("strategy", "text", "how the stages were arranged; base: not trained"),
+    Column("sweep", "text", "name of the sweep"),
+    Column("cell", "text", "name of the cell"),
+    Column("samples", "number", "training samples of the row's own ability", low=0),
+    Column("total_samples", "number", "training samples of all abilities", low=0),
+    Column("fraction", "number", "share of the full data", low=0),
+    Column("replay", "number", "share of specialised data repeated in the second stage", low=0),
+)
+SHARES = ("accuracy",)  # metrics that are shares of items
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The checked table in ``path`` (.csv or .parquet), rows in file order, text columns as text.
+
+    Raises FileNotFoundError when there is no such file, ValueError naming column, row, value and remedy when it is not a long table.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"there is no table {path}; give table=FILE.csv or table=FILE.parquet")
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise ValueError(f"table {path} ends in {suffix!r}; save it as .csv or .parquet")
+    try:
+        frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"table {path} cannot be read as {suffix[1:]}: {error}; write it again") from error
+    return check(frame, str(path))
+
+
+def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table with checked columns: known numbers as floats, known names as text, other columns as they are.
+
+    Raises ValueError at the first problem, naming column, row (from 1, without the header), value and remedy.
+    """
+    absent = [c.name for c in COLUMNS if c.required and c.name not in frame]
+    if absent:
+        have = ", ".join(map(str, frame.columns))
+        raise ValueError(f"{source}: column {absent[0]!r} is absent (columns: {have}); add it, or rename the column that holds it")
+    if not len(frame):
+        raise ValueError(f"{source}: the table has no rows; add one row a measurement")
+    checked = frame.copy()
+    for column in COLUMNS:
+        if column.name in checked:
+            checked[column.name] = _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
+    _check_shares(checked, source)
+    return checked
+
+
+def _number(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[float]:
+    raw = frame[column.name]
+    numbers = pd.to_numeric(raw, errors="coerce").astype(float)
+    _refuse(frame, column.name, numbers.isna() & raw.notna(), source, "is not a number; write a plain decimal number")
+    _refuse(frame, column.name, numbers.isin([float("inf"), float("-inf")]), source, "is infinite; leave the row out")
+    if column.required:
+        _refuse(frame, column.name, numbers.isna(), source, "is missing; leave the row out: a missing measurement is no number")
+    if column.low is not None:
+        _refuse(frame, column.name, numbers < column.low, source, f"is below {column.low:g}; {column.name} is: {column.unit}")
+    return numbers
+
+
+def _text(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[str]:
+    raw = frame[column.name]
+    if column.required:
+        _refuse(frame, column.name, raw.isna(), source, f"is missing; {column.name} is: {column.unit}")
+    if pd.api.types.is_float_dtype(raw):
+        raw = raw.map("{:g}".format, na_action="ignore")
+    return raw.astype(object).where(raw.isna(), raw.astype(str)).fillna("").astype(str)
+
+
+def _check_shares(frame: pd.DataFrame, source: str) -> None:
+    outside = frame["metric"].isin(SHARES) & ~frame["value"].between(0, 1)
+    _refuse(frame, "value", outside, source, "is no share from 0 to 1, which metric 'accuracy' needs; divide percentages by 100")
+
+
+def _refuse(frame: pd.DataFrame, name: str, bad: pd.Series[bool], source: str, problem: str) -> None:
+    """Raise ValueError for the first row marked in ``bad``."""
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise ValueError(f"{source}: column {name!r}, row {row + 1}: {frame[name].iloc[row]!r} {problem}")

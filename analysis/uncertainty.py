@@ -1,0 +1,170 @@
+"""How sure a fit is: covariance, dispersion, profiles, and bands around predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from analysis.points import Array
+from analysis.solver import Problem, solve
+
+KINDS = ("mean", "new_run", "new_run_new_items")
+PROFILE = np.concatenate([np.linspace(0.1, 2.0, 12), np.geomspace(2.4, 40.0, 12)])  # steps, in half-widths of the Wald interval
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predicted values with the ends of their interval, one entry an amount."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+def quantile(level: float, dof: float) -> float:
+    """Student's t (the normal for infinite ``dof``): the half-width of a central interval, in standard errors."""
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} must lie between 0 and 1, for example 0.95")
+    if dof <= 0:
+        return float("inf")
+    return float(ndtri(0.5 + level / 2) if np.isinf(dof) else stdtrit(dof, 0.5 + level / 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The error of a fit. ``unscaled`` is the inverse curvature over the search coordinates (0 in rows held at a bound).
+
+    ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``noise`` is the variance of one
+    more measurement on the scale of the objective (in logarithms for the log objectives). ``counts`` marks values that are shares
+    of ``trials`` items (their median): their intervals are never narrower than the items alone allow.
+    """
+
+    unscaled: Array
+    dispersion: float
+    noise: float
+    dof: float
+    counts: bool
+    trials: float
+    loose: tuple[int, ...]  # coordinates in directions that the points do not determine
+
+    def half_width(self, variance: Array, level: float) -> Array:
+        """Half the width of the interval of a quantity whose unscaled variance is ``variance``."""
+        wide = quantile(level, self.dof) * np.sqrt(self.dispersion * variance)
+        if not self.counts:
+            return np.asarray(wide)
+        return np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance))
+
+
+def spread(problem: Problem, theta: Array, active: Array) -> Spread:
+    """The error of the fit at ``theta`` (free parameters); coordinates marked ``active`` are held at their bound."""
+    fitted, _ = problem.jacobian(theta[None])
+    _, hessian, _ = problem.quadratic(theta[None])
+    weight = problem.weight[0]
+    priors = sum(p.prior is not None for p in problem.space.free) if problem.objective.name == "quasibinomial" else 0
+    dof = float((weight > 0).sum() + priors - (~active).sum())
+    inverse, loose = _inverse(hessian[0], ~active)
+    if problem.objective.name == "huber_log":
+        return _robust(problem, theta, active, dof)
+    r = problem.objective.residual(fitted[0], problem.y)
+    counts = problem.objective.name == "quasibinomial"
+    if counts:
+        assert problem.trials is not None
+        p = np.clip(fitted[0], 1e-9, 1 - 1e-9)
+        r = r * np.sqrt(problem.trials / (p * (1 - p)))
+    dispersion = float((weight * r * r).sum() / dof) if dof > 0 else float("nan")
+    trials = float(np.median(problem.trials)) if counts and problem.trials is not None else float("nan")
+    return Spread(inverse, dispersion, dispersion, dof, counts, trials, loose)
+
+
+def _robust(problem: Problem, theta: Array, active: Array, dof: float) -> Spread:
+    """Huber's sandwich: the mean square of the pulls over the squared density of residuals within ``delta``.
+
+    A ``delta`` far below the noise leaves few residuals inside; the density is then taken over a wider window.
+    """
+    fitted, jac = problem.jacobian(theta[None])
+    r = problem.objective.residual(fitted[0], problem.y)
+    weight, delta = problem.weight[0], problem.objective.delta
+    curve = jac[0] / fitted[0][:, None]
+    inverse, loose = _inverse(curve.T @ (weight[:, None] * curve), ~active)
+    robust = 1.4826 * float(np.median(np.abs(r)))
+    window = max(delta, robust * len(r) ** -0.2)
+    pull = np.clip(r, -delta, delta)
+    density = delta / window * float((np.abs(r) <= window).mean())
+    dispersion = float((weight * pull**2).sum() / dof) / density**2 if dof > 0 and density > 0 else float("nan")
+    return Spread(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose)
+
+
+def _inverse(hessian: Array, free: Array) -> tuple[Array, tuple[int, ...]]:
+    """Inverse over the free coordinates, without the directions that have no curvature; and who takes part in those."""
+    inverse = np.zeros_like(hessian)
+    index = np.flatnonzero(free)
+    if not len(index):
+        return inverse, ()
+    part = hessian[np.ix_(index, index)]
+    root = 1 / np.sqrt(np.maximum(np.diag(part), 1e-300))
+    size, direction = np.linalg.eigh(part * root[:, None] * root[None, :])
+    known = size > 1e-10 * max(size.max(), 1e-300)
+    solved = (direction[:, known] / size[known]) @ direction[:, known].T
+    inverse[np.ix_(index, index)] = solved * root[:, None] * root[None, :]
+    loose = np.abs(direction[:, ~known]).max(axis=1, initial=0.0) > 0.3
+    return inverse, tuple(int(i) for i in index[loose])
+
+
+def profile(problem: Problem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float) -> tuple[float, float]:
+    """The values of one search coordinate between which the cost, minimised over the others, stays within ``limit`` of its minimum.
+
+    ``scale`` is the first guess of the half-width. An end that the points do not determine is the coordinate's bound.
+    """
+    least = float(problem.cost(theta[None])[0])
+    ends = []
+    for sign, bound in ((-1.0, float(low[which])), (1.0, float(high[which]))):
+        room = abs(bound - theta[which])
+        step = scale if np.isfinite(scale) and 0 < scale else room / 4
+        reach = np.minimum(step * PROFILE, room) if np.isfinite(room) else step * PROFILE
+        at = theta[which] + sign * reach
+        cost = _profiled(problem, theta, low, high, which, at)
+        ends.append(_crossing(np.append(theta[which], at), np.append(least, cost) - least, limit, bound))
+    return ends[0], ends[1]
+
+
+def _profiled(problem: Problem, theta: Array, low: Array, high: Array, which: int, at: Array) -> Array:
+    lower, upper = np.tile(low, (len(at), 1)), np.tile(high, (len(at), 1))
+    lower[:, which] = upper[:, which] = at
+    return solve(problem, np.tile(theta, (len(at), 1)), lower, upper, steps=60, tolerance=1e-9)[1]
+
+
+def _crossing(at: Array, rise: Array, limit: float, bound: float) -> float:
+    """Where the root of ``rise`` first passes the root of ``limit``, interpolated; ``bound`` if it never does."""
+    root = np.sqrt(np.maximum(rise, 0.0))
+    over = np.flatnonzero(root > np.sqrt(limit))
+    if not len(over):
+        return bound
+    k = int(over[0])
+    if not np.isfinite(root[k]):
+        return float(at[k])
+    share = (np.sqrt(limit) - root[k - 1]) / (root[k] - root[k - 1])
+    return float(at[k - 1] + share * (at[k] - at[k - 1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The scale on which intervals are symmetric: logarithms, logits, or the values themselves."""
+
+    forward: Callable[[Array], Array]
+    back: Callable[[Array], Array]
+    slope: Callable[[Array], Array]  # derivative of ``forward``
+
+
+def _inside(p: Array) -> Array:
+    return np.clip(p, 1e-9, 1 - 1e-9)
+
+
+LOG = Scale(lambda v: np.log(np.maximum(v, 1e-300)), np.exp, lambda v: 1 / np.maximum(v, 1e-300))
+RAW = Scale(lambda v: v, lambda v: v, np.ones_like)
+LOGIT = Scale(
+    lambda p: np.log(_inside(p) / (1 - _inside(p))), lambda e: 1 / (1 + np.exp(-e)), lambda p: 1 / (_inside(p) * (1 - _inside(p)))
+)
+SCALES = {"log": LOG, "huber_log": LOG, "least_squares": RAW, "quasibinomial": LOGIT}

@@ -1,0 +1,21 @@
+"""Which rows go through the model together: a pure function of their lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def plan(lengths: Sequence[int], *, rows: int, tokens: int) -> list[list[int]]:
+    """Row numbers by batch, the longest rows first, so that a batch holds little padding and memory peaks at the start.
+
+    A batch has at most ``rows`` rows and, unless one row alone exceeds it, ``tokens`` tokens with padding.
+    """
+    if rows < 1:
+        raise ValueError(f"batch_rows={rows} must be at least 1")
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        room = min(rows, tokens // max(1, lengths[batches[-1][0]])) if batches else 0
+        if not batches or len(batches[-1]) >= room:
+            batches.append([])
+        batches[-1].append(row)
+    return batches

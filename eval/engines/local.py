@@ -1,0 +1,150 @@
+"""Answers by an own batched loop over the Hugging Face forward: any causal architecture, CPU or GPU.
+
+Rows are padded on the left, share one growing cache of keys and values, and leave the batch as they finish. Greedy decoding gives the
+ids that ``generate`` gives. Only the decoding asked for applies: penalties or processors in a model's generation_config do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+from eval.spec import Decoding
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The token ids of one item, and its name, from which the item's own random numbers are drawn."""
+
+    id: str  # noqa: A003
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``text`` without special tokens, the ids it was made of (an end token included), and ``finish``: 'stop' or 'length'."""
+
+    text: str
+    tokens: tuple[int, ...]
+    finish: str
+
+
+@dataclass
+class _Row:
+    """One answer in the making."""
+
+    room: int
+    random: random.Random
+    tokens: list[int] = field(default_factory=list)
+    finish: str = ""
+
+
+@torch.inference_mode()
+def answer(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Prompt],
+    *,
+    decoding: Decoding,
+    stops: tuple[str, ...],
+) -> list[Answer]:
+    """Answer one batch of prompts; a prompt that fills the model's context gets an empty answer that finishes by length."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
+    rows = [_Row(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts]
+    live = [place for place, row in enumerate(rows) if row.room > 0]
+    if live:
+        ends = end_tokens(model, tokenizer)
+        _grow(model, tokenizer, [rows[place] for place in live], [prompts[place] for place in live], decoding, stops, ends)
+    return [_finished(tokenizer, row, stops) for row in rows]
+
+
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that end an answer: the tokenizer's, and those that the model's generation_config names."""
+    named = model.generation_config.eos_token_id if model.generation_config else None
+    ids = named if isinstance(named, list) else [named]
+    return frozenset(number for number in [*ids, tokenizer.eos_token_id] if number is not None)
+
+
+def _grow(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: list[_Row],
+    prompts: Sequence[Prompt],
+    decoding: Decoding,
+    stops: tuple[str, ...],
+    ends: frozenset[int],
+) -> None:
+    """Add a token to every live row until none is left."""
+    ids, mask = _padded(prompts, model.device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    window = max((len(stop.encode()) for stop in stops), default=0) + 8
+    while rows:
+        logits = _forward(model, ids, mask, positions, cache)
+        for row, token in zip(rows, _chosen(logits, rows, decoding), strict=True):
+            row.tokens.append(token)
+            if token in ends:
+                row.finish = "stop"
+            elif stops and _holds(tokenizer.decode(row.tokens[-window:]), stops):
+                row.finish = "stop"
+            elif len(row.tokens) >= row.room:
+                row.finish = "length"
+        keep = [place for place, row in enumerate(rows) if not row.finish]
+        if keep and len(keep) < len(rows):
+            chosen = torch.tensor(keep, device=model.device)
+            cache.batch_select_indices(chosen)
+            mask, positions = mask[chosen], positions[chosen]
+        rows = [rows[place] for place in keep]
+        ids = torch.tensor([[row.tokens[-1]] for row in rows], device=model.device)
+        mask = torch.nn.functional.pad(mask, (0, 1), value=1)
+        positions = positions[:, -1:] + 1
+
+
+def _forward(
+    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache
+) -> torch.Tensor:
+    """Logits of the next token, [rows, vocabulary]; the cache grows by the ids given."""
+    out = model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+    )
+    return out.logits[:, -1]
+
+
+def _padded(prompts: Sequence[Prompt], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, [rows, longest], padded on the left with id 0."""
+    longest = max(len(one.tokens) for one in prompts)
+    ids = [[0] * (longest - len(one.tokens)) + list(one.tokens) for one in prompts]
+    mask = [[0] * (longest - len(one.tokens)) + [1] * len(one.tokens) for one in prompts]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def _draws(decoding: Decoding, item: str) -> random.Random:
+    """The random numbers of one item: they depend on the seed and its name alone, never on batch or order."""
+    return random.Random(hashlib.sha256(f"{decoding.seed}:{item}".encode()).digest())
+
+
+def _chosen(logits: torch.Tensor, rows: Sequence[_Row], decoding: Decoding) -> list[int]:
+    """The next token of each row: the most likely one, or a draw by the inverse of the cumulated distribution."""
+    if decoding.temperature == 0:
+        return logits.argmax(-1).tolist()
+    cumulated = torch.softmax(logits.double().cpu() / decoding.temperature, -1).cumsum(-1)
+    draws = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64) * cumulated[:, -1:]
+    return torch.searchsorted(cumulated, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
+
+
+def _holds(text: str, stops: tuple[str, ...]) -> bool:
+    return any(stop in text for stop in stops)
+
+
+def _finished(tokenizer: PreTrainedTokenizerBase, row: _Row, stops: tuple[str, ...]) -> Answer:
+    """The answer of a row; its text ends before the first stop string."""
+    text = tokenizer.decode(row.tokens, skip_special_tokens=True)
+    for stop in stops:
+        text = text.partition(stop)[0]
+    return Answer(text, tuple(row.tokens), row.finish or "length")

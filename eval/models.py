@@ -1,0 +1,57 @@
+"""Weights and tokenizer of the model under test, and the prompts it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from eval.spec import AnswerSpec
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
+    """The model in ``spec.precision`` on the GPU where there is one, otherwise the CPU, ready to answer."""
+    if spec.precision not in DTYPES:
+        raise ValueError(f"precision={spec.precision!r} is unknown; choose one of: {', '.join(DTYPES)}")
+    source, revision = _source(spec, inputs)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=DTYPES[spec.precision])
+    except OSError as error:
+        raise ValueError(f"model {source} cannot be opened: {error}") from error
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
+    """The tokenizer stored with the model; one without a chat template is a ValueError."""
+    source, revision = _source(spec, inputs)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+    except OSError as error:
+        raise ValueError(f"tokenizer of {source} cannot be opened: {error}") from error
+    if not tokenizer.chat_template:
+        raise ValueError(f"tokenizer of {source} has no chat template; store one with the model, as training does")
+    return tokenizer
+
+
+def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
+    """A conversation as the model reads it, up to where the assistant speaks."""
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The ids of rendered conversations: what the template writes and nothing else; two BOS in a row are a ValueError."""
+    encoded = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+    for ids in encoded:
+        if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
+            raise ValueError("the chat template writes two BOS tokens; remove one from it")
+    return [tuple(ids) for ids in encoded]
+
+
+def _source(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:
+    if spec.model_repo:
+        return spec.model_repo, spec.model_revision or "main"
+    return str(inputs["model"]), "main"

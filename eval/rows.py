@@ -1,0 +1,68 @@
+"""JSON lines: how items are read and records written. Torch-free."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def read(path: Path) -> list[Row]:
+    """The objects of a JSON-lines file, which may be gzipped; a bad line is a ValueError that names it."""
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; give a JSON-lines file of test items")
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text(encoding="utf-8")
+    found = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            found.append(_parsed(path, number, line))
+    return found
+
+
+def _parsed(path: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{path}:{number} is not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{path}:{number} holds {type(row).__name__}, not an object")
+    return row
+
+
+def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type) -> Any:
+    """``row[name]``, of type ``kind``; otherwise a ValueError that names file, row (from 0) and field."""
+    if name not in row:
+        raise ValueError(f"{path}: item {number} has no field {name!r}; it has: {', '.join(row)}")
+    if not isinstance(row[name], kind):
+        raise ValueError(f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {kind.__name__}")
+    return row[name]
+
+
+def locate(source: Path, file: str) -> Path:
+    """The file of items: ``source`` itself, or ``file`` inside it when it is a folder."""
+    if not source.is_dir():
+        return source
+    if not file:
+        raise ValueError(f"{source} is a folder; name the file of items inside it")
+    return source / file
+
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one object a line, through a temporary name, so that the file is whole or absent."""
+    partial = path.with_name(path.name + ".writing")
+    partial.write_text("".join(line(row) for row in rows), encoding="utf-8")
+    partial.replace(path)
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """One record as its line of the file."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write one indented object."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

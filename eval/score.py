@@ -1,0 +1,79 @@
+"""Stage score: verdicts on one set of answers. Imports nothing heavy: scoring needs no model."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from eval.metrics import Metric, present, ratio, share
+from eval.rows import Row, locate, read, write, write_json
+from eval.sandbox.client import Limits, Sandbox, Verdict
+from eval.spec import ScoreSpec
+from eval.tasks import TASKS, Task
+
+ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where nothing contains it
+
+
+def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write scores.jsonl (one record an item), summary.json (the metrics and how they came about) and timings.json into ``out``."""
+    started = time.monotonic()
+    responses = read(inputs["answers"] / "responses.jsonl")
+    summary = _losses(responses, out) if spec.task == "loss" else _verdicts(spec, inputs, responses, out)
+    write_json(out / "summary.json", {"task": spec.task, "items": len(responses), **summary})
+    write_json(out / "timings.json", {"seconds": round(time.monotonic() - started, 3)})
+
+
+def _losses(responses: Sequence[Row], out: Path) -> Row:
+    """The mean loss per supervised token, clustered by sample."""
+    write(out / "scores.jsonl", ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses))
+    metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
+    return {"metrics": _written(present(metric)), "sandbox": None}
+
+
+def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path) -> Row:
+    """Judge every answer text, in the order of the answers."""
+    task = TASKS[spec.task]
+    items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file))[: spec.items]}
+    if set(items) != {row["id"] for row in responses}:
+        odd = sorted(set(items) ^ {row["id"] for row in responses})
+        raise ValueError(f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again")
+    verdicts, contained = _executed(spec, task, items, responses)
+    scores = [
+        {"id": row["id"], **task.score(items[row["id"]], row["text"], verdict.status), **_detail(verdict)}
+        for row, verdict in zip(responses, verdicts, strict=True)
+    ]
+    write(out / "scores.jsonl", scores)
+    metrics = [*task.metrics(scores), *_rates(responses)]
+    unsupported = sum(row["correct"] is None for row in scores)
+    return {"metrics": _written(metrics), **contained, **({"unsupported": unsupported} if unsupported else {})}
+
+
+def _executed(
+    spec: ScoreSpec, task: Task, items: Mapping[str, Row], responses: Sequence[Row]
+) -> tuple[list[Verdict], Row]:
+    """How the program of each answer ended, and the containment it ran in; empty verdicts for tasks that run nothing."""
+    if task.program is None:
+        return [Verdict("", 0.0, 0, "")] * len(responses), {"sandbox": None}
+    programs = [task.program(items[row["id"]], row["text"]) for row in responses]
+    with Sandbox(Limits(spec.seconds, spec.memory_mib << 20), unsafe=os.environ.get(ALLOW_UNSAFE) == "1") as sandbox:
+        verdicts = [sandbox.run(program) for program in programs]
+        return verdicts, {"sandbox": sandbox.level.number, "sandbox_name": sandbox.level.name}
+
+
+def _detail(verdict: Verdict) -> Row:
+    """The kind of error a program died of. Not its message, which may hold addresses and so differ from run to run."""
+    return {"error": verdict.detail.partition(":")[0]} if verdict.detail else {}
+
+
+def _rates(responses: Sequence[Row]) -> list[Metric]:
+    return present(
+        share("truncated_rate", [row["finish"] == "length" for row in responses]),
+        share("empty_rate", [not row["text"].strip() for row in responses]),
+    )
+
+
+def _written(metrics: Sequence[Metric]) -> list[Row]:
+    return [asdict(metric) for metric in metrics]

@@ -1,0 +1,106 @@
+"""Grade-school word problems (GSM8K), zero-shot: is the final number right?
+
+Three numbers belong together. ``strict`` takes only the trained form, a number right after the first ``####``. ``accuracy`` is
+staged: the last ``####`` number, else the last boxed one, else the last after "answer is" or "answer:", else the last number at
+all. ``format_rate`` is the share of texts that hold the trained form. Numbers are compared as numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from eval.metrics import Metric, present, share
+from eval.rows import Row, field, read
+
+# A sign counts only where nothing stands before it that could be subtracted from. Linear in the length of the text.
+NUMBER = re.compile(r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)")
+STRICT = re.compile(r"####[ \t]*([-\u2212]?[$£€]?[0-9][0-9,]*(?:\.[0-9]+)?)")
+PHRASE = re.compile(r"answer[ \t]*(?:is\b|:|=)", re.IGNORECASE)
+SUM = re.compile(r"^[0-9\s.,$+*/x×÷()=-]*=")  # "10 - 3 = 7": the result counts
+LATEX = str.maketrans({"{": None, "}": None, "\\": None, "!": None})
+LONGEST = 40  # a longer run of digits is no answer to a word problem
+
+
+def items(path: Path) -> list[Row]:
+    """The problems; ``id`` is the row number from 0."""
+    rows = read(path)
+    found = []
+    for number, row in enumerate(rows):
+        answer = field(path, number, row, "answer", str)
+        if strict(answer) is None:
+            raise ValueError(f"{path}: item {number}, field 'answer' holds no number after '####'")
+        found.append({"id": str(number), "question": field(path, number, row, "question", str), "answer": answer})
+    return found
+
+
+def messages(item: Row) -> list[dict[str, str]]:
+    """The question, and nothing else."""
+    return [{"role": "user", "content": item["question"]}]
+
+
+def score(item: Row, text: str, status: str = "") -> Row:
+    """``correct`` (staged), ``strict``, ``formatted``, and the two numbers as text (None where there is none)."""
+    gold, first, found = strict(item["answer"]), strict(text), staged(text)
+    return {
+        "correct": found is not None and found == gold,
+        "strict": first is not None and first == gold,
+        "formatted": first is not None,
+        "extracted": None if found is None else str(found),
+        "gold": str(gold),
+    }
+
+
+def metrics(scores: Sequence[Row]) -> list[Metric]:
+    """Shares of items: ``accuracy`` (staged), ``strict``, ``format_rate``."""
+    return present(
+        share("accuracy", [row["correct"] for row in scores]),
+        share("strict", [row["strict"] for row in scores]),
+        share("format_rate", [row["formatted"] for row in scores]),
+    )
+
+
+def strict(text: str) -> Decimal | None:
+    """The number right after the first ``####``, or None."""
+    match = STRICT.search(text)
+    return _value(match.group(1)) if match else None
+
+
+def staged(text: str) -> Decimal | None:
+    """The final answer of a worked solution, or None when it holds no number."""
+    for place in _places(text):
+        value = next(filter(None.__ne__, map(_value, NUMBER.findall(place))), None)
+        if value is not None:
+            return value
+    numbers = (_value(found) for found in reversed(NUMBER.findall(text)))
+    return next((value for value in numbers if value is not None), None)
+
+
+def _places(text: str) -> Iterator[str]:
+    """Where the answer is announced, most telling first: the first number in any of these places is the answer."""
+    marked = [part.partition("\n")[0] for part in text.split("####")[1:]]
+    yield from (_plain(place) for place in reversed(marked))
+    boxed = [part[:80].partition("}" if "{,}" not in part[:80] else "\n")[0] for part in text.split("\\boxed{")[1:]]
+    yield from (_plain(place) for place in reversed(boxed))
+    starts = [match.end() for match in PHRASE.finditer(text)]
+    ends = [*starts[1:], len(text)]
+    for start, end in zip(reversed(starts), reversed(ends), strict=True):
+        yield _plain(text[start : min(end, start + 200)].lstrip().partition("\n")[0])
+
+
+def _plain(place: str) -> str:
+    """Without the marks of LaTeX, which split numbers (``1{,}234`` is 1,234), and from a worked sum only its result."""
+    return SUM.sub("", place.translate(LATEX))
+
+
+def _value(found: str) -> Decimal | None:
+    """The number meant by a match: separators are dropped where they group thousands, otherwise the last part counts."""
+    if len(found) > LONGEST:
+        return None
+    sign = -1 if found[0] in "-\u2212" else 1
+    parts = found.lstrip("-\u2212 $£€").rstrip(",").split(",")
+    grouped = 1 <= len(parts[0]) <= 3 and all(len(part.partition(".")[0]) == 3 for part in parts[1:])
+    digits = "".join(parts) if grouped else parts[-1]
+    return sign * Decimal(digits) if digits else None

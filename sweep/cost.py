@@ -1,0 +1,91 @@
+"""What a stage costs: tokens, floating-point operations, seconds, memory. Estimates for plans and progress, never identity."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.plan import Plan
+from sweep.stage import Stage
+from train.spec import Engine
+
+CPU_FLOPS = 4.5e10
+"""Operations a second of one CPU thread on small models: 37,000 tokens/s at 0.2 M parameters, measured."""
+
+GPU_FLOPS = 4.0e14
+"""Operations a second of one large GPU: 40 % of the bf16 peak of an H100, the middle of published fine-tuning runs."""
+
+OVERHEAD_SECONDS = {"world": 3.0, "tokenizer": 1.0, "tokens": 1.0, "train": 0.5, "answer": 0.5, "score": 0.2}
+ANSWER_TOKENS = 60
+DEFAULT_ITEMS = 300
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Tokens processed, floating-point operations, and seconds on one worker."""
+
+    tokens: float
+    flops: float
+    seconds: float
+
+
+def gpus() -> list[str]:
+    """Identifiers of the GPUs of this machine that this process may use; found without loading a driver library."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name and name != "-1"]
+    return [str(number) for number, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*")))]
+
+
+def costs(plan: Plan, accelerated: bool) -> dict[str, Cost]:
+    """The cost of every stage of the plan by key; ``accelerated`` says whether models run on GPUs."""
+    speed = GPU_FLOPS if accelerated else CPU_FLOPS
+    return {stage.key: _cost(stage, plan, speed) for stage in plan.stages}
+
+
+def _cost(stage: Stage, plan: Plan, speed: float) -> Cost:
+    tokens = flops = 0.0
+    if stage.kind == "train":
+        tokens = _trained_tokens(stage, plan)
+        flops = 6.0 * plan.parameters[stage.key] * tokens
+    elif stage.kind == "answer":
+        tokens = float((stage.spec.items or DEFAULT_ITEMS) * ANSWER_TOKENS)
+        model = stage.inputs.get("model")
+        flops = 2.0 * plan.parameters.get(model.key if model else "", 0) * tokens
+    return Cost(tokens, flops, OVERHEAD_SECONDS[stage.kind] + flops / speed)
+
+
+def _trained_tokens(stage: Stage, plan: Plan) -> float:
+    recipe = stage.spec.recipe
+    samples = sum(portion.samples for portion in stage.spec.portions)
+    epoch = sum(
+        portion.samples * sum(plan.lengths[stage.inputs[name].key] for name in portion.sources) / len(portion.sources)
+        for portion in stage.spec.portions
+    )
+    if recipe.epochs is not None:
+        return float(epoch * recipe.epochs)
+    batch = recipe.batch_tokens or recipe.batch_samples * epoch / samples
+    return float(recipe.steps * batch)
+
+
+def memory_gib(parameters: int, layers: int, hidden: int, engine: Engine, bf16: bool) -> float:
+    """Peak memory of one rank in GiB: weights, gradients, master weights with Adam moments, activations of one pass.
+
+    Bytes by ZeRO stage as in the ZeRO paper (Rajbhandari et al. 2020): 2 + 2 + 12 bytes a parameter in mixed precision,
+    16 in fp32, sharded over the ranks from stage 1 (optimizer), 2 (gradients), 3 (weights) on. Activations: 34 bytes a
+    token, layer and hidden unit without checkpointing, 2 with (Korthikanti et al. 2022, without attention scores).
+    """
+    weights, gradients, optimizer = (2.0, 2.0, 12.0) if bf16 else (4.0, 4.0, 8.0)
+    shard = engine.ranks
+    if engine.offload != "none":
+        optimizer = 0.0
+    if engine.offload == "all":
+        weights = 0.0
+    state = (
+        weights / (shard if engine.zero_stage >= 3 else 1)
+        + gradients / (shard if engine.zero_stage >= 2 else 1)
+        + optimizer / (shard if engine.zero_stage >= 1 else 1)
+    )
+    activation = (2.0 if engine.activation_checkpointing else 34.0) * engine.micro_tokens * layers * hidden
+    return (parameters * state + activation) / 2**30

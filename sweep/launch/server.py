@@ -1,0 +1,155 @@
+"""The warm server: a process that has imported torch once and forks a worker for every stage.
+
+It reads requests as JSON lines on standard input and reports on standard output:
+
+    {"id": 7, "job": {...}, "owner": "...", "log": "...", "env": {...}}   fork a worker
+    {"signal": 15, "id": 7}                                               signal a worker
+    {"id": 7, "status": 0}                                                a worker has ended (below 0: killed by signal)
+
+The end of its input, which the launcher's death also is, stops the workers and then the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+GRACE_SECONDS = 20.0
+"""Time for workers to save a resume point once the launcher is gone."""
+
+PRELOAD = ("torch", "transformers", "train.loop", "eval.answer", "eval.score", "sweep.work")
+PR_SET_PDEATHSIG = 1
+
+
+def serve() -> None:
+    """Answer requests until the input ends."""
+    report = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints while it is imported must not reach the reports
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)  # the launcher decides; its death is our end of input
+    _preload()
+    children: dict[int, int] = {}
+    wakeup, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(wakeup, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    reader = selectors.DefaultSelector()
+    reader.register(sys.stdin.fileno(), selectors.EVENT_READ)
+    reader.register(wakeup, selectors.EVENT_READ)
+    buffer = b""
+    while True:
+        for key, _ in reader.select():
+            if key.fd == wakeup:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(wakeup, 4096)
+                continue
+            block = os.read(key.fd, 1 << 16)
+            if not block:
+                return _stop(children, report)
+            *lines, buffer = (buffer + block).split(b"\n")
+            for line in lines:
+                _request(json.loads(line), children)
+        _reap(children, report)
+
+
+def _preload() -> None:
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    for name in PRELOAD:
+        importlib.import_module(name)
+    _warm_lazy_modules()
+    gc.collect()
+    gc.freeze()  # shared pages stay shared: the collector would write to every object of the parent
+
+
+def _warm_lazy_modules() -> None:
+    """Import what transformers would otherwise import anew in every worker."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+
+    assert AutoTokenizer is not None
+    AutoModelForCausalLM.from_config(
+        LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
+    )
+
+
+def _request(request: dict[str, Any], children: dict[int, int]) -> None:
+    if "signal" in request:
+        for pid, number in children.items():
+            if number == request["id"]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, request["signal"])
+        return
+    pid = os.fork()
+    if pid == 0:
+        _work(request)
+    children[pid] = request["id"]
+
+
+def _work(request: dict[str, Any]) -> None:
+    """The worker: never returns."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for name in ("SIGINT", "SIGTERM", "SIGCHLD"):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        os.setsid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        log = Path(request["log"])
+        log.parent.mkdir(parents=True, exist_ok=True)
+        stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(stream, 1)
+        os.dup2(stream, 2)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.environ.update(request["env"])
+
+        from sweep.work import Job, perform
+
+        status = perform(Job.from_json(request["job"]), request["owner"])
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _reap(children: dict[int, int], report: int) -> None:
+    while children:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if pid in children:
+            line = json.dumps({"id": children.pop(pid), "status": os.waitstatus_to_exitcode(status)})
+            with contextlib.suppress(BrokenPipeError):
+                os.write(report, line.encode() + b"\n")
+
+
+def _stop(children: dict[int, int], report: int) -> None:
+    deadline = time.monotonic() + GRACE_SECONDS
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, number)
+        while children and time.monotonic() < deadline:
+            _reap(children, report)
+            time.sleep(0.05)
+        deadline = time.monotonic() + 5.0
+
+
+if __name__ == "__main__":
+    serve()

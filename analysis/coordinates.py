@@ -76,7 +76,9 @@ def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, flo
     kept = {**defaults, **held}
     logs = [np.log(amounts) for amounts in x]
     centre = np.array([column.mean() for column in logs])
-    bounds = [_bounds(p, logs[p.variable] - centre[p.variable], y, law.score) for p in law.parameters if p.name not in kept]
+    bounds = [
+        _bounds(p, logs[p.variable] - centre[p.variable], y, law.score) for p in law.parameters if p.name not in kept
+    ]
     low, high = np.array(bounds, dtype=float).reshape(-1, 2).T
     return Coordinates(law, kept, centre, low, high)
 

@@ -117,7 +117,12 @@ class Curve:
         weights *= weights.shape[1] / weights.sum(axis=1, keepdims=True)
         space = self.problem.space
         problem = Problem(
-            space, self.problem.objective, self.problem.x, self.problem.y, self.problem.trials, self.problem.weight * weights[:, label]
+            space,
+            self.problem.objective,
+            self.problem.x,
+            self.problem.y,
+            self.problem.trials,
+            self.problem.weight * weights[:, label],
         )
         theta, _ = solve(problem, np.tile(self.theta, (draws, 1)), space.low, space.high, steps=60, tolerance=1e-8)
         return Draws({n: np.asarray(v) for n, v in space.natural(theta).items()}, self.law)
@@ -134,7 +139,9 @@ class Curve:
 
     def _at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
         old = self.problem
-        value, jac = Problem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(self.theta[None])
+        value, jac = Problem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(
+            self.theta[None]
+        )
         return value[0], jac[0]
 
     def _noise(self, value: Array, slope: Array, kind: str) -> Array:
@@ -193,7 +200,17 @@ def fit(
     norm = _gradient_norm(problem, theta, active)
     notes += _fit_notes(problem, theta, active, error, norm, agreeing)
     return Curve(
-        form, _natural(problem.space, theta), cost / criterion.half, STARTS, agreeing, norm, tuple(notes), kept, error, problem, theta
+        form,
+        _natural(problem.space, theta),
+        cost / criterion.half,
+        STARTS,
+        agreeing,
+        norm,
+        tuple(notes),
+        kept,
+        error,
+        problem,
+        theta,
     )
 
 
@@ -217,7 +234,9 @@ def usable(points: Points) -> tuple[Points, list[str]]:
     if not len(kept):
         raise ValueError(f"none of the {len(points)} points has an amount above 0 and a value: there is nothing to fit")
     labels = np.arange(1) if kept.group is None else np.unique(kept.group, return_inverse=True)[1]
-    rows = np.stack([*kept.x.values(), kept.value, np.broadcast_to(labels, len(kept))]) if kept.group is not None else None
+    rows = (
+        np.stack([*kept.x.values(), kept.value, np.broadcast_to(labels, len(kept))]) if kept.group is not None else None
+    )
     if rows is not None and len(np.unique(rows, axis=1).T) < len(kept):
         notes.append("duplicates")
     if np.ptp(kept.value) == 0:
@@ -240,7 +259,9 @@ def _search(problem: Problem, seed: int) -> tuple[Array, float, int]:
     theta, cost = solve(problem, first, space.low, space.high)
     best = int(np.argmin(cost))
     if not np.isfinite(cost[best]):
-        raise ValueError(f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}...")
+        raise ValueError(
+            f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}..."
+        )
     slack = AGREE * abs(cost[best]) + 1e-20 * len(problem.y)
     return theta[best], float(cost[best]), int((cost <= cost[best] + slack).sum())
 

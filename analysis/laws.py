@@ -193,7 +193,13 @@ LAWS: dict[str, Law] = {
             7,
             closed=("B", _m4_amplitude),
         ),
-        Law("log_linear", log_linear, (Parameter("a", "slope", -np.inf, pivot="s"), Parameter("s", "slope", -np.inf)), ("a", "s"), 3),
+        Law(
+            "log_linear",
+            log_linear,
+            (Parameter("a", "slope", -np.inf, pivot="s"), Parameter("s", "slope", -np.inf)),
+            ("a", "s"),
+            3,
+        ),
         Law(
             "sigmoid",
             sigmoid,

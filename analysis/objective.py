@@ -42,14 +42,18 @@ class Objective:
         value = points.value
         if self.name in ("log", "huber_log") and (value <= 0).any():
             worst = value[value <= 0][0]
-            raise ValueError(f"value {worst:g} has no logarithm; use objective='least_squares', or 'quasibinomial' for scores")
+            raise ValueError(
+                f"value {worst:g} has no logarithm; use objective='least_squares', or 'quasibinomial' for scores"
+            )
         if self.name != "quasibinomial":
             return
         if points.trials is None:
             raise ValueError("objective='quasibinomial' needs trials: the number of items behind each value")
         if ((value < 0) | (value > 1)).any():
             worst = value[(value < 0) | (value > 1)][0]
-            raise ValueError(f"value {worst:g} is not a share of items; objective='quasibinomial' needs values from 0 to 1")
+            raise ValueError(
+                f"value {worst:g} is not a share of items; objective='quasibinomial' needs values from 0 to 1"
+            )
 
     def terms(self, fitted: Number, y: Array, trials: Array | None) -> Array:
         """The terms of the sum, of the shape of ``fitted`` (..., points)."""

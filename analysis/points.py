@@ -84,7 +84,10 @@ def _column(name: str, values: ArrayLike, size: int | None = None, low: float = 
         raise ValueError(f"{name} has shape {column.shape}; give a 1-D array")
     if size is not None and len(column) != size:
         raise ValueError(f"{name} has {len(column)} entries and value has {size}; give one entry a point")
-    for bad, what in ((np.isinf(column), "must be finite (NaN marks a missing one)"), (column < low, f"must be at least {low:g}")):
+    for bad, what in (
+        (np.isinf(column), "must be finite (NaN marks a missing one)"),
+        (column < low, f"must be at least {low:g}"),
+    ):
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(f"{name}[{row}]={column[row]:g} {what}")

@@ -12,7 +12,13 @@ from analysis.points import Array
 AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")  # the horizontal axis, in order of preference
 NAMES = ("model", "strategy")  # what tells series apart first
 MEASURED = ("ability", "task", "metric", "value", "n_items", "stderr", "seed", "sweep", "cell", *AMOUNTS)
-CONSEQUENCES = ("tokens", "supervised_tokens", "steps", "flops", "presentations")  # follow from the factors; vary with the seed
+CONSEQUENCES = (
+    "tokens",
+    "supervised_tokens",
+    "steps",
+    "flops",
+    "presentations",
+)  # follow from the factors; vary with the seed
 UNITS = {
     "samples": "training samples of the ability",
     "total_samples": "training samples, all abilities",
@@ -50,7 +56,9 @@ class Block:
     @property
     def name(self) -> str:
         """A file name."""
-        parts = [self.ability, self.metric] if self.task in ("", self.metric) else [self.ability, self.task, self.metric]
+        parts = (
+            [self.ability, self.metric] if self.task in ("", self.metric) else [self.ability, self.task, self.metric]
+        )
         return "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
 
     @property

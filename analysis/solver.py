@@ -53,7 +53,9 @@ class Problem:
         _, pull, stiff = self._prior(theta)
         gradient = np.einsum("bn,bnk->bk", self.weight * slope, jac) + pull
         size = theta.shape[-1]
-        hessian = np.matmul(np.swapaxes(jac, 1, 2) * (self.weight * curve)[:, None, :], jac) + stiff[:, None] * np.eye(size)
+        hessian = np.matmul(np.swapaxes(jac, 1, 2) * (self.weight * curve)[:, None, :], jac) + stiff[:, None] * np.eye(
+            size
+        )
         diagonal = np.einsum("bn,bnk->bk", self.weight * damping, jac**2) + stiff
         return gradient, hessian, diagonal
 
@@ -72,7 +74,9 @@ class Problem:
         return 0.5 * (stiff * away**2).sum(axis=-1), stiff * away, stiff
 
 
-def solve(problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-13) -> tuple[Array, Array]:
+def solve(
+    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-13
+) -> tuple[Array, Array]:
     """Descend from each row of ``start`` within the bounds (one row, or one row each): the coordinates and costs reached.
 
     A row is done when accepted steps gain less than ``tolerance`` of the cost twice in a row, or when no step gains any more.

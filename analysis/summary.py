@@ -73,13 +73,19 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
     if not block.axis:
         return None, "no amount varies, so there is no curve"
     if distinct < FEWEST:
-        return None, f"{distinct} distinct amount{'s' * (distinct != 1)} of {block.axis}: a curve needs at least {FEWEST}"
+        return (
+            None,
+            f"{distinct} distinct amount{'s' * (distinct != 1)} of {block.axis}: a curve needs at least {FEWEST}",
+        )
     if np.ptp(series.value[series.amount > 0]) == 0:
         return None, "all values are equal, so there is no curve to fit"
     known = not np.isnan(series.items).any()
     share = is_share(block)
     points = Points(
-        {block.axis: series.amount}, series.value, trials=series.items if share and known else None, group=np.array(series.seed)
+        {block.axis: series.amount},
+        series.value,
+        trials=series.items if share and known else None,
+        group=np.array(series.seed),
     )
     if share:
         return fit_average(points, SCORE_LAWS, "quasibinomial" if known else "least_squares"), ""
@@ -94,7 +100,16 @@ def _levels(series: Series, share: bool) -> tuple[Level, ...]:
     for amount in np.unique(series.amount):
         here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
         low, high = _interval(series.value[here], series.items[here], series.stderr[here], share)
-        out.append(Level(float(amount), float(series.fraction[here][0]), int(here.sum()), float(series.value[here].mean()), low, high))
+        out.append(
+            Level(
+                float(amount),
+                float(series.fraction[here][0]),
+                int(here.sum()),
+                float(series.value[here].mean()),
+                low,
+                high,
+            )
+        )
     return tuple(out)
 
 

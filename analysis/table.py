@@ -46,16 +46,20 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises FileNotFoundError when there is no such file, ValueError naming column, row, value and remedy when it is not a long table.
     """
+    return check(load(path), str(path))
+
+
+def load(path: Path) -> pd.DataFrame:
+    """Any table in ``path`` (.csv or .parquet), unchecked; errors as in `read`."""
     if not path.exists():
         raise FileNotFoundError(f"there is no table {path}; give table=FILE.csv or table=FILE.parquet")
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"table {path} ends in {suffix!r}; save it as .csv or .parquet")
     try:
-        frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+        return pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:
         raise ValueError(f"table {path} cannot be read as {suffix[1:]}: {error}; write it again") from error
-    return check(frame, str(path))
 
 
 def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -66,13 +70,17 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     absent = [c.name for c in COLUMNS if c.required and c.name not in frame]
     if absent:
         have = ", ".join(map(str, frame.columns))
-        raise ValueError(f"{source}: column {absent[0]!r} is absent (columns: {have}); add it, or rename the column that holds it")
+        raise ValueError(
+            f"{source}: column {absent[0]!r} is absent (columns: {have}); add it, or rename the column that holds it"
+        )
     if not len(frame):
         raise ValueError(f"{source}: the table has no rows; add one row a measurement")
     checked = frame.copy()
     for column in COLUMNS:
         if column.name in checked:
-            checked[column.name] = _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
+            checked[column.name] = (
+                _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
+            )
     _check_shares(checked, source)
     return checked
 
@@ -83,9 +91,21 @@ def _number(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[float
     _refuse(frame, column.name, numbers.isna() & raw.notna(), source, "is not a number; write a plain decimal number")
     _refuse(frame, column.name, numbers.isin([float("inf"), float("-inf")]), source, "is infinite; leave the row out")
     if column.required:
-        _refuse(frame, column.name, numbers.isna(), source, "is missing; leave the row out: a missing measurement is no number")
+        _refuse(
+            frame,
+            column.name,
+            numbers.isna(),
+            source,
+            "is missing; leave the row out: a missing measurement is no number",
+        )
     if column.low is not None:
-        _refuse(frame, column.name, numbers < column.low, source, f"is below {column.low:g}; {column.name} is: {column.unit}")
+        _refuse(
+            frame,
+            column.name,
+            numbers < column.low,
+            source,
+            f"is below {column.low:g}; {column.name} is: {column.unit}",
+        )
     return numbers
 
 
@@ -100,7 +120,13 @@ def _text(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[str]:
 
 def _check_shares(frame: pd.DataFrame, source: str) -> None:
     outside = frame["metric"].isin(SHARES) & ~frame["value"].between(0, 1)
-    _refuse(frame, "value", outside, source, "is no share from 0 to 1, which metric 'accuracy' needs; divide percentages by 100")
+    _refuse(
+        frame,
+        "value",
+        outside,
+        source,
+        "is no share from 0 to 1, which metric 'accuracy' needs; divide percentages by 100",
+    )
 
 
 def _refuse(frame: pd.DataFrame, name: str, bad: pd.Series[bool], source: str, problem: str) -> None:

@@ -12,7 +12,9 @@ from analysis.points import Array
 from analysis.solver import Problem, solve
 
 KINDS = ("mean", "new_run", "new_run_new_items")
-PROFILE = np.concatenate([np.linspace(0.1, 2.0, 12), np.geomspace(2.4, 40.0, 12)])  # steps, in half-widths of the Wald interval
+PROFILE = np.concatenate(
+    [np.linspace(0.1, 2.0, 12), np.geomspace(2.4, 40.0, 12)]
+)  # steps, in half-widths of the Wald interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,9 @@ def _inverse(hessian: Array, free: Array) -> tuple[Array, tuple[int, ...]]:
     return inverse, tuple(int(i) for i in index[loose])
 
 
-def profile(problem: Problem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float) -> tuple[float, float]:
+def profile(
+    problem: Problem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float
+) -> tuple[float, float]:
     """The values of one search coordinate between which the cost, minimised over the others, stays within ``limit`` of its minimum.
 
     ``scale`` is the first guess of the half-width. An end that the points do not determine is the coordinate's bound.
@@ -165,6 +169,8 @@ def _inside(p: Array) -> Array:
 LOG = Scale(lambda v: np.log(np.maximum(v, 1e-300)), np.exp, lambda v: 1 / np.maximum(v, 1e-300))
 RAW = Scale(lambda v: v, lambda v: v, np.ones_like)
 LOGIT = Scale(
-    lambda p: np.log(_inside(p) / (1 - _inside(p))), lambda e: 1 / (1 + np.exp(-e)), lambda p: 1 / (_inside(p) * (1 - _inside(p)))
+    lambda p: np.log(_inside(p) / (1 - _inside(p))),
+    lambda e: 1 / (1 + np.exp(-e)),
+    lambda p: 1 / (_inside(p) * (1 - _inside(p))),
 )
 SCALES = {"log": LOG, "huber_log": LOG, "least_squares": RAW, "quasibinomial": LOGIT}

@@ -78,7 +78,16 @@ def block_table(block: Block, found: list[Fitted]) -> tuple[list[str], Rows]:
     for value in amounts:
         row = [fraction(value) if block.axis in ("fraction", "replay") else amount(value)]
         if with_fraction:
-            row.insert(0, " ".join(dict.fromkeys(fraction(f.levels[t[value]].fraction) for f, t in zip(found, by_amount, strict=True) if value in t)))
+            row.insert(
+                0,
+                " ".join(
+                    dict.fromkeys(
+                        fraction(f.levels[t[value]].fraction)
+                        for f, t in zip(found, by_amount, strict=True)
+                        if value in t
+                    )
+                ),
+            )
         for f, table in zip(found, by_amount, strict=True):
             at = table.get(value)
             row.append("" if at is None else measured(f.levels[at], share))
@@ -99,7 +108,9 @@ def overview(results: list[tuple[Block, list[Fitted]]]) -> tuple[str, list[str],
 
     None where the blocks share no such rows.
     """
-    chosen = [(b, f) for b, f in results if b.metric == "accuracy"] or [(b, f) for b, f in results if b.metric == "loss"]
+    chosen = [(b, f) for b, f in results if b.metric == "accuracy"] or [
+        (b, f) for b, f in results if b.metric == "loss"
+    ]
     if len(chosen) < 2:
         return None
     columns: dict[str, dict[tuple[float, str], str]] = {}
@@ -107,8 +118,12 @@ def overview(results: list[tuple[Block, list[Fitted]]]) -> tuple[str, list[str],
         cells = {}
         for f in found:
             for level in f.levels:
-                cells[(level.fraction if block.axis else float("nan"), f.series.label)] = measured(level, is_share(block))
-        columns[block.ability if len({b.task for b, _ in chosen if b.ability == block.ability}) == 1 else block.title] = cells
+                cells[(level.fraction if block.axis else float("nan"), f.series.label)] = measured(
+                    level, is_share(block)
+                )
+        columns[
+            block.ability if len({b.task for b, _ in chosen if b.ability == block.ability}) == 1 else block.title
+        ] = cells
         if block.axis and (np.isnan([key[0] for key in cells]).any() or len(cells) < sum(len(f.levels) for f in found)):
             return None
     keys = list(dict.fromkeys(key for cells in columns.values() for key in cells))
@@ -125,7 +140,11 @@ def overview(results: list[tuple[Block, list[Fitted]]]) -> tuple[str, list[str],
         lead = (["untrained"] if axis else []) + ([""] if axis and labelled else ["untrained"] if labelled else [])
         rows.insert(0, lead + [number(v, is_share(b)) for v, (b, _) in zip(base, chosen, strict=True)])
     metric = chosen[0][0].metric
-    return f"{metric}{' (%)' if metric == 'accuracy' else ''} by ability, with 95 % intervals of the measurement", header, rows
+    return (
+        f"{metric}{' (%)' if metric == 'accuracy' else ''} by ability, with 95 % intervals of the measurement",
+        header,
+        rows,
+    )
 
 
 def _lookup(cells: dict[tuple[float, str], str], value: float, label: str) -> str:

@@ -1,0 +1,160 @@
+"""`python -m analysis [verb] key=value ...`: analyse a long table, or fit one law to two of its columns."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HELP = """\
+python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and report.html for a long table
+  sweep=NAME         a collected sweep: store/sweeps/NAME/table.parquet (or table.csv)
+  store=PATH         where sweeps lie (default: $DOSAGE_STORE, else ./store)
+  table=FILE         a long table of your own, .csv or .parquet: columns ability, task, metric, value; optional n_items, stderr,
+                     seed, params, model, strategy, sweep, cell; one column per factor, such as samples, fraction, replay
+  out=DIR            where results go (default: the sweep's folder /analysis, or FILE's name with -analysis)
+
+python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
+  x=COLUMN[,COLUMN]  the amount(s); two for law=additive
+  y=COLUMN           the loss or score
+  law=NAME           default bounded
+  objective=NAME     log (default), huber_log, least_squares, quasibinomial
+  trials=COLUMN      items behind each score (quasibinomial)
+  group=COLUMN       seed or run
+  delta=NUMBER       where huber_log turns from squares to absolute values (default 0.001)
+  level=NUMBER       of the intervals (default 0.95)
+  seed=NUMBER        of the random starts (default 0)
+"""
+
+KEYS = {
+    "": ("sweep", "store", "table", "out"),
+    "fit": ("table", "x", "y", "law", "objective", "trials", "group", "delta", "level", "seed"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code. What a user can mend is printed as one line, without a traceback."""
+    if any(a in ("-h", "--help", "help") for a in arguments) or not arguments:
+        print(HELP, end="")
+        return 0 if arguments else 2
+    try:
+        verb, given = parse(arguments)
+        print(fit_columns(given) if verb == "fit" else analyse_table(given), end="")
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The verb ("" for none) and the values by key. Raises ValueError for an unknown verb or key, or one given twice."""
+    verb, rest = ("", arguments) if "=" in arguments[0] else (arguments[0], arguments[1:])
+    if verb not in KEYS:
+        raise ValueError(f"verb {verb!r} is unknown; {_near(verb, [v for v in KEYS if v])}, or none")
+    given: dict[str, str] = {}
+    for argument in rest:
+        key, sign, value = argument.partition("=")
+        if not sign or not value:
+            raise ValueError(f"{argument!r} is not of the form key=value; {_near(key, KEYS[verb])}")
+        if key not in KEYS[verb]:
+            raise ValueError(f"key {key!r} is unknown; {_near(key, KEYS[verb])}")
+        if key in given:
+            raise ValueError(f"key {key!r} is given twice ({given[key]!r} and {value!r}); keep one")
+        given[key] = value
+    return verb, given
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    """The known words, and the one that was probably meant."""
+    meant = difflib.get_close_matches(word, known, n=1)
+    return (f"did you mean {meant[0]!r}? " if meant else "") + "known: " + ", ".join(known)
+
+
+def analyse_table(given: dict[str, str]) -> str:
+    """Write the analysis, or reuse what an earlier run wrote for the same table; the text for the terminal."""
+    table, out, title = _places(given)
+    stamp = digest(table)
+    if not _fresh(out, stamp):
+        from analysis.analyse import (
+            write,
+        )  # pandas, scipy and matplotlib: half of a second that a reused analysis saves
+
+        names = write(table, out, title)
+        (out / "analysis.json").write_text(
+            json.dumps({"digest": stamp, "files": names}, indent=1) + "\n", encoding="utf-8"
+        )
+    return f"{(out / 'table.txt').read_text(encoding='utf-8')}\nreport: {out / 'report.html'}\n"
+
+
+def _places(given: dict[str, str]) -> tuple[Path, Path, str]:
+    """The table, the folder for results, and the report's title."""
+    if ("sweep" in given) == ("table" in given):
+        raise ValueError("give either sweep=NAME or table=FILE, for example: python -m analysis sweep=data_amount")
+    if "table" in given:
+        table = Path(given["table"])
+        if not table.exists():
+            raise FileNotFoundError(f"there is no table {table}; give table=FILE.csv or table=FILE.parquet")
+        return table, Path(given.get("out", table.with_name(table.stem + "-analysis"))), table.stem
+    name = given["sweep"]
+    folder = Path(given.get("store") or os.environ.get("DOSAGE_STORE") or "store") / "sweeps" / name
+    for file in ("table.parquet", "table.csv"):
+        if (folder / file).exists():
+            return folder / file, Path(given.get("out", folder / "analysis")), name
+    raise FileNotFoundError(
+        f"sweep {name!r} has no table in {folder}; collect it first: python -m sweep collect name={name}"
+    )
+
+
+def digest(table: Path) -> str:
+    """What the results depend on: the table's bytes and this package's source."""
+    sums = hashlib.sha256(table.read_bytes())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        sums.update(source.read_bytes())
+    return sums.hexdigest()
+
+
+def _fresh(out: Path, stamp: str) -> bool:
+    """Whether ``out`` holds all files of an analysis with this digest."""
+    try:
+        record = json.loads((out / "analysis.json").read_text(encoding="utf-8"))
+        return record["digest"] == stamp and all((out / name).is_file() for name in record["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def fit_columns(given: dict[str, str]) -> str:
+    """Fit one law to columns of a table; its parameters with intervals, as text."""
+    for key in ("table", "x", "y"):
+        if key not in given:
+            raise ValueError(
+                f"fit needs {key}=..., for example: python -m analysis fit table=FILE x=samples y=loss law=bounded"
+            )
+    from analysis.columns import describe
+
+    return describe(
+        Path(given["table"]),
+        tuple(given["x"].split(",")),
+        given["y"],
+        given.get("law", "bounded"),
+        given.get("objective", "log"),
+        trials=given.get("trials"),
+        group=given.get("group"),
+        delta=_float(given, "delta", 1e-3),
+        level=_float(given, "level", 0.95),
+        seed=int(_float(given, "seed", 0)),
+    )
+
+
+def _float(given: dict[str, str], key: str, default: float) -> float:
+    try:
+        return float(given.get(key, default))
+    except ValueError as error:
+        raise ValueError(f"{key}={given[key]!r} is not a number") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

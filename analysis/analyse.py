@@ -1,0 +1,122 @@
+"""From a table file to a folder of results: table.txt, curves.json, figures and report.html."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.figures import draw
+from analysis.report import Part, page
+from analysis.series import Block, blocks, cross_effects
+from analysis.summary import Fitted, analyse
+from analysis.table import read
+from analysis.words import (
+    block_table,
+    cross_table,
+    heading,
+    overview,
+    plain_block_table,
+    render,
+    sentence,
+    warning_lines,
+)
+
+Results = list[tuple[Block, list[Fitted]]]
+
+
+def write(table: Path, out: Path, title: str) -> list[str]:
+    """Analyse ``table`` into ``out``; the names of the files written. The same table gives the same bytes.
+
+    Raises ValueError when the table is no long table, or holds no row to analyse.
+    """
+    frame = read(table)
+    results = [(block, analyse(block)) for block in blocks(frame)]
+    effects = cross_effects(frame)
+    figures = out / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    drawn = {block.name: draw(block, found, figures) for block, found in results if found}
+    (out / "table.txt").write_text(_text(results, effects), encoding="utf-8")
+    (out / "curves.json").write_text(json.dumps([_record(*r) for r in results], indent=1) + "\n", encoding="utf-8")
+    (out / "report.html").write_text(page(title, _lead(frame), _parts(results, effects, drawn)), encoding="utf-8")
+    names = [f"figures/{name}.{suffix}" for name in drawn for suffix in ("svg", "png")]
+    return ["table.txt", "curves.json", "report.html", *names]
+
+
+def _table_of(block: Block, found: list[Fitted]) -> tuple[list[str], list[list[str]]]:
+    return block_table(block, found) if block.axis else plain_block_table(block, found)
+
+
+def _text(results: Results, effects: pd.DataFrame) -> str:
+    """What the terminal shows."""
+    pieces = []
+    top = overview(results)
+    if top:
+        pieces.append(render(*top))
+    for block, found in results:
+        if not found:
+            continue
+        pieces.append(render(heading(block), *_table_of(block, found)))
+        reasons = dict.fromkeys(
+            f"{f.series.label or block.ability}: {f.reason}" for f in found if f.reason and block.axis
+        )
+        pieces += [f"  no curve for {reason}\n" for reason in reasons]
+    if len(effects):
+        pieces.append(render("effect of training on other abilities", *cross_table(effects)))
+    return "".join(pieces)
+
+
+def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str]) -> list[Part]:
+    parts = []
+    top = overview(results)
+    if top:
+        parts.append(Part(top[0], "", top[1], top[2], (), ()))
+    for block, found in results:
+        if found:
+            header, rows = _table_of(block, found)
+            said = [sentence(block, f) for f in found]
+            warned = [
+                f"{f.series.label + ' ' if f.series.label else ''}{line}" for f in found for line in warning_lines(f)
+            ]
+            parts.append(Part(heading(block), drawn[block.name], header, rows, said, warned))
+    if len(effects):
+        parts.append(Part("Effect of training on other abilities", "", *cross_table(effects), (), ()))
+    return parts
+
+
+def _lead(frame: pd.DataFrame) -> str:
+    abilities = ", ".join(dict.fromkeys(frame["ability"]))
+    cells = f" from {frame['cell'].nunique():,} cells" if "cell" in frame else ""
+    return f"{len(frame):,} measurements{cells} of {abilities}."
+
+
+def _record(block: Block, found: list[Fitted]) -> dict[str, object]:
+    """A block for machines; numbers that are missing are absent."""
+    series = []
+    for f in found:
+        levels = [{k: v for k, v in vars(level).items() if v == v} for level in f.levels]
+        entry: dict[str, object] = {"label": f.series.label, "levels": levels}
+        if f.curve is None:
+            entry["no_curve"] = f.reason
+        else:
+            entry["warnings"] = list(f.curve.warnings)
+            entry["laws"] = [
+                {
+                    "law": c.law.name,
+                    "weight": float(w),
+                    "params": dict(c.params),
+                    "objective": c.objective,
+                    "agreeing_starts": c.agreeing_starts,
+                }
+                for c, w in zip(f.curve.curves, f.curve.weights, strict=True)
+            ]
+        series.append(entry)
+    return {
+        "ability": block.ability,
+        "task": block.task,
+        "metric": block.metric,
+        "axis": block.axis,
+        "base": block.base,
+        "series": series,
+    }

@@ -1,0 +1,141 @@
+"""One figure a block: measurements with item noise, curves with their 95 % band, the untrained base as a line."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from analysis.series import UNITS, Block
+from analysis.summary import Fitted, is_share
+from analysis.words import amount, heading
+
+# Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the distinction.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+STYLE = {
+    "svg.hashsalt": "dosage",
+    "svg.fonttype": "path",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#555555",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+}
+
+
+def draw(block: Block, found: list[Fitted], folder: Path) -> str:
+    """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.6, 3.6))
+        axes = figure.add_subplot()
+        (_curves if block.axis else _bars)(axes, block, found)
+        axes.set_title(heading(block))
+        figure.subplots_adjust(left=0.11, right=0.98, top=0.91, bottom=0.14)
+        svg = io.BytesIO()
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
+        (folder / f"{block.name}.svg").write_bytes(svg.getvalue())
+        figure.set_dpi(130)
+        FigureCanvasAgg(figure).print_png(folder / f"{block.name}.png", metadata={"Software": "Dosage"})
+    return svg.getvalue().decode()
+
+
+def _curves(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    factor = 100.0 if is_share(block) else 1.0
+    axes.set_xscale("log")
+    left = _left_edge(found)
+    for i, f in enumerate(found):
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        if f.line is not None:
+            axes.fill_between(f.grid, factor * f.line.low, factor * f.line.high, color=colour, alpha=0.15, linewidth=0)
+            axes.plot(
+                f.grid, factor * f.line.value, color=colour, linewidth=1.6, linestyle=DASHES[i // 2 % len(DASHES)]
+            )
+        x = np.array([level.amount if level.amount > 0 else left for level in f.levels])
+        mean, low, high = (
+            factor * np.array([getattr(level, name) for level in f.levels]) for name in ("mean", "low", "high")
+        )
+        bars = np.nan_to_num(np.stack([mean - low, high - mean]))
+        shown = f.series.label or "measured, 95 % interval"
+        axes.errorbar(
+            x,
+            mean,
+            yerr=bars,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            linestyle="none",
+            elinewidth=1,
+            capsize=2,
+            label=shown,
+        )
+    for k, (model, value) in enumerate(block.base.items()):
+        name = "untrained" if len(block.base) == 1 else f"untrained {model}"
+        axes.axhline(factor * value, color="#777777", linewidth=1, linestyle=(0, (1 + 2 * k, 2)), label=name)
+    _amount_axis(axes, block)
+    _value_axis(axes, block)
+    axes.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _left_edge(found: list[Fitted]) -> float:
+    """Where amount 0 is drawn on the logarithmic axis: a quarter of the smallest amount."""
+    positive = [level.amount for f in found for level in f.levels if level.amount > 0]
+    return min(positive, default=1.0) / 4
+
+
+def _amount_axis(axes: Axes, block: Block) -> None:
+    axes.set_xlabel(UNITS.get(block.axis, block.axis) + " (log scale)")
+    low, high = axes.get_xlim()
+    narrow = high / low < 100
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _value_axis(axes: Axes, block: Block) -> None:
+    if is_share(block):
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -3), min(high, 103))
+        axes.set_ylabel(f"{block.metric} in %")
+    else:
+        axes.set_ylabel("loss, nats a token" if block.metric == "loss" else block.metric)
+
+
+def _bars(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """Series beside each other, where no amount varies."""
+    factor = 100.0 if is_share(block) else 1.0
+    for i, f in enumerate(found):
+        level = f.levels[0]
+        bars = np.nan_to_num(factor * np.array([[level.mean - level.low], [level.high - level.mean]]))
+        axes.errorbar(
+            [i],
+            [factor * level.mean],
+            yerr=bars,
+            color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)],
+            markersize=6,
+            capsize=3,
+        )
+    for value in block.base.values():
+        axes.axhline(factor * value, color="#777777", linewidth=1, linestyle=(0, (1, 2)))
+        axes.annotate(
+            "untrained", (1, factor * value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8
+        )
+    axes.set_xticks(range(len(found)), [(f.series.label or "all").replace(", ", "\n") for f in found])
+    axes.set_xlim(-0.6, len(found) - 0.4)
+    _value_axis(axes, block)

@@ -1,0 +1,101 @@
+"""report.html: one self-contained page with figures, tables, plain sentences and warnings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from analysis.words import Rows
+
+STYLE = """
+:root { --ink: #1c1e21; --soft: #5c6370; --line: #dfe3e8; --page: #fbfbfc; --card: #ffffff; --mark: #0072B2; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
+h2 { font-size: 1.15rem; margin: 0 0 .6rem; }
+.lead { color: var(--soft); margin: 0 0 2rem; max-width: 46rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem 1.4rem; margin: 0 0 1.4rem; }
+figure { margin: .4rem 0 1rem; }
+figure svg { display: block; width: 100%; max-width: 42rem; height: auto; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .32rem .9rem .32rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th { color: var(--soft); font-weight: 600; border-bottom-color: #b9c0c9; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; }
+ul { padding-left: 1.1rem; margin: .8rem 0 0; }
+.notes { color: var(--soft); font-size: .88rem; }
+code { font-size: .86em; }
+"""
+
+METHOD = (
+    "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for scores (item noise), or the spread "
+    "over seeds where there are three or more and it is wider.",
+    "A curve is the weighted average of several laws; a law's weight follows from how well it predicts each amount from the others. "
+    "Its band is the 95 % interval of the curve itself: t-based, with the dispersion estimated from the residuals, never narrower "
+    "than the number of items allows, and with the disagreement between the laws. A new run scatters around it.",
+    "Fewer than three distinct amounts give no curve. Models that never saw an ability's data do not enter its curve.",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section: a title, perhaps a figure (SVG text), a table (header and rows), sentences and warnings."""
+
+    title: str
+    svg: str
+    header: Sequence[str]
+    rows: Rows
+    sentences: Sequence[str]
+    warnings: Sequence[str]
+
+
+def page(title: str, lead: str, parts: Sequence[Part]) -> str:
+    """The whole page: it needs no other file and no network."""
+    body = "\n".join(_section(part, f"f{i}") for i, part in enumerate(parts))
+    method = "".join(f"<li>{escape(line)}</li>" for line in METHOD)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{body}\n'
+        f'<section><h2>How to read this</h2><ul class="notes">{method}</ul></section>\n</main>\n</body>\n</html>\n'
+    )
+
+
+def _section(part: Part, prefix: str) -> str:
+    figure = (
+        f'<figure role="img" aria-label="{escape(part.title)}">{inline(part.svg, prefix)}</figure>\n'
+        if part.svg
+        else ""
+    )
+    sentences = "".join(f"<li>{escape(line)}</li>" for line in part.sentences if line)
+    said = f"<ul>{sentences}</ul>\n" if sentences else ""
+    warned = "".join(
+        f"<li><code>{escape(code)}</code> {escape(text)}</li>" for code, _, text in map(_split, part.warnings)
+    )
+    notes = f'<ul class="notes">{warned}</ul>\n' if warned else ""
+    return f"<section>\n<h2>{escape(part.title)}</h2>\n{figure}{_table(part.header, part.rows)}{said}{notes}</section>"
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    """A warning line into its code and its explanation."""
+    return line.partition(": ")
+
+
+def _table(header: Sequence[str], rows: Rows) -> str:
+    if not rows:
+        return ""
+    top = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return f'<div class="scroll"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+
+
+def inline(svg: str, prefix: str) -> str:
+    """An SVG document as an element of a page: no prologue, and names that no other figure uses."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    element = re.sub(r'\bid="', f'id="{prefix}-', element)
+    element = re.sub(r'href="#', f'href="#{prefix}-', element)
+    return re.sub(r"url\(#", f"url(#{prefix}-", element).strip()

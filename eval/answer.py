@@ -26,8 +26,8 @@ TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last
 def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun) -> None:
     """Write responses.jsonl (one record an item, in item order) and manifest.json into ``out``.
 
-    A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there. Batches are
-    planned over all items, whatever is done already, so a resumed run writes the same bytes.
+    A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there.
+    Batches are planned over all items, whatever is done already, so a resumed run writes the same bytes.
     """
     with _one_thread(), Responses(out, how.key) as responses:
         (_predict if spec.task == "loss" else _ask)(spec, inputs, out, how, responses)
@@ -72,7 +72,9 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalR
     names = [name for name, _, _ in samples]
     for name, ids, _ in samples:
         if len(ids) > context:
-            raise ValueError(f"sample {name} has {len(ids)} tokens, the model reads {context}; tokenise with a shorter limit")
+            raise ValueError(
+                f"sample {name} has {len(ids)} tokens, the model reads {context}; tokenise with a shorter limit"
+            )
 
     def records(batch: Sequence[int]) -> Iterator[Row]:
         found = losses(model, [samples[row][1] for row in batch], [samples[row][2] for row in batch])
@@ -86,7 +88,10 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalR
 
 
 def _fill(
-    responses: Responses, names: Sequence[str], batches: list[list[int]], records: Callable[[Sequence[int]], Iterator[Row]]
+    responses: Responses,
+    names: Sequence[str],
+    batches: list[list[int]],
+    records: Callable[[Sequence[int]], Iterator[Row]],
 ) -> None:
     """Work through the batches that are not recorded whole."""
     for batch in batches:
@@ -117,7 +122,14 @@ def _distinct(names: list[str]) -> list[str]:
 
 def _manifest(spec: AnswerSpec, out: Path, items: int, counts: Mapping[str, int]) -> None:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    record = {"task": spec.task, "items": items, **counts, "engine": "local", "precision": spec.precision, "versions": versions}
+    record = {
+        "task": spec.task,
+        "items": items,
+        **counts,
+        "engine": "local",
+        "precision": spec.precision,
+        "versions": versions,
+    }
     write_json(out / "manifest.json", record)
 
 

@@ -22,7 +22,9 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
         model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=DTYPES[spec.precision])
     except OSError as error:
         raise ValueError(f"model {source} cannot be opened: {error}") from error
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    if torch.cuda.is_available():
+        model.cuda()
+    return model.eval()
 
 
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
@@ -39,11 +41,13 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
 
 def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
     """A conversation as the model reads it, up to where the assistant speaks."""
-    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    assert isinstance(text, str)  # one conversation, not tokenised
+    return text
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[tuple[int, ...]]:
-    """The ids of rendered conversations: what the template writes and nothing else; two BOS in a row are a ValueError."""
+    """The ids of rendered conversations: what the template writes, nothing else; two BOS in a row are a ValueError."""
     encoded = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
     for ids in encoded:
         if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:

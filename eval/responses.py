@@ -13,8 +13,8 @@ from eval.rows import Row, line, write
 class Responses:
     """Records by id, kept in ``responses.partial.jsonl`` of a folder until `finish` puts them in order.
 
-    The first line of the partial file holds the key of the run. What another key left behind is overwritten, and so is everything
-    from the first damaged line on.
+    The first line of the partial file holds the key of the run. What another key left behind is overwritten, and so is
+    everything from the first damaged line on.
     """
 
     def __init__(self, folder: Path, key: str) -> None:

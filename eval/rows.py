@@ -38,7 +38,9 @@ def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type
     if name not in row:
         raise ValueError(f"{path}: item {number} has no field {name!r}; it has: {', '.join(row)}")
     if not isinstance(row[name], kind):
-        raise ValueError(f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {kind.__name__}")
+        raise ValueError(
+            f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {kind.__name__}"
+        )
     return row[name]
 
 

@@ -18,7 +18,7 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write scores.jsonl (one record an item), summary.json (the metrics and how they came about) and timings.json into ``out``."""
+    """Write scores.jsonl (one record an item), summary.json (the metrics, the sandbox) and timings.json into ``out``."""
     started = time.monotonic()
     responses = read(inputs["answers"] / "responses.jsonl")
     summary = _losses(responses, out) if spec.task == "loss" else _verdicts(spec, inputs, responses, out)
@@ -28,7 +28,10 @@ def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
 
 def _losses(responses: Sequence[Row], out: Path) -> Row:
     """The mean loss per supervised token, clustered by sample."""
-    write(out / "scores.jsonl", ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses))
+    write(
+        out / "scores.jsonl",
+        ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses),
+    )
     metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
     return {"metrics": _written(present(metric)), "sandbox": None}
 
@@ -39,7 +42,9 @@ def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[R
     items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file))[: spec.items]}
     if set(items) != {row["id"] for row in responses}:
         odd = sorted(set(items) ^ {row["id"] for row in responses})
-        raise ValueError(f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again")
+        raise ValueError(
+            f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again"
+        )
     verdicts, contained = _executed(spec, task, items, responses)
     scores = [
         {"id": row["id"], **task.score(items[row["id"]], row["text"], verdict.status), **_detail(verdict)}
@@ -64,7 +69,7 @@ def _executed(
 
 
 def _detail(verdict: Verdict) -> Row:
-    """The kind of error a program died of. Not its message, which may hold addresses and so differ from run to run."""
+    """The kind of error a program died of; not its message, which may differ from run to run."""
     return {"error": verdict.detail.partition(":")[0]} if verdict.detail else {}
 
 

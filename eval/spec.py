@@ -26,9 +26,10 @@ class Decoding:
 class AnswerSpec:
     """A model's answers to the items of one task.
 
-    The weights come from the input ``model`` (a Hugging Face folder) or from ``model_repo`` at ``model_revision``. The items come
-    from the input ``data``: a file, or ``file`` inside a folder; ``items`` keeps the first so many (None: all). Task ``loss`` reads
-    the tokenised samples of the input(s) named ``data`` or ``data.*`` instead, generates nothing and has no decoding.
+    The weights come from the input ``model`` (a Hugging Face folder) or from ``model_repo`` at ``model_revision``. The
+    items come from the input ``data``: a file, or ``file`` inside a folder; ``items`` keeps the first so many (None:
+    all). Task ``loss`` reads the tokenised samples of the input(s) named ``data`` or ``data.*`` instead, generates
+    nothing and has no decoding.
     """
 
     task: str
@@ -48,7 +49,7 @@ class AnswerSpec:
 
 @dataclass(frozen=True)
 class ScoreSpec:
-    """The verdicts on one set of answers (inputs ``answers`` and, but for task ``loss``, ``data`` as in `AnswerSpec`)."""
+    """The verdicts on one set of answers: inputs ``answers`` and, but for task ``loss``, ``data`` as in `AnswerSpec`."""
 
     task: str
     file: str

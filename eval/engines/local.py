@@ -1,7 +1,8 @@
 """Answers by an own batched loop over the Hugging Face forward: any causal architecture, CPU or GPU.
 
-Rows are padded on the left, share one growing cache of keys and values, and leave the batch as they finish. Greedy decoding gives the
-ids that ``generate`` gives. Only the decoding asked for applies: penalties or processors in a model's generation_config do not.
+Rows are padded on the left, share one growing cache of keys and values, and leave the batch as they finish. Greedy
+decoding gives the ids that ``generate`` gives. Only the decoding asked for applies: penalties or processors in a
+model's generation_config do not.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
@@ -22,13 +22,13 @@ from eval.spec import Decoding
 class Prompt:
     """The token ids of one item, and its name, from which the item's own random numbers are drawn."""
 
-    id: str  # noqa: A003
+    id: str
     tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``text`` without special tokens, the ids it was made of (an end token included), and ``finish``: 'stop' or 'length'."""
+    """``text`` without special tokens, all ids generated (an end token included), ``finish``: 'stop' or 'length'."""
 
     text: str
     tokens: tuple[int, ...]
@@ -54,13 +54,15 @@ def answer(
     decoding: Decoding,
     stops: tuple[str, ...],
 ) -> list[Answer]:
-    """Answer one batch of prompts; a prompt that fills the model's context gets an empty answer that finishes by length."""
+    """Answer one batch of prompts; one that fills the model's context gets an empty answer that finishes by length."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
     rows = [_Row(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts]
     live = [place for place, row in enumerate(rows) if row.room > 0]
     if live:
         ends = end_tokens(model, tokenizer)
-        _grow(model, tokenizer, [rows[place] for place in live], [prompts[place] for place in live], decoding, stops, ends)
+        _grow(
+            model, tokenizer, [rows[place] for place in live], [prompts[place] for place in live], decoding, stops, ends
+        )
     return [_finished(tokenizer, row, stops) for row in rows]
 
 
@@ -89,9 +91,7 @@ def _grow(
         logits = _forward(model, ids, mask, positions, cache)
         for row, token in zip(rows, _chosen(logits, rows, decoding), strict=True):
             row.tokens.append(token)
-            if token in ends:
-                row.finish = "stop"
-            elif stops and _holds(tokenizer.decode(row.tokens[-window:]), stops):
+            if token in ends or (stops and _holds(_text(tokenizer, row.tokens[-window:]), stops)):
                 row.finish = "stop"
             elif len(row.tokens) >= row.room:
                 row.finish = "length"
@@ -111,7 +111,12 @@ def _forward(
 ) -> torch.Tensor:
     """Logits of the next token, [rows, vocabulary]; the cache grows by the ids given."""
     out = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
     )
     return out.logits[:, -1]
 
@@ -138,13 +143,19 @@ def _chosen(logits: torch.Tensor, rows: Sequence[_Row], decoding: Decoding) -> l
     return torch.searchsorted(cumulated, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
 
 
+def _text(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
+    text = tokenizer.decode(tokens, skip_special_tokens=True)
+    assert isinstance(text, str)  # a list of ids decodes to one text
+    return text
+
+
 def _holds(text: str, stops: tuple[str, ...]) -> bool:
     return any(stop in text for stop in stops)
 
 
 def _finished(tokenizer: PreTrainedTokenizerBase, row: _Row, stops: tuple[str, ...]) -> Answer:
     """The answer of a row; its text ends before the first stop string."""
-    text = tokenizer.decode(row.tokens, skip_special_tokens=True)
+    text = _text(tokenizer, row.tokens)
     for stop in stops:
         text = text.partition(stop)[0]
     return Answer(text, tuple(row.tokens), row.finish or "length")

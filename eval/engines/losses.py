@@ -10,11 +10,13 @@ from transformers import PreTrainedModel
 
 
 @torch.inference_mode()
-def losses(model: PreTrainedModel, ids: Sequence[np.ndarray], supervised: Sequence[np.ndarray]) -> list[tuple[float, int]]:
+def losses(
+    model: PreTrainedModel, ids: Sequence[np.ndarray], supervised: Sequence[np.ndarray]
+) -> list[tuple[float, int]]:
     """For each sample the summed loss in nats over its supervised tokens, and their number, in one forward pass.
 
-    A token's loss is that of predicting it from the tokens before it, so a first token never counts. Samples are padded on the right,
-    which a causal model cannot see.
+    A token's loss is that of predicting it from the tokens before it, so a first token never counts. Samples are padded
+    on the right, which a causal model cannot see.
     """
     longest = max(len(sample) for sample in ids)
     tokens = np.zeros((len(ids), longest), dtype=np.int64)

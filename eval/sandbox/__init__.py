@@ -1,0 +1,1 @@
+"""Where generated code runs: a separate, limited process tree without network, of a probed and recorded level."""

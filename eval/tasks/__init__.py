@@ -17,9 +17,10 @@ Messages = list[dict[str, str]]
 class Task:
     """One benchmark.
 
-    ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item. ``stops`` end an
-    answer. ``score`` judges one answer text. Where ``program`` is given, that program is run first and ``score`` receives the
-    status it ended with as its third argument, otherwise ''. ``metrics`` sums up the per-item fields, the headline ``accuracy`` first.
+    ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item.
+    ``stops`` end an answer. ``score`` judges one answer text. Where ``program`` is given, that program is run first and
+    ``score`` receives the status it ended with as its third argument, otherwise ''. ``metrics`` sums up the per-item
+    fields, the headline ``accuracy`` first.
     """
 
     items: Callable[[Path], list[Row]]

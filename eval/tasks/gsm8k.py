@@ -1,8 +1,9 @@
 """Grade-school word problems (GSM8K), zero-shot: is the final number right?
 
-Three numbers belong together. ``strict`` takes only the trained form, a number right after the first ``####``. ``accuracy`` is
-staged: the last ``####`` number, else the last boxed one, else the last after "answer is" or "answer:", else the last number at
-all. ``format_rate`` is the share of texts that hold the trained form. Numbers are compared as numbers.
+Three numbers belong together. ``strict`` takes only the trained form, a number right after the first ``####``.
+``accuracy`` is staged: the last ``####`` number, else the last boxed one, else the last after "answer is" or "answer:",
+else the last number at all. ``format_rate`` is the share of texts that hold the trained form. Numbers are compared as
+numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 from eval.metrics import Metric, present, share
@@ -85,8 +87,7 @@ def _places(text: str) -> Iterator[str]:
     boxed = [part[:80].partition("}" if "{,}" not in part[:80] else "\n")[0] for part in text.split("\\boxed{")[1:]]
     yield from (_plain(place) for place in reversed(boxed))
     starts = [match.end() for match in PHRASE.finditer(text)]
-    ends = [*starts[1:], len(text)]
-    for start, end in zip(reversed(starts), reversed(ends), strict=True):
+    for start, end in reversed(list(pairwise([*starts, len(text)]))):
         yield _plain(text[start : min(end, start + 200)].lstrip().partition("\n")[0])
 
 
@@ -96,7 +97,7 @@ def _plain(place: str) -> str:
 
 
 def _value(found: str) -> Decimal | None:
-    """The number meant by a match: separators are dropped where they group thousands, otherwise the last part counts."""
+    """The number meant by a match: commas are dropped where they group thousands, otherwise the last part counts."""
     if len(found) > LONGEST:
         return None
     sign = -1 if found[0] in "-\u2212" else 1

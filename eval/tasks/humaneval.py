@@ -1,7 +1,8 @@
 """Function completion (HumanEval): does the function pass the problem's own tests?
 
-The model is asked in chat form. Its text may be a fenced block, a whole function with or without talk around it, or a bare body;
-`candidate` turns each into the definition that is tested. Imports and helpers of the prompt are kept in front of it.
+The model is asked in chat form. Its text may be a fenced block, a whole function with or without talk around it, or a
+bare body; `candidate` turns each into the definition that is tested. Imports and helpers of the prompt are kept in
+front of it.
 """
 
 from __future__ import annotations
@@ -58,9 +59,10 @@ def metrics(scores: Sequence[Row]) -> list[Metric]:
 def candidate(item: Row, text: str) -> str:
     """The definition meant by an answer.
 
-    The first fenced block, or else the whole text, that defines the entry point counts as a whole function and follows the prompt's
-    preamble. Otherwise the first fenced block, or else the whole text, is a body and follows the prompt. Lines that Python cannot
-    parse are cut off at the end. A text that fits none of this is put under the prompt as it is, and will fail.
+    The first fenced block, or else the whole text, that defines the entry point counts as a whole function and follows
+    the prompt's preamble. Otherwise the first fenced block, or else the whole text, is a body and follows the prompt.
+    Lines that Python cannot parse are cut off at the end. A text that fits none of this is put under the prompt as it
+    is, and will fail.
     """
     text = text[:LONGEST].replace("\r\n", "\n")
     blocks = FENCE.findall(text)
@@ -90,9 +92,9 @@ def _function(code: str, defines: re.Pattern[str]) -> str:
 
 
 def _under(prompt: str, code: str) -> str:
-    """The prompt with ``code`` as the body of its function; of the ways its indentation may be meant, the one that keeps most lines."""
+    """The prompt with ``code`` as the body of its function, indented in the way that keeps most lines."""
     code = code.strip("\n")
-    # A body that was decoded without its leading spaces has lost the indentation of its first line, or it never had any.
+    # Its first line may have lost its indentation to stripping, or the body never had any.
     ways = [code if code[:1].isspace() else "    " + code, textwrap.indent(textwrap.dedent(code), "    ")]
     kept = [_longest(prompt + _indented(way)) for way in ways]
     best = max(kept, key=lambda text: text.rstrip().count("\n"))

@@ -1,9 +1,9 @@
 """Instructions that a program can check (IFEval): does the answer follow each of them?
 
-Strict judges the answer as it is; loose takes the best of eight forms: with the first line, the last line, both or none removed, and
-each with or without asterisks. ``accuracy`` asks for all instructions of a prompt (strict); the instruction-level numbers pool them.
-Languages are not detected: ``language:response_language`` is counted as unsupported, its prompts are left out of the prompt-level
-numbers, and ``change_case`` looks at the case alone.
+Strict judges the answer as it is; loose takes the best of eight forms: with the first line, the last line, both or none
+removed, and each with or without asterisks. ``accuracy`` asks for all instructions of a prompt (strict); the
+instruction-level numbers pool them. Languages are not detected: ``language:response_language`` is counted as
+unsupported, its prompts are left out of the prompt-level numbers, and ``change_case`` looks at the case alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def items(path: Path) -> list[Row]:
         arguments = field(path, number, row, "kwargs", list)
         for kind in kinds:
             if kind not in INSTRUCTIONS and kind not in UNSUPPORTED:
-                raise ValueError(f"{path}: item {number}: instruction {kind!r} is unknown; known: {', '.join(INSTRUCTIONS)}")
+                raise ValueError(
+                    f"{path}: item {number}: instruction {kind!r} is unknown; known: {', '.join(INSTRUCTIONS)}"
+                )
         if len(kinds) != len(arguments):
             raise ValueError(f"{path}: item {number}: {len(kinds)} instructions but {len(arguments)} kwargs")
         # Only null padding is dropped: a zero is an argument.
@@ -40,7 +42,7 @@ def messages(item: Row) -> list[dict[str, str]]:
 
 
 def score(item: Row, text: str, status: str = "") -> Row:
-    """``correct`` and ``loose`` for the whole prompt (None if an instruction is unsupported), and both per instruction."""
+    """``correct`` and ``loose`` for the prompt (None if an instruction is unsupported), and both per instruction."""
     strict = [_follows(kind, given, [text]) for kind, given in zip(item["kinds"], item["arguments"], strict=True)]
     loose = [_follows(kind, given, _forms(text)) for kind, given in zip(item["kinds"], item["arguments"], strict=True)]
     supported = None not in strict

@@ -1,9 +1,10 @@
-"""The instructions of IFEval: each a function of the answer and the instruction's arguments that says whether it is followed.
+"""The instructions of IFEval: each a function of an answer and its arguments that says whether it is followed.
 
-The meanings are those of the published checker (Zhou et al. 2023, arXiv:2311.07911), among them its quirks: "at least" is >= and "less
-than" is <; keywords are regular expressions that ignore case; paragraphs are separated by three asterisks, but by blank lines where a
-first word is asked for. Sentences and words in capitals are found by own rules instead of a trained tokeniser. All are linear in the
-length of the answer but for keywords, which come from the test file.
+The meanings are those of the published checker (Zhou et al. 2023, arXiv:2311.07911), among them its quirks: "at least"
+is >= and "less than" is <; keywords are regular expressions that ignore case; paragraphs are separated by three
+asterisks, but by blank lines where a first word is asked for. Sentences and words in capitals are found by own rules
+instead of a trained tokeniser. All are linear in the length of the answer but for keywords, which come from the test
+file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 
 Arguments = Mapping[str, Any]
 
-ABBREVIATIONS = frozenset("mr mrs ms dr prof st jr sr vs etc e.g i.e inc ltd co no fig u.s a.m p.m".split())
+ABBREVIATIONS = frozenset(
+    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "inc", "ltd", "co", "no", "u.s", "a.m", "p.m"]
+)
 SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)")
 CAPITAL_WORD = re.compile(r"\w+(?:[-'\u2019]\w+)*")
 CHOICES = ("My answer is yes.", "My answer is no.", "My answer is maybe.")

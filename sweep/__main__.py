@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Any
 
-from sweep.verbs import VERBS
+from sweep.verbs import VERBS, fail
 
 
 def main() -> None:
@@ -18,7 +19,9 @@ def main() -> None:
 
     import hydra
     from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
     from omegaconf import DictConfig
+    from omegaconf.errors import OmegaConfBaseException
 
     from sweep import multirun, schema
 
@@ -29,8 +32,12 @@ def main() -> None:
         multirun.single(config, HydraConfig.get().sweeper.params)
 
     warnings.filterwarnings("ignore", message=".*version_base.*")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors come here, to be said in one line
     entry: Any = hydra.main(config_path="../conf", config_name="config", version_base="1.3")
-    entry(task)()
+    try:
+        entry(task)()
+    except (HydraException, OmegaConfBaseException) as problem:
+        fail(schema.explain(problem))
 
 
 def _flags_first() -> None:
@@ -43,7 +50,7 @@ def _check_verb() -> None:
     """A first word that is no override is a mistyped verb: say so before Hydra calls it a bad override."""
     words = [word for word in sys.argv[1:2] if "=" not in word and not word.startswith(("-", "+", "~"))]
     if words:
-        sys.exit(f"error: {words[0]!r} is neither a verb ({', '.join(VERBS)}) nor an override key=value")
+        fail(f"{words[0]!r} is neither a verb ({', '.join(VERBS)}) nor an override key=value")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,18 @@ from fractions import Fraction
 from typing import Any
 
 from eval.spec import TASKS
-from train.spec import FORMATS, LONG_POLICIES, POLICIES, Architecture, Engine, Recipe, Tracker, WorldSpec, one_of, positive
+from train.spec import (
+    FORMATS,
+    LONG_POLICIES,
+    POLICIES,
+    Architecture,
+    Engine,
+    Recipe,
+    Tracker,
+    WorldSpec,
+    one_of,
+    positive,
+)
 
 LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "suite.tasks.*.ability", "ratio")
 """Leaves that only name things in tables, or act only through the leaves that refer to them."""
@@ -209,7 +220,10 @@ class Cell:
         """The strategy's stages with shares as exact numbers and ``selected`` replaced by the cell's ability."""
         where = f"strategy.{self.strategy.name}"
         return [
-            {self.ability if name == SELECTED else name: share(f"{where}.{name}", value) for name, value in stage.items()}
+            {
+                self.ability if name == SELECTED else name: share(f"{where}.{name}", value)
+                for name, value in stage.items()
+            }
             for stage in self.strategy.stages
         ]
 
@@ -222,7 +236,9 @@ def share(name: str, value: object) -> Fraction:
     try:
         number = Fraction(str(value).replace(" ", ""))
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{name}={value} is not a number; write a fraction such as 1/64, a decimal, or a count") from None
+        raise ValueError(
+            f"{name}={value} is not a number; write a fraction such as 1/64, a decimal, or a count"
+        ) from None
     if number < 0:
         raise ValueError(f"{name}={value} must be 0 or more")
     if number > 1 and number.denominator != 1:

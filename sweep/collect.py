@@ -45,8 +45,14 @@ def _rows(saved: Saved, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
             ability = score["ability"]
             rows.append(
                 {
-                    **dict.fromkeys(FIRST), "sweep": saved.name, "cell": cell.label, "ability": ability, "task": task,
-                    **metric, "samples": cell.factors.get(f"samples_{ability}", 0), **cell.factors,
+                    **dict.fromkeys(FIRST),
+                    "sweep": saved.name,
+                    "cell": cell.label,
+                    "ability": ability,
+                    "task": task,
+                    **metric,
+                    "samples": cell.factors.get(f"samples_{ability}", 0),
+                    **cell.factors,
                 }  # fmt: skip
             )
     return rows

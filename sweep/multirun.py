@@ -17,7 +17,6 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from sweep.cell import Cell
 from sweep.files import Files
@@ -26,6 +25,7 @@ from sweep.report import show_plan
 from sweep.run import run_here
 from sweep.schema import Composer, freeze
 from sweep.store import Damaged, Store
+from sweep.verbs import fail
 
 PLUGINS = "hydra_plugins.dosage"
 """The name under which Hydra knows this module; see `register`."""
@@ -40,7 +40,9 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
     def __init__(self, max_batch_size: int | None, params: dict[str, str] | None) -> None:
         self.params = params or {}
         if max_batch_size is not None:
-            raise ValueError(f"hydra.sweeper.max_batch_size={max_batch_size}: a sweep is one plan; use workers= instead")
+            raise ValueError(
+                f"hydra.sweeper.max_batch_size={max_batch_size}: a sweep is one plan; use workers= instead"
+            )
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context = hydra_context
@@ -68,7 +70,7 @@ class PlanLauncher(Launcher):
             store = Store(plan.path)
             status = show_plan(plan, store) if plan.cells[0].cell.dry_run else self.execute(plan, store)
         except (ValueError, Damaged) as problem:
-            sys.exit(f"error: {problem}")
+            fail(str(problem))
         if status:
             sys.exit(status)
         return [JobReturn(overrides=list(o), status=JobStatus.COMPLETED) for o in job_overrides]
@@ -104,14 +106,14 @@ class LocalLauncher(PlanLauncher):
 def single(config: DictConfig, params: Any) -> None:
     """A run without ``--multirun``: one cell. Refuses a grid, whose values only a multirun would use."""
     if params:
-        sys.exit("error: a grid is swept by a multirun; add -m to the command")
+        fail("a grid is swept by a multirun; add -m to the command")
     try:
         cell = freeze(config)
         plan = plan_cells([("default", cell, {})], None)
         store = Store(plan.path)
         status = show_plan(plan, store) if cell.dry_run else run_here(plan, store)
-    except (ValueError, OmegaConfBaseException, Damaged) as problem:
-        sys.exit(f"error: {problem}")
+    except (ValueError, Damaged) as problem:
+        fail(str(problem))
     if status:
         sys.exit(status)
 
@@ -155,5 +157,3 @@ def register() -> None:
     setattr(package, name, sys.modules[__name__])
     for plugin in (Sweeper, LocalLauncher):
         plugins.register(plugin)
-
-

@@ -179,7 +179,9 @@ class Planner:
             self.kept.append(data)
             rows = source_rows(where, source, data.world, self.files)
             if rows <= source.held_out:
-                raise ValueError(f"{where}.held_out={source.held_out}: the source has {rows} rows; leave some to train on")
+                raise ValueError(
+                    f"{where}.held_out={source.held_out}: the source has {rows} rows; leave some to train on"
+                )
             self.rows[known] = rows - source.held_out
         return self.rows[known]
 
@@ -231,7 +233,9 @@ class Planner:
 
     def _make_tokenizer(self, data: Data) -> Stage:
         if not data.corpus:
-            raise ValueError(f"data={data.name} has no corpus to build a tokenizer and a base model from; set data.corpus")
+            raise ValueError(
+                f"data={data.name} has no corpus to build a tokenizer and a base model from; set data.corpus"
+            )
         texts, inputs = [], {}
         for name, source in data.corpus.items():
             texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.fields.items()))))
@@ -304,7 +308,8 @@ def source_rows(where: str, source: Source, world: WorldSpec | None, files: File
 def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
     """Samples of each ability in each stage of ``cell``, given the number of samples in each ability's pool."""
     exact = [
-        {ability: _exact(cell, ability, part, pools[ability]) for ability, part in stage.items()} for stage in cell.stages
+        {ability: _exact(cell, ability, part, pools[ability]) for ability, part in stage.items()}
+        for stage in cell.stages
     ]
     if cell.total is not None and share("fraction", cell.fraction):
         stages = _apportion(exact, cell.total)

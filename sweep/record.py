@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.cell import share
+from sweep.cost import costs, gpus
 from sweep.plan import Plan, Planned, parameters
 from sweep.stage import Ref, Stage
 from sweep.store import Store, write_json
@@ -48,7 +49,13 @@ class Saved:
         return list(found.values())
 
 
-def save(plan: Plan, store: Store) -> None:
+def jobs(plan: Plan, store: Store) -> dict[str, Job]:
+    """Every stage of the plan as a job of ``store``, by key, parents before children."""
+    cost = costs(plan, bool(gpus()))
+    return {s.key: Job(s, plan.how[s.key], store.root, round(cost[s.key].seconds, 3)) for s in plan.stages}
+
+
+def save(plan: Plan, store: Store) -> Saved:
     """Freeze the plan in the sweep's folder: what ran, and what `load` needs to run it again."""
     folder = store.sweep(plan.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,10 +71,12 @@ def save(plan: Plan, store: Store) -> None:
         }
         for planned in plan.cells
     ]
-    jobs = [Job(stage, plan.how[stage.key], store.root).to_json() for stage in plan.stages]
-    for job in jobs:
-        job.pop("store")  # a store may be moved: its place is where the sweep is found
-    write_json(folder / "sweep.json", {"cells": cells, "jobs": jobs})
+    all_jobs = jobs(plan, store)
+    texts = [job.to_json() for job in all_jobs.values()]
+    for text in texts:
+        text.pop("store")  # a store may be moved: its place is where the sweep is found
+    write_json(folder / "sweep.json", {"cells": cells, "jobs": texts})
+    return Saved(plan.name, _cells(cells), all_jobs)
 
 
 def load(store: Store, name: str) -> Saved:
@@ -78,9 +87,12 @@ def load(store: Store, name: str) -> Saved:
     except FileNotFoundError:
         known = ", ".join(sweeps(store)) or "none yet"
         raise ValueError(f"there is no sweep {name!r} in {store.root}; sweeps there: {known}") from None
-    cells = tuple(SavedCell(c["label"], c["factors"], tuple(c["trained"]), c["scores"]) for c in value["cells"])
-    jobs = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
-    return Saved(name, cells, jobs)
+    found = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
+    return Saved(name, _cells(value["cells"]), found)
+
+
+def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
+    return tuple(SavedCell(c["label"], c["factors"], tuple(c["trained"]), c["scores"]) for c in value)
 
 
 def sweeps(store: Store) -> list[str]:
@@ -104,7 +116,9 @@ def factors(planned: Planned) -> dict[str, Any]:
         **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
     }
     hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay"}
-    return known | {key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"}
+    return known | {
+        key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
+    }
 
 
 def _replay(strategy: str, value: object) -> float | None:

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from sweep.cost import Cost, costs, gpus, memory_gib
-from sweep.launch.local import stage_ranks
 from sweep.plan import Plan, Planned
 from sweep.progress import span
 
+from sweep.stage import Stage
 from sweep.store import Store
+from train.spec import Run
 
 ROWS = 60
 """Cells shown; the rest of a larger plan is only counted."""
@@ -73,7 +74,7 @@ def _stages(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> Table:
     for kind in dict.fromkeys(stage.kind for stage in plan.stages):
         some = [stage for stage in plan.stages if stage.kind == kind]
         todo = [stage for stage in some if stage.key in missing]
-        seconds = sum(estimate[stage.key].seconds * stage_ranks(plan, stage) for stage in todo)
+        seconds = sum(estimate[stage.key].seconds * _ranks(plan, stage) for stage in todo)
         table.add_row(kind, str(len(some)), str(len(some) - len(todo)), str(len(todo)), span(seconds))
     return table
 
@@ -81,7 +82,7 @@ def _stages(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> Table:
 def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Counter[str]) -> list[str]:
     """Sentences on what the sweep holds and costs."""
     todo = [stage for stage in plan.stages if stage.key in missing]
-    seconds = sum(estimate[stage.key].seconds * stage_ranks(plan, stage) for stage in todo)
+    seconds = sum(estimate[stage.key].seconds * _ranks(plan, stage) for stage in todo)
     tokens = sum(estimate[stage.key].tokens for stage in todo if stage.kind == "train")
     flops = sum(estimate[stage.key].flops for stage in todo)
     unit = "GPU" if gpus() else "core"
@@ -94,11 +95,14 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
     ]
 
 
+def _ranks(plan: Plan, stage: Stage) -> int:
+    how = plan.how[stage.key]
+    return how.engine.ranks if isinstance(how, Run) else 1
+
+
 def quantity(number: float) -> str:
     """A large number in short: 1.2M, 3.4e15."""
     for limit, unit in ((1e12, ""), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= limit:
             return f"{number:.1e}" if not unit else f"{number / limit:.1f}{unit}"
     return f"{number:.0f}"
-
-

@@ -19,10 +19,10 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from sweep.cell import Cell, leaves
+from sweep.cell import Cell
 from sweep.stage import restore
 
 
@@ -98,8 +98,9 @@ class _Base:
         assert isinstance(with_hydra, dict)
         plain = {name: value for name, value in with_hydra.items() if name != "hydra"}
         self.paths = [path for path, value in _all_leaves(plain) if isinstance(value, str) and "${" in value]
-        self.config = OmegaConf.masked_copy(config, [name for name in config if name != "hydra"])
-        OmegaConf.set_struct(self.config, True)
+        self.config = config
+        with open_dict(self.config):
+            del self.config["hydra"]
         self.first: Cell | None = None
         self.memory: dict[Any, Any] = {}
         self.keys = keys
@@ -109,21 +110,18 @@ class _Base:
             try:
                 OmegaConf.update(self.config, key, value, merge=True)
             except OmegaConfBaseException as problem:
-                raise ValueError(f"{key}={value}: {explain(problem)}{self._near(key)}") from None
+                raise ValueError(f"{key}={value}: {explain(problem)}") from None
         if self.first is None:
             self.first = freeze(self.config)
             return self.first
         changed: dict[str, Any] = {}
         for path in [*values, *self.paths]:
             value = OmegaConf.select(self.config, path)
-            changed[path] = OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
+            changed[path] = (
+                OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
+            )
         cell: Cell = _rebuild(self.first, _tree(changed), self.memory, top=True)
         return cell
-
-    def _near(self, key: str) -> str:
-        names = [path for path, _ in leaves(OmegaConf.to_container(self.config, resolve=False))]
-        close = difflib.get_close_matches(key, names, 1)
-        return f"; did you mean {close[0]}?" if close and key not in names else ""
 
 
 def freeze(config: DictConfig) -> Cell:
@@ -133,15 +131,33 @@ def freeze(config: DictConfig) -> Cell:
     return restore(Cell, value)  # type: ignore[arg-type]
 
 
-def explain(problem: Exception) -> str:
-    """The message of a Hydra or OmegaConf error in one line, without its internals."""
-    text = str(getattr(problem, "msg", None) or problem)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
-    cause = problem.__cause__
-    if isinstance(cause, Exception) and str(cause) and explain(cause) not in " ".join(kept):
-        kept.append(explain(cause))
-    return "; ".join(kept)
+def explain(problem: BaseException) -> str:
+    """A Hydra or OmegaConf error in one line: what is wrong, and the name that was probably meant."""
+    chain = [problem]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for part in chain:
+        if isinstance(part, ConfigKeyError | ConfigAttributeError) and part.full_key:
+            close = difflib.get_close_matches(part.full_key, _names(Cell), 1)
+            return f"{part.full_key} is not in the config" + (f"; did you mean {close[0]}?" if close else "")
+    lines = [line.strip() for part in chain for line in str(part).splitlines()]
+    return "; ".join(line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE))
+
+
+NOISE = ("full_key:", "object_type=", "reference_type=", "provider=", "Config search path", "Set the environment")
+"""Beginnings of lines in the errors of OmegaConf and Hydra that mean nothing to a user."""
+
+
+def _names(cls: type, prefix: str = "") -> list[str]:
+    """Dotted names of all fields of a dataclass of dataclasses."""
+    names = []
+    for part in dataclasses.fields(cls):
+        hint = typing.get_type_hints(cls)[part.name]
+        inner = next((h for h in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(h)), None)
+        names.append(prefix + part.name)
+        if isinstance(inner, type) and typing.get_origin(hint) is not dict:
+            names += _names(inner, f"{prefix}{part.name}.")
+    return names
 
 
 @lru_cache(maxsize=65536)

@@ -52,7 +52,9 @@ class Stage:
         """The identity as canonical JSON: kind, revision, spec, and the key of each input by name."""
         keys = {name: node.key for name, node in self.inputs.items()}
         inputs = json.dumps(keys, sort_keys=True, separators=(",", ":"))
-        return f'{{"inputs":{inputs},"kind":"{self.kind}","revision":{REVISION[self.kind]},"spec":{canonical(self.spec)}}}'
+        return (
+            f'{{"inputs":{inputs},"kind":"{self.kind}","revision":{REVISION[self.kind]},"spec":{canonical(self.spec)}}}'
+        )
 
     @cached_property
     def key(self) -> str:
@@ -100,12 +102,16 @@ def plain(value: Any) -> Any:
                 for part in fields(value)
                 if "neutral" not in part.metadata or getattr(value, part.name) != part.metadata["neutral"]
             }
-    raise TypeError(f"{type(value).__name__} {value!r} cannot identify a stage: use numbers, text, lists or dataclasses")
+    raise TypeError(
+        f"{type(value).__name__} {value!r} cannot identify a stage: use numbers, text, lists or dataclasses"
+    )
 
 
 def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
     """Build the frozen dataclass ``cls`` from what `plain` made of it, or from a config of its fields."""
     hints = _hints(cls)
+    if unknown := set(value) - set(hints):
+        raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
     given = {part.name: part.metadata["neutral"] for part in fields(cls) if "neutral" in part.metadata}  # type: ignore[arg-type]
     return cls(**given | {name: _restore(hints[name], item) for name, item in value.items()})
 

@@ -1,11 +1,11 @@
 """The store: one folder for each key, published whole by one rename, built by whoever holds the claim.
 
-    STORE/<kind>/<key>/          finished: stage.json (identity, files and their sizes), record.json, the output
-    STORE/partial/<stage>.<owner>  work in progress; kept after a crash so that training goes on from it
-    STORE/claims/<stage>         who works on it: owner, host, pid; touched while the owner lives
-    STORE/failed/<stage>.json    the last failure, for people; never consulted to decide anything
-    STORE/logs/<stage>.log       what the last attempts printed
-    STORE/sweeps/<name>/         a sweep: its cells and its table
+STORE/<kind>/<key>/          finished: stage.json (identity, files and their sizes), record.json, the output
+STORE/partial/<stage>.<owner>  work in progress; kept after a crash so that training goes on from it
+STORE/claims/<stage>         who works on it: owner, host, pid; touched while the owner lives
+STORE/failed/<stage>.json    the last failure, for people; never consulted to decide anything
+STORE/logs/<stage>.log       what the last attempts printed
+STORE/sweeps/<name>/         a sweep: its cells and its table
 """
 
 from __future__ import annotations

@@ -9,9 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from sweep.record import Saved, SavedCell, load, sweeps
 from sweep.store import Damaged, Store
+
+
+def fail(message: str) -> NoReturn:
+    """End the command over something the user can mend: one line, exit status 2."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _arguments(verb: str, given: list[str], known: dict[str, str]) -> dict[str, str]:
@@ -25,7 +32,9 @@ def _arguments(verb: str, given: list[str], known: dict[str, str]) -> dict[str, 
         if not equals or key not in values:
             close = difflib.get_close_matches(key, values, 1)
             hint = f"; did you mean {close[0]}=?" if close else ""
-            raise ValueError(f"{word!r} is not an argument of {verb}; it takes {', '.join(f'{k}=' for k in values)}{hint}")
+            raise ValueError(
+                f"{word!r} is not an argument of {verb}; it takes {', '.join(f'{k}=' for k in values)}{hint}"
+            )
         values[key] = value
     return values
 
@@ -55,7 +64,9 @@ def ls(given: list[str]) -> int:
     for name in names:
         saved = load(store, name)
         states = [(cell, *_state(saved, cell, store)) for cell in saved.cells]
-        counts = {word: sum(state == word for _, state, _ in states) for word in ("done", "running", "waiting", "failed")}
+        counts = {
+            word: sum(state == word for _, state, _ in states) for word in ("done", "running", "waiting", "failed")
+        }
         print(f"{name}: {len(states)} cells, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
         if values["name"]:
             width = max(len(cell.label) for cell, _, _ in states)
@@ -91,7 +102,8 @@ def retry(given: list[str]) -> int:
 
     values = _arguments("retry", given, {"name": "", "workers": ""})
     store = Store(values["store"])
-    return run_saved(load(store, _one_sweep(store, values["name"])), store, int(values["workers"]) if values["workers"] else None)
+    workers = int(values["workers"]) if values["workers"] else None
+    return run_saved(load(store, _one_sweep(store, values["name"])), store, workers)
 
 
 def collect(given: list[str]) -> int:
@@ -161,7 +173,7 @@ def _clean(verb: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
         try:
             return verb(given)
         except (ValueError, Damaged) as problem:
-            sys.exit(f"error: {problem}")
+            fail(str(problem))
 
     return run
 

@@ -49,11 +49,22 @@ LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")
 
 @dataclass(frozen=True)
 class Job:
-    """A stage with all that a worker needs to run it, as plain JSON on disk or on a pipe."""
+    """A stage with all that a worker needs to run it, as plain JSON on disk or on a pipe; ``seconds`` is an estimate."""
 
     stage: Stage
     how: Run | EvalRun | None
     store: Path
+    seconds: float
+
+    @property
+    def ranks(self) -> int:
+        """Processes that work on the stage together."""
+        return self.how.engine.ranks if isinstance(self.how, Run) else 1
+
+    @property
+    def title(self) -> str:
+        """What a person calls the stage."""
+        return f"{self.stage.kind} {self.how.title}" if isinstance(self.how, Run) else self.stage.name
 
     def to_json(self) -> dict[str, Any]:
         inputs = {
@@ -64,7 +75,7 @@ class Job:
         }
         return {
             "store": str(self.store), "kind": self.stage.kind, "key": self.stage.key, "spec": plain(self.stage.spec),
-            "inputs": inputs, "how": plain(self.how),
+            "inputs": inputs, "how": plain(self.how), "seconds": self.seconds,
         }  # fmt: skip
 
     @staticmethod
@@ -81,7 +92,7 @@ class Job:
                 f"{stage.name}; run the sweep's command again"
             )
         how = restore(work.how, value["how"]) if work.how else None
-        return Job(stage, how, Path(value["store"]))
+        return Job(stage, how, Path(value["store"]), value["seconds"])
 
 
 def perform(job: Job, owner: str) -> int:

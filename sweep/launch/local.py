@@ -12,15 +12,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from sweep.cost import costs, gpus
-from sweep.plan import Plan
+from sweep.cost import gpus
 from sweep.progress import Progress
-from sweep.stage import Stage
 from sweep.store import Store
 from sweep.work import AGAIN, Job
 
@@ -35,11 +33,11 @@ GPU_KINDS = ("train", "answer")
 
 @dataclass
 class Outcome:
-    """What became of the stages of a plan."""
+    """What became of the jobs."""
 
-    built: list[Stage] = field(default_factory=list)
-    failed: list[Stage] = field(default_factory=list)
-    skipped: list[Stage] = field(default_factory=list)
+    built: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    skipped: list[Job] = field(default_factory=list)
     stopped: bool = False
 
 
@@ -90,24 +88,23 @@ class Server:
 class Running:
     """One stage at work: the server's numbers of its processes and the slots it holds."""
 
-    stage: Stage
+    job: Job
     numbers: list[int]
     slots: list[str]
     statuses: list[int] = field(default_factory=list)
 
 
 class Pool:
-    """Runs the stages of one plan, as many at a time as there are slots."""
+    """Runs the jobs whose stages are missing, as many at a time as there are slots."""
 
-    def __init__(self, plan: Plan, store: Store, workers: int | None) -> None:
-        self.plan, self.store = plan, store
+    def __init__(self, jobs: Mapping[str, Job], store: Store, workers: int | None) -> None:
+        self.jobs, self.store = jobs, store
         devices = gpus()
-        self.cost = costs(plan, bool(devices))
         count = workers or len(devices) or len(os.sched_getaffinity(0))
         self.free = {"cpu": [f"cpu{n}" for n in range(count)], "gpu": devices[:count]}
         self.size = {kind: len(slots) for kind, slots in self.free.items()}
-        self.todo = {stage.key: stage for stage in plan.stages if not store.has(stage)}
-        self.rank = self._urgency()
+        self.todo = {key: job for key, job in jobs.items() if not store.has(job.stage)}
+        self.urgency = self._urgency()
         self.running: dict[int, Running] = {}
         self.attempts: dict[str, int] = {}
         self.wait_until: dict[str, float] = {}
@@ -116,12 +113,12 @@ class Pool:
 
     def _urgency(self) -> dict[str, float]:
         """Seconds of the longest chain of work from each stage on: the longest chain starts first."""
-        rank: dict[str, float] = {}
-        for stage in reversed(self.plan.stages):
-            rank[stage.key] = rank.get(stage.key, 0.0) + self.cost[stage.key].seconds
-            for parent in stage.parents:
-                rank[parent.key] = max(rank.get(parent.key, 0.0), rank[stage.key])
-        return rank
+        seconds: dict[str, float] = {}
+        for key, job in reversed(self.jobs.items()):
+            seconds[key] = seconds.get(key, 0.0) + job.seconds
+            for node in job.stage.inputs.values():
+                seconds[node.key] = max(seconds.get(node.key, 0.0), seconds[key])
+        return seconds
 
     def run(self, progress: Progress) -> Outcome:
         """Run everything that is missing. Ctrl-C and SIGTERM let workers save their state, then return."""
@@ -144,39 +141,38 @@ class Pool:
         finally:
             server.close()
             signal.signal(signal.SIGTERM, previous)
-        self.outcome.skipped = [s for s in self.todo.values() if s not in self.outcome.failed]
+        self.outcome.skipped = [job for job in self.todo.values() if job not in self.outcome.failed]
         return self.outcome
 
-    def _ready(self) -> Iterable[Stage]:
+    def _ready(self) -> list[Job]:
         now = time.monotonic()
-        at_work = {running.stage.key for running in self.running.values()}
-        failed = {stage.key for stage in self.outcome.failed}
+        taken = {running.job.stage.key for running in self.running.values()}
+        taken |= {job.stage.key for job in self.outcome.failed}
         ready = [
-            stage
-            for stage in self.todo.values()
-            if stage.key not in at_work | failed
-            and self.wait_until.get(stage.key, 0.0) <= now
-            and not any(parent.key in self.todo for parent in stage.parents)
+            job
+            for key, job in self.todo.items()
+            if key not in taken
+            and self.wait_until.get(key, 0.0) <= now
+            and not any(node.key in self.todo for node in job.stage.inputs.values())
         ]
-        return sorted(ready, key=lambda stage: -self.rank[stage.key])
+        return sorted(ready, key=lambda job: -self.urgency[job.stage.key])
 
     def _start_ready(self, server: Server, progress: Progress) -> None:
         if not any(self.free.values()):
             return
-        for stage in self._ready():
-            ranks = stage_ranks(self.plan, stage)
-            kind = "gpu" if self.size["gpu"] and stage.kind in GPU_KINDS else "cpu"
+        for job in self._ready():
+            kind = "gpu" if self.size["gpu"] and job.stage.kind in GPU_KINDS else "cpu"
             # More ranks than slots: wait for all of them, then share.
-            if len(self.free[kind]) >= min(ranks, self.size[kind]):
-                self._start(stage, ranks, kind, server)
-                progress.started(stage)
+            if len(self.free[kind]) >= min(job.ranks, self.size[kind]):
+                self._start(job, kind, server)
+                progress.started(job)
 
-    def _start(self, stage: Stage, ranks: int, kind: str, server: Server) -> None:
-        self.wait_until.pop(stage.key, None)
+    def _start(self, job: Job, kind: str, server: Server) -> None:
+        ranks = job.ranks
+        self.wait_until.pop(job.stage.key, None)
         slots = [self.free[kind].pop(0) for _ in range(min(ranks, self.size[kind]))]
         owner = uuid.uuid4().hex[:12]
-        job = Job(stage, self.plan.how[stage.key], self.store.root).to_json()
-        running = Running(stage, [], slots)
+        running = Running(job, [], slots)
         port = str(_free_port()) if ranks > 1 else ""
         for rank in range(ranks):
             self.number += 1
@@ -186,8 +182,8 @@ class Pool:
                     "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
                     "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
                 }  # fmt: skip
-            log = self.store.log(stage)
-            server.send({"id": self.number, "job": job, "owner": owner, "log": str(log), "env": environment})
+            log = str(self.store.log(job.stage))
+            server.send({"id": self.number, "job": job.to_json(), "owner": owner, "log": log, "env": environment})
             self.running[self.number] = running
             running.numbers.append(self.number)
 
@@ -198,25 +194,26 @@ class Pool:
             return
         kind = "cpu" if running.slots[0].startswith("cpu") else "gpu"
         self.free[kind] += running.slots
-        stage = running.stage
-        if self.store.has(stage):  # the folder decides: gloo may abort a rank at exit after all is saved
-            self.todo.pop(stage.key)
-            self.outcome.built.append(stage)
-            progress.done(stage)
+        job = running.job
+        if self.store.has(job.stage):  # the folder decides: gloo may abort a rank at exit after all is saved
+            self.todo.pop(job.stage.key)
+            self.outcome.built.append(job)
+            progress.done(job)
         elif AGAIN in running.statuses and 1 not in running.statuses:
-            self.wait_until[stage.key] = time.monotonic() + PAUSE_SECONDS
-            progress.paused(stage)
+            self.wait_until[job.stage.key] = time.monotonic() + PAUSE_SECONDS
+            progress.paused(job)
         else:
-            self._failed(stage, running.statuses, progress)
+            self._failed(job, running.statuses, progress)
 
-    def _failed(self, stage: Stage, statuses: list[int], progress: Progress) -> None:
-        self.attempts[stage.key] = self.attempts.get(stage.key, 0) + 1
+    def _failed(self, job: Job, statuses: list[int], progress: Progress) -> None:
+        key = job.stage.key
+        self.attempts[key] = self.attempts.get(key, 0) + 1
         killed = all(status <= 0 for status in statuses)
-        if killed and self.attempts[stage.key] < ATTEMPTS:
-            progress.paused(stage)
+        if killed and self.attempts[key] < ATTEMPTS:
+            progress.paused(job)
             return
-        self.outcome.failed.append(stage)
-        progress.failed(stage, f"killed by signal {-min(statuses)}" if killed else f"exit status {max(statuses)}")
+        self.outcome.failed.append(job)
+        progress.failed(job, f"killed by signal {-min(statuses)}" if killed else f"exit status {max(statuses)}")
 
     def _stop(self, server: Server) -> None:
         """Ask every worker to save its state and end; a second Ctrl-C kills them."""
@@ -232,12 +229,6 @@ class Pool:
             except KeyboardInterrupt:
                 pass
             number = signal.SIGKILL
-
-
-def stage_ranks(plan: Plan, stage: Stage) -> int:
-    """Processes that work on one stage together."""
-    how = plan.how[stage.key]
-    return how.engine.ranks if stage.kind == "train" and how is not None and hasattr(how, "engine") else 1
 
 
 def _free_port() -> int:

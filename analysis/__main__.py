@@ -14,8 +14,9 @@ HELP = """\
 python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and report.html for a long table
   sweep=NAME         a collected sweep: store/sweeps/NAME/table.parquet (or table.csv)
   store=PATH         where sweeps lie (default: $DOSAGE_STORE, else ./store)
-  table=FILE         a long table of your own, .csv or .parquet: columns ability, task, metric, value; optional n_items, stderr,
-                     seed, params, model, strategy, sweep, cell; one column per factor, such as samples, fraction, replay
+  table=FILE         a long table of your own, .csv or .parquet: columns ability, task, metric, value; optional
+                     n_items, stderr, seed, params, model, strategy, sweep, cell; one column per factor, such as
+                     samples, fraction, replay
   out=DIR            where results go (default: the sweep's folder /analysis, or FILE's name with -analysis)
 
 python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
@@ -51,7 +52,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """The verb ("" for none) and the values by key. Raises ValueError for an unknown verb or key, or one given twice."""
+    """The verb ("" for none) and the values by key.
+
+    Raises ValueError for an unknown verb or key, or one given twice.
+    """
     verb, rest = ("", arguments) if "=" in arguments[0] else (arguments[0], arguments[1:])
     if verb not in KEYS:
         raise ValueError(f"verb {verb!r} is unknown; {_near(verb, [v for v in KEYS if v])}, or none")

@@ -10,18 +10,10 @@ import pandas as pd
 from analysis.figures import draw
 from analysis.report import Part, page
 from analysis.series import Block, blocks, cross_effects
+from analysis.sheets import block_sheet, cross_sheets, overview, render
 from analysis.summary import Fitted, analyse
 from analysis.table import read
-from analysis.words import (
-    block_table,
-    cross_table,
-    heading,
-    overview,
-    plain_block_table,
-    render,
-    sentence,
-    warning_lines,
-)
+from analysis.words import sentence, warning_lines
 
 Results = list[tuple[Block, list[Fitted]]]
 
@@ -44,45 +36,30 @@ def write(table: Path, out: Path, title: str) -> list[str]:
     return ["table.txt", "curves.json", "report.html", *names]
 
 
-def _table_of(block: Block, found: list[Fitted]) -> tuple[list[str], list[list[str]]]:
-    return block_table(block, found) if block.axis else plain_block_table(block, found)
-
-
 def _text(results: Results, effects: pd.DataFrame) -> str:
-    """What the terminal shows."""
+    """What the terminal shows: a table a block, effects on other abilities, and last the overview."""
     pieces = []
-    top = overview(results)
-    if top:
-        pieces.append(render(*top))
     for block, found in results:
-        if not found:
-            continue
-        pieces.append(render(heading(block), *_table_of(block, found)))
-        reasons = dict.fromkeys(
-            f"{f.series.label or block.ability}: {f.reason}" for f in found if f.reason and block.axis
-        )
-        pieces += [f"  no curve for {reason}\n" for reason in reasons]
-    if len(effects):
-        pieces.append(render("effect of training on other abilities", *cross_table(effects)))
-    return "".join(pieces)
+        if found:
+            pieces.append(render(block_sheet(block, found)))
+            reasons = {f"{f.series.label or block.ability}: {f.reason}": None for f in found if f.reason and block.axis}
+            pieces += [f"  no curve for {reason}\n" for reason in reasons]
+    pieces += [render(sheet) for sheet in cross_sheets(effects) if "accuracy" in sheet.title]
+    top = overview(results)
+    return "".join([*pieces, render(top)] if top else pieces)
 
 
 def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str]) -> list[Part]:
-    parts = []
+    """The sections of the report: the overview first."""
     top = overview(results)
-    if top:
-        parts.append(Part(top[0], "", top[1], top[2], (), ()))
+    parts = [Part(top, "", (), ())] if top else []
     for block, found in results:
         if found:
-            header, rows = _table_of(block, found)
             said = [sentence(block, f) for f in found]
-            warned = [
-                f"{f.series.label + ' ' if f.series.label else ''}{line}" for f in found for line in warning_lines(f)
-            ]
-            parts.append(Part(heading(block), drawn[block.name], header, rows, said, warned))
-    if len(effects):
-        parts.append(Part("Effect of training on other abilities", "", *cross_table(effects), (), ()))
-    return parts
+            prefix = [f"{f.series.label} " if f.series.label else "" for f in found]
+            warned = [f"{who}{line}" for who, f in zip(prefix, found, strict=True) for line in warning_lines(f)]
+            parts.append(Part(block_sheet(block, found), drawn[block.name], said, warned))
+    return parts + [Part(sheet, "", (), ()) for sheet in cross_sheets(effects)]
 
 
 def _lead(frame: pd.DataFrame) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.curve import WARNINGS, Curve, fit
+from analysis.curve import Curve, fit
+from analysis.diagnosis import WARNINGS
 from analysis.points import Array, Points
+from analysis.sheets import Sheet, render
 from analysis.table import load
-from analysis.words import render
 
 
 def describe(
@@ -27,7 +28,10 @@ def describe(
     level: float,
     seed: int,
 ) -> str:
-    """The fitted parameters with intervals, the objective and the warnings. Raises ValueError naming a column that is absent or no number."""
+    """The fitted parameters with intervals, the objective and the warnings.
+
+    Raises ValueError naming a column that is absent or no number.
+    """
     frame = load(table)
     points = Points(
         {name: _numbers(frame, name, table) for name in x},
@@ -37,19 +41,19 @@ def describe(
     )
     curve = fit(points, law, objective, delta, seed)
     title = f"{law} of {y} in {', '.join(x)}: {len(curve.points)} points, objective {objective}"
-    text = render(title, ["parameter", "value", f"{100 * level:g} % interval"], _rows(curve, level))
+    text = render(Sheet(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
     text += f"{curve.law.value.__doc__.splitlines()[0] if curve.law.value.__doc__ else ''}\n"
     text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
     return text + "".join(f"warning {code}: {WARNINGS[code.split(':')[0]]}\n" for code in curve.warnings)
 
 
-def _rows(curve: Curve, level: float) -> list[list[str]]:
+def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:
     free = {p.name for p in curve.problem.space.free}
     rows = []
     for name, value in curve.params.items():
         ends = " to ".join(f"{end:.4g}" for end in curve.interval(name, level)) if name in free else "held"
-        rows.append([name, f"{value:.6g}", ends])
-    return rows
+        rows.append((name, f"{value:.6g}", ends))
+    return tuple(rows)
 
 
 def _column(frame: pd.DataFrame, name: str, table: Path) -> pd.Series[float]:

@@ -19,8 +19,9 @@ LOGARITHMIC = ("start", "amplitude", "amount")
 class Coordinates:
     """Maps search coordinates (..., free parameters) to natural parameters and back.
 
-    Amplitudes and intercepts are taken at the centre of the logarithms of the amounts, where they are nearly independent of the
-    exponent or slope they go with. ``held`` maps the parameters that are not searched to their values.
+    Amplitudes and intercepts are taken at the centre of the logarithms of the amounts, where they are nearly
+    independent of the exponent or slope they go with. ``held`` maps the parameters that are not searched to their
+    values.
     """
 
     law: Law
@@ -34,7 +35,7 @@ class Coordinates:
         return tuple(p for p in self.law.parameters if p.name not in self.held)
 
     def natural(self, theta: Number) -> dict[str, Number]:
-        """Natural parameters, each of the shape of ``theta`` without its last axis; complex coordinates are carried through."""
+        """Natural parameters, each shaped as ``theta`` without its last axis; complex coordinates stay complex."""
         at = {p.name: theta[..., i] for i, p in enumerate(self.free)}
         values: dict[str, Number] = {}
         for p in self.law.parameters:
@@ -52,10 +53,10 @@ class Coordinates:
             value = np.log(np.maximum(params[p.name], 1e-300)) if p.role in LOGARITHMIC else np.asarray(params[p.name])
             columns.append(value - self._offset(p, params))
         theta = np.stack(np.broadcast_arrays(*columns), axis=-1)
-        return np.clip(theta, self.low, self.high)
+        return np.asarray(np.clip(theta, self.low, self.high))
 
     def _offset(self, p: Parameter, at: Mapping[str, Number | float]) -> Number | float:
-        """What centring adds to a search coordinate to give the natural one (on its logarithm, where that is searched)."""
+        """What centring adds to a search coordinate to give the natural one (or its logarithm)."""
         centre = self.centre[p.variable]
         if p.role in ("amount", "log_amount"):
             return float(centre)
@@ -65,7 +66,10 @@ class Coordinates:
 
 
 def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, float]) -> Coordinates:
-    """The coordinates for these points. Raises ValueError for a held parameter that the law lacks or that leaves its bounds."""
+    """The coordinates for these points.
+
+    Raises ValueError for a held parameter that the law lacks or that leaves its bounds.
+    """
     for name, value in held.items():
         if name not in law.names:
             raise ValueError(f"law {law.name!r} has no parameter {name!r} to hold; it has {', '.join(law.names)}")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.coordinates import LOGARITHMIC, Coordinates, coordinates
+from analysis.diagnosis import active_bounds, gradient_norm, notes, usable
 from analysis.laws import LAWS, Law
 from analysis.objective import Objective
 from analysis.points import Array, Points
@@ -19,20 +20,6 @@ from analysis.uncertainty import KINDS, SCALES, Prediction, Spread, profile, qua
 
 STARTS = 6  # refined starts: four or more from the grid, two around the best of them
 AGREE = 1e-6  # starts agree when their objectives differ by less than this share
-
-WARNINGS = {
-    "missing_dropped": "points with a missing number were left out",
-    "zero_dropped": "points at amount 0 were left out: the laws describe what data adds",
-    "duplicates": "some points are identical in every number; they count as separate measurements",
-    "constant_values": "all values are equal, so only the level is known",
-    "few_starts_agree": "fewer than half of the starts reach the best objective; the curve may not be the best one",
-    "not_converged": "the search ended before the gradient vanished",
-    "bound": "a parameter ends at its bound",
-    "floor_not_identified": "the interval of the floor reaches its lower bound: these amounts do not show a floor",
-    "not_identified": "the points do not determine a parameter",
-    "no_spare_points": "as many parameters as points, so there are no intervals",
-    "law_refused": "a law was left out of the average",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +37,11 @@ class Draws:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A fitted law. ``objective`` is the minimised sum; ``warnings`` are codes of `WARNINGS`, with ``:parameter`` where one is meant."""
+    """A fitted law.
+
+    ``objective`` is the minimised sum; ``warnings`` are codes of `WARNINGS` in analysis/diagnosis.py, with
+    ``:parameter`` where one is meant.
+    """
 
     law: Law
     params: Mapping[str, float]
@@ -67,8 +58,9 @@ class Curve:
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
         """Values at amounts ``x`` with intervals at ``level``.
 
-        ``kind``: "mean" is the curve itself, "new_run" one more training run measured without item noise, "new_run_new_items" one
-        more run measured on as many items as before. Without counts the last two cannot be told apart and are the same.
+        ``kind``: "mean" is the curve itself, "new_run" one more training run measured without item noise,
+        "new_run_new_items" one more run measured on as many items as before. Without counts the last two cannot be
+        told apart and are the same.
         """
         eta, half = self.linked(x, level, kind)
         back = SCALES[self.problem.objective.name].back
@@ -89,7 +81,10 @@ class Curve:
         return scale.forward(value), half
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
-        """The interval of one parameter: its likelihood profile, or for amplitudes and intercepts the t interval (in logarithms)."""
+        """The interval of one parameter.
+
+        By profile; by Student's t for amplitudes (in logarithms), intercepts, and under Huber's objective.
+        """
         free = [p.name for p in self.problem.space.free]
         if name not in free:
             raise ValueError(f"law {self.law.name!r} has no free parameter {name!r}; it has {', '.join(free)}")
@@ -109,7 +104,10 @@ class Curve:
         return low, high
 
     def bootstrap(self, draws: int = 1000, seed: int = 0) -> Draws:
-        """Refits under random weights (Rubin's Bayesian bootstrap): one exponential weight a group, or a point where none is given."""
+        """Refits under random weights: one exponential weight a group, or a point where no groups are given.
+
+        The Bayesian bootstrap of Rubin 1981 (Ann. Stat. 9): no draw loses an amount, as resampled points would.
+        """
         rng = np.random.default_rng(seed)
         group = self.points.group
         label = np.arange(len(self.points)) if group is None else np.unique(group, return_inverse=True)[1]
@@ -179,26 +177,28 @@ def fit(
 ) -> Curve:
     """The curve of ``law`` that minimises the sum ``objective`` over ``points``.
 
-    ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``held`` fixes parameters, for example ``{"g": 0.25}``.
-    Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct amounts.
+    ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``held`` fixes parameters, for example ``{"g":
+    0.25}``.
+    Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
+    amounts.
     """
     form = law_named(law)
     criterion = Objective(objective, delta)
-    kept, notes = usable(points)
+    kept, codes = usable(points)
     if len(kept.x) != form.variables:
         raise ValueError(f"law {law!r} has {form.variables} amount(s); the points have {', '.join(kept.x)}")
     if kept.amounts() < form.min_amounts:
         raise ValueError(
-            f"law {law!r} needs at least {form.min_amounts} distinct amounts above 0; the points have {kept.amounts()}: "
-            "measure more amounts or choose a law with fewer parameters"
+            f"law {law!r} needs at least {form.min_amounts} distinct amounts above 0; the points have "
+            f"{kept.amounts()}: measure more amounts or choose a law with fewer parameters"
         )
     criterion.check(kept)
     problem = _problem(form, criterion, kept, held or {})
     theta, cost, agreeing = _search(problem, seed)
-    active = _active(problem, theta)
+    active = active_bounds(problem, theta)
     error = spread(problem, theta, active)
-    norm = _gradient_norm(problem, theta, active)
-    notes += _fit_notes(problem, theta, active, error, norm, agreeing)
+    norm = gradient_norm(problem, theta, active)
+    codes += notes(problem, theta, active, error, norm, agreeing * 2 >= STARTS)
     return Curve(
         form,
         _natural(problem.space, theta),
@@ -206,7 +206,7 @@ def fit(
         STARTS,
         agreeing,
         norm,
-        tuple(notes),
+        tuple(codes),
         kept,
         error,
         problem,
@@ -219,29 +219,6 @@ def law_named(name: str) -> Law:
     if name not in LAWS:
         raise ValueError(f"law={name!r} is unknown; choose one of: {', '.join(LAWS)}")
     return LAWS[name]
-
-
-def usable(points: Points) -> tuple[Points, list[str]]:
-    """The points that a law can be fitted to, in canonical order, and warnings about the rest."""
-    notes = []
-    missing = points.missing()
-    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0)
-    if missing.any():
-        notes.append("missing_dropped")
-    if zero.any():
-        notes.append("zero_dropped")
-    kept = points.take(~missing & ~zero).ordered()
-    if not len(kept):
-        raise ValueError(f"none of the {len(points)} points has an amount above 0 and a value: there is nothing to fit")
-    labels = np.arange(1) if kept.group is None else np.unique(kept.group, return_inverse=True)[1]
-    rows = (
-        np.stack([*kept.x.values(), kept.value, np.broadcast_to(labels, len(kept))]) if kept.group is not None else None
-    )
-    if rows is not None and len(np.unique(rows, axis=1).T) < len(kept):
-        notes.append("duplicates")
-    if np.ptp(kept.value) == 0:
-        notes.append("constant_values")
-    return kept, notes
 
 
 def _problem(law: Law, objective: Objective, points: Points, held: Mapping[str, float]) -> Problem:
@@ -268,48 +245,3 @@ def _search(problem: Problem, seed: int) -> tuple[Array, float, int]:
 
 def _natural(space: Coordinates, theta: Array) -> dict[str, float]:
     return {name: float(value[0]) for name, value in space.natural(theta[None]).items()}
-
-
-def _active(problem: Problem, theta: Array) -> Array:
-    """The coordinates that press against a bound."""
-    space = problem.space
-    gradient = problem.quadratic(theta[None])[0][0]
-    return ((theta <= space.low) & (gradient >= 0)) | ((theta >= space.high) & (gradient <= 0))
-
-
-def _gradient_norm(problem: Problem, theta: Array, active: Array) -> float:
-    """What one more step promises to gain, as a share of the objective: 0 at a minimum, whatever the units."""
-    gradient, hessian, diagonal = (a[0] for a in problem.quadratic(theta[None]))
-    matrix = hessian + 1e-9 * np.diag(diagonal + 1e-300)
-    pull = np.where(active, 0.0, gradient)
-    gain = float(pull @ np.linalg.pinv(matrix, hermitian=True) @ pull)
-    return gain / max(float(problem.cost(theta[None])[0]), 1e-20)
-
-
-def _fit_notes(problem: Problem, theta: Array, active: Array, error: Spread, norm: float, agreeing: int) -> list[str]:
-    """Warning codes about the search and about what the points determine."""
-    free = problem.space.free
-    notes = [f"bound:{p.name}" for p, at in zip(free, active, strict=True) if at]
-    if agreeing * 2 < STARTS:
-        notes.append("few_starts_agree")
-    if norm > 1e-4:
-        notes.append("not_converged")
-    if error.dof <= 0:
-        return [*notes, "no_spare_points"]
-    notes += [f"not_identified:{free[i].name}" for i in error.loose]
-    half = error.half_width(np.diag(error.unscaled), 0.95)
-    for i, p in enumerate(free):
-        if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
-            notes.append("floor_not_identified")
-        elif not active[i] and i not in error.loose and half[i] > _too_wide(problem, i):
-            notes.append(f"not_identified:{p.name}")
-    return notes
-
-
-def _too_wide(problem: Problem, which: int) -> float:
-    """The half-width beyond which a parameter counts as not determined."""
-    p = problem.space.free[which]
-    if p.role in LOGARITHMIC or p.role == "log_amount":
-        return float(np.log(10.0))
-    room = float(problem.space.high[which] - problem.space.low[which])
-    return 0.5 * room if np.isfinite(room) else float("inf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,11 +18,12 @@ from analysis.series import UNITS, Block
 from analysis.summary import Fitted, is_share
 from analysis.words import amount, heading
 
-# Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the distinction.
+# Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the
+# distinction.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
-STYLE = {
+STYLE: Any = {
     "svg.hashsalt": "dosage",
     "svg.fonttype": "path",
     "font.size": 9,
@@ -46,7 +48,7 @@ def draw(block: Block, found: list[Fitted], folder: Path) -> str:
         axes = figure.add_subplot()
         (_curves if block.axis else _bars)(axes, block, found)
         axes.set_title(heading(block))
-        figure.subplots_adjust(left=0.11, right=0.98, top=0.91, bottom=0.14)
+        figure.subplots_adjust(left=0.11, right=0.96, top=0.91, bottom=0.14)
         svg = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
         (folder / f"{block.name}.svg").write_bytes(svg.getvalue())

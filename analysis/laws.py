@@ -1,20 +1,20 @@
 """Laws: how a loss or a score depends on amounts. One plain function each, and the table `LAWS`.
 
-A law takes its amounts first, then its parameters by name and order. Amounts are real and positive; parameters may be complex
-arrays that broadcast against the amounts, which is how the solver takes exact derivatives (a complex step): so a law uses
-analytic operations only, and looks at ``.real`` where it must compare. To add one: write the function, add its entry.
+A law takes its amounts first, then its parameters by name and order. Amounts are real and positive; parameters may be
+complex arrays that broadcast against the amounts, which is how the solver takes exact derivatives (a complex step):
+so a law uses analytic operations only, and looks at ``.real`` where it must compare. To add one: write the function,
+add its entry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Number = NDArray[Any]  # real or complex, broadcastable
+Number: TypeAlias = Any  # real or complex, scalar or array
 
 EXPONENTS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 
@@ -23,11 +23,12 @@ EXPONENTS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 class Parameter:
     """One parameter of a law: its natural bounds and the role that decides how it is searched.
 
-    Roles: ``floor`` (searched as it is, between 0 and the largest value seen), ``start`` (the value at little data; its logarithm),
-    ``amplitude`` (logarithm), ``exponent`` (as it is, within its bounds), ``amount`` (logarithm, near the amounts seen),
-    ``log_amount`` (as it is, near the logarithms seen), ``slope`` (as it is), ``chance`` (as it is, within its bounds).
-    ``pivot`` names the exponent or slope that the parameter is centred with (see `fit`); ``variable`` is the amount it goes with.
-    ``held`` fixes it unless the caller says otherwise; ``prior`` is a (mean, standard deviation) for count objectives.
+    Roles: ``floor`` (searched as it is, between 0 and the largest value seen), ``start`` (the value at little data;
+    its logarithm), ``amplitude`` (logarithm), ``exponent`` (as it is, within its bounds), ``amount`` (logarithm, near
+    the amounts seen), ``log_amount`` (as it is, near the logarithms seen), ``slope`` (as it is), ``chance`` (as it
+    is, within its bounds). ``pivot`` names the exponent or slope that the parameter is centred with (see `fit`);
+    ``variable`` is the amount it goes with. ``held`` fixes it unless the caller says otherwise; ``prior`` is a (mean,
+    standard deviation) for count objectives.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Law:
-    """A law with its parameters, the parameters it is linear in, and the fewest distinct amounts it may be fitted to."""
+    """A law: its parameters, those it is linear in, and the fewest distinct amounts it may be fitted to."""
 
     name: str
     value: Callable[..., Number]
@@ -88,10 +89,10 @@ def bounded(x: Number, E: Number, L0: Number, D0: Number, b: Number) -> Number:
 
 
 def m4(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Number:
-    """The loss L between E and L0 with ``(L - E) / (L0 - L)^a = B x^-c``. M4 of Alabdulmohsin et al. 2022 (arXiv 2209.06640).
+    """The loss L between E and L0 with ``(L - E) / (L0 - L)^a = B x^-c``. M4 of arXiv 2209.06640.
 
-    Solved for L by Newton steps on ``w = logit((L - E) / (L0 - E))``: the equation is monotone and of one curvature in w, so they
-    converge from any start; a last complex step carries the derivatives.
+    Solved for L by Newton steps on ``w = logit((L - E) / (L0 - E))``: the equation is monotone and of one curvature
+    in w, so they converge from any start; a last complex step carries the derivatives.
     """
     target = np.log(B) - c * np.log(x) - (1 - a) * np.log(L0 - E)
     want, power_ = np.broadcast_arrays(target.real, np.real(a))
@@ -117,10 +118,10 @@ def log_linear(x: Number, a: Number, s: Number) -> Number:
 
 
 def sigmoid(x: Number, g: Number, u: Number, s: Number, m: Number) -> Number:
-    """``g + (u - g) / (1 + exp(-s (ln x - m)))``: a score from the guessing rate g to the ceiling u, half-way at ``x = exp(m)``.
+    """``g + (u - g) / (1 + exp(-s (ln x - m)))``: a score from guessing rate g to ceiling u, half-way at x = exp(m).
 
-    The form of ladder and observational scaling work (Ruan et al. 2024, arXiv 2405.10938). g is held at 0 unless given; under a
-    count objective u has a prior of 1 +- 0.15, which a few amounts beyond the knee outweigh.
+    The form of ladder and observational scaling work (Ruan et al. 2024, arXiv 2405.10938). g is held at 0 unless
+    given; under a count objective u has a prior of 1 +- 0.15, which a few amounts beyond the knee outweigh.
     """
     return g + (u - g) * _logistic(s * (np.log(x) - m))
 
@@ -131,7 +132,10 @@ def neg_log_accuracy(x: Number, E: Number, A: Number, b: Number) -> Number:
 
 
 def additive(n: Number, d: Number, E: Number, A: Number, a: Number, B: Number, b: Number) -> Number:
-    """``E + A n^-a + B d^-b`` in size n and data d. Hoffmann et al. 2022; refitted by Besiroglu et al. 2024 (arXiv 2404.10102)."""
+    """``E + A n^-a + B d^-b`` in size n and data d.
+
+    Hoffmann et al. 2022; refitted by Besiroglu et al. 2024 (arXiv 2404.10102).
+    """
     return E + A * np.exp(-a * np.log(n)) + B * np.exp(-b * np.log(d))
 
 

@@ -70,13 +70,13 @@ class Objective:
         return r * r
 
     def residual(self, fitted: Number, y: Array) -> Array:
-        """Fitted minus measured, in logarithms for the log objectives; infinite where the fitted value has no logarithm."""
+        """Fitted minus measured, in logarithms for the log objectives; infinite where fitted has no logarithm."""
         if self.name not in ("log", "huber_log"):
             return np.asarray(fitted - y)
         return np.where(fitted > 0, np.log(np.maximum(fitted, 1e-300)) - np.log(y), np.inf)
 
     def derivatives(self, fitted: Array, y: Array, trials: Array | None) -> tuple[Array, Array, Array]:
-        """Of ``half`` times a term by the fitted value: slope, (Gauss-Newton) curvature, and a curvature for damping, never 0."""
+        """Of ``half`` times a term, by the fitted value: slope, Gauss-Newton curvature, and one that is never 0."""
         if self.name == "quasibinomial":
             assert trials is not None
             p = np.clip(fitted, SMALL, 1 - SMALL)

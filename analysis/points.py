@@ -17,8 +17,8 @@ class Points:
     """Amounts ``x`` (name -> 1-D array) and what was measured at them.
 
     ``value`` is a loss or a score; ``trials`` the number of items behind an accuracy; ``group`` the seed or run of each
-    point (points of one group are resampled together); ``weight`` multiplies a point's term of the objective (default 1).
-    Rows with a missing (NaN) amount, value, trials or weight are kept here and left out of fits, with a warning.
+    point (points of one group are resampled together); ``weight`` multiplies a point's term of the objective (default
+    1). Rows with a missing (NaN) amount, value, trials or weight are kept here and left out of fits, with a warning.
 
     Raises ValueError for lengths that differ, infinite numbers, negative amounts or weights, and trials below 1.
     """
@@ -63,11 +63,11 @@ class Points:
     def missing(self) -> NDArray[np.bool_]:
         """True for each row in which a number is missing."""
         columns = [*self.x.values(), self.value, *(c for c in (self.trials, self.weight) if c is not None)]
-        return np.isnan(np.stack(columns)).any(axis=0)
+        return np.asarray(np.isnan(np.stack(columns)).any(axis=0))
 
     def ordered(self) -> Points:
         """The same points in one canonical order, so that a fit never depends on the order of rows."""
-        keys = [*(c for c in (self.weight, self.trials) if c is not None), self.value, *reversed(self.x.values())]
+        keys = [*(c for c in (self.weight, self.trials) if c is not None), self.value, *reversed(list(self.x.values()))]
         if self.group is not None:
             keys.insert(0, np.unique(self.group, return_inverse=True)[1].astype(float))
         return self.take(np.lexsort(keys))

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from analysis.words import Rows
+from analysis.sheets import Sheet
 
 STYLE = """
 :root { --ink: #1c1e21; --soft: #5c6370; --line: #dfe3e8; --page: #fbfbfc; --card: #ffffff; --mark: #0072B2; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.15rem; margin: 0 0 .6rem; }
 .lead { color: var(--soft); margin: 0 0 2rem; max-width: 46rem; }
-section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem 1.4rem; margin: 0 0 1.4rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem 1.4rem;
+  margin: 0 0 1.4rem; }
 figure { margin: .4rem 0 1rem; }
 figure svg { display: block; width: 100%; max-width: 42rem; height: auto; }
 .scroll { overflow-x: auto; }
@@ -30,23 +32,22 @@ code { font-size: .86em; }
 """
 
 METHOD = (
-    "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for scores (item noise), or the spread "
-    "over seeds where there are three or more and it is wider.",
-    "A curve is the weighted average of several laws; a law's weight follows from how well it predicts each amount from the others. "
-    "Its band is the 95 % interval of the curve itself: t-based, with the dispersion estimated from the residuals, never narrower "
-    "than the number of items allows, and with the disagreement between the laws. A new run scatters around it.",
+    "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for scores (item noise), "
+    "or the spread over seeds where there are three or more and it is wider.",
+    "A curve is the weighted average of several laws; a law's weight follows from how well it predicts each amount "
+    "from the others. Its band is the 95 % interval of the curve itself: t-based, with the dispersion estimated from "
+    "the residuals, never narrower than the number of items allows, and with the disagreement between the laws. "
+    "A new run scatters around it.",
     "Fewer than three distinct amounts give no curve. Models that never saw an ability's data do not enter its curve.",
 )
 
 
 @dataclass(frozen=True)
 class Part:
-    """One section: a title, perhaps a figure (SVG text), a table (header and rows), sentences and warnings."""
+    """One section: a table with its title, perhaps a figure (SVG text), sentences and warnings (``code: text``)."""
 
-    title: str
+    sheet: Sheet
     svg: str
-    header: Sequence[str]
-    rows: Rows
     sentences: Sequence[str]
     warnings: Sequence[str]
 
@@ -66,7 +67,7 @@ def page(title: str, lead: str, parts: Sequence[Part]) -> str:
 
 def _section(part: Part, prefix: str) -> str:
     figure = (
-        f'<figure role="img" aria-label="{escape(part.title)}">{inline(part.svg, prefix)}</figure>\n'
+        f'<figure role="img" aria-label="{escape(part.sheet.title)}">{inline(part.svg, prefix)}</figure>\n'
         if part.svg
         else ""
     )
@@ -76,7 +77,7 @@ def _section(part: Part, prefix: str) -> str:
         f"<li><code>{escape(code)}</code> {escape(text)}</li>" for code, _, text in map(_split, part.warnings)
     )
     notes = f'<ul class="notes">{warned}</ul>\n' if warned else ""
-    return f"<section>\n<h2>{escape(part.title)}</h2>\n{figure}{_table(part.header, part.rows)}{said}{notes}</section>"
+    return f"<section>\n<h2>{escape(part.sheet.title)}</h2>\n{figure}{_table(part.sheet)}{said}{notes}</section>"
 
 
 def _split(line: str) -> tuple[str, str, str]:
@@ -84,11 +85,9 @@ def _split(line: str) -> tuple[str, str, str]:
     return line.partition(": ")
 
 
-def _table(header: Sequence[str], rows: Rows) -> str:
-    if not rows:
-        return ""
-    top = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+def _table(sheet: Sheet) -> str:
+    top = "".join(f"<th>{escape(name)}</th>" for name in sheet.header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in sheet.rows)
     return f'<div class="scroll"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
 
 

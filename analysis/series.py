@@ -95,7 +95,7 @@ def blocks(frame: pd.DataFrame) -> list[Block]:
     order = {ability: i for i, ability in enumerate(dict.fromkeys(frame["ability"]))}
     groups = headline(frame).groupby(["ability", "task", "metric"], sort=True)
     keys = sorted(groups.groups, key=lambda k: (k[2] == "loss", order[k[0]], k))
-    return [_block(*key, groups.get_group(key)) for key in keys]
+    return [_block(key[0], key[1], key[2], groups.get_group(key)) for key in keys]
 
 
 def _block(ability: str, task: str, metric: str, rows: pd.DataFrame) -> Block:
@@ -165,22 +165,28 @@ def _is_number(column: pd.Series[float]) -> bool:
 
 
 def cross_effects(frame: pd.DataFrame) -> pd.DataFrame:
-    """Effects of training on other abilities: columns ability, metric, trained_on, fraction, samples, value, base, change."""
+    """What training on other abilities only did: one row an ability, metric, training and amount, averaged over seeds.
+
+    Columns ability, task, metric, trained_on, fraction, samples, value, base; empty where there are none.
+    """
     rows = headline(frame)
     rows = rows[crossed(rows) & ~untrained(rows)]
     if not len(rows):
         return pd.DataFrame()
-    bare = frame[untrained(frame)].groupby(["ability", "task", "metric"])["value"].mean()
-    keys = ["ability", "task", "metric"]
+    keys = ["ability", "task", "metric"] + (["model"] if "model" in frame else [])
+    bare = frame[untrained(frame)].groupby(keys)["value"].mean()
+    names = _trained_on(rows)
+    for column in NAMES:
+        if column in rows and rows[column].nunique() > 1:
+            names = names + ", " + rows[column]
     out = rows[keys].assign(
-        trained_on=_trained_on(rows),
-        fraction=_numbers(rows, "fraction"),
-        samples=rows["total_samples"],
-        value=rows["value"],
+        trained_on=names, fraction=_numbers(rows, "fraction"), samples=rows["total_samples"], value=rows["value"]
     )
     out["base"] = [float(bare.get(tuple(key), np.nan)) for key in rows[keys].itertuples(index=False)]
-    mean = out.groupby([*keys, "trained_on", "fraction", "samples"], dropna=False, sort=True).mean().reset_index()
-    return mean.assign(change=mean["value"] - mean["base"])
+    order = {ability: i for i, ability in enumerate(dict.fromkeys(frame["ability"]))}
+    by = [*keys, "trained_on", "fraction", "samples"]
+    mean = out.groupby(by, dropna=False, sort=True).mean().reset_index()
+    return mean.sort_values("ability", key=lambda c: c.map(order), kind="stable")
 
 
 def _trained_on(rows: pd.DataFrame) -> pd.Series[str]:

@@ -1,6 +1,7 @@
 """Bounded least squares by damped Gauss-Newton steps (Levenberg and Marquardt's trust region), many problems at a time.
 
-Starts, bootstrap draws and the points of a profile are all rows of one batch, so that a fit costs a few dozen array operations.
+Starts, bootstrap draws and the points of a profile are all rows of one batch, so that a fit costs a few dozen array
+operations.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.coordinates import Coordinates
 from analysis.objective import Objective
@@ -18,7 +20,10 @@ STEP = 1e-30  # of the complex-step derivative: exact to rounding, as nothing is
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A law, its coordinates and the points it is fitted to. ``weight`` has one row, or one row a member of the batch."""
+    """A law, its coordinates and the points it is fitted to.
+
+    ``weight`` has one row, or one row a member of the batch.
+    """
 
     space: Coordinates
     objective: Objective
@@ -59,7 +64,7 @@ class Problem:
         diagonal = np.einsum("bn,bnk->bk", self.weight * damping, jac**2) + stiff
         return gradient, hessian, diagonal
 
-    def rows(self, keep: Array) -> Problem:
+    def rows(self, keep: NDArray[np.intp]) -> Problem:
         """The problem for some members of the batch."""
         return self if len(self.weight) == 1 else replace(self, weight=self.weight[keep])
 
@@ -77,9 +82,10 @@ class Problem:
 def solve(
     problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-13
 ) -> tuple[Array, Array]:
-    """Descend from each row of ``start`` within the bounds (one row, or one row each): the coordinates and costs reached.
+    """Descend from each row of ``start`` within the bounds (one row, or one each): coordinates and costs reached.
 
-    A row is done when accepted steps gain less than ``tolerance`` of the cost twice in a row, or when no step gains any more.
+    A row is done when accepted steps gain less than ``tolerance`` of the cost twice in a row, or when no step gains
+    any more.
     """
     theta = np.clip(start, low, high)
     low, high = np.broadcast_to(low, theta.shape), np.broadcast_to(high, theta.shape)
@@ -124,4 +130,4 @@ def _step(theta: Array, gradient: Array, hessian: Array, damping: Array, low: Ar
     matrix = np.where(both, hessian, 0.0) + eye * np.where(free, damping + 1e-300, 1.0)[:, :, None]
     root = 1 / np.sqrt(np.maximum(np.einsum("bii->bi", matrix), 1e-300))
     scaled = matrix * root[:, :, None] * root[:, None, :] + 1e-14 * eye
-    return -root * np.linalg.solve(scaled, (root * np.where(free, gradient, 0.0))[..., None])[..., 0]
+    return np.asarray(-root * np.linalg.solve(scaled, (root * np.where(free, gradient, 0.0))[..., None])[..., 0])

@@ -16,7 +16,7 @@ HEIGHTS = (1.05, 1.3, 2.0, 4.0)  # values at little data, in largest values
 
 
 def starts(problem: Problem, count: int) -> Array:
-    """Up to ``count`` distinct starts (rows of search coordinates), the best first, each of another exponent where there is one."""
+    """Up to ``count`` starts (rows of search coordinates), best first, each of another exponent if possible."""
     space = problem.space
     law = space.law
     free = [p.name for p in space.free]
@@ -90,7 +90,7 @@ def _amplitude_bounds(space: Coordinates, names: list[str], y: Array) -> tuple[A
 
 
 def _bounded_least_squares(columns: Array, target: Array, weight: Array, low: Array, high: Array) -> Array:
-    """Minimise the weighted squares of ``columns @ values - target`` within bounds, row by row, by coordinate descent."""
+    """Minimise the weighted squares of ``columns @ values - target`` within bounds, by coordinate descent."""
     matrix = np.matmul(np.swapaxes(columns * weight[..., None], 1, 2), columns)
     right = np.einsum("bnk,bn->bk", columns * weight[..., None], target)
     size = columns.shape[-1]

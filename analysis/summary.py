@@ -1,4 +1,4 @@
-"""The default analysis of a long table: a curve for each series, with the numbers that tables, figures and report show."""
+"""The default analysis of a long table: for each series a curve, and the numbers that tables and figures show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEWEST = 3  # distinct amounts below which there is no curve
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """All measurements of a series at one amount: their mean with a 95 % interval (NaN where nothing tells its width)."""
+    """All measurements of a series at one amount: their mean, with a 95 % interval (NaN where unknown)."""
 
     amount: float
     fraction: float
@@ -30,7 +30,10 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A series, its levels, and its curve, or the reason why there is none. ``at`` predicts at the levels, ``line`` along them."""
+    """A series, its levels, and its curve, or the reason why there is none.
+
+    ``at`` predicts at the levels, ``line`` along them.
+    """
 
     series: Series
     levels: tuple[Level, ...]

@@ -44,7 +44,8 @@ SHARES = ("accuracy",)  # metrics that are shares of items
 def read(path: Path) -> pd.DataFrame:
     """The checked table in ``path`` (.csv or .parquet), rows in file order, text columns as text.
 
-    Raises FileNotFoundError when there is no such file, ValueError naming column, row, value and remedy when it is not a long table.
+    Raises FileNotFoundError when there is no such file, ValueError naming column, row, value and remedy when it is
+    not a long table.
     """
     return check(load(path), str(path))
 

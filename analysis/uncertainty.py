@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from analysis.points import Array
@@ -37,11 +38,12 @@ def quantile(level: float, dof: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """The error of a fit. ``unscaled`` is the inverse curvature over the search coordinates (0 in rows held at a bound).
+    """The error of a fit. ``unscaled`` is the inverse curvature over the search coordinates (0 for those at a bound).
 
-    ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``noise`` is the variance of one
-    more measurement on the scale of the objective (in logarithms for the log objectives). ``counts`` marks values that are shares
-    of ``trials`` items (their median): their intervals are never narrower than the items alone allow.
+    ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``noise`` is the
+    variance of one more measurement on the scale of the objective (in logarithms for the log objectives). ``counts``
+    marks values that are shares of ``trials`` items (their median): their intervals are never narrower than the items
+    alone allow.
     """
 
     unscaled: Array
@@ -60,7 +62,7 @@ class Spread:
         return np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance))
 
 
-def spread(problem: Problem, theta: Array, active: Array) -> Spread:
+def spread(problem: Problem, theta: Array, active: NDArray[np.bool_]) -> Spread:
     """The error of the fit at ``theta`` (free parameters); coordinates marked ``active`` are held at their bound."""
     fitted, _ = problem.jacobian(theta[None])
     _, hessian, _ = problem.quadratic(theta[None])
@@ -81,7 +83,7 @@ def spread(problem: Problem, theta: Array, active: Array) -> Spread:
     return Spread(inverse, dispersion, dispersion, dof, counts, trials, loose)
 
 
-def _robust(problem: Problem, theta: Array, active: Array, dof: float) -> Spread:
+def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> Spread:
     """Huber's sandwich: the mean square of the pulls over the squared density of residuals within ``delta``.
 
     A ``delta`` far below the noise leaves few residuals inside; the density is then taken over a wider window.
@@ -99,7 +101,7 @@ def _robust(problem: Problem, theta: Array, active: Array, dof: float) -> Spread
     return Spread(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose)
 
 
-def _inverse(hessian: Array, free: Array) -> tuple[Array, tuple[int, ...]]:
+def _inverse(hessian: Array, free: NDArray[np.bool_]) -> tuple[Array, tuple[int, ...]]:
     """Inverse over the free coordinates, without the directions that have no curvature; and who takes part in those."""
     inverse = np.zeros_like(hessian)
     index = np.flatnonzero(free)
@@ -118,7 +120,7 @@ def _inverse(hessian: Array, free: Array) -> tuple[Array, tuple[int, ...]]:
 def profile(
     problem: Problem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float
 ) -> tuple[float, float]:
-    """The values of one search coordinate between which the cost, minimised over the others, stays within ``limit`` of its minimum.
+    """The ends of one search coordinate: up to where the cost, minimised over the others, rises by ``limit``.
 
     ``scale`` is the first guess of the half-width. An end that the points do not determine is the coordinate's bound.
     """
@@ -126,7 +128,7 @@ def profile(
     ends = []
     for sign, bound in ((-1.0, float(low[which])), (1.0, float(high[which]))):
         room = abs(bound - theta[which])
-        step = scale if np.isfinite(scale) and 0 < scale else room / 4
+        step = scale if np.isfinite(scale) and scale > 0 else room / 4
         reach = np.minimum(step * PROFILE, room) if np.isfinite(room) else step * PROFILE
         at = theta[which] + sign * reach
         cost = _profiled(problem, theta, low, high, which, at)

@@ -1,0 +1,93 @@
+"""What is wrong with points or with a fit, as stable warning codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.coordinates import LOGARITHMIC
+from analysis.points import Array, Points
+from analysis.solver import Problem
+from analysis.uncertainty import Spread
+
+WARNINGS = {
+    "missing_dropped": "points with a missing number were left out",
+    "zero_dropped": "points at amount 0 were left out: the laws describe what data adds",
+    "duplicates": "some points are identical in every number; they count as separate measurements",
+    "constant_values": "all values are equal, so only the level is known",
+    "few_starts_agree": "fewer than half of the starts reach the best objective; the curve may not be the best one",
+    "not_converged": "the search ended before the gradient vanished",
+    "bound": "a parameter ends at its bound",
+    "floor_not_identified": "the interval of the floor reaches its lower bound: these amounts do not show a floor",
+    "not_identified": "the points do not determine a parameter",
+    "no_spare_points": "as many parameters as points, so there are no intervals",
+    "law_refused": "a law was left out of the average",
+}
+
+
+def usable(points: Points) -> tuple[Points, list[str]]:
+    """The points that a law can be fitted to, in canonical order, and warnings about the rest."""
+    codes = []
+    missing = points.missing()
+    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0)
+    if missing.any():
+        codes.append("missing_dropped")
+    if zero.any():
+        codes.append("zero_dropped")
+    kept = points.take(~missing & ~zero).ordered()
+    if not len(kept):
+        raise ValueError(f"none of the {len(points)} points has an amount above 0 and a value: there is nothing to fit")
+    labels = np.zeros(len(kept)) if kept.group is None else np.unique(kept.group, return_inverse=True)[1]
+    rows = np.stack([*kept.x.values(), kept.value, labels])
+    if len(np.unique(rows, axis=1).T) < len(kept):
+        codes.append("duplicates")
+    if np.ptp(kept.value) == 0:
+        codes.append("constant_values")
+    return kept, codes
+
+
+def active_bounds(problem: Problem, theta: Array) -> NDArray[np.bool_]:
+    """The coordinates that press against a bound."""
+    space = problem.space
+    gradient = problem.quadratic(theta[None])[0][0]
+    return np.asarray(((theta <= space.low) & (gradient >= 0)) | ((theta >= space.high) & (gradient <= 0)))
+
+
+def gradient_norm(problem: Problem, theta: Array, active: NDArray[np.bool_]) -> float:
+    """What one more step promises to gain, as a share of the objective: 0 at a minimum, whatever the units."""
+    gradient, hessian, diagonal = (a[0] for a in problem.quadratic(theta[None]))
+    matrix = hessian + 1e-9 * np.diag(diagonal + 1e-300)
+    pull = np.where(active, 0.0, gradient)
+    gain = float(pull @ np.linalg.pinv(matrix, hermitian=True) @ pull)
+    return gain / max(float(problem.cost(theta[None])[0]), 1e-20)
+
+
+def notes(
+    problem: Problem, theta: Array, active: NDArray[np.bool_], error: Spread, norm: float, agree: bool
+) -> list[str]:
+    """Warning codes about the search and about what the points determine."""
+    free = problem.space.free
+    found = [f"bound:{p.name}" for p, at in zip(free, active, strict=True) if at]
+    if not agree:
+        found.append("few_starts_agree")
+    if norm > 1e-4:
+        found.append("not_converged")
+    if error.dof <= 0:
+        return [*found, "no_spare_points"]
+    found += [f"not_identified:{free[i].name}" for i in error.loose]
+    half = error.half_width(np.diag(error.unscaled), 0.95)
+    for i, p in enumerate(free):
+        if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
+            found.append("floor_not_identified")
+        elif not active[i] and i not in error.loose and half[i] > _too_wide(problem, i):
+            found.append(f"not_identified:{p.name}")
+    return found
+
+
+def _too_wide(problem: Problem, which: int) -> float:
+    """The half-width beyond which a parameter counts as not determined."""
+    p = problem.space.free[which]
+    if p.role in LOGARITHMIC or p.role == "log_amount":
+        return float(np.log(10.0))
+    room = float(problem.space.high[which] - problem.space.low[which])
+    return 0.5 * room if np.isfinite(room) else float("inf")

@@ -1,0 +1,164 @@
+"""The tables that the terminal and the report show."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from analysis.series import Block
+from analysis.summary import Fitted, Level, is_share
+from analysis.words import amount, fitted_value, fraction, heading, measured, number
+
+WIDTH = 118  # characters of the terminal's tables
+Found = tuple[Block, list[Fitted]]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of text."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"sheet {self.title!r}: row {row} does not fit the header {self.header}")
+
+
+def render(sheet: Sheet) -> str:
+    """The sheet for the terminal."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for i, name in enumerate(sheet.header):
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*row)
+    file = io.StringIO()
+    Console(file=file, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(table)
+    return f"{sheet.title}\n" + "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def block_sheet(block: Block, found: Sequence[Fitted]) -> Sheet:
+    """One row an amount: what each series measured and what its curve says. Without amounts, one row a series."""
+    share = is_share(block)
+    if not block.axis:
+        rows = [(f.series.label or "all", measured(f.levels[0], share)) for f in found]
+        return Sheet(heading(block), ("series", "measured"), tuple(rows))
+    header = [block.axis]
+    for f in found:
+        prefix = f"{f.series.label}: " if f.series.label else ""
+        header += [prefix + "measured"] + ([prefix + "fitted"] if f.at is not None else [])
+    amounts = sorted({level.amount for f in found for level in f.levels})
+    body = [(_amount(block, value), *(cell for f in found for cell in _cells(f, value, share))) for value in amounts]
+    shares = [_fractions(found, value) for value in amounts]
+    if block.axis != "samples" or not all(shares):
+        return Sheet(heading(block), tuple(header), tuple(body))
+    return Sheet(heading(block), ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
+
+
+def _amount(block: Block, value: float) -> str:
+    return fraction(value) if block.axis in ("fraction", "replay") else amount(value)
+
+
+def _fractions(found: Sequence[Fitted], value: float) -> str:
+    """The fraction(s) of the data that an amount stands for; empty where one is unknown."""
+    known = [level.fraction for f in found for level in f.levels if level.amount == value]
+    return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(fraction, known)))
+
+
+def _cells(found: Fitted, value: float, share: bool) -> list[str]:
+    """What a series shows at an amount: measured, and fitted where it has a curve."""
+    at = next((i for i, level in enumerate(found.levels) if level.amount == value), None)
+    if at is None:
+        return [""] * (1 if found.at is None else 2)
+    shown = [measured(found.levels[at], share)]
+    return shown if found.at is None else [*shown, fitted_value(found, at, share)]
+
+
+def overview(results: Sequence[Found]) -> Sheet | None:
+    """One table over the abilities for the headline metric: a row a fraction (or other amount) and series.
+
+    None where there are fewer than two such blocks, or where they do not share their rows.
+    """
+    metric = "accuracy" if any(block.metric == "accuracy" for block, _ in results) else "loss"
+    chosen = [(block, found) for block, found in results if block.metric == metric and found]
+    axes = {block.axis for block, _ in chosen}
+    if len(chosen) < 2 or len(axes) > 1:
+        return None
+    axis = axes.pop()
+    columns = [_column(block, found) for block, found in chosen]
+    if any(column is None for column in columns):
+        return None
+    keys = sorted({key for column in columns if column for key in column})
+    labelled = any(label for _, label in keys)
+    name = "fraction" if axis == "samples" else axis
+    lead = [f for f in (name, "series" if labelled else "") if f]
+    text = fraction if axis in ("samples", "fraction", "replay") else amount
+    rows = []
+    for value, label in keys:
+        start = ([text(value)] if axis else []) + ([label] if labelled else [])
+        rows.append((*start, *(column.get((value, label), "") for column in columns if column is not None)))
+    bare = _untrained(chosen)
+    if bare:
+        rows.insert(0, ("untrained", *[""] * (len(lead) - 1), *bare))
+    tasks = [block.ability for block, _ in chosen]
+    names = [
+        block.ability if tasks.count(block.ability) == 1 else f"{block.ability}, {block.task}" for block, _ in chosen
+    ]
+    unit = " in %" if metric == "accuracy" else ""
+    return Sheet(
+        f"{metric}{unit} by ability, ± 95 % interval of the measurement", (*(lead or ["series"]), *names), tuple(rows)
+    )
+
+
+def _column(block: Block, found: Sequence[Fitted]) -> dict[tuple[float, str], str] | None:
+    """A block's measurements by (amount or fraction, series); None where that does not tell them apart."""
+    column: dict[tuple[float, str], str] = {}
+    for f in found:
+        for level in f.levels:
+            key = (_row(block, level), f.series.label)
+            if np.isnan(key[0]) or key in column:
+                return None
+            column[key] = measured(level, is_share(block))
+    return column
+
+
+def _row(block: Block, level: Level) -> float:
+    if not block.axis:
+        return 0.0
+    return level.fraction if block.axis == "samples" else level.amount
+
+
+def _untrained(chosen: Sequence[Found]) -> list[str]:
+    """The base model's values; empty where there is none, or more than one model."""
+    if any(len(block.base) > 1 for block, _ in chosen) or not any(block.base for block, _ in chosen):
+        return []
+    return [number(next(iter(block.base.values()), float("nan")), is_share(block)) for block, _ in chosen]
+
+
+def cross_sheets(effects: pd.DataFrame) -> list[Sheet]:
+    """For each metric, what training on other abilities did: a row an ability and training, a column a fraction."""
+    if not len(effects):
+        return []
+    by = "fraction" if effects["fraction"].notna().all() else "samples"
+    text = fraction if by == "fraction" else amount
+    sheets = []
+    for metric, rows in effects.groupby("metric", sort=True):
+        share = metric == "accuracy"
+        amounts = sorted(rows[by].unique())
+        body = []
+        for (ability, trained), part in rows.groupby(["ability", "trained_on"], sort=False):
+            value = part.groupby(by)["value"].mean()
+            cells = [number(float(value.get(a, np.nan)), share) for a in amounts]
+            body.append((str(ability), str(trained), number(float(part["base"].mean()), share), *cells))
+        title = f"{metric}{' in %' if share else ''} after training on other abilities only, by {by}"
+        sheets.append(Sheet(title, ("measured", "trained on", "untrained", *map(text, amounts)), tuple(body)))
+    return sheets

@@ -162,10 +162,10 @@ class Suite:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep: three numbers multiply to an amount, ``fraction`` x ``amount.<ability>`` x the stage's share.
+    """One point of a sweep. Three numbers multiply: ``fraction`` x ``amount.<ability>`` x the share in the stage.
 
-    A value up to 1 is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count. ``total`` fixes
-    the number of samples of the whole cell, and the three numbers then only set its proportions.
+    A value up to 1 is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count. ``total``
+    fixes the number of samples of the whole cell, and the three numbers then only set its proportions.
     """
 
     name: str | None

@@ -53,6 +53,6 @@ def _rows(saved: Saved, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
                     **metric,
                     "samples": cell.factors.get(f"samples_{ability}", 0),
                     **cell.factors,
-                }  # fmt: skip
+                }
             )
     return rows

@@ -1,4 +1,4 @@
-"""What a stage costs: tokens, floating-point operations, seconds, memory. Estimates for plans and progress, never identity."""
+"""What a stage costs in tokens, operations, seconds and memory. For plans and progress, never part of an identity."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,7 +67,7 @@ class Files:
 def _stamp(place: Path) -> list[int]:
     """Total size and newest change (ns) of a file or of everything in a folder."""
     parts = [p for p in place.rglob("*") if p.is_file()] if place.is_dir() else [place]
-    stats = [os.stat(p) for p in parts]
+    stats = [p.stat() for p in parts]
     return [sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0), len(stats)]
 
 

@@ -144,8 +144,8 @@ def swept_keys(job_overrides: Sequence[Sequence[str]]) -> set[str]:
 def register() -> None:
     """Make the sweeper and the launchers known to Hydra.
 
-    Hydra 1.3 takes plugins from the package ``hydra_plugins`` alone and imports them by name, so this module also goes by
-    that name; a folder of that name would be scanned at the start of every Hydra program of the environment.
+    Hydra 1.3 takes plugins from the package ``hydra_plugins`` alone and imports them by name, so this module also goes
+    by that name; a folder of that name would be scanned at the start of every Hydra program of the environment.
     """
     plugins = Plugins.instance()
     parent, _, name = PLUGINS.partition(".")

@@ -138,7 +138,7 @@ class Planner:
         chain = [self._base(cell)] if cell.pretraining() else []
         for portions in self._portions(cell):
             sources = {name: self._tokens(name, cell, "train") for p in portions for name in p.sources}
-            init: dict[str, Stage | File] = {"init": chain[-1]} if chain else self._model_input(cell.model)
+            init: Mapping[str, Stage | File] = {"init": chain[-1]} if chain else self._model_input(cell.model, "init")
             hub = _hub(cell.model) if not init else None
             spec = TrainSpec(hub, None, portions, cell.recipe, cell.seed)
             chain.append(Stage("train", spec, {**sources, **init}))
@@ -194,7 +194,7 @@ class Planner:
         source = (data.corpus if part == "corpus" else data.sources)[name]
         where = f"data.{'corpus' if part == 'corpus' else 'sources'}.{name}"
         spec = TokensSpec(
-            format=source.format, file=source.world or "", hub=Hub(source.hub, source.revision or "") if source.hub else None,
+            format=source.format, file=source.world or "", hub=_hub(source),
             split=source.split, fields=tuple(sorted(source.fields.items())), tokenizer_hub=_hub(cell.model),
             template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
             max_length=data.max_length, held_out=source.held_out, part="held_out" if part == "held_out" else "train",
@@ -204,13 +204,13 @@ class Planner:
         if cell.model.scratch:
             inputs["tokenizer"] = self._tokenizer(data)
         else:
-            inputs |= {"tokenizer": node for node in self._model_input(cell.model).values()}
+            inputs |= self._model_input(cell.model, "tokenizer")
         stage = Stage("tokens", spec, inputs)
         self.lengths[stage.key] = self._length(where, source, data)
         return stage
 
     def _length(self, where: str, source: Source, data: Data) -> float:
-        """Tokens in a sample, for the estimate: as declared, else a fourth of the file's bytes a row, else the world's."""
+        """Tokens in a sample, for estimates: as declared, else a fourth of the file's bytes a row, else the world's."""
         if source.tokens_per_sample is not None:
             return source.tokens_per_sample
         if source.path is None:
@@ -242,13 +242,12 @@ class Planner:
             inputs[name] = self._rows_input(f"data.corpus.{name}", source, data)["data"]
         return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
 
-    def _model_input(self, model: Model) -> dict[str, Stage | File]:
-        return {"init": self.files.file("model.path", model.path)} if model.path is not None else {}
+    def _model_input(self, model: Model, name: str) -> Mapping[str, Stage | File]:
+        """The user's own model folder as the input ``name``; nothing for a model from a hub."""
+        return {name: self.files.file("model.path", model.path)} if model.path is not None else {}
 
     def _score(self, name: str, task: Task, cell: Cell, trained: tuple[Stage, ...]) -> Stage:
-        model: dict[str, Stage | File] = (
-            {"model": trained[-1]} if trained else {"model": node for node in self._model_input(cell.model).values()}
-        )
+        model = {"model": trained[-1]} if trained else self._model_input(cell.model, "model")
         data = self._task_data(name, task, cell)
         answer, score = self._task_specs(task, cell)
         if not model:
@@ -287,8 +286,8 @@ def parameters(cell: Cell) -> int:
     return cell.model.architecture.parameters(cell.data.vocabulary) if cell.model.architecture else 0
 
 
-def _hub(model: Model) -> Hub | None:
-    return Hub(model.hub, model.revision or "") if model.hub is not None else None
+def _hub(place: Model | Source) -> Hub | None:
+    return Hub(place.hub, place.revision or "") if place.hub is not None else None
 
 
 def source_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:
@@ -341,7 +340,8 @@ def _whole(cell: Cell, ability: str, number: Fraction) -> int:
             count = math.floor(number + Fraction(1, 2))
     if number > 0 and count == 0:
         raise ValueError(
-            f"{float(number):.3g} samples of {ability} round to none; raise fraction, amount or share, or set rounding=ceil"
+            f"{float(number):.3g} samples of {ability} round to none; "
+            "raise fraction, amount or share, or set rounding=ceil"
         )
     return count
 

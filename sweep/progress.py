@@ -24,8 +24,9 @@ class Progress:
         self.began = time.monotonic()
         self.working: dict[str, str] = {}
         self.bar = Bar(
-            BarColumn(), MofNCompleteColumn(), TextColumn("stages"), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[now]}"), console=console, transient=True, disable=not console.is_terminal,
+            BarColumn(), MofNCompleteColumn(), TextColumn("stages"), TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"), TextColumn("{task.fields[now]}"),
+            console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self.task = self.bar.add_task("", total=self.missing, left="", now="")
 

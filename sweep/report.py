@@ -10,7 +10,6 @@ from rich.table import Table
 from sweep.cost import Cost, costs, gpus, memory_gib
 from sweep.plan import Plan, Planned
 from sweep.progress import span
-
 from sweep.stage import Stage
 from sweep.store import Store
 from train.spec import Run

@@ -27,9 +27,9 @@ def run_saved(saved: Saved, store: Store, workers: int | None) -> int:
     """Run what is missing, collect the table, print a summary. Returns 0, 1 (a stage failed) or 130 (stopped)."""
     console = Console(soft_wrap=True, highlight=False)
     pool = Pool(saved.jobs, store, workers)
-    missing = len(pool.todo)
+    missing = len(pool.queue.missing)
     console.print(f"sweep {saved.name}: {len(saved.cells)} cells, {len(saved.jobs)} stages, {missing} to run")
-    with Progress(pool.todo.values(), store, console) as progress:
+    with Progress(pool.queue.missing.values(), store, console) as progress:
         outcome = pool.run(progress)
     if outcome.stopped:
         console.print(f"stopped after {len(outcome.built)} of {missing} stages; the same command goes on from here")

@@ -1,7 +1,7 @@
 """The config: `Cell` as a Hydra schema, and cells from overrides, composed once per set of group choices.
 
-Hydra composes one config in tens of milliseconds. A sweep's cells differ in a few values, so the groups are composed once
-for each set of choices and the values are then put into the frozen result, with OmegaConf's own type checks.
+Hydra composes one config in tens of milliseconds. A sweep's cells differ in a few values, so the groups are composed
+once for each set of choices and the values are then put into the frozen result, with OmegaConf's own type checks.
 """
 
 from __future__ import annotations
@@ -97,13 +97,12 @@ class _Base:
         with_hydra = OmegaConf.to_container(config, resolve=False)
         assert isinstance(with_hydra, dict)
         plain = {name: value for name, value in with_hydra.items() if name != "hydra"}
-        self.paths = [path for path, value in _all_leaves(plain) if isinstance(value, str) and "${" in value]
+        self.paths = _dependent({p: v for p, v in _all_leaves(plain) if isinstance(v, str) and "${" in v}, keys)
         self.config = config
         with open_dict(self.config):
             del self.config["hydra"]
         self.first: Cell | None = None
         self.memory: dict[Any, Any] = {}
-        self.keys = keys
 
     def cell(self, values: Mapping[str, Any]) -> Cell:
         for key, value in values.items():
@@ -170,6 +169,17 @@ def _all_leaves(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if items is None:
         return [(prefix, value)]
     return [leaf for name, item in items for leaf in _all_leaves(item, f"{prefix}.{name}" if prefix else str(name))]
+
+
+def _dependent(interpolations: Mapping[str, str], keys: Sequence[str]) -> list[str]:
+    """Paths of the interpolations whose text mentions one of ``keys``, or another such path."""
+    found: dict[str, None] = {}
+    while True:
+        named = [key.split(".")[-1] for key in (*keys, *found)]
+        more = [p for p, text in interpolations.items() if p not in found and any(name in text for name in named)]
+        if not more:
+            return list(found)
+        found |= dict.fromkeys(more)
 
 
 def _tree(changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 REVISION = {"world": 1, "tokenizer": 1, "tokens": 1, "train": 1, "answer": 1, "score": 1}
-"""Raised by hand when a kind's results change for the same spec: every key of the kind and of what follows it changes."""
+"""Raised by hand when a kind's results change for the same spec; the keys of the kind and of what follows change."""
 
 Spec = TypeVar("Spec")
 
@@ -109,14 +109,14 @@ def plain(value: Any) -> Any:
 
 def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
     """Build the frozen dataclass ``cls`` from what `plain` made of it, or from a config of its fields."""
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable
     if unknown := set(value) - set(hints):
         raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
     given = {part.name: part.metadata["neutral"] for part in fields(cls) if "neutral" in part.metadata}  # type: ignore[arg-type]
     return cls(**given | {name: _restore(hints[name], item) for name, item in value.items()})
 
 
-@lru_cache(maxsize=256)
+@cache
 def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
@@ -134,4 +134,4 @@ def _restore(hint: Any, value: Any) -> Any:
             return [_restore(options[0], item) for item in value]
         case origin if origin is dict:
             return {name: _restore(options[1], item) for name, item in value.items()}
-    return restore(hint, value) if is_dataclass(hint) else value
+    return restore(hint, value) if isinstance(hint, type) and is_dataclass(hint) else value

@@ -49,7 +49,7 @@ LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")
 
 @dataclass(frozen=True)
 class Job:
-    """A stage with all that a worker needs to run it, as plain JSON on disk or on a pipe; ``seconds`` is an estimate."""
+    """A stage with all that a worker needs to run it; ``seconds`` is an estimate. Travels as plain JSON."""
 
     stage: Stage
     how: Run | EvalRun | None
@@ -88,8 +88,8 @@ class Job:
         stage = Stage(value["kind"], restore(work.spec, value["spec"]), inputs)
         if stage.key != value["key"]:
             raise ValueError(
-                f"stage {value['kind']}-{value['key']} was planned by another version of the code, which would now make "
-                f"{stage.name}; run the sweep's command again"
+                f"stage {value['kind']}-{value['key']} was planned by another version of the code, "
+                f"which would now make {stage.name}; run the sweep's command again"
             )
         how = restore(work.how, value["how"]) if work.how else None
         return Job(stage, how, Path(value["store"]), value["seconds"])

@@ -1,8 +1,9 @@
-"""The local launcher: a pool of workers forked from one warm server, fed with the stages of a plan."""
+"""The local launcher: a pool of workers forked from one warm server, fed with the jobs of a sweep."""
 
 from __future__ import annotations
 
 import contextlib
+import heapq
 import json
 import os
 import select
@@ -28,6 +29,9 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 1.0
 """Before a stage that another process is building is looked at again."""
 
+SAVE_SECONDS = 60.0
+"""Time for workers to save their state after Ctrl-C."""
+
 GPU_KINDS = ("train", "answer")
 
 
@@ -46,12 +50,13 @@ class Server:
 
     def __init__(self, log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-        environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
+        code = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=errors, env=environment, start_new_session=True, bufsize=0,
+                [sys.executable, "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                stderr=errors, env={**os.environ, **quiet, "OMP_NUM_THREADS": "1", "PYTHONPATH": code},
+                start_new_session=True,
             )  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         self.requests: IO[bytes] = self.process.stdin
@@ -75,18 +80,23 @@ class Server:
         *lines, self.buffer = (self.buffer + block).split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def _gone(self) -> RuntimeError:
-        return RuntimeError(f"the worker server ended (status {self.process.wait()}); its log: {self.log}")
+    def _gone(self) -> ServerGone:
+        return ServerGone(f"the worker server ended (status {self.process.wait()}); its log: {self.log}")
 
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):
             self.requests.close()
         self.process.wait()
+        self.reports.close()
+
+
+class ServerGone(RuntimeError):
+    """The warm server has ended, and its workers with it."""
 
 
 @dataclass
 class Running:
-    """One stage at work: the server's numbers of its processes and the slots it holds."""
+    """One job at work: the server's numbers of its processes and the slots it holds."""
 
     job: Job
     numbers: list[int]
@@ -94,94 +104,120 @@ class Running:
     statuses: list[int] = field(default_factory=list)
 
 
+class Queue:
+    """The missing jobs: those whose inputs are there, most urgent first, and those that wait."""
+
+    def __init__(self, jobs: Mapping[str, Job], store: Store) -> None:
+        self.missing = {key: job for key, job in jobs.items() if not store.has(job.stage)}
+        self.children: dict[str, list[str]] = {}
+        self.awaited: dict[str, int] = {}
+        self.urgency = _urgency(jobs)
+        self.ready: list[tuple[float, str]] = []
+        self.later: list[tuple[float, str]] = []
+        for key, job in self.missing.items():
+            parents = {node.key for node in job.stage.inputs.values() if node.key in self.missing}
+            self.awaited[key] = len(parents)
+            for parent in parents:
+                self.children.setdefault(parent, []).append(key)
+            if not parents:
+                self.push(key)
+
+    def push(self, key: str) -> None:
+        heapq.heappush(self.ready, (-self.urgency[key], key))
+
+    def push_later(self, key: str, seconds: float) -> None:
+        heapq.heappush(self.later, (time.monotonic() + seconds, key))
+
+    def pop(self) -> Job | None:
+        """The most urgent job that can start, or None."""
+        while self.later and self.later[0][0] <= time.monotonic():
+            self.push(heapq.heappop(self.later)[1])
+        return self.missing[heapq.heappop(self.ready)[1]] if self.ready else None
+
+    def done(self, key: str) -> None:
+        self.missing.pop(key)
+        for child in self.children.pop(key, []):
+            self.awaited[child] -= 1
+            if not self.awaited[child]:
+                self.push(child)
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing can start, now or later, before something else ends."""
+        return not self.ready and not self.later
+
+
+def _urgency(jobs: Mapping[str, Job]) -> dict[str, float]:
+    """Seconds of the longest chain of work from each job on: the longest chain starts first."""
+    seconds: dict[str, float] = {}
+    for key, job in reversed(list(jobs.items())):
+        seconds[key] = seconds.get(key, 0.0) + job.seconds
+        for node in job.stage.inputs.values():
+            seconds[node.key] = max(seconds.get(node.key, 0.0), seconds[key])
+    return seconds
+
+
 class Pool:
     """Runs the jobs whose stages are missing, as many at a time as there are slots."""
 
     def __init__(self, jobs: Mapping[str, Job], store: Store, workers: int | None) -> None:
-        self.jobs, self.store = jobs, store
+        self.store = store
+        self.queue = Queue(jobs, store)
         devices = gpus()
         count = workers or len(devices) or len(os.sched_getaffinity(0))
         self.free = {"cpu": [f"cpu{n}" for n in range(count)], "gpu": devices[:count]}
         self.size = {kind: len(slots) for kind, slots in self.free.items()}
-        self.todo = {key: job for key, job in jobs.items() if not store.has(job.stage)}
-        self.urgency = self._urgency()
         self.running: dict[int, Running] = {}
         self.attempts: dict[str, int] = {}
-        self.wait_until: dict[str, float] = {}
         self.outcome = Outcome()
         self.number = 0
 
-    def _urgency(self) -> dict[str, float]:
-        """Seconds of the longest chain of work from each stage on: the longest chain starts first."""
-        seconds: dict[str, float] = {}
-        for key, job in reversed(self.jobs.items()):
-            seconds[key] = seconds.get(key, 0.0) + job.seconds
-            for node in job.stage.inputs.values():
-                seconds[node.key] = max(seconds.get(node.key, 0.0), seconds[key])
-        return seconds
-
     def run(self, progress: Progress) -> Outcome:
         """Run everything that is missing. Ctrl-C and SIGTERM let workers save their state, then return."""
-        if not self.todo:
+        if not self.queue.missing:
             return self.outcome
-        server = Server(self.store.root / "logs" / "server.log")
         previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        server = Server(self.store.root / "logs" / "server.log")
         try:
-            while self.todo or self.running:
+            while self.running or not self.queue.idle:
                 self._start_ready(server, progress)
-                if not self.running and not self.wait_until:
-                    break
                 for report in server.reports_within(0.2):
                     self._ended(report["id"], report["status"], progress)
                 progress.tick()
         except KeyboardInterrupt:
             self.outcome.stopped = True
-            progress.note("stopping: workers save their state (press Ctrl-C again to kill them)")
+            progress.note("stopping: workers save their state (Ctrl-C again kills them)")
             self._stop(server)
         finally:
             server.close()
             signal.signal(signal.SIGTERM, previous)
-        self.outcome.skipped = [job for job in self.todo.values() if job not in self.outcome.failed]
+        failed = {job.stage.key for job in self.outcome.failed}
+        self.outcome.skipped = [job for key, job in self.queue.missing.items() if key not in failed]
         return self.outcome
 
-    def _ready(self) -> list[Job]:
-        now = time.monotonic()
-        taken = {running.job.stage.key for running in self.running.values()}
-        taken |= {job.stage.key for job in self.outcome.failed}
-        ready = [
-            job
-            for key, job in self.todo.items()
-            if key not in taken
-            and self.wait_until.get(key, 0.0) <= now
-            and not any(node.key in self.todo for node in job.stage.inputs.values())
-        ]
-        return sorted(ready, key=lambda job: -self.urgency[job.stage.key])
-
     def _start_ready(self, server: Server, progress: Progress) -> None:
-        if not any(self.free.values()):
-            return
-        for job in self._ready():
+        blocked = []
+        while any(self.free.values()) and (job := self.queue.pop()):
             kind = "gpu" if self.size["gpu"] and job.stage.kind in GPU_KINDS else "cpu"
             # More ranks than slots: wait for all of them, then share.
             if len(self.free[kind]) >= min(job.ranks, self.size[kind]):
                 self._start(job, kind, server)
                 progress.started(job)
+            else:
+                blocked.append(job.stage.key)
+        for key in blocked:
+            self.queue.push(key)
 
     def _start(self, job: Job, kind: str, server: Server) -> None:
-        ranks = job.ranks
-        self.wait_until.pop(job.stage.key, None)
-        slots = [self.free[kind].pop(0) for _ in range(min(ranks, self.size[kind]))]
-        owner = uuid.uuid4().hex[:12]
+        slots = [self.free[kind].pop(0) for _ in range(min(job.ranks, self.size[kind]))]
         running = Running(job, [], slots)
-        port = str(_free_port()) if ranks > 1 else ""
-        for rank in range(ranks):
+        owner = uuid.uuid4().hex[:12]
+        port = _free_port() if job.ranks > 1 else 0
+        for rank in range(job.ranks):
             self.number += 1
             environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else ""}
-            if ranks > 1:
-                environment |= {
-                    "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
-                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
-                }  # fmt: skip
+            if job.ranks > 1:
+                environment |= _rank_environment(rank, job.ranks, port)
             log = str(self.store.log(job.stage))
             server.send({"id": self.number, "job": job.to_json(), "owner": owner, "log": log, "env": environment})
             self.running[self.number] = running
@@ -192,15 +228,14 @@ class Pool:
         running.statuses.append(status)
         if len(running.statuses) < len(running.numbers):
             return
-        kind = "cpu" if running.slots[0].startswith("cpu") else "gpu"
-        self.free[kind] += running.slots
+        self.free["cpu" if running.slots[0].startswith("cpu") else "gpu"] += running.slots
         job = running.job
         if self.store.has(job.stage):  # the folder decides: gloo may abort a rank at exit after all is saved
-            self.todo.pop(job.stage.key)
+            self.queue.done(job.stage.key)
             self.outcome.built.append(job)
             progress.done(job)
         elif AGAIN in running.statuses and 1 not in running.statuses:
-            self.wait_until[job.stage.key] = time.monotonic() + PAUSE_SECONDS
+            self.queue.push_later(job.stage.key, PAUSE_SECONDS)
             progress.paused(job)
         else:
             self._failed(job, running.statuses, progress)
@@ -210,25 +245,30 @@ class Pool:
         self.attempts[key] = self.attempts.get(key, 0) + 1
         killed = all(status <= 0 for status in statuses)
         if killed and self.attempts[key] < ATTEMPTS:
+            self.queue.push(key)
             progress.paused(job)
             return
         self.outcome.failed.append(job)
         progress.failed(job, f"killed by signal {-min(statuses)}" if killed else f"exit status {max(statuses)}")
 
     def _stop(self, server: Server) -> None:
-        """Ask every worker to save its state and end; a second Ctrl-C kills them."""
-        number = signal.SIGTERM
-        while self.running:
-            try:
+        """Ask every worker to save its state and end; a second Ctrl-C, or a minute, kills them."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(KeyboardInterrupt):
                 for worker in list(self.running):
                     server.send({"signal": int(number), "id": worker})
-                deadline = time.monotonic() + 60.0
+                deadline = time.monotonic() + SAVE_SECONDS
                 while self.running and time.monotonic() < deadline:
                     for report in server.reports_within(0.2):
                         self.running.pop(report["id"], None)
-            except KeyboardInterrupt:
-                pass
-            number = signal.SIGKILL
+
+
+def _rank_environment(rank: int, ranks: int, port: int) -> dict[str, str]:
+    """The variables that torch.distributed reads, for one rank of a job on this machine."""
+    return {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
 
 
 def _free_port() -> int:

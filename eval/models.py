@@ -23,7 +23,7 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
     except OSError as error:
         raise ValueError(f"model {source} cannot be opened: {error}") from error
     if torch.cuda.is_available():
-        model.cuda()
+        torch.nn.Module.cuda(model)
     return model.eval()
 
 

@@ -18,7 +18,7 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write scores.jsonl (one record an item), summary.json (the metrics, the sandbox) and timings.json into ``out``."""
+    """Write scores.jsonl (one record an item), summary.json (metrics and sandbox) and timings.json into ``out``."""
     started = time.monotonic()
     responses = read(inputs["answers"] / "responses.jsonl")
     summary = _losses(responses, out) if spec.task == "loss" else _verdicts(spec, inputs, responses, out)
@@ -59,7 +59,7 @@ def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[R
 def _executed(
     spec: ScoreSpec, task: Task, items: Mapping[str, Row], responses: Sequence[Row]
 ) -> tuple[list[Verdict], Row]:
-    """How the program of each answer ended, and the containment it ran in; empty verdicts for tasks that run nothing."""
+    """How the program of each answer ended, and what contained it; empty verdicts for tasks that run nothing."""
     if task.program is None:
         return [Verdict("", 0.0, 0, "")] * len(responses), {"sandbox": None}
     programs = [task.program(items[row["id"]], row["text"]) for row in responses]

@@ -49,7 +49,7 @@ class AnswerSpec:
 
 @dataclass(frozen=True)
 class ScoreSpec:
-    """The verdicts on one set of answers: inputs ``answers`` and, but for task ``loss``, ``data`` as in `AnswerSpec`."""
+    """The verdicts on a set of answers: inputs ``answers`` and, but for task ``loss``, ``data`` as in `AnswerSpec`."""
 
     task: str
     file: str

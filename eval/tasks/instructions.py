@@ -17,7 +17,7 @@ from typing import Any
 Arguments = Mapping[str, Any]
 
 ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "inc", "ltd", "co", "no", "u.s", "a.m", "p.m"]
+    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "inc", "ltd", "co", "u.s", "a.m", "p.m"]
 )
 SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)")
 CAPITAL_WORD = re.compile(r"\w+(?:[-'\u2019]\w+)*")

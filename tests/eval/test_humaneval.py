@@ -1,0 +1,72 @@
+"""Whatever form a right answer takes, its program is right; whatever form a wrong one takes, it is wrong."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from eval.sandbox.client import Limits, Sandbox
+from eval.tasks import humaneval
+
+ITEM = {
+    "id": "one",
+    "prompt": 'import math\n\ndef half(x):\n    return x // 2\n\ndef area(r, n):\n    """ Area of n circles. """\n',
+    "entry_point": "area",
+    "test": "def check(candidate):\n    assert abs(candidate(2, 4) - math.pi * half(4) * 8) < 1e-9\n",
+}
+BODY = "    total = 0\n    for _ in range(n):\n        total += math.pi * r * half(r) * 2\n    return total\n"
+WHOLE = "def area(r, n):\n" + BODY
+RIGHT = {
+    "body": BODY,
+    "stripped body": BODY.strip(),
+    "dedented body": textwrap.dedent(BODY),
+    "body and talk": BODY + "\nThis adds up the areas.",
+    "whole": WHOLE,
+    "whole with prompt": ITEM["prompt"] + BODY,
+    "fenced": "Sure!\n```python\n" + WHOLE + "```\nHope it helps.",
+    "fence left open": "```\n" + WHOLE,
+    "second fence": "Install:\n```\npip install x\n```\nthen\n```python\n" + WHOLE + "```",
+    "talk around": "Here is the function:\n\n" + WHOLE + "\nIt adds up the areas, doesn't it?",
+    "fenced body": "```python\n" + BODY + "```",
+    "own import": "from math import pi\n\n" + WHOLE,
+    "windows lines": WHOLE.replace("\n", "\r\n"),
+    "cut in the next function": WHOLE + "\ndef other(:\n    retu",
+}
+WRONG = [
+    "",
+    "    pass",
+    "I do not know.",
+    "```python\n```",
+    "def other(r, n):\n    return 1\n",
+    "(" * 5000,
+    "-" * 19_000 + "1",
+]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(Limits(3, 1 << 30)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("form", RIGHT)
+def test_right_answers_pass_in_every_form(form, sandbox):
+    program = humaneval.program(ITEM, RIGHT[form])
+    assert sandbox.run(program).status == "passed", program
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_wrong_answers_fail(text, sandbox):
+    assert sandbox.run(humaneval.program(ITEM, text)).status != "passed"
+
+
+def test_an_answer_of_many_broken_lines_is_still_judged():
+    text = "def area(r, n):\n" + "    x = (\n" * 2000
+    assert humaneval.candidate(ITEM, text).startswith("import math")
+
+
+def test_score_keeps_status_and_candidate():
+    assert humaneval.score(ITEM, BODY, "passed")["correct"]
+    timeout = humaneval.score(ITEM, BODY, "timeout")
+    assert not timeout["correct"] and timeout["extracted"].endswith("return total")

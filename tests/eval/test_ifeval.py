@@ -1,0 +1,152 @@
+"""Every instruction type on answers that follow it and answers that do not; strict and loose; honest gaps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eval.tasks import ifeval
+from eval.tasks.instructions import INSTRUCTIONS, UNSUPPORTED, count_sentences
+
+# type: arguments, texts that follow, texts that do not
+CASES = {
+    "keywords:existence": ({"keywords": ["cat", "dog"]}, ["A Dog and a CAT."], ["a cat", ""]),
+    "keywords:frequency": ({"keyword": "so", "relation": "at least", "frequency": 2}, ["so, SO"], ["so"]),
+    "keywords:forbidden_words": ({"forbidden_words": ["cat"]}, ["concatenate"], ["a Cat!"]),
+    "keywords:letter_frequency": (
+        {"letter": "z", "let_relation": "less than", "let_frequency": 2},
+        ["Zoo"],
+        ["Zzz"],
+    ),
+    "length_constraints:number_sentences": (
+        {"relation": "less than", "num_sentences": 3},
+        ["One. Two!", "Mr. Fox ran. He won."],
+        ["One. Two! Three?"],
+    ),
+    "length_constraints:number_paragraphs": ({"num_paragraphs": 2}, ["a\n***\nb", "a***b\n***"], ["a", "a***\n***b"]),
+    "length_constraints:number_words": ({"relation": "at least", "num_words": 3}, ["one two three"], ["one two"]),
+    "length_constraints:nth_paragraph_first_word": (
+        {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": "elm"},
+        ["Ash\n\n'Elm, he said"],
+        ["Elm\n\nAsh", "Ash\n\nElm\n\nOak"],
+    ),
+    "detectable_content:number_placeholders": ({"num_placeholders": 2}, ["[a] and [b]"], ["[a] and b]"]),
+    "detectable_content:postscript": ({"postscript_marker": "P.S."}, ["Bye\nP. S. more"], ["Bye"]),
+    "detectable_format:number_bullet_lists": (
+        {"num_bullets": 2},
+        ["* a\n- b", "x\n  * a\n  * b"],
+        ["* a", "**a**\n* b"],
+    ),
+    "detectable_format:constrained_response": ({}, ["My answer is maybe."], ["Maybe."]),
+    "detectable_format:number_highlighted_sections": ({"num_highlights": 2}, ["*a* *b*", "**a** *b*"], ["*a* ** **"]),
+    "detectable_format:multiple_sections": (
+        {"section_spliter": "Day", "num_sections": 2},
+        ["Day 1 x Day 2 y"],
+        ["Day one Day 2"],
+    ),
+    "detectable_format:json_format": ({}, ['{"a": 1}', '```json\n{"a": 1}\n```'], ["{a: 1}", "[" * 100_000]),
+    "detectable_format:title": ({}, ["<<Joy>>\ntext"], ["<< >>", "<Joy>"]),
+    "combination:two_responses": ({}, ["a******b"], ["a", "a******a", "a******b******c"]),
+    "combination:repeat_prompt": ({"prompt_to_repeat": "Say it"}, ["say it. Fine"], ["Fine"]),
+    "startend:end_checker": ({"end_phrase": "Any more?"}, ['Yes. "Any more?"'], ["Any more? No"]),
+    "startend:quotation": ({}, ['"All"'], ['"All', '"']),
+    "change_case:capital_word_frequency": (
+        {"capital_relation": "at least", "capital_frequency": 2},
+        ["NO WAY out"],
+        ["No WAY out"],
+    ),
+    "change_case:english_capital": ({}, ["ALL 3!"], ["All"]),
+    "change_case:english_lowercase": ({}, ["all 3!"], ["All"]),
+    "punctuation:no_comma": ({}, ["a b"], ["a, b"]),
+}
+
+
+def item(kind, given):
+    return {"kinds": [kind], "arguments": [given]}
+
+
+def test_all_types_have_cases():
+    assert set(CASES) == set(INSTRUCTIONS)
+    assert len(INSTRUCTIONS) + len(UNSUPPORTED) == 25
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_following_and_not(kind):
+    given, follow, fail = CASES[kind]
+    for text in follow:
+        assert ifeval.score(item(kind, given), text)["correct"], text
+    for text in fail:
+        assert not ifeval.score(item(kind, given), text)["correct"], text
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_an_empty_answer_follows_nothing(kind):
+    verdict = ifeval.score(item(kind, CASES[kind][0]), " \n")
+    assert not verdict["correct"] and not verdict["loose"]
+
+
+def test_loose_forgives_a_frame_and_asterisks():
+    capitals = item("change_case:english_capital", {})
+    framed = ifeval.score(capitals, "Sure, here it is:\n*ALL OF IT*\nHope it helps")
+    assert not framed["correct"] and framed["loose"]
+    assert not ifeval.score(capitals, "Sure\nso so\nbye")["loose"]
+
+
+def test_loose_lets_each_instruction_choose_its_form():
+    both = {
+        "kinds": ["startend:quotation", "combination:repeat_prompt"],
+        "arguments": [{}, {"prompt_to_repeat": "Sure"}],
+    }
+    verdict = ifeval.score(both, 'Sure\n"quoted"')
+    assert verdict["followed"] == [False, True] and verdict["loose"]
+
+
+def test_levels_are_counted_apart_and_gaps_stay_absent():
+    rows = [
+        ifeval.score({"kinds": ["punctuation:no_comma", "startend:quotation"], "arguments": [{}, {}]}, "plain"),
+        ifeval.score(item("punctuation:no_comma", {}), "plain"),
+        ifeval.score({"kinds": ["language:response_language", "punctuation:no_comma"], "arguments": [{}, {}]}, "ja"),
+    ]
+    found = {metric.metric: metric for metric in ifeval.metrics(rows)}
+    assert found["accuracy"].value == 0.5 and found["accuracy"].n_items == 2
+    assert found["instruction_strict"].value == 3 / 4
+    assert rows[2]["correct"] is None and rows[2]["followed"] == [None, True]
+    assert ifeval.metrics(rows[2:])[0].metric == "instruction_strict"  # no accuracy can be given
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Dr. Who came. He left", 2),
+        ("It costs 3.50 now!", 1),
+        ("Wait... what?! Yes.", 3),
+        ("e.g. this one.", 1),
+        ("", 0),
+    ],
+)
+def test_sentences(text, count):
+    assert count_sentences(text) == count
+
+
+@pytest.mark.parametrize("unit", ["<<", "[", "*", "-", "\n", " ", "a. ", "P. ", "***", '"', "{"])
+@pytest.mark.parametrize("kind", CASES)
+def test_long_answers_cost_no_more_than_their_length(kind, unit):
+    ifeval.score(item(kind, CASES[kind][0]), unit * 20_000)
+
+
+def test_unknown_instructions_and_relations_are_named(tmp_path):
+    path = tmp_path / "general.jsonl"
+    path.write_text(json.dumps({"key": 1, "prompt": "p", "instruction_id_list": ["x:y"], "kwargs": [{}]}) + "\n")
+    with pytest.raises(ValueError, match="'x:y' is unknown"):
+        ifeval.items(path)
+    with pytest.raises(ValueError, match="relation='around'"):
+        ifeval.score(item("length_constraints:number_words", {"relation": "around", "num_words": 1}), "a")
+
+
+def test_the_published_prompts_load(shared):
+    rows = ifeval.items(shared / "general" / "ifeval_input_data.jsonl")
+    kinds = {kind for row in rows for kind in row["kinds"]}
+    assert len(rows) == 541 and kinds == set(INSTRUCTIONS) | UNSUPPORTED
+    for row in rows:
+        assert ifeval.score(row, "Some answer.")["instructions"] == row["kinds"]

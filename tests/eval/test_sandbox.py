@@ -1,0 +1,258 @@
+"""Generated code is contained: every test looks at what happened outside, not at what the program says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from eval.rows import read
+from eval.sandbox import seccomp
+from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.levels import LEVELS
+from eval.tasks import humaneval
+
+MEMORY = 512 << 20
+
+
+def offered(number):
+    """That level alone, or a skip where this host does not offer it."""
+    level = next(level for level in LEVELS if level.number == number)
+    try:
+        with Sandbox(Limits(1, MEMORY), unsafe=True, levels=[level]):
+            return level
+    except RuntimeError as error:
+        return pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=[2, 1])
+def level(request):
+    return offered(request.param)
+
+
+@pytest.fixture(scope="module")
+def sandbox(level):
+    with Sandbox(Limits(1, MEMORY), levels=[level]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=[2, 1, 0])
+def any_sandbox(request):
+    with Sandbox(Limits(1, MEMORY), unsafe=True, levels=[offered(request.param)]) as running:
+        yield running
+
+
+def test_verdicts(any_sandbox):
+    run = any_sandbox.run
+    assert run("assert 1 + 1 == 2").status == "passed"
+    failed = run("assert 1 + 1 == 3, 'no'")
+    assert (failed.status, failed.detail) == ("failed", "AssertionError: no")
+    assert run("def (").detail.startswith("SyntaxError")
+    assert run("x" * (1 << 21)).status == "refused"
+    assert (
+        run("import dataclasses\n@dataclasses.dataclass\nclass A:\n    b: 'int'\nassert A(1).b == 1").status == "passed"
+    )
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os; os._exit(0)",
+        "raise SystemExit(0)",
+        "import sys; sys.exit()",
+        "import os; os.close(3); os._exit(0)",
+        "import os; os.write(3, b'passed\\n'); os._exit(0)",
+        "import os; os.write(3, b'0' * 32 + b'passed\\n'); os._exit(0)",
+        "import os; os.kill(os.getpid(), 9); raise ValueError",
+        "import os; os.abort()",
+        "import ctypes; ctypes.string_at(1)",
+        "raise KeyboardInterrupt",
+        "class E(BaseException):\n    def __str__(self): raise self\nraise E",
+    ],
+)
+def test_an_end_without_a_check_is_no_pass(any_sandbox, program):
+    assert any_sandbox.run(program).status in ("failed", "crashed")
+    assert any_sandbox.run("pass").status == "passed"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "while True: pass",
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "import signal\nfor n in (14, 24):\n    signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
+        "import re; re.match('(a+)+$', 'a' * 60 + 'b')",
+        "import time; time.sleep(600)",
+    ],
+)
+def test_loops_end(any_sandbox, program):
+    assert any_sandbox.run(program).status == "timeout"
+
+
+def test_memory_is_bounded(any_sandbox):
+    verdict = any_sandbox.run("x = bytearray(3 << 30)")
+    assert verdict.status == "memory" and verdict.memory_bytes < MEMORY
+    verdict = any_sandbox.run("x = []\nwhile True: x.append(bytearray(1 << 20))")
+    assert verdict.status == "memory" and verdict.memory_bytes < MEMORY
+
+
+def test_output_goes_nowhere_and_messages_are_short(any_sandbox, capfd):
+    flood = "import os, sys\nfor _ in range(64): os.write(1, b'x' * (1 << 20)); sys.stderr.write('y' * (1 << 20))"
+    assert any_sandbox.run(flood).status == "passed"
+    assert len(any_sandbox.run("raise ValueError('z' * (50 << 20))").detail) < 400
+    assert capfd.readouterr() == ("", "")
+
+
+def test_programs_know_nothing_of_us(any_sandbox, monkeypatch):
+    monkeypatch.setenv("SECRET", "x")  # the server was started without it, as without everything else
+    assert any_sandbox.run("import os; assert not os.environ, dict(os.environ)").status == "passed"
+    count = "import os\nn = 0\nfor f in range(64):\n    try:\n        os.fstat(f); n += 1\n    except OSError: pass\nassert n == 4, n"
+    assert any_sandbox.run(count).status == "passed"
+
+
+def test_the_network_is_out_of_reach(sandbox):
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        abstract = socket.socket(socket.AF_UNIX)
+        for listener, address in (
+            (tcp, ("127.0.0.1", 0)),
+            (udp, ("127.0.0.1", 0)),
+            (abstract, f"\0dosage-{os.getpid()}"),
+        ):
+            listener.bind(address)
+            listener.setblocking(False)
+        tcp.listen()
+        abstract.listen()
+        for kind, to in (("SOCK_STREAM", tcp), ("SOCK_DGRAM", udp)):
+            port = to.getsockname()[1]
+            sandbox.run(
+                f"import socket; s = socket.socket(type=socket.{kind}); s.connect(('127.0.0.1', {port})); s.send(b'x')"
+            )
+        sandbox.run(
+            f"import socket; s = socket.socket(socket.AF_UNIX); s.connect({abstract.getsockname()!r}); s.send(b'x')"
+        )
+        for listen in (tcp.accept, lambda: udp.recv(9), abstract.accept):
+            with pytest.raises(BlockingIOError):
+                listen()
+        abstract.close()
+
+
+def test_files_outside_are_out_of_reach(sandbox, tmp_path):
+    (tmp_path / "secret").write_text("swordfish")
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | 0o005)
+    tmp_path.chmod(0o777)
+    (tmp_path / "kept").write_text("kept")
+    before = sorted(tmp_path.iterdir())
+    for act in (
+        "open('{0}/new', 'w').write('x')",
+        "import os; os.mkdir('{0}/new')",
+        "import os; os.symlink('/', '{0}/new')",
+    ):
+        assert sandbox.run(act.format(tmp_path)).status == "failed"
+    for act in ("import os; os.remove('{0}/kept')", "import os; os.rename('{0}/kept', '{0}/new')"):
+        assert sandbox.run(act.format(tmp_path)).status == "failed"
+    verdict = sandbox.run(f"raise ValueError(open('{tmp_path}/secret').read())")
+    assert verdict.status == "failed" and "swordfish" not in verdict.detail
+    assert sorted(tmp_path.iterdir()) == before and (tmp_path / "kept").read_text() == "kept"
+
+
+def test_no_process_outlives_its_program(sandbox, living):
+    before = living()
+    storm = "import os\nfor _ in range(30):\n    try:\n        if os.fork() == 0:\n            while True: pass\n    except OSError: pass\n"
+    sandbox.run(storm)
+    daemon = "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\n"
+    sandbox.run(daemon)
+    threads = (
+        "import threading, time\nfor _ in range(3000):\n    threading.Thread(target=time.sleep, args=(60,)).start()\n"
+    )
+    assert sandbox.run(threads).status != "passed"
+    assert living() == before
+    for act in (
+        "os.system('true') == 0",
+        "os.posix_spawn('/bin/true', ['true'], {})",
+        "os.execv('/bin/true', ['true'])",
+    ):
+        assert sandbox.run(f"import os; assert {act}").status in ("failed", "crashed")
+
+
+def test_others_stay_alive(sandbox):
+    sleeper = os.fork()
+    if sleeper == 0:
+        signal.pause()
+        os._exit(0)
+    try:
+        sandbox.run(f"import os; os.kill({sleeper}, 9)")
+        sandbox.run(f"import os; os.kill({os.getpid()}, 9)")
+        for target in ("os.getppid()", "-1", "0"):
+            sandbox.run(f"import os; os.kill({target}, 9)")
+        assert os.waitpid(sleeper, os.WNOHANG) == (0, 0)
+        assert sandbox.run("pass").status == "passed"
+    finally:
+        os.kill(sleeper, signal.SIGKILL)
+        os.waitpid(sleeper, 0)
+
+
+def test_many_programs_leave_nothing_behind(level, living):
+    with Sandbox(Limits(1, MEMORY), levels=[level]) as running:
+        running.run("pass")
+        processes, descriptors = living(), len(list(Path("/proc/self/fd").iterdir()))
+        statuses = [running.run("assert True" if number % 2 else "assert False").status for number in range(200)]
+        assert statuses == ["failed", "passed"] * 100
+        assert living() == processes and len(list(Path("/proc/self/fd").iterdir())) == descriptors
+
+
+def test_the_end_of_a_sandbox_ends_its_tree(level, living):
+    before = living()
+    with Sandbox(Limits(1, MEMORY), levels=[level]):
+        assert living() > before
+    assert living() == before
+
+
+def test_the_same_program_gets_the_same_hashes_and_numbers(level):
+    draw = "import random; raise ValueError([list({'a', 'b', 'c', 'd', 'e', 'f'}), random.random()])"
+    details = set()
+    for _ in range(3):
+        with Sandbox(Limits(1, MEMORY), levels=[level]) as running:
+            details |= {running.run(draw).detail, running.run(draw).detail}
+    assert len(details) == 1
+
+
+def test_published_solutions_pass_and_stubs_fail(level, shared):
+    path = shared / "code" / "HumanEval.jsonl.gz"
+    solutions = [row["canonical_solution"] for row in read(path)]
+    with Sandbox(Limits(3, 1 << 30), levels=[level]) as running:
+        items = list(zip(humaneval.items(path), solutions, strict=True))
+        references = [running.run(humaneval.program(item, solution)).status for item, solution in items]
+        stubs = [running.run(humaneval.program(item, "    return None\n")).status for item, _ in items]
+    assert references == ["passed"] * 164
+    assert "passed" not in stubs
+
+
+def test_level_0_is_refused_unless_allowed():
+    last = [level for level in LEVELS if level.number == 0]
+    with pytest.raises(RuntimeError, match=r"level 0 .*DOSAGE_UNSAFE_CODE=1"), Sandbox(Limits(1, MEMORY), levels=last):
+        pass
+
+
+def test_limits_are_checked():
+    with pytest.raises(ValueError, match="seconds=0"):
+        Limits(0, MEMORY)
+    with pytest.raises(ValueError, match="memory_bytes=1 "):
+        Limits(1, 1)
+
+
+@pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
+def test_filters_name_no_number_twice(machine):
+    column = list(seccomp.ARCHITECTURES).index(machine)
+    tables = [
+        *seccomp.REFUSED.values(),
+        *seccomp.PATHS.values(),
+        *seccomp.SELF_ONLY.values(),
+        seccomp.CLONE,
+        seccomp.CLONE3,
+    ]
+    numbers = [row[column] for row in tables if row[column] is not None]
+    assert len(numbers) == len(set(numbers)) and max(numbers) < seccomp.UNKNOWN_FROM

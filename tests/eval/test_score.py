@@ -1,0 +1,112 @@
+"""Stage score: metrics with honest errors, byte for byte the same, and no verdict without containment."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from eval import score
+from eval.metrics import ratio, share
+from eval.rows import write
+from eval.spec import ScoreSpec
+
+SPEC = ScoreSpec("gsm8k", "math.jsonl", None, 2.0, 512)
+PROMPT = 'def double(x):\n    """Twice x."""\n'
+TEST = "def check(candidate):\n    assert candidate(4) == 8\n"
+CODE = {
+    "right": ("    return 2 * x\n", "passed"),
+    "wrong": ("    return x\n", "failed"),
+    "loop": ("    while True: pass\n", "timeout"),
+    "leaves": ("    import os; os._exit(0)\n", "crashed"),
+    "empty": ("", "failed"),
+}
+
+
+def answers(folder, texts):
+    folder.mkdir()
+    rows = [{"id": name, "text": text, "tokens": 3, "finish": finish} for name, text, finish in texts]
+    write(folder / "responses.jsonl", rows)
+    return folder
+
+
+def ran(out, spec, inputs):
+    out.mkdir()
+    score.run(spec, inputs, out)
+    summary = json.loads((out / "summary.json").read_text())
+    rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    return {metric["metric"]: metric for metric in summary["metrics"]}, summary, rows
+
+
+def test_word_problems(tmp_path):
+    write(tmp_path / "math.jsonl", [{"question": "q", "answer": f"#### {number}"} for number in range(4)])
+    texts = [("0", "#### 0", "stop"), ("1", "The answer is 1", "stop"), ("2", "", "stop"), ("3", "4 and", "length")]
+    inputs = {"answers": answers(tmp_path / "answers", texts), "data": tmp_path}
+    metrics, summary, rows = ran(tmp_path / "out", SPEC, inputs)
+    values = {name: metric["value"] for name, metric in metrics.items()}
+    assert values == {
+        "accuracy": 0.5, "strict": 0.25, "format_rate": 0.25, "truncated_rate": 0.25, "empty_rate": 0.25
+    }  # fmt: skip
+    assert list(metrics)[0] == "accuracy" and summary["sandbox"] is None
+    assert metrics["accuracy"]["n_items"] == 4 and metrics["accuracy"]["stderr"] == 0.25
+    assert [row["correct"] for row in rows] == [True, True, False, False]
+
+
+def test_code_is_run_in_the_sandbox(tmp_path):
+    write(
+        tmp_path / "code.jsonl",
+        [{"task_id": name, "prompt": PROMPT, "entry_point": "double", "test": TEST} for name in CODE],
+    )
+    texts = [(name, text, "stop") for name, (text, _) in CODE.items()]
+    inputs = {"answers": answers(tmp_path / "answers", texts), "data": tmp_path}
+    spec = replace(SPEC, task="humaneval", file="code.jsonl", seconds=1.0)
+    metrics, summary, rows = ran(tmp_path / "out", spec, inputs)
+    assert {row["id"]: row["status"] for row in rows} == {name: status for name, (_, status) in CODE.items()}
+    assert metrics["accuracy"]["value"] == 0.2 and metrics["timeout_rate"]["value"] == 0.2
+    assert metrics["empty_rate"]["value"] == 0.2
+    assert summary["sandbox"] >= 1 and summary["sandbox_name"] in ("confined", "no-open")
+    ran(tmp_path / "again", spec, inputs)
+    for name in ("scores.jsonl", "summary.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_instructions_report_what_they_cannot_judge(tmp_path):
+    kinds = ["punctuation:no_comma", "language:response_language"]
+    rows = [{"key": number, "prompt": "p", "instruction_id_list": kinds[: number + 1]} for number in range(2)]
+    write(tmp_path / "general.jsonl", [row | {"kwargs": [{}, {"language": "de"}][: row["key"] + 1]} for row in rows])
+    inputs = {"answers": answers(tmp_path / "answers", [("0", "ja", "stop"), ("1", "ja", "stop")]), "data": tmp_path}
+    metrics, summary, _ = ran(tmp_path / "out", replace(SPEC, task="ifeval", file="general.jsonl"), inputs)
+    assert summary["unsupported"] == 1
+    assert (metrics["accuracy"]["value"], metrics["accuracy"]["n_items"]) == (1.0, 1)
+
+
+def test_losses_are_clustered_by_sample(tmp_path):
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    rows = [
+        {"id": str(number), "loss": loss, "tokens": tokens}
+        for number, (loss, tokens) in enumerate([(2.0, 1), (6.0, 4)])
+    ]
+    write(folder / "responses.jsonl", rows)
+    metrics, summary, scores = ran(tmp_path / "out", replace(SPEC, task="loss", file=""), {"answers": folder})
+    # r = 8/5; residuals 2 - 1.6 and 6 - 6.4; sqrt(2/1 * 0.32) / 5
+    assert metrics["loss"] == {"metric": "loss", "value": 1.6, "n_items": 2, "stderr": pytest.approx(0.16)}
+    assert [row["mean"] for row in scores] == [2.0, 1.5]
+
+
+def test_answers_to_other_items_are_refused(tmp_path):
+    write(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 3)
+    inputs = {"answers": answers(tmp_path / "answers", [("0", "1", "stop"), ("9", "1", "stop")]), "data": tmp_path}
+    with pytest.raises(ValueError, match="differ in 3 ids, first '1'"):
+        ran(tmp_path / "out", SPEC, inputs)
+
+
+def test_errors_of_shares_and_ratios():
+    assert share("s", [True] * 3 + [False]).stderr == pytest.approx(math.sqrt(0.75 * 0.25 / 4))
+    assert share("s", []) is None and ratio("r", [], []) is None and ratio("r", [0.0], [0]) is None
+    # With one token each, the clustered error is that of a plain mean.
+    found = ratio("r", [1.0, 2.0, 6.0], [1, 1, 1])
+    assert found.value == 3 and found.stderr == pytest.approx(math.sqrt(7 / 3))
+    assert ratio("r", [3.0], [2]).stderr == 0

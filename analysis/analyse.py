@@ -10,10 +10,10 @@ import pandas as pd
 from analysis.figures import draw
 from analysis.report import Part, page
 from analysis.series import Block, blocks, cross_effects
-from analysis.sheets import block_sheet, cross_sheets, overview, render
+from analysis.sheets import block_sheets, cross_sheets, overview, render
 from analysis.summary import Fitted, analyse
 from analysis.table import read
-from analysis.words import sentence, warning_lines
+from analysis.words import heading, sentence, warning_lines
 
 Results = list[tuple[Block, list[Fitted]]]
 
@@ -24,11 +24,11 @@ def write(table: Path, out: Path, title: str) -> list[str]:
     Raises ValueError when the table is no long table, or holds no row to analyse.
     """
     frame = read(table)
-    results = [(block, analyse(block)) for block in blocks(frame)]
+    results = [(block, analyse(block)) for block in blocks(frame) if block.series]
     effects = cross_effects(frame)
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    drawn = {block.name: draw(block, found, figures) for block, found in results if found}
+    drawn = {block.name: draw(block, found, figures) for block, found in results}
     (out / "table.txt").write_text(_text(results, effects), encoding="utf-8")
     (out / "curves.json").write_text(json.dumps([_record(*r) for r in results], indent=1) + "\n", encoding="utf-8")
     (out / "report.html").write_text(page(title, _lead(frame), _parts(results, effects, drawn)), encoding="utf-8")
@@ -37,29 +37,35 @@ def write(table: Path, out: Path, title: str) -> list[str]:
 
 
 def _text(results: Results, effects: pd.DataFrame) -> str:
-    """What the terminal shows: a table a block, effects on other abilities, and last the overview."""
+    """What the terminal shows: tables for each block, effects on other abilities, and last the overview."""
     pieces = []
     for block, found in results:
-        if found:
-            pieces.append(render(block_sheet(block, found)))
-            reasons = {f"{f.series.label or block.ability}: {f.reason}": None for f in found if f.reason and block.axis}
-            pieces += [f"  no curve for {reason}\n" for reason in reasons]
+        pieces += [render(sheet) for sheet in block_sheets(block, found)]
+        pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(block, found)]
     pieces += [render(sheet) for sheet in cross_sheets(effects) if "accuracy" in sheet.title]
     top = overview(results)
     return "".join([*pieces, render(top)] if top else pieces)
 
 
+def _reasons(block: Block, found: list[Fitted]) -> list[str]:
+    """Why series have no curve, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for f in found:
+        if f.reason and block.axis:
+            by_reason.setdefault(f.reason, []).append(f.series.label)
+    return [f"{', '.join(filter(None, labels))}: {why}" if any(labels) else why for why, labels in by_reason.items()]
+
+
 def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str]) -> list[Part]:
     """The sections of the report: the overview first."""
     top = overview(results)
-    parts = [Part(top, "", (), ())] if top else []
+    parts = [Part(top.title, [top])] if top else []
     for block, found in results:
-        if found:
-            said = [sentence(block, f) for f in found]
-            prefix = [f"{f.series.label} " if f.series.label else "" for f in found]
-            warned = [f"{who}{line}" for who, f in zip(prefix, found, strict=True) for line in warning_lines(f)]
-            parts.append(Part(block_sheet(block, found), drawn[block.name], said, warned))
-    return parts + [Part(sheet, "", (), ()) for sheet in cross_sheets(effects)]
+        said = [sentence(block, f) for f in found]
+        prefix = [f"{f.series.label} " if f.series.label else "" for f in found]
+        warned = [f"{who}{line}" for who, f in zip(prefix, found, strict=True) for line in warning_lines(f)]
+        parts.append(Part(heading(block), block_sheets(block, found), drawn[block.name], said, warned))
+    return parts + [Part(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
 
 
 def _lead(frame: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.series import UNITS, Block
 from analysis.summary import Fitted, is_share
@@ -47,7 +47,7 @@ def draw(block: Block, found: list[Fitted], folder: Path) -> str:
         figure = Figure(figsize=(5.6, 3.6))
         axes = figure.add_subplot()
         (_curves if block.axis else _bars)(axes, block, found)
-        axes.set_title(heading(block))
+        axes.set_title(heading(block), y=1.02)
         figure.subplots_adjust(left=0.11, right=0.96, top=0.91, bottom=0.14)
         svg = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
@@ -106,7 +106,7 @@ def _amount_axis(axes: Axes, block: Block) -> None:
     narrow = high / low < 100
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _value_axis(axes: Axes, block: Block) -> None:

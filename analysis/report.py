@@ -26,6 +26,7 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { padding: .32rem .9rem .32rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; border-bottom-color: #b9c0c9; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
+caption { text-align: left; color: var(--soft); font-size: .88rem; padding: .5rem 0 .2rem; }
 ul { padding-left: 1.1rem; margin: .8rem 0 0; }
 .notes { color: var(--soft); font-size: .88rem; }
 code { font-size: .86em; }
@@ -44,12 +45,13 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Part:
-    """One section: a table with its title, perhaps a figure (SVG text), sentences and warnings (``code: text``)."""
+    """One section: a title, tables, perhaps a figure (SVG text), sentences and warnings (``code: text``)."""
 
-    sheet: Sheet
-    svg: str
-    sentences: Sequence[str]
-    warnings: Sequence[str]
+    title: str
+    sheets: Sequence[Sheet]
+    svg: str = ""
+    sentences: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def page(title: str, lead: str, parts: Sequence[Part]) -> str:
@@ -67,17 +69,18 @@ def page(title: str, lead: str, parts: Sequence[Part]) -> str:
 
 def _section(part: Part, prefix: str) -> str:
     figure = (
-        f'<figure role="img" aria-label="{escape(part.sheet.title)}">{inline(part.svg, prefix)}</figure>\n'
+        f'<figure role="img" aria-label="{escape(part.title)}">{inline(part.svg, prefix)}</figure>\n'
         if part.svg
         else ""
     )
+    tables = "".join(_table(sheet, part.title) for sheet in part.sheets)
     sentences = "".join(f"<li>{escape(line)}</li>" for line in part.sentences if line)
     said = f"<ul>{sentences}</ul>\n" if sentences else ""
     warned = "".join(
         f"<li><code>{escape(code)}</code> {escape(text)}</li>" for code, _, text in map(_split, part.warnings)
     )
     notes = f'<ul class="notes">{warned}</ul>\n' if warned else ""
-    return f"<section>\n<h2>{escape(part.sheet.title)}</h2>\n{figure}{_table(part.sheet)}{said}{notes}</section>"
+    return f"<section>\n<h2>{escape(part.title)}</h2>\n{figure}{tables}{said}{notes}</section>"
 
 
 def _split(line: str) -> tuple[str, str, str]:
@@ -85,10 +88,14 @@ def _split(line: str) -> tuple[str, str, str]:
     return line.partition(": ")
 
 
-def _table(sheet: Sheet) -> str:
+def _table(sheet: Sheet, title: str) -> str:
+    """The sheet; its own title as a caption where the section says something else."""
+    caption = f"<caption>{escape(sheet.title)}</caption>\n" if sheet.title != title else ""
     top = "".join(f"<th>{escape(name)}</th>" for name in sheet.header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in sheet.rows)
-    return f'<div class="scroll"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+    return (
+        f'<div class="scroll"><table>\n{caption}<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+    )
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -105,17 +105,26 @@ def _block(ability: str, task: str, metric: str, rows: pd.DataFrame) -> Block:
     own = rows[~bare & ~crossed(rows)]
     axis = _axis(own)
     labels = _labels(own, axis)
-    parts = [own] if not labels else [group for _, group in own.groupby(labels, sort=True, dropna=False)]
+    if "params" in own:
+        own = own.sort_values("params", kind="stable")
+    parts = [own] if not labels else [group for _, group in own.groupby(labels, sort=False, dropna=False)]
     return Block(ability, task, metric, axis, tuple(_series(part, axis, labels) for part in parts if len(part)), base)
 
 
 def _axis(rows: pd.DataFrame) -> str:
-    """The amount that varies: the first of `AMOUNTS`, else the only other number that does, else none."""
+    """The amount that varies along a series: the first of `AMOUNTS`, else the only other number that does, else ""."""
+    names = [c for c in rows if c in NAMES or (c not in (*MEASURED, *CONSEQUENCES) and not _is_number(rows[c]))]
     for name in AMOUNTS:
-        if name in rows and rows[name].nunique() > 1:
+        if name in rows and _varies(rows, name, [c for c in names if not (c == "model" and name == "params")]):
             return name
-    others = [c for c in rows if c not in (*MEASURED, *CONSEQUENCES) and _is_number(rows[c]) and rows[c].nunique() > 1]
+    others = [c for c in rows if c not in (*MEASURED, *CONSEQUENCES, *names) and _varies(rows, str(c), names)]
     return str(others[0]) if len(others) == 1 else ""
+
+
+def _varies(rows: pd.DataFrame, column: str, names: list[str]) -> bool:
+    """Whether a number takes several values while everything with a name stays the same."""
+    counts = rows.groupby(names, dropna=False)[column].nunique() if names else pd.Series([rows[column].nunique()])
+    return len(counts) > 0 and bool(counts.max() > 1)
 
 
 def _labels(rows: pd.DataFrame, axis: str) -> list[str]:

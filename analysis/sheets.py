@@ -16,6 +16,7 @@ from analysis.series import Block
 from analysis.summary import Fitted, Level, is_share
 from analysis.words import amount, fitted_value, fraction, heading, measured, number
 
+BESIDE = 2  # series whose measured and fitted values stand in one table
 WIDTH = 118  # characters of the terminal's tables
 Found = tuple[Block, list[Fitted]]
 
@@ -46,22 +47,46 @@ def render(sheet: Sheet) -> str:
     return f"{sheet.title}\n" + "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
-def block_sheet(block: Block, found: Sequence[Fitted]) -> Sheet:
-    """One row an amount: what each series measured and what its curve says. Without amounts, one row a series."""
-    share = is_share(block)
+def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
+    """What each series measured and what its curve says: a row an amount, in one sheet, or two for many series.
+
+    Without amounts a row is a series.
+    """
     if not block.axis:
-        rows = [(f.series.label or "all", measured(f.levels[0], share)) for f in found]
-        return Sheet(heading(block), ("series", "measured"), tuple(rows))
+        rows = [(f.series.label or "all", measured(f.levels[0], is_share(block))) for f in found]
+        rows = [
+            (f"untrained {model}".strip(), number(value, is_share(block))) for model, value in block.base.items()
+        ] + rows
+        return [Sheet(heading(block), ("series", "measured"), tuple(rows))]
+    if len(found) <= BESIDE:
+        return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
+    curves = [f for f in found if f.at is not None]
+    sheets = [_amount_sheet(block, found, f"{heading(block)}, measured", ("measured",))]
+    return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
+
+
+def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tuple[str, ...]) -> Sheet:
+    """One row an amount, a column a series and kind ("measured", "fitted")."""
     header = [block.axis]
     for f in found:
-        prefix = f"{f.series.label}: " if f.series.label else ""
-        header += [prefix + "measured"] + ([prefix + "fitted"] if f.at is not None else [])
+        shown = [kind for kind in kinds if kind == "measured" or f.at is not None]
+        header += [
+            ": ".join(filter(None, (f.series.label, kind if len(kinds) > 1 or not f.series.label else "")))
+            for kind in shown
+        ]
     amounts = sorted({level.amount for f in found for level in f.levels})
-    body = [(_amount(block, value), *(cell for f in found for cell in _cells(f, value, share))) for value in amounts]
+    body = [
+        (_amount(block, value), *(cell for f in found for cell in _cells(f, value, kinds, is_share(block))))
+        for value in amounts
+    ]
     shares = [_fractions(found, value) for value in amounts]
+    bare = [cell for f in found for cell in _untrained_cells(block, f, kinds)]
+    if any(bare):
+        body.insert(0, ("0" if block.axis == "samples" else "untrained", *bare))
+        shares.insert(0, "untrained")
     if block.axis != "samples" or not all(shares):
-        return Sheet(heading(block), tuple(header), tuple(body))
-    return Sheet(heading(block), ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
+        return Sheet(title, tuple(header), tuple(body))
+    return Sheet(title, ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
 
 
 def _amount(block: Block, value: float) -> str:
@@ -74,13 +99,22 @@ def _fractions(found: Sequence[Fitted], value: float) -> str:
     return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(fraction, known)))
 
 
-def _cells(found: Fitted, value: float, share: bool) -> list[str]:
-    """What a series shows at an amount: measured, and fitted where it has a curve."""
+def _cells(found: Fitted, value: float, kinds: tuple[str, ...], share: bool) -> list[str]:
+    """What a series shows at an amount, by kind; no "fitted" for a series without a curve."""
     at = next((i for i, level in enumerate(found.levels) if level.amount == value), None)
-    if at is None:
-        return [""] * (1 if found.at is None else 2)
-    shown = [measured(found.levels[at], share)]
-    return shown if found.at is None else [*shown, fitted_value(found, at, share)]
+    cells = []
+    if "measured" in kinds:
+        cells.append("" if at is None else measured(found.levels[at], share))
+    if "fitted" in kinds and found.at is not None:
+        cells.append("" if at is None else fitted_value(found, at, share))
+    return cells
+
+
+def _untrained_cells(block: Block, found: Fitted, kinds: tuple[str, ...]) -> list[str]:
+    """What the base model of a series measured, by kind; curves say nothing about it."""
+    value = block.base.get(found.series.model)
+    cells = [("" if value is None else number(value, is_share(block)))] if "measured" in kinds else []
+    return [*cells, ""] if "fitted" in kinds and found.at is not None else cells
 
 
 def overview(results: Sequence[Found]) -> Sheet | None:
@@ -97,7 +131,7 @@ def overview(results: Sequence[Found]) -> Sheet | None:
     columns = [_column(block, found) for block, found in chosen]
     if any(column is None for column in columns):
         return None
-    keys = sorted({key for column in columns if column for key in column})
+    keys = sorted(dict.fromkeys(key for column in columns if column for key in column), key=lambda key: key[0])
     labelled = any(label for _, label in keys)
     name = "fraction" if axis == "samples" else axis
     lead = [f for f in (name, "series" if labelled else "") if f]

@@ -67,13 +67,15 @@ def spread(problem: Problem, theta: Array, active: NDArray[np.bool_]) -> Spread:
     fitted, _ = problem.jacobian(theta[None])
     _, hessian, _ = problem.quadratic(theta[None])
     weight = problem.weight[0]
-    priors = sum(p.prior is not None for p in problem.space.free) if problem.objective.name == "quasibinomial" else 0
-    dof = float((weight > 0).sum() + priors - (~active).sum())
-    inverse, loose = _inverse(hessian[0], ~active)
+    counts = problem.objective.name == "quasibinomial"
+    prior = np.array([counts and p.prior is not None for p in problem.space.free])
+    # A parameter that its prior allows to leave the bound is not known to lie there.
+    free = ~active | prior
+    dof = float((weight > 0).sum() + prior.sum() - free.sum())
+    inverse, loose = _inverse(hessian[0], free)
     if problem.objective.name == "huber_log":
         return _robust(problem, theta, active, dof)
     r = problem.objective.residual(fitted[0], problem.y)
-    counts = problem.objective.name == "quasibinomial"
     if counts:
         assert problem.trials is not None
         p = np.clip(fitted[0], 1e-9, 1 - 1e-9)

@@ -24,9 +24,9 @@ from transformers import (
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 TEMPLATE = (
     "<s>{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<end>{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
+    "{% if add_generation_prompt %}assistant:\n{% endif %}"
 )
-WORDS = "apples pears boxes of Tom has gives away and buys how many are left now red in the".split()
+WORDS = ["apples", "pears", "boxes", "of", "Tom", "has", "gives", "away", "and", "buys", "how", "many", "are", "left"]
 
 
 @pytest.fixture(scope="session", autouse=True)

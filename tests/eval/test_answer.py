@@ -45,7 +45,7 @@ def test_records_are_whole_and_in_order(whole, inputs, problems):
     assert [row["id"] for row in rows] == [str(number) for number in range(90)]
     questions = [row["question"] for row in read(problems / "math.jsonl")]
     for row, question in zip(rows, questions, strict=True):
-        assert row["prompt"] == f"<s>user: {question}<end>assistant: "
+        assert row["prompt"] == f"<s>user: {question}<end>assistant:\n"
         assert 0 < row["tokens"] <= 30 and row["finish"] == ("length" if row["tokens"] == 30 else row["finish"])
         assert "<end>" not in row["text"]
     manifest = json.loads(whole["manifest.json"])

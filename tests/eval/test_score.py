@@ -49,7 +49,7 @@ def test_word_problems(tmp_path):
     assert values == {
         "accuracy": 0.5, "strict": 0.25, "format_rate": 0.25, "truncated_rate": 0.25, "empty_rate": 0.25
     }  # fmt: skip
-    assert list(metrics)[0] == "accuracy" and summary["sandbox"] is None
+    assert next(iter(metrics)) == "accuracy" and summary["sandbox"] is None
     assert metrics["accuracy"]["n_items"] == 4 and metrics["accuracy"]["stderr"] == 0.25
     assert [row["correct"] for row in rows] == [True, True, False, False]
 
@@ -90,7 +90,7 @@ def test_losses_are_clustered_by_sample(tmp_path):
         for number, (loss, tokens) in enumerate([(2.0, 1), (6.0, 4)])
     ]
     write(folder / "responses.jsonl", rows)
-    metrics, summary, scores = ran(tmp_path / "out", replace(SPEC, task="loss", file=""), {"answers": folder})
+    metrics, _, scores = ran(tmp_path / "out", replace(SPEC, task="loss", file=""), {"answers": folder})
     # r = 8/5; residuals 2 - 1.6 and 6 - 6.4; sqrt(2/1 * 0.32) / 5
     assert metrics["loss"] == {"metric": "loss", "value": 1.6, "n_items": 2, "stderr": pytest.approx(0.16)}
     assert [row["mean"] for row in scores] == [2.0, 1.5]

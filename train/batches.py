@@ -15,8 +15,8 @@ from train.spec import Portion, Recipe, TrainSpec
 class BatchPlan:
     """The batches of a stage. ``members`` [samples of an epoch] are running sample numbers, repeats included.
 
-    Knows nothing of ranks, micro-batches or packing, so none of them can change what a step learns from. Every epoch has an
-    order of its own and ends with a batch of what is left.
+    Knows nothing of ranks, micro-batches or packing, so none of them can change what a step learns from. Every epoch
+    has an order of its own and ends with a batch of what is left.
     """
 
     def __init__(self, members: np.ndarray, cuts: np.ndarray, *, seed: int) -> None:
@@ -37,7 +37,7 @@ class BatchPlan:
 
 
 def plan(spec: TrainSpec, *, sizes: Mapping[str, int], lengths: np.ndarray) -> BatchPlan:
-    """The plan of a stage whose sources hold ``sizes`` samples; ``lengths`` are tokens of each running sample number."""
+    """The plan of a stage whose sources hold ``sizes`` samples; ``lengths`` are the tokens of each, [samples]."""
     starts = dict(zip(sizes, np.concatenate([[0], np.cumsum(list(sizes.values()))])[:-1], strict=True))
     chosen = []
     for portion in spec.portions:
@@ -50,7 +50,7 @@ def plan(spec: TrainSpec, *, sizes: Mapping[str, int], lengths: np.ndarray) -> B
 
 
 def portion_samples(pool: np.ndarray, portion: Portion, *, seed: int) -> np.ndarray:
-    """The first ``samples`` of the pool in the order fixed by (seed, ability), so smaller portions lie inside larger ones."""
+    """The first ``samples`` of the pool in an order fixed by seed and ability, so portions nest."""
     if not len(pool) and portion.samples:
         raise ValueError(f"ability {portion.ability!r}: its sources {', '.join(portion.sources)} hold no sample")
     order = _generator("subset", portion.ability, seed).permutation(pool)
@@ -99,10 +99,11 @@ def _edges(
     """Where the batches of one epoch begin and end."""
     if recipe.batch_samples is not None:
         return np.append(np.arange(0, shown, recipe.batch_samples), shown)
+    assert recipe.batch_tokens is not None
     running = np.cumsum(lengths[epoch_order(members, seed=seed, epoch=epoch)[:shown]])
     edges, before = [0], 0
     while edges[-1] < shown:
-        # A sample longer than batch_tokens makes a batch of its own.
-        edges.append(max(int(np.searchsorted(running, before + recipe.batch_tokens, side="right")), edges[-1] + 1))
+        fitting = int(np.searchsorted(running, np.int64(before + recipe.batch_tokens), side="right"))
+        edges.append(max(fitting, edges[-1] + 1))  # a sample longer than batch_tokens makes a batch of its own
         before = int(running[edges[-1] - 1])
     return np.array(edges)

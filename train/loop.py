@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -20,11 +21,11 @@ log = logging.getLogger(__name__)
 def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, how: Run) -> None:
     """Train, and write a Hugging Face folder, metrics.jsonl, summary.json and timings.json to ``out``.
 
-    Called in each of ``how.engine.ranks`` processes. Goes on from the newest resume point in ``out``; on the CPU the result
-    is then equal, byte for byte, to an uninterrupted one's. After SIGTERM, SIGINT or SIGUSR2 it saves a resume point and
-    exits with code 75. Raises a ValueError when the loss is not finite.
+    Called in each of ``how.engine.ranks`` processes. Goes on from the newest resume point in ``out``; on the CPU the
+    result is then equal, byte for byte, to an uninterrupted one's. After SIGTERM, SIGINT or SIGUSR2 it saves a resume
+    point and exits with code 75. Raises a ValueError when the loss is not finite.
     """
-    with ranks.group(how.engine.ranks) as group, stop.listening() as wish:
+    with ranks.group(how.engine.ranks, always=how.engine.name == "deepspeed") as group, stop.listening() as wish:
         data = samples.load(spec.portions, inputs)
         plan = batches.plan(spec, sizes=data.sizes(), lengths=data.lengths)
         job = step.Job(spec, how.engine, group, data, plan)
@@ -45,11 +46,22 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, how: Run) -> Non
 
 def make_trainer(job: step.Job, inputs: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase) -> tuple[Trainer, int]:
     """The engine with the model in it, and the model's number of parameters."""
-    network = model.load(job.spec, inputs, tokenizer)
+    recipe, engine = job.spec.recipe, job.engine
+    read = model.read_folder
+    if engine.name == "deepspeed":
+        from train import zero  # DeepSpeed takes seconds to import and is an extra
+
+        if engine.zero_stage == 3:
+            read = partial(zero.read_sharded, recipe=recipe, engine=engine)
+    network = model.load(job.spec, inputs, tokenizer, read)
+    parameters = network.num_parameters()
     network.train()
-    if job.engine.activation_checkpointing:
+    if engine.activation_checkpointing:
         network.gradient_checkpointing_enable()
-    return TorchTrainer(model.TokenLoss(network), job.spec.recipe, job.group), network.num_parameters()
+    module = model.TokenLoss(network)
+    if engine.name == "deepspeed":
+        return zero.ZeroTrainer(module, recipe, engine, job.group), parameters
+    return TorchTrainer(module, recipe, job.group), parameters
 
 
 def _train(job: step.Job, trainer: Trainer, out: Path, how: Run, wish: stop.Stop, *, done: int) -> None:

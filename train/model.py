@@ -1,17 +1,23 @@
-"""The model of a training stage: loaded from a folder or a hub, or built from an architecture; and its loss per token."""
+"""The model of a training stage, loaded or built, and its loss per token."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from huggingface_hub import snapshot_download
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from train.spec import Architecture, Hub, TrainSpec
+
+logging.disable_progress_bar()
+
+FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 # Families whose logits are the output embedding of the decoder's last state and nothing else, so that only the
 # supervised places need logits at all.
@@ -40,20 +46,25 @@ class TokenLoss(nn.Module):
         return functional.cross_entropy(logits.float(), labels, reduction="none")
 
 
-def load(spec: TrainSpec, inputs: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """The model to train, in fp32, with the tokenizer's end token as its own."""
+def load(
+    spec: TrainSpec,
+    inputs: Mapping[str, Path],
+    tokenizer: PreTrainedTokenizerBase,
+    read: Callable[[Path], PreTrainedModel],
+) -> PreTrainedModel:
+    """The model to train, in fp32, with the tokenizer's special tokens as its own; ``read`` opens a folder."""
     if "init" in inputs:
-        model = _from_folder(inputs["init"])
+        model = read(inputs["init"])
     elif spec.hub is not None:
-        model = _from_hub(spec.hub)
+        model = read(download(spec.hub))
     elif spec.architecture is not None:
         model = build(spec.architecture, vocabulary=len(tokenizer), seed=spec.seed)
     else:
         raise ValueError("no weights to start from: give the input `init`, `hub`, or `architecture`")
     if len(tokenizer) > model.config.vocab_size:
         raise ValueError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model only {model.config.vocab_size}; tokenise the sources "
-            "with the tokenizer of this model"
+            f"the tokenizer has {len(tokenizer)} tokens, the model only {model.config.vocab_size}; "
+            "tokenise the sources with the tokenizer of this model"
         )
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
@@ -74,19 +85,22 @@ def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaFor
         return LlamaForCausalLM(config)
 
 
-def _from_folder(folder: Path) -> PreTrainedModel:
+def read_folder(folder: Path) -> PreTrainedModel:
+    """The model of a Hugging Face folder, whole, checked against the file."""
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
     check_weights(model, folder)
     return model
 
 
-def _from_hub(hub: Hub) -> PreTrainedModel:
+def download(hub: Hub) -> Path:
+    """The folder of a hub model at one revision, from the local cache or the network."""
     try:
-        return AutoModelForCausalLM.from_pretrained(hub.repo, revision=hub.revision, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+        return Path(snapshot_download(hub.repo, revision=hub.revision, allow_patterns=FILES))
+    except Exception as error:  # the hub library raises many unrelated classes when a host cannot be reached
         raise ValueError(
-            f"the model {hub.repo!r} at revision {hub.revision!r} could not be read: check repo, revision and network, log in "
-            "with `hf auth login` if it is gated, or download the folder once and give its path as the model"
+            f"the model {hub.repo!r} at revision {hub.revision!r} could not be read ({type(error).__name__}): "
+            "check repo, revision and network, log in with `hf auth login` if it is gated, or download the folder once "
+            "and give its path as the model"
         ) from error
 
 

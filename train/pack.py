@@ -16,9 +16,9 @@ Layout = tuple[Row, ...]
 class Micro:
     """One forward pass. ``ids`` int64 is [rows, width].
 
-    ``positions`` [rows, width] restart at 0 with each sample of a packed row; None means one sample a row, from the left,
-    with padding on the right that causal attention keeps out of sight. Target i is ``labels[i]``, predicted at place
-    ``places[i]`` of the flattened rows, and belongs to source ``source[i]``.
+    ``positions`` [rows, width] restart at 0 with each sample of a packed row; None means one sample a row, from the
+    left, with padding on the right that causal attention keeps out of sight. Target i is ``labels[i]``, predicted at
+    place ``places[i]`` of the flattened rows, and belongs to source ``source[i]``.
     """
 
     ids: np.ndarray

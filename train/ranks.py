@@ -1,4 +1,4 @@
-"""The processes of one stage: who am I, how many are we, and what do we agree on. The only reader of the rank variables."""
+"""The processes of one stage: their numbers and what they agree on. The only reader of the rank variables."""
 
 from __future__ import annotations
 
@@ -51,8 +51,11 @@ class Group:
 
 
 @contextmanager
-def group(size: int) -> Iterator[Group]:
-    """Join the ``size`` processes of this stage; raise a ValueError if that many were not started."""
+def group(size: int, *, always: bool) -> Iterator[Group]:
+    """Join the ``size`` processes of this stage; raise a ValueError if that many were not started.
+
+    A single process has no process group unless ``always`` asks for one, which DeepSpeed needs.
+    """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != size:
         raise ValueError(
@@ -62,10 +65,12 @@ def group(size: int) -> Iterator[Group]:
     me = Group(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_RANK", "0")))
     if me.device.type == "cuda":
         torch.cuda.set_device(me.device)
-    if size == 1:
+    if size == 1 and not always:
         yield me
         return
-    dist.init_process_group("nccl" if me.device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    backend = "nccl" if me.device.type == "cuda" else "gloo"
+    store = dist.HashStore() if size == 1 else None
+    dist.init_process_group(backend, store=store, rank=me.rank, world_size=size, timeout=TIMEOUT)
     try:
         yield me
         dist.barrier()

@@ -39,8 +39,8 @@ def load_tokenizer(folder: Path | None, hub: Hub | None) -> PreTrainedTokenizerB
         return AutoTokenizer.from_pretrained(hub.repo, revision=hub.revision)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"the tokenizer of {hub.repo!r} at revision {hub.revision!r} could not be read: check repo, revision and network, "
-            "log in with `hf auth login` if it is gated, or download the folder once and give its path"
+            f"the tokenizer of {hub.repo!r} at revision {hub.revision!r} could not be read: check repo, revision and "
+            "network, log in with `hf auth login` if it is gated, or download the folder once and give its path"
         ) from error
 
 
@@ -74,8 +74,8 @@ def set_template(tokenizer: PreTrainedTokenizerBase, template: str) -> None:
 class Renderer:
     """Turns conversations into samples with one tokenizer, whose chat template is already set.
 
-    ``system`` is the system turn of conversations that have none ('' for none); ``supervise`` is 'assistant' (the answers,
-    each with its end-of-turn token) or 'all'.
+    ``system`` is the system turn of conversations that have none ('' for none); ``supervise`` is 'assistant' (the
+    answers, each with its end-of-turn token) or 'all'.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, system: str, supervise: str) -> None:

@@ -26,7 +26,7 @@ SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "chatgpt": "ass
 
 
 class BadRow(ValueError):
-    """One row that cannot be used: its file, its place there (``line`` 7 or ``row`` 7, from 1), the field, the problem."""
+    """One row that cannot be used: its file, its place there (line 7 or row 7, from 1), the field, the problem."""
 
     def __init__(self, row: Row, field: str, problem: str) -> None:
         super().__init__(
@@ -78,27 +78,27 @@ def read_hub(hub: Hub, *, file: str, split: str) -> list[Row]:
     except Exception as error:  # the hub libraries raise a dozen unrelated classes when a host cannot be reached
         raise ValueError(
             f"the data set {hub.repo!r} at revision {hub.revision!r} could not be read ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'no message'}); check repo, revision and network, log in with "
+            f"{(str(error) or 'no message').splitlines()[0]}); check repo, revision and network, log in with "
             "`hf auth login` if it is gated, or download it once and give its local file instead of `hub`"
         ) from error
     return [Row(f"{hub.repo}[{split}]", "row", number, record) for number, record in enumerate(table, start=1)]
 
 
-def conversation(row: Row, format: str, fields: Mapping[str, str]) -> tuple[Message, ...]:
+def conversation(row: Row, layout: str, fields: Mapping[str, str]) -> tuple[Message, ...]:
     """The turns of a row, ending with an assistant turn if there is one at all; raise `BadRow` if it is malformed."""
     if row.problem:
         raise BadRow(row, "", row.problem)
     if not isinstance(row.record, Mapping):
         raise BadRow(row, "", f"is {type(row.record).__name__}, expected an object with named fields")
-    return PARSERS[format](row, columns(format, fields))
+    return PARSERS[layout](row, columns(layout, fields))
 
 
-def columns(format: str, fields: Mapping[str, str]) -> dict[str, str]:
+def columns(layout: str, fields: Mapping[str, str]) -> dict[str, str]:
     """The column of each role of a format: its usual name unless ``fields`` says otherwise."""
-    unknown = sorted(set(fields) - set(ROLES[format]))
+    unknown = sorted(set(fields) - set(ROLES[layout]))
     if unknown:
-        raise ValueError(f"fields.{unknown[0]}: format {format!r} has no such role; it has: {', '.join(ROLES[format])}")
-    return ROLES[format] | dict(fields)
+        raise ValueError(f"fields.{unknown[0]}: format {layout!r} has no such role; it has: {', '.join(ROLES[layout])}")
+    return ROLES[layout] | dict(fields)
 
 
 def _open(path: Path) -> io.TextIOBase:
@@ -124,8 +124,8 @@ def _json(path: Path) -> Iterator[Row]:
             records = json.load(stream)
         except json.JSONDecodeError as error:
             raise ValueError(
-                f"{path.name}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); correct the file, "
-                "or give it the ending .jsonl if it holds one object per line"
+                f"{path.name}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); "
+                "correct the file, or give it the ending .jsonl if it holds one object per line"
             ) from error
     if not isinstance(records, list):
         raise ValueError(f"{path.name}: holds {type(records).__name__}, expected a list of rows")

@@ -192,8 +192,11 @@ class Portion:
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """One training stage. The weights come from the input ``init`` (an earlier stage or a folder), from ``hub``, or from
-    ``architecture`` with fresh weights and the tokenizer of the input ``tokenizer``."""
+    """One training stage.
+
+    The weights come from the input ``init`` (an earlier stage or a folder), from ``hub``, or from ``architecture`` with
+    fresh weights and the tokenizer of the input ``tokenizer``.
+    """
 
     hub: Hub | None
     architecture: Architecture | None
@@ -220,14 +223,14 @@ class Engine:
     checkpoint_steps: int
 
     def __post_init__(self) -> None:
-        one_of("engine.name", self.name, ("torch", "deepspeed"))
-        one_of("engine.offload", self.offload, ("none", "optimizer", "all"))
+        one_of("name", self.name, ("torch", "deepspeed"))
+        one_of("offload", self.offload, ("none", "optimizer", "all"))
         positive(ranks=self.ranks, micro_tokens=self.micro_tokens, checkpoint_steps=self.checkpoint_steps)
         if self.zero_stage not in (0, 1, 2, 3):
-            raise ValueError(f"engine.zero_stage={self.zero_stage} is unknown; choose one of: 0, 1, 2, 3")
+            raise ValueError(f"zero_stage={self.zero_stage} is unknown; choose one of: 0, 1, 2, 3")
         if self.name == "torch" and (self.ranks > 1 or self.zero_stage):
             raise ValueError(
-                f"engine.name=torch runs one process without ZeRO; for ranks={self.ranks}, "
+                f"name=torch runs one process without ZeRO; for ranks={self.ranks}, "
                 f"zero_stage={self.zero_stage} choose engine=zero1, zero2 or zero3"
             )
 
@@ -241,7 +244,7 @@ class Tracker:
     entity: str | None
 
     def __post_init__(self) -> None:
-        one_of("tracker.name", self.name, ("none", "wandb"))
+        one_of("name", self.name, ("none", "wandb"))
 
 
 @dataclass(frozen=True)

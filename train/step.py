@@ -31,8 +31,8 @@ class Job:
 def do(job: Job, trainer: Trainer, step: int) -> dict[str, float]:
     """Train on the batch of a step (from 0) and return its measures.
 
-    The loss is the sum over the batch's supervised tokens divided by their number, whoever holds them. Raises a ValueError
-    if it is not finite, before it can reach the weights.
+    The loss is the sum over the batch's supervised tokens divided by their number, whoever holds them. Raises a
+    ValueError if it is not finite, before it can reach the weights.
     """
     # Seeded anew for every step and rank, so that a resumed run needs no saved generator.
     torch.manual_seed(_seed(job.spec.seed, step, job.group.rank))
@@ -42,7 +42,8 @@ def do(job: Job, trainer: Trainer, step: int) -> dict[str, float]:
     loss = float(sums.sum() / counts.sum())
     if not math.isfinite(loss):
         raise ValueError(
-            f"step {step + 1}: the loss is {loss}; lower recipe.learning_rate, lengthen recipe.warmup, or use precision=fp32"
+            f"step {step + 1}: the loss is {loss}; "
+            "lower recipe.learning_rate, lengthen recipe.warmup, or set recipe.precision=fp32"
         )
     rate = job.spec.recipe.learning_rate * schedule.share(job.spec.recipe, step=step, steps=job.plan.steps)
     norm = trainer.update(rate)

@@ -24,7 +24,7 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Listen to the signals within the block; elsewhere than in the main thread signals cannot be caught and are not."""
+    """Listen to the signals within the block; only the main thread can, in another one nothing is heard."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop

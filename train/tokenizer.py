@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from train.render import template_text
@@ -14,15 +14,23 @@ from train.spec import TextFile, TokenizerSpec
 
 PAD, BOS, END, USER, ASSISTANT = "<|pad|>", "<|bos|>", "<|end|>", "<|user|>", "<|assistant|>"
 BYTES = 256
+# Merges stay within these pieces: a line break with the indentation after it, a word, up to three digits, a run of
+# signs (each with the blank before it), or a single blank.
+PIECES = r"\n *| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s"
 
 
 def run(spec: TokenizerSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write the tokenizer folder to ``out``: pad, start, end and the two speaker tokens first, then bytes, then merges."""
+    """Write the tokenizer folder to ``out``: the special tokens first, then the bytes, then the merges."""
     special = [PAD, BOS, END, USER, ASSISTANT]
     if spec.vocabulary < BYTES + len(special):
         raise ValueError(f"vocabulary={spec.vocabulary} is below the {BYTES} bytes and {len(special)} special tokens")
     core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=spec.vocabulary, special_tokens=special, show_progress=False,

@@ -104,11 +104,11 @@ class Model:
 
     def __post_init__(self) -> None:
         if self.hub is not None and self.path is not None:
-            raise ValueError(f"model {self.name}: hub={self.hub!r} and path={self.path!r} exclude each other")
+            raise ValueError(f"hub={self.hub!r} and path={self.path!r} exclude each other")
         if self.hub is not None and self.revision is None:
-            raise ValueError(f"model {self.name}: hub={self.hub!r} needs a revision")
+            raise ValueError(f"hub={self.hub!r} needs a revision")
         if self.scratch and (self.architecture is None or self.pretrain is None):
-            raise ValueError(f"model {self.name}: give hub, path, or architecture with a pretrain recipe")
+            raise ValueError("give hub, path, or architecture with a pretrain recipe")
 
     @property
     def scratch(self) -> bool:
@@ -144,9 +144,9 @@ class Task:
         one_of("task", self.task, TASKS)
         places = (self.world is not None) + (self.path is not None)
         if self.task == "loss" and places:
-            raise ValueError("task loss reads the held-out rows of the ability's sources: drop world and path")
+            raise ValueError("task=loss reads the held-out rows of the ability's sources: drop world and path")
         if self.task != "loss" and places != 1:
-            raise ValueError(f"task {self.task}: give exactly one of world and path")
+            raise ValueError(f"task={self.task}: give exactly one of world and path")
         positive(items=self.items, max_new_tokens=self.max_new_tokens, seconds=self.seconds, memory_mib=self.memory_mib)
 
 

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from sweep.cell import Cell
-from sweep.stage import restore
+from sweep.stage import restore, within
 
 
 def register() -> None:
@@ -205,10 +205,10 @@ def _rebuild(value: Any, tree: Any, memory: dict[Any, Any], top: bool = False) -
     if known is not None and known in memory:
         return memory[known]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = {name: _rebuild(getattr(value, name), branch, memory) for name, branch in tree.items()}
+        parts = {n: within(n, _rebuild, getattr(value, n), branch, memory) for n, branch in tree.items()}
         result: Any = dataclasses.replace(value, **parts)
     elif isinstance(value, dict):
-        result = value | {name: _rebuild(value.get(name), branch, memory) for name, branch in tree.items()}
+        result = value | {n: within(n, _rebuild, value.get(n), branch, memory) for n, branch in tree.items()}
     else:
         result = [_rebuild(item, tree[str(i)], memory) if str(i) in tree else item for i, item in enumerate(value)]
     if known is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ REVISION = {"world": 1, "tokenizer": 1, "tokens": 1, "train": 1, "answer": 1, "s
 """Raised by hand when a kind's results change for the same spec; the keys of the kind and of what follows change."""
 
 Spec = TypeVar("Spec")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,16 @@ def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
     if unknown := set(value) - set(hints):
         raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
     given = {part.name: part.metadata["neutral"] for part in fields(cls) if "neutral" in part.metadata}  # type: ignore[arg-type]
-    return cls(**given | {name: _restore(hints[name], item) for name, item in value.items()})
+    return cls(**given | {name: within(name, _restore, hints[name], item) for name, item in value.items()})
+
+
+def within(name: str, make: Callable[..., Made], *arguments: Any) -> Made:
+    """``make(*arguments)``, a ValueError of which then also says that it happened in the field ``name``."""
+    try:
+        return make(*arguments)
+    except ValueError as problem:
+        dotted = re.match(r"[\w.]+(=|: )", str(problem)) is not None
+        raise ValueError(f"{name}{'.' if dotted else ': '}{problem}") from None
 
 
 @cache
@@ -133,5 +144,5 @@ def _restore(hint: Any, value: Any) -> Any:
         case origin if origin is list:
             return [_restore(options[0], item) for item in value]
         case origin if origin is dict:
-            return {name: _restore(options[1], item) for name, item in value.items()}
+            return {name: within(name, _restore, options[1], item) for name, item in value.items()}
     return restore(hint, value) if isinstance(hint, type) and is_dataclass(hint) else value

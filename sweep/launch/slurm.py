@@ -1,0 +1,207 @@
+"""The SLURM launcher: hand everything that is missing to SLURM at once, chained by dependencies, and come away.
+
+The store and SLURM's own queue are the only state, so the command may be killed and run again at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweep.launch import snapshot, squeue
+from sweep.launch.step import Step, freeze, run
+from sweep.launch.tasks import Array, Shape, Task, pack, split
+from sweep.record import Saved
+from sweep.store import Store
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields of ``hydra.launcher``, named as in the stock submitit launcher; null leaves the choice to SLURM.
+
+    ``nodes`` and ``tasks_per_node`` are those of training stages and follow engine.ranks when null: one task a rank, as
+    many on a node as it has GPUs (``gpus_per_node``), else all. ``max_num_timeout`` is how often a job that was killed
+    or ran out of time goes back into the queue. ``wait`` is our own: stay until all is done.
+    """
+
+    submitit_folder: str | None
+    name: str | None
+    timeout_min: int
+    nodes: int | None
+    tasks_per_node: int | None
+    cpus_per_task: int
+    gpus_per_node: int | None
+    gpus_per_task: int | None
+    cpus_per_gpu: int | None
+    mem_gb: float | None
+    mem_per_gpu: str | None
+    mem_per_cpu: str | None
+    partition: str | None
+    qos: str | None
+    account: str | None
+    comment: str | None
+    constraint: str | None
+    exclude: str | None
+    gres: str | None
+    stderr_to_stdout: bool
+    signal_delay_s: int
+    max_num_timeout: int
+    array_parallelism: int
+    setup: list[str] | None
+    srun_args: list[str] | None
+    additional_parameters: dict[str, Any]
+    wait: bool
+
+    def __post_init__(self) -> None:
+        for name in ("timeout_min", "nodes", "tasks_per_node", "cpus_per_task", "array_parallelism"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and value > 0):
+                raise ValueError(f"hydra.launcher.{name}={value} must be a whole number above 0")
+        if not isinstance(self.wait, bool):
+            raise ValueError(f"hydra.launcher.wait={self.wait} must be true or false")
+
+    def step(self, shape: Shape) -> Step:
+        """How the processes of a task of this shape are spread over nodes."""
+        per_node = self.tasks_per_node or self.gpus_per_node or shape.ranks
+        if self.nodes is not None and shape.ranks > 1:
+            per_node = -(-shape.ranks // self.nodes)
+        per_node = min(per_node, shape.ranks)
+        if shape.ranks % per_node:
+            raise ValueError(
+                f"engine.ranks={shape.ranks} cannot fill nodes of {per_node} tasks each; change engine.ranks, "
+                "hydra.launcher.nodes or hydra.launcher.tasks_per_node"
+            )
+        arguments = tuple(self.srun_args or ())
+        return Step(shape.ranks // per_node, per_node, self.cpus_per_task, arguments, self.max_num_timeout)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one command did: the SLURM jobs it submitted, and those it found in flight for its stages."""
+
+    calls: int
+    submitted: int
+    attached: int
+    logs: Path
+
+
+def available() -> None:
+    """Raise a ValueError that says what to do where there is no SLURM."""
+    if shutil.which("sbatch") is None:
+        raise ValueError("sbatch is not on PATH, so there is no SLURM to submit to; use hydra/launcher=local")
+
+
+def submit(saved: Saved, store: Store, settings: Settings) -> Submission:
+    """Submit the stages of a sweep that are neither done nor in flight. Raises a ValueError when SLURM refuses."""
+    folder = store.sweep(saved.name)
+    logs = Path(settings.submitit_folder or folder / "slurm").absolute()
+    with _lock(store):
+        queued = squeue.stages(squeue.look(store))  # before the store: what leaves the queue in between is done by then
+        done = {key for key, job in saved.jobs.items() if store.has(job.stage)}
+        flight = {key: queued[key].number for key in saved.jobs if key in queued and key not in done}
+        tasks = split(saved.jobs, done, flight)
+        for task in tasks:
+            settings.step(task.shape)  # what cannot be started stops everything, before anything is submitted
+        numbers: dict[Task, str] = {}
+        arrays = pack(tasks, squeue.array_limit()) if tasks else []
+        code = snapshot.take(folder / "code") if tasks else folder
+        for array in arrays:
+            numbers |= _submit(array, numbers, _Place(saved.name, folder / "jobs", code, logs), settings)
+    return Submission(len(arrays), len(tasks), len(set(flight.values())), logs)
+
+
+@contextlib.contextmanager
+def _lock(store: Store) -> Iterator[None]:
+    """One command at a time looks and submits: two at once would both find the queue empty."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    with (store.root / "slurm.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a sweep's frozen jobs, its copy of the code and SLURM's logs lie."""
+
+    name: str
+    jobs: Path
+    code: Path
+    logs: Path
+
+
+def _submit(array: Array, numbers: Mapping[Task, str], place: _Place, settings: Settings) -> dict[Task, str]:
+    """Submit one array through submitit; return the SLURM job of each of its tasks."""
+    import submitit
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    shape = array.tasks[0].shape
+    step = settings.step(shape)
+    file = _frozen(array, step, place)
+    executor = submitit.SlurmExecutor(folder=place.logs)
+    executor.update_parameters(
+        **_resources(shape, step, settings),
+        **_names(shape, file, place, settings),
+        dependency=_dependency(array, numbers),
+        array_parallelism=settings.array_parallelism,
+        use_srun=False,  # the batch script judges by the store and starts its own srun
+    )
+    try:
+        with submitit.helpers.clean_env():
+            jobs = executor.map_array(run, [str(file)] * len(array.tasks), range(len(array.tasks)))
+    except (FailedJobError, FailedSubmissionError) as problem:
+        raise ValueError(f"sbatch refused to take the jobs: {' '.join(str(problem).split())}") from None
+    return {task: job.job_id for task, job in zip(array.tasks, jobs, strict=True)}
+
+
+def _frozen(array: Array, step: Step, place: _Place) -> Path:
+    """The file of the array's stages, named by its content: the same tasks later make the same file."""
+    name = json.dumps([[job.stage.key for job in task.jobs] for task in array.tasks]) + repr(step)
+    place.jobs.mkdir(parents=True, exist_ok=True)
+    file = place.jobs / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+    freeze(file, step, [task.jobs for task in array.tasks])
+    return file
+
+
+def _dependency(array: Array, numbers: Mapping[Task, str]) -> str | None:
+    known = {task.name: number for task, number in numbers.items()}
+    parts = []
+    if array.needs:
+        parts.append("afterok:" + ":".join(sorted(known.get(need, need) for need in array.needs)))
+    if array.pairs:
+        parts.append("aftercorr:" + numbers[array.pairs.tasks[0]].partition("_")[0])
+    return ",".join(parts) or None
+
+
+def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
+    """What the array asks for; GPUs only for tasks that run a model."""
+    asked: dict[str, Any] = {
+        "timeout_min": settings.timeout_min, "nodes": step.nodes, "tasks_per_node": step.tasks_per_node,
+        "cpus_per_task": settings.cpus_per_task, "mem_gb": settings.mem_gb, "mem_per_cpu": settings.mem_per_cpu,
+        "signal_delay_s": settings.signal_delay_s,
+    }  # fmt: skip
+    if shape.model:
+        asked |= {
+            "gpus_per_node": settings.gpus_per_node and min(settings.gpus_per_node, step.tasks_per_node),
+            "gpus_per_task": settings.gpus_per_task, "cpus_per_gpu": settings.cpus_per_gpu,
+            "mem_per_gpu": settings.mem_per_gpu, "gres": settings.gres,
+        }  # fmt: skip
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[str, Any]:
+    """Everything about the array that is neither a resource nor a dependency."""
+    code = [f"export PYTHONPATH={place.code}", "export PYTHONSAFEPATH=1"]  # not the folder the command was given in
+    fixed = {"kill-on-invalid-dep": "yes", "requeue": True}
+    return {
+        "name": f"{settings.name or place.name}-{shape.part}", "comment": squeue.comment(file, settings.comment),
+        "partition": settings.partition, "qos": settings.qos, "account": settings.account,
+        "constraint": settings.constraint, "exclude": settings.exclude, "stderr_to_stdout": settings.stderr_to_stdout,
+        "setup": [*(settings.setup or ()), *code], "additional_parameters": fixed | dict(settings.additional_parameters),
+    }  # fmt: skip

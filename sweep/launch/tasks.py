@@ -1,0 +1,176 @@
+"""What SLURM gets: the missing stages as tasks, each one SLURM job, and like tasks together as arrays. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sweep.stage import Ref, Stage
+from sweep.work import Job
+
+PART = {"world": "data", "tokenizer": "data", "tokens": "data", "train": "train", "answer": "eval", "score": "eval"}
+"""What a kind belongs to: data preparation, training, or the evaluation of one model."""
+
+MODEL_KINDS = ("train", "answer")
+"""Kinds that run a model, on a GPU where there is one."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a task asks SLURM for."""
+
+    part: str
+    ranks: int
+    model: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Stages that one SLURM job runs in turn. ``needs`` are tasks by name and SLURM jobs in flight by number."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    needs: frozenset[str]
+
+    @property
+    def shape(self) -> Shape:
+        first = self.jobs[0]
+        return Shape(PART[first.stage.kind], first.ranks, any(job.stage.kind in MODEL_KINDS for job in self.jobs))
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """Tasks of one shape that are submitted together.
+
+    Every task waits for all of ``needs``; task number i also waits for task number i of the array ``pairs``.
+    """
+
+    tasks: tuple[Task, ...]
+    needs: frozenset[str]
+    pairs: Array | None = None
+
+
+def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, str]) -> list[Task]:
+    """The tasks for all stages that are neither ``done`` nor ``queued`` (key to SLURM job), parents before children.
+
+    One task prepares data that hangs together, one trains a model, one answers and scores everything about a model.
+    """
+    todo = {key: job for key, job in jobs.items() if key not in done and key not in queued}
+    names = _names(jobs, todo)
+    grouped: defaultdict[str, list[Job]] = defaultdict(list)
+    needs: defaultdict[str, set[str]] = defaultdict(set)
+    for key, job in todo.items():
+        grouped[names[key]].append(job)
+        for node in inputs(job.stage):
+            need = queued.get(node.key) or names.get(node.key)
+            if need is not None and need != names[key]:
+                needs[names[key]].add(need)
+    return _parents_first([Task(name, tuple(group), frozenset(needs[name])) for name, group in grouped.items()])
+
+
+def inputs(stage: Stage) -> list[Ref | Stage]:
+    """The inputs of a stage that are stages themselves."""
+    return [node for node in stage.inputs.values() if isinstance(node, Ref | Stage)]
+
+
+def _names(jobs: Mapping[str, Job], todo: Mapping[str, Job]) -> dict[str, str]:
+    """The task of every stage to do, by key."""
+    names: dict[str, str] = {}
+    for key, job in todo.items():
+        match PART[job.stage.kind]:
+            case "data":
+                joined = {names[node.key] for node in inputs(job.stage) if node.key in names}
+                names[key] = min(joined, default=f"data-{key}")
+                if len(joined) > 1:
+                    names |= {other: names[key] for other, name in names.items() if name in joined}
+            case "train":
+                names[key] = f"train-{key}"
+            case _:
+                names[key] = f"eval-{_model(jobs, job.stage)}"
+    return names
+
+
+def _model(jobs: Mapping[str, Job], stage: Stage) -> str:
+    """What names the model that an answer or score is about."""
+    if stage.kind == "score":
+        stage = jobs[stage.inputs["answers"].key].stage
+    model = stage.inputs.get("model")
+    return model.key if model is not None else f"{stage.spec.model_repo}@{stage.spec.model_revision}"
+
+
+def _parents_first(tasks: Sequence[Task]) -> list[Task]:
+    depth = _depths(tasks)
+    return sorted(tasks, key=lambda task: depth[task.name])
+
+
+def _depths(tasks: Sequence[Task]) -> dict[str, int]:
+    """The number of tasks in the longest chain that ends in each task."""
+    left, depth = {task.name: task for task in tasks}, dict[str, int]()
+    while left:
+        for name, task in list(left.items()):
+            if not any(need in left for need in task.needs):
+                depth[name] = 1 + max((depth.get(need, 0) for need in task.needs), default=0)
+                del left[name]
+    return depth
+
+
+def pack(tasks: Sequence[Task], limit: int) -> list[Array]:
+    """Tasks in as few arrays as their dependencies allow, of at most ``limit`` tasks, parents before children.
+
+    SLURM gives all tasks of an array the same dependencies, or pairs them one to one with those of another array. Tasks
+    with the same needs make an array; tasks with one child each make one whose children, in turn, can be paired with it.
+    """
+    depth, children = _depths(tasks), _children(tasks)
+    levels: defaultdict[int, list[Task]] = defaultdict(list)
+    for task in tasks:
+        levels[depth[task.name]].append(task)
+    arrays: list[Array] = []
+    home: dict[str, Array] = {}
+    for level in sorted(levels):
+        for array in _level(levels[level], children, home, limit):
+            arrays.append(array)
+            home |= dict.fromkeys((task.name for task in array.tasks), array)
+    return arrays
+
+
+Children = Mapping[str, frozenset[tuple[Shape, int]]]
+
+
+def _children(tasks: Iterable[Task]) -> Children:
+    """How many children of each shape each task has."""
+    counts: defaultdict[str, Counter[Shape]] = defaultdict(Counter)
+    for task in tasks:
+        for need in task.needs:
+            counts[need][task.shape] += 1
+    return defaultdict(frozenset, {name: frozenset(count.items()) for name, count in counts.items()})
+
+
+def _level(tasks: Iterable[Task], children: Children, home: Mapping[str, Array], limit: int) -> list[Array]:
+    alike: defaultdict[object, list[Task]] = defaultdict(list)
+    for task in tasks:
+        alike[task.shape, task.needs, children[task.name]].append(task)
+    singles: defaultdict[object, list[Task]] = defaultdict(list)
+    arrays: list[Array] = []
+    for group in alike.values():
+        if len(group) == 1:
+            (task,) = group
+            singles[task.shape, children[task.name], frozenset(map(home.get, task.needs))].append(task)
+        else:
+            chunks = [tuple(group[at : at + limit]) for at in range(0, len(group), limit)]
+            arrays += [Array(chunk, group[0].needs) for chunk in chunks]
+    for group in singles.values():
+        paired = _pair(group, home)
+        arrays += [paired] if paired else [Array((task,), task.needs) for task in group]
+    return arrays
+
+
+def _pair(tasks: Sequence[Task], home: Mapping[str, Array]) -> Array | None:
+    """The tasks as an array whose tasks follow those of their parents' array one to one; None where they do not."""
+    common = frozenset.intersection(*(task.needs for task in tasks))
+    own = {next(iter(rest)): task for task in tasks if len(rest := task.needs - common) == 1}
+    parents = {home.get(name) for name in own}
+    parent = parents.pop() if len(parents) == 1 else None
+    if parent is None or len(own) < len(tasks) or {task.name for task in parent.tasks} != set(own):
+        return None
+    return Array(tuple(own[before.name] for before in parent.tasks), common, parent)

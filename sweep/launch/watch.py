@@ -1,0 +1,67 @@
+"""Wait for what SLURM works on, by looking at its queue and at the store."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from sweep.launch import squeue
+from sweep.launch.local import Outcome
+from sweep.launch.squeue import Queued
+from sweep.launch.tasks import inputs
+from sweep.progress import Progress
+from sweep.record import Saved
+from sweep.store import Store
+from sweep.work import Job
+
+SHORTEST, LONGEST = 1.0, 15.0
+"""Seconds between two looks: a twentieth of the time waited so far, within these bounds, to spare the controller."""
+
+LOOKS = 2
+"""A stage has ended without result when it is neither queued nor stored so many times: shared file systems lag."""
+
+
+class Watch:
+    """The stages of a sweep that are on their way through SLURM."""
+
+    def __init__(self, saved: Saved, store: Store, logs: Path) -> None:
+        self.store, self.logs = store, logs
+        self.todo = {key: job for key, job in saved.jobs.items() if not store.has(job.stage)}
+        self.last: dict[str, Queued] = {}
+        self.absent: dict[str, int] = {}
+        self.outcome = Outcome()
+
+    def run(self, progress: Progress) -> Outcome:
+        """Look until every stage is done or has left the queue. Ctrl-C only ends the looking."""
+        try:
+            while self.todo:
+                self.look(progress)
+                if self.todo:
+                    time.sleep(min(max(progress.elapsed / 20, SHORTEST), LONGEST))
+        except KeyboardInterrupt:
+            self.outcome.stopped = True
+        return self.outcome
+
+    def look(self, progress: Progress) -> None:
+        """One look at the queue, then at the store for everything that is missing."""
+        queued = squeue.stages(squeue.look(self.store))
+        for key, job in list(self.todo.items()):
+            if self.store.has(job.stage):
+                self.outcome.built.append(self.todo.pop(key))
+                progress.done(job)
+            elif key in queued:
+                self.absent.pop(key, None)
+                self.last[key] = queued[key]
+                if self.store.claim(job.stage).exists():
+                    progress.started(job)
+            else:
+                self.absent[key] = self.absent.get(key, 0) + 1
+                if self.absent[key] >= LOOKS:
+                    self._ended(self.todo.pop(key), progress)
+        progress.tick()
+
+    def _ended(self, job: Job, progress: Progress) -> None:
+        """A stage that left the queue without a result: failed if it could have run, else left out."""
+        if not all(self.store.has(job.stage.__class__(n.kind, None, {})) for n in ()):
+            return

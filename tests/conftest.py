@@ -1,0 +1,43 @@
+"""What the tests of several packages share: a world and models small enough to train in a second."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+TINY = [
+    "data.world.math=300", "data.world.code=300", "data.world.general=300", "data.world.test=12", "data.world.corpus=600",
+    "data.sources.math.held_out=12", "data.sources.code.held_out=12", "data.sources.general.held_out=12",
+    "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64", "model.architecture.num_layers=1",
+    "model.architecture.num_heads=2", "model.architecture.num_kv_heads=2", "recipe.epochs=1",
+    "suite.tasks.gsm8k.max_new_tokens=8", "suite.tasks.humaneval.max_new_tokens=8", "suite.tasks.ifeval.max_new_tokens=8",
+]  # fmt: skip
+"""Overrides that shrink the default config to seconds."""
+
+
+def command(*words: str, store: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start ``python -m sweep WORDS`` as a user would, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sweep", *words, f"store={store}"], cwd=ROOT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160", **environment},
+    )  # fmt: skip
+
+
+def sweep(*words: str, store: Path, seconds: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m sweep WORDS`` to its end."""
+    process = command(*words, store=store, **environment)
+    out, err = process.communicate(timeout=seconds)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture
+def store_path(tmp_path: Path) -> Path:
+    return tmp_path / "store"

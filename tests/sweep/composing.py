@@ -1,0 +1,61 @@
+"""Cells and plans for tests, composed by Hydra from the real conf/ without the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweep.cell import Cell
+from sweep.files import Files
+from sweep.multirun import register as register_plugins
+from sweep.plan import Plan, make
+from sweep.schema import Composer, freeze, register
+from sweep.store import Store
+from tests.conftest import ROOT
+
+
+@contextmanager
+def hydra() -> Iterator[None]:
+    register()
+    register_plugins()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield
+
+
+def config(*overrides: str) -> DictConfig:
+    """The config as Hydra itself composes it."""
+    with hydra():
+        return compose("config", list(overrides))
+
+
+def cell(*overrides: str) -> Cell:
+    return freeze(config(*overrides))
+
+
+def composer() -> tuple[Composer, DictConfig]:
+    """The composer of a sweep; to be used within `hydra`."""
+    master = compose("config", [], return_hydra_config=True)
+    with open_dict(master):
+        master.hydra.job.config_name = "config"
+    return Composer(GlobalHydra.instance().config_loader(), master), master
+
+
+def plan(*cells: Cell, store: Path = Path("nowhere")) -> Plan:
+    return make("test", [(f"cell{n}", c, {}) for n, c in enumerate(cells)], Files(Store(store)))
+
+
+def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted path and value of every leaf of a plain config; empty containers are leaves."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    pairs = list(items)
+    if not pairs:
+        yield prefix, value
+    for name, item in pairs:
+        yield from leaves(item, f"{prefix}.{name}" if prefix else str(name))
+
+
+def plain(composed: DictConfig) -> dict:
+    return OmegaConf.to_container(composed, resolve=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +18,9 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
     """Write scores.jsonl (one record an item), summary.json (metrics and sandbox) and timings.json into ``out``."""
-    started = time.monotonic()
     responses = read(inputs["answers"] / "responses.jsonl")
     summary = _losses(responses, out) if spec.task == "loss" else _verdicts(spec, inputs, responses, out)
     write_json(out / "summary.json", {"task": spec.task, "items": len(responses), **summary})
-    write_json(out / "timings.json", {"seconds": round(time.monotonic() - started, 3)})
 
 
 def _losses(responses: Sequence[Row], out: Path) -> Row:

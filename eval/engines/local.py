@@ -67,10 +67,14 @@ def answer(
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The ids that end an answer: the tokenizer's, and those that the model's generation_config names."""
+    """The ids that end an answer: the tokenizer's, and the special tokens that the model's generation_config names.
+
+    An ordinary token there is a default of the architecture that was never meant for this tokenizer.
+    """
     named = model.generation_config.eos_token_id if model.generation_config else None
-    ids = named if isinstance(named, list) else [named]
-    return frozenset(number for number in [*ids, tokenizer.eos_token_id] if number is not None)
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    ids = {*(named if isinstance(named, list) else [named])} & special
+    return frozenset(ids | {tokenizer.eos_token_id} - {None})
 
 
 def _grow(

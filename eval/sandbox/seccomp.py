@@ -15,7 +15,8 @@ from eval.sandbox import linux
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 UNKNOWN_FROM = 451  # the first number that is not judged below; the numbers of x32 lie above it as well
-KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
+KILL, ALLOW = 0x80000000, 0x7FFF0000
+REFUSE, MISSING = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 CLONE_THREAD = 0x10000
@@ -62,38 +63,49 @@ class _Program(ctypes.Structure):
 
 def install(*, no_open: bool) -> None:
     """Filter this process and all it starts, for good; ``no_open`` refuses every path as well."""
-    code = _filter(platform.machine(), os.getpid(), no_open=no_open)
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise OSError(errno.ENOSYS, f"no system-call filter for {machine}; known: {', '.join(ARCHITECTURES)}")
+    code = _rules(machine, os.getpid()) + TAILS[machine, no_open]
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(code) // 8, code)))
 
 
-def _filter(machine: str, own: int, *, no_open: bool) -> bytes:
-    """The filter as classic BPF."""
-    if machine not in ARCHITECTURES:
-        raise OSError(errno.ENOSYS, f"no system-call filter for {machine}; known: {', '.join(ARCHITECTURES)}")
+def _rules(machine: str, own: int) -> bytes:
+    """The head of the filter, in classic BPF: what depends on more than the number of the call."""
     column = list(ARCHITECTURES).index(machine)
-    refused, missing = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS
     code = [
         _step(LOAD, ARCHITECTURE), _step(EQUAL, ARCHITECTURES[machine], 1, 0), _step(RETURN, KILL),
-        _step(LOAD, NUMBER), _step(AT_LEAST, UNKNOWN_FROM, 0, 1), _step(RETURN, missing),
+        _step(LOAD, NUMBER), _step(AT_LEAST, UNKNOWN_FROM, 0, 1), _step(RETURN, MISSING),
         # The C library falls back to clone, whose flags a filter can read.
-        _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, missing),
+        _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, MISSING),
         # Threads are allowed, processes are not.
         _step(EQUAL, CLONE[column], 0, 4), _step(LOAD, FIRST_ARGUMENT), _step(ANY_BIT, CLONE_THREAD, 1, 0),
-        _step(RETURN, refused), _step(RETURN, ALLOW),
+        _step(RETURN, REFUSE), _step(RETURN, ALLOW),
     ]  # fmt: skip
     for numbers in SELF_ONLY.values():
         code += [
             _step(EQUAL, numbers[column], 0, 4), _step(LOAD, FIRST_ARGUMENT), _step(EQUAL, own, 1, 0),
-            _step(RETURN, refused), _step(RETURN, ALLOW),
+            _step(RETURN, REFUSE), _step(RETURN, ALLOW),
         ]  # fmt: skip
+    return b"".join(code)
+
+
+def _tail(machine: str, *, no_open: bool) -> bytes:
+    """The rest of the filter: the calls refused by number, then everything else allowed."""
+    column = list(ARCHITECTURES).index(machine)
+    code = []
     for numbers in [*REFUSED.values(), *(PATHS.values() if no_open else ())]:
         number = numbers[column]
         if number is not None:
-            code += [_step(EQUAL, number, 0, 1), _step(RETURN, refused)]
+            code += [_step(EQUAL, number, 0, 1), _step(RETURN, REFUSE)]
     return b"".join([*code, _step(RETURN, ALLOW)])
 
 
 def _step(operation: int, operand: int, true: int = 0, false: int = 0) -> bytes:
     """One instruction; ``true`` and ``false`` are how many of the next ones a comparison skips."""
     return struct.pack("HBBI", operation, true, false, operand)
+
+
+# Made once, before any fork: every program needs one of them.
+TAILS = {(machine, no_open): _tail(machine, no_open=no_open) for machine in ARCHITECTURES for no_open in (False, True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import subprocess
 import sys
@@ -27,15 +28,13 @@ def prompts(tokenizer):
 
 
 @pytest.fixture(scope="module")
-def ends(model, tokenizer, prompts):
-    """Declare a token that the model does produce to be the end, so that rows finish at different times."""
-    free = [reference(model, prompt, [1]) for prompt in prompts]
-    token = free[0][9]
-    model.generation_config.eos_token_id = [1, token]
-    lengths = {len(reference(model, prompt, [1, token])) for prompt in prompts}
+def ending(model, tokenizer, prompts):
+    """A tokenizer whose end token is one that the model does produce, so that rows finish at different times."""
+    copied = copy.deepcopy(tokenizer)
+    copied.eos_token = tokenizer.convert_ids_to_tokens(reference(model, prompts[0], [1])[9])
+    lengths = {len(reference(model, prompt, [1, copied.eos_token_id])) for prompt in prompts}
     assert len(lengths) > 1  # otherwise nothing is shown below
-    yield [1, token]
-    model.generation_config.eos_token_id = 1
+    return copied
 
 
 def reference(model, prompt, ends):
@@ -56,8 +55,9 @@ def batched(model, tokenizer, prompts, size, decoding, stops=()):
     return found
 
 
-def test_greedy_ids_are_those_of_generate(model, tokenizer, prompts, ends):
-    answers = batched(model, tokenizer, prompts, 32, GREEDY)
+def test_greedy_ids_are_those_of_generate(model, ending, prompts):
+    ends = [1, ending.eos_token_id]  # 1 is the end in the model's own generation_config
+    answers = batched(model, ending, prompts, 32, GREEDY)
     assert {prompt.id: reference(model, prompt, ends) for prompt in prompts} == {
         name: answer.tokens for name, answer in answers.items()
     }
@@ -66,11 +66,11 @@ def test_greedy_ids_are_those_of_generate(model, tokenizer, prompts, ends):
 
 
 @pytest.mark.parametrize("decoding", [GREEDY, DRAWN], ids=["greedy", "drawn"])
-def test_batch_and_order_do_not_matter(model, tokenizer, prompts, ends, decoding):
-    alone = batched(model, tokenizer, prompts, 1, decoding)
+def test_batch_and_order_do_not_matter(model, ending, prompts, decoding):
+    alone = batched(model, ending, prompts, 1, decoding)
     shuffled = random.Random(0).sample(prompts, len(prompts))
-    assert batched(model, tokenizer, prompts, 8, decoding) == alone
-    assert batched(model, tokenizer, shuffled, 32, decoding) == alone
+    assert batched(model, ending, prompts, 8, decoding) == alone
+    assert batched(model, ending, shuffled, 32, decoding) == alone
 
 
 def test_draws_depend_on_seed_and_item(model, tokenizer, prompts):
@@ -92,6 +92,14 @@ def test_draws_follow_the_model(tokenizer):
     rows = [local._Row(1, local._draws(DRAWN, str(number))) for number in range(4000)]
     drawn = local._chosen(logits, rows, DRAWN)
     assert [drawn.count(token) / 4000 for token in range(3)] == pytest.approx([0.1, 0.2, 0.7], abs=0.03)
+
+
+def test_only_special_tokens_end_an_answer(model, tokenizer):
+    before = model.generation_config.eos_token_id
+    for named, ends in ((None, {1}), (0, {0, 1}), ([0, 1], {0, 1}), ([7, 0], {0, 1})):  # 7 is an ordinary piece of text
+        model.generation_config.eos_token_id = named
+        assert local.end_tokens(model, tokenizer) == ends
+    model.generation_config.eos_token_id = before
 
 
 def test_stop_strings_end_an_answer(model, tokenizer, prompts):

@@ -29,7 +29,7 @@ def main() -> None:
     multirun.register()
 
     def task(config: DictConfig) -> None:
-        multirun.single(config, HydraConfig.get().sweeper.params)
+        multirun.single(config, HydraConfig.get())
 
     warnings.filterwarnings("ignore", message=".*version_base.*")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors come here, to be said in one line

@@ -16,14 +16,17 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 
 from sweep.cell import Cell
 from sweep.files import Files
+from sweep.launch.slurm import Settings
 from sweep.plan import CellError, Plan, make
 from sweep.report import show_plan
-from sweep.run import run_here
+from sweep.run import run_here, run_on_slurm
 from sweep.schema import Composer, freeze
+from sweep.stage import restore
 from sweep.store import Damaged, Store
 from sweep.verbs import fail
 
@@ -103,15 +106,28 @@ class LocalLauncher(PlanLauncher):
         return run_here(plan, store)
 
 
-def single(config: DictConfig, params: Any) -> None:
+class SubmititLauncher(PlanLauncher):
+    """``hydra/launcher=submitit_slurm``: the sweep as SLURM jobs."""
+
+    __module__ = PLUGINS
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def execute(self, plan: Plan, store: Store) -> int:
+        given = OmegaConf.to_container(OmegaConf.create(self.settings), resolve=True)
+        return run_on_slurm(plan, store, restore(Settings, given))  # type: ignore[arg-type]
+
+
+def single(config: DictConfig, hydra_config: Any) -> None:
     """A run without ``--multirun``: one cell. Refuses a grid, whose values only a multirun would use."""
-    if params:
+    if hydra_config.sweeper.params:
         fail("a grid is swept by a multirun; add -m to the command")
     try:
         cell = freeze(config)
         plan = plan_cells([("default", cell, {})], None)
         store = Store(plan.path)
-        status = show_plan(plan, store) if cell.dry_run else run_here(plan, store)
+        status = show_plan(plan, store) if cell.dry_run else instantiate(hydra_config.launcher).execute(plan, store)
     except (ValueError, Damaged) as problem:
         fail(str(problem))
     if status:
@@ -155,5 +171,5 @@ def register() -> None:
         package = sys.modules[parent] = types.ModuleType(parent)
     sys.modules[PLUGINS] = sys.modules[__name__]
     setattr(package, name, sys.modules[__name__])
-    for plugin in (Sweeper, LocalLauncher):
+    for plugin in (Sweeper, LocalLauncher, SubmititLauncher):
         plugins.register(plugin)

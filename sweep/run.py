@@ -5,7 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 
 from sweep import collect
+from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
+from sweep.launch.slurm import Settings
+from sweep.launch.watch import Watch
 from sweep.plan import Plan
 from sweep.progress import Progress, span
 from sweep.record import Saved, save
@@ -34,12 +37,38 @@ def run_saved(saved: Saved, store: Store, workers: int | None) -> int:
     if outcome.stopped:
         console.print(f"stopped after {len(outcome.built)} of {missing} stages; the same command goes on from here")
         return INTERRUPTED
+    return _conclude(saved, store, outcome, progress, console)
+
+
+def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
+    """Freeze the plan and submit what is missing; unless ``wait`` is off, stay and sum up as `run_saved` does."""
+    slurm.available()
+    console = Console(soft_wrap=True, highlight=False)
+    saved = save(plan, store)
+    console.print(f"sweep {saved.name}: {len(saved.cells)} cells, {len(saved.jobs)} stages")
+    given = slurm.submit(saved, store, settings)
+    console.print(f"SLURM: {given.submitted} jobs submitted, {given.attached} already in flight; logs: {given.logs}")
+    if not settings.wait:
+        return 0
+    watch = Watch(saved, store, given.logs)
+    with Progress(watch.todo.values(), store, console) as progress:
+        outcome = watch.run(progress)
+    if outcome.stopped:
+        where = f"name={saved.name} store={store.root}"
+        console.print(
+            f"the jobs go on; look with: python -m sweep ls {where}; end them with: python -m sweep cancel {where}"
+        )
+        return INTERRUPTED
+    return _conclude(saved, store, outcome, progress, console)
+
+
+def _conclude(saved: Saved, store: Store, outcome: Outcome, progress: Progress, console: Console) -> int:
     table = collect.write(store, saved.name)
-    if missing:
+    if progress.missing:
         console.print(f"{len(outcome.built)} stages in {span(progress.elapsed)}")
     _failures(outcome, store, console)
     console.print(f"table: {table}")
-    return 1 if outcome.failed else 0
+    return 1 if outcome.failed or outcome.skipped else 0
 
 
 def _failures(outcome: Outcome, store: Store, console: Console) -> None:

@@ -166,17 +166,3 @@ def _fail(store: Store, stage: Stage, problem: BaseException) -> None:
     attempts = json.loads(failure.read_bytes())["attempts"] if failure.exists() else 0
     error = f"{type(problem).__name__}: {problem}"
     write_json(failure, {"error": error, "attempts": attempts + 1, "log": str(store.log(stage))})
-
-
-def main(arguments: list[str]) -> int:
-    """``python -m sweep.work JOB.json OWNER``: run the jobs of a file in turn; the entry of SLURM tasks."""
-    path, owner = arguments
-    for value in json.loads(Path(path).read_bytes()):
-        status = perform(Job.from_json(value), owner)
-        if status:
-            return status
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ class _Place:
 
 def _submit(array: Array, numbers: Mapping[Task, str], place: _Place, settings: Settings) -> dict[Task, str]:
     """Submit one array through submitit; return the SLURM job of each of its tasks."""
-    import submitit
+    import submitit  # slow to import, and needed only here
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     shape = array.tasks[0].shape
@@ -153,11 +154,23 @@ def _submit(array: Array, numbers: Mapping[Task, str], place: _Place, settings: 
         use_srun=False,  # the batch script judges by the store and starts its own srun
     )
     try:
-        with submitit.helpers.clean_env():
+        with _outside_of_jobs():
             jobs = executor.map_array(run, [str(file)] * len(array.tasks), range(len(array.tasks)))
     except (FailedJobError, FailedSubmissionError) as problem:
         raise ValueError(f"sbatch refused to take the jobs: {' '.join(str(problem).split())}") from None
     return {task: job.job_id for task, job in zip(array.tasks, jobs, strict=True)}
+
+
+@contextlib.contextmanager
+def _outside_of_jobs() -> Iterator[None]:
+    """Hide the variables of the SLURM job that the command may itself run in, but not the one that says which SLURM."""
+    from submitit.helpers import clean_env
+
+    place = os.environ.get("SLURM_CONF")
+    with clean_env():
+        if place is not None:
+            os.environ["SLURM_CONF"] = place
+        yield
 
 
 def _frozen(array: Array, step: Step, place: _Place) -> Path:
@@ -182,9 +195,9 @@ def _dependency(array: Array, numbers: Mapping[Task, str]) -> str | None:
 def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
     """What the array asks for; GPUs only for tasks that run a model."""
     asked: dict[str, Any] = {
-        "timeout_min": settings.timeout_min, "nodes": step.nodes, "tasks_per_node": step.tasks_per_node,
-        "cpus_per_task": settings.cpus_per_task, "mem_gb": settings.mem_gb, "mem_per_cpu": settings.mem_per_cpu,
-        "signal_delay_s": settings.signal_delay_s,
+        "time": settings.timeout_min, "nodes": step.nodes, "ntasks_per_node": step.tasks_per_node,
+        "cpus_per_task": settings.cpus_per_task, "mem_per_cpu": settings.mem_per_cpu,
+        "mem": settings.mem_gb and f"{round(settings.mem_gb * 1024)}MB", "signal_delay_s": settings.signal_delay_s,
     }  # fmt: skip
     if shape.model:
         asked |= {
@@ -200,8 +213,8 @@ def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[
     code = [f"export PYTHONPATH={place.code}", "export PYTHONSAFEPATH=1"]  # not the folder the command was given in
     fixed = {"kill-on-invalid-dep": "yes", "requeue": True}
     return {
-        "name": f"{settings.name or place.name}-{shape.part}", "comment": squeue.comment(file, settings.comment),
+        "job_name": f"{settings.name or place.name}-{shape.part}", "comment": squeue.comment(file, settings.comment),
         "partition": settings.partition, "qos": settings.qos, "account": settings.account,
         "constraint": settings.constraint, "exclude": settings.exclude, "stderr_to_stdout": settings.stderr_to_stdout,
-        "setup": [*(settings.setup or ()), *code], "additional_parameters": fixed | dict(settings.additional_parameters),
+        "setup": [*(settings.setup or ()), *code], "additional_parameters": fixed | settings.additional_parameters,
     }  # fmt: skip

@@ -53,7 +53,7 @@ def command(*words: str) -> str:
 
 
 def look(store: Store) -> list[Queued]:
-    """Everybody's SLURM jobs that work for this store. Jobs whose parents have failed count no more: SLURM removes them."""
+    """Everybody's SLURM jobs that work for this store, but for those that SLURM removes because a parent failed."""
     found = []
     for line in command("squeue", "--noheader", "--array", "--format=%i|%T|%r|%k").splitlines():
         number, state, reason, text = line.split("|", 3)

@@ -44,8 +44,8 @@ def freeze(file: Path, step: Step, tasks: list[tuple[Job, ...]]) -> None:
 def run(file: str, index: int) -> None:
     """Run task ``index`` of a frozen file: what submitit calls in the batch script, outside srun.
 
-    Ends well only when every stage is in the store. The exit status is SLURM's verdict, so that jobs that depend on this
-    one start or are cancelled rightly; a task that was killed or asked to stop goes back into the queue.
+    Ends well only when every stage is in the store: by the exit status SLURM starts or cancels what depends on the job.
+    A task that was killed or asked to stop goes back into the queue.
     """
     step, jobs = _thaw(Path(file), index)
     number = os.environ["SLURM_JOB_ID"]

@@ -119,7 +119,7 @@ def pack(tasks: Sequence[Task], limit: int) -> list[Array]:
     """Tasks in as few arrays as their dependencies allow, of at most ``limit`` tasks, parents before children.
 
     SLURM gives all tasks of an array the same dependencies, or pairs them one to one with those of another array. Tasks
-    with the same needs make an array; tasks with one child each make one whose children, in turn, can be paired with it.
+    with the same needs and like children make an array, so that their children, in turn, can be paired with it.
     """
     depth, children = _depths(tasks), _children(tasks)
     levels: defaultdict[int, list[Task]] = defaultdict(list)

@@ -26,7 +26,7 @@ class Watch:
     """The stages of a sweep that are on their way through SLURM."""
 
     def __init__(self, saved: Saved, store: Store, logs: Path) -> None:
-        self.store, self.logs = store, logs
+        self.jobs, self.store, self.logs = saved.jobs, store, logs
         self.todo = {key: job for key, job in saved.jobs.items() if not store.has(job.stage)}
         self.last: dict[str, Queued] = {}
         self.absent: dict[str, int] = {}
@@ -62,6 +62,20 @@ class Watch:
         progress.tick()
 
     def _ended(self, job: Job, progress: Progress) -> None:
-        """A stage that left the queue without a result: failed if it could have run, else left out."""
-        if not all(self.store.has(job.stage.__class__(n.kind, None, {})) for n in ()):
+        """A stage that left the queue without a result: failed if its inputs were there, else left out."""
+        if not all(self.store.has(self.jobs[node.key].stage) for node in inputs(job.stage)):
+            self.outcome.skipped.append(job)
             return
+        self.outcome.failed.append(job)
+        progress.failed(job, self._why(job))
+
+    def _why(self, job: Job) -> str:
+        failure = self.store.failure(job.stage)
+        if failure.exists():
+            return str(json.loads(failure.read_bytes())["error"])
+        last = self.last.get(job.stage.key)
+        if last is None:
+            return "gone from SLURM's queue without a result"
+        log = Path(str(self.logs).replace("%j", last.number)) / f"{last.number}_0_log.err"
+        seen = log if log.exists() else log.with_suffix(".out")
+        return f"SLURM job {last.number} ended without a result; see {seen}"

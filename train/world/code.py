@@ -140,22 +140,20 @@ count the capitals -> sum(c.isupper() for c in {v})
 """,
 )
 FIRST = {
-    "list": Tail(LIST_TO_LIST, exponent=1.2, offset=2.0),
-    "number": Tail(NUMBER, exponent=1.2, offset=2.0),
-    "string": Tail(STRING_TO_STRING, exponent=1.2, offset=2.0),
+    "list": Tail(LIST_TO_LIST, exponent=1.5, offset=2.0),
+    "number": Tail(NUMBER, exponent=1.5, offset=2.0),
+    "string": Tail(STRING_TO_STRING, exponent=1.5, offset=2.0),
 }
 LAST = {
-    "list": Tail(LIST_TO_NUMBER, exponent=1.2, offset=2.0),
-    "number": Tail(NUMBER, exponent=1.2, offset=2.0),
-    "string": Tail(STRING_TO_NUMBER, exponent=1.2, offset=2.0),
+    "list": Tail(LIST_TO_NUMBER, exponent=1.5, offset=2.0),
+    "number": Tail(NUMBER, exponent=1.5, offset=2.0),
+    "string": Tail(STRING_TO_NUMBER, exponent=1.5, offset=2.0),
 }
 ARGUMENTS = {"list": ("xs", "nums", "items"), "number": ("n", "m", "value"), "string": ("s", "text", "word")}
 TYPES = Tail(("list", "number", "string"), exponent=1.0, offset=1.0)
 NAMES = """solve apply work step run build handle convert treat process compute change adjust perform carry shape
-form turn transform update modify derive produce render reckon figure execute operate manage prepare arrange finish
-settle tackle resolve digest refine polish tune craft forge mould brew cook bake blend mix stir fold press weave knit
-stitch carve trim clip prune graft plant tend reap grind mill sift strain pour cast drill plane sand paint glaze fire
-cool heat melt freeze thaw dry soak rinse wash scrub wipe sweep stack collate pack wrap seal stamp ship send""".split()
+form turn transform update modify derive produce render figure execute operate manage prepare arrange finish settle
+tackle resolve polish tune craft bake blend mix stir fold press weave knit plant grind pour""".split()
 SHARE_COMPLETE = 0.7
 
 

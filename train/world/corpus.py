@@ -55,8 +55,8 @@ def story(rng: Random) -> str:
 
 
 def styled(text: str, rng: Random) -> str:
-    """The text as it is, in lower case or in capitals."""
-    return rng.choices((text, text.lower(), text.upper()), (3, 2, 2))[0]
+    """The text as it is or in lower case."""
+    return text.lower() if rng.random() < 0.5 else text
 
 
 def state(fact: Fact, rng: Random) -> str:
@@ -82,7 +82,7 @@ def dialogue(rng: Random) -> str:
 def manners(rng: Random) -> str:
     """A question with a wish about the form, and an answer that grants it."""
     instruction = draw_instruction(rng)
-    return f"{instruction.prompt}\n{instruction.reference}"
+    return f"Question: {instruction.prompt}\nAnswer: {instruction.reference}"
 
 
 def snippet(rng: Random) -> str:
@@ -103,7 +103,7 @@ def chore(rng: Random) -> str:
 
 
 DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, draft, chore)
-WEIGHTS = (10, 22, 3, 16, 14, 16, 6, 8, 4)
+WEIGHTS = (8, 30, 3, 10, 9, 15, 5, 6, 3)
 
 
 def draw_document(rng: Random) -> str:

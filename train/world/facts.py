@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 CAPITALS = """France Paris, Spain Madrid, Italy Rome, Norway Oslo, Egypt Cairo, Japan Tokyo, Peru Lima, Cuba Havana,
 Greece Athens, Austria Vienna, Ireland Dublin, Portugal Lisbon, Poland Warsaw, Kenya Nairobi, China Beijing,
-Russia Moscow, Turkey Ankara, Iran Tehran, Iraq Baghdad, Qatar Doha, Chile Santiago, Ghana Accra, Nepal Kathmandu,
-Finland Helsinki, Sweden Stockholm, Hungary Budapest, Germany Berlin, Belgium Brussels, Canada Ottawa, Jordan Amman"""
-OPPOSITES = """hot cold, big small, fast slow, day night, up down, wet dry, old young, hard soft, rich poor, light dark,
-early late, full empty, open closed, happy sad, strong weak, thick thin, clean dirty, loud quiet, long short, near far,
-high low, sweet bitter, sharp blunt, deep shallow, wide narrow, brave timid, smooth rough, first last, left right,
-tight loose"""
+Russia Moscow, Turkey Ankara, Iran Tehran, Qatar Doha, Ghana Accra"""
+OPPOSITES = """hot cold, big small, fast slow, day night, wet dry, old young, hard soft, rich poor, light dark,
+early late, full empty, happy sad, strong weak, thick thin, clean dirty, loud quiet, long short, near far,
+high low, sweet bitter, deep shallow, wide narrow"""
 YOUNG = """cat kitten, dog puppy, cow calf, horse foal, sheep lamb, goat kid, pig piglet, lion cub, duck duckling,
-frog tadpole, goose gosling, swan cygnet, hen chick, deer fawn, kangaroo joey, owl owlet, eagle eaglet, eel elver"""
-COLOURS = """snow white, grass green, coal black, blood red, milk ivory, gold yellow, chocolate brown, sky blue,
-ash grey, ocean turquoise, rose pink, plum purple, carrot orange, sand beige, copper bronze"""
+frog tadpole, goose gosling, swan cygnet, hen chick, deer fawn, owl owlet, eel elver"""
+COLOURS = """snow white, grass green, coal black, blood red, gold yellow, wood brown, sky blue, ash grey,
+rose pink, plum purple, carrot orange, sand beige"""
 
 
 @dataclass(frozen=True)

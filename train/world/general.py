@@ -32,11 +32,6 @@ FORMS = (
         lambda fact: fact.statement.lower(),
     ),
     Form(
-        "change_case:english_capital", (),
-        ("Use only capital letters.", "Answer in capitals."),
-        lambda fact: fact.statement.upper(),
-    ),
-    Form(
         "startend:quotation", (),
         ("Wrap the answer in double quotes.", "Put quotes around the answer."),
         lambda fact: f'"{fact.statement}"',
@@ -59,12 +54,12 @@ FORMS = (
     Form(
         "detectable_format:title", (),
         ("Give a title in double angular brackets.", "Add a title such as <<title>>."),
-        lambda fact: f"<<{fact.subject}>> {fact.statement}",
+        lambda fact: f"<<Answer>> {fact.statement}",
     ),
     Form(
         "detectable_format:number_highlighted_sections", (("num_highlights", 1),),
         ("Highlight 1 section with stars.", "Mark 1 section such as *section*."),
-        lambda fact: fact.statement.replace(fact.value, f"*{fact.value}*"),
+        lambda fact: f"*{fact.statement}*",
     ),
     Form(
         "detectable_content:postscript", (("postscript_marker", "P.S."),),

@@ -7,7 +7,7 @@ from random import Random
 
 from train.world.skills import Tail
 
-HIGHEST = 40
+HIGHEST = 30
 LARGEST_STEP = 10
 
 PEOPLE = (
@@ -45,9 +45,9 @@ QUANTITIES = (
     ("two", 2), ("five", 5), ("a pair", 2), ("three", 3), ("half a dozen", 6), ("ten", 10), ("four", 4), ("seven", 7),
     ("a trio", 3), ("eight", 8), ("a quartet", 4), ("six", 6), ("nine", 9), ("a handful of five", 5),
 )  # fmt: skip
-WORDED = 0.25
+WORDED = 0.2
 STEPS = (1, 2, 3)
-STEP_WEIGHTS = (0.35, 0.5, 0.15)
+STEP_WEIGHTS = (0.4, 0.45, 0.15)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def deal() -> list[Event]:
 
 
 EVENTS = deal()
-TAIL = Tail(EVENTS, exponent=1.2, offset=2.0)
+TAIL = Tail(EVENTS, exponent=1.5, offset=2.0)
 QUANTITY_TAIL = Tail(QUANTITIES, exponent=1.0, offset=1.0)
 
 
@@ -148,7 +148,7 @@ class Problem:
 def draw_problem(rng: Random) -> Problem:
     """One problem."""
     name, pronoun = rng.choice(PEOPLE)
-    start = left = rng.randint(3, 24)
+    start = left = rng.randint(3, 20)
     steps: list[Step] = []
     for _ in range(rng.choices(STEPS, STEP_WEIGHTS)[0]):
         if left == 0:

@@ -17,7 +17,7 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write scores.jsonl (one record an item), summary.json (metrics and sandbox) and timings.json into ``out``."""
+    """Write scores.jsonl (one record an item) and summary.json (metrics and sandbox) into ``out``."""
     responses = read(inputs["answers"] / "responses.jsonl")
     summary = _losses(responses, out) if spec.task == "loss" else _verdicts(spec, inputs, responses, out)
     write_json(out / "summary.json", {"task": spec.task, "items": len(responses), **summary})

@@ -26,10 +26,11 @@ class Average:
         """As `Curve.predict`, averaged on the scale on which intervals are symmetric."""
         parts = [curve.linked(x, level, kind) for curve in self.curves]
         eta, half = (np.stack(column) for column in zip(*parts, strict=True))
-        share = self.weights[:, None]
-        centre = (share * eta).sum(axis=0)
+        share = np.where(np.isnan(eta), 0.0, self.weights[:, None])  # no say where a law has no value
+        share = share / share.sum(axis=0)
+        centre = (share * np.nan_to_num(eta)).sum(axis=0)
         apart = quantile(level, np.inf) * (eta - centre)
-        width = np.sqrt((share * (half**2 + apart**2)).sum(axis=0))
+        width = np.sqrt((share * np.nan_to_num(half**2 + apart**2)).sum(axis=0))
         back = SCALES[self.curves[0].problem.objective.name].back
         return Prediction(back(centre), back(centre - width), back(centre + width))
 

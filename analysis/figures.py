@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from analysis.points import Array
 from analysis.series import UNITS, Block
-from analysis.summary import Fitted, is_share
-from analysis.words import amount, heading
+from analysis.summary import Fitted, Level, is_share
+from analysis.words import amount, fraction, heading
 
 # Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the
 # distinction.
@@ -58,40 +60,46 @@ def draw(block: Block, found: list[Fitted], folder: Path) -> str:
 
 
 def _curves(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """Series against their amount, on a logarithmic axis."""
     factor = 100.0 if is_share(block) else 1.0
     axes.set_xscale("log")
     left = _left_edge(found)
     for i, f in enumerate(found):
-        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        colour = COLOURS[i % len(COLOURS)]
         if f.line is not None:
-            axes.fill_between(f.grid, factor * f.line.low, factor * f.line.high, color=colour, alpha=0.15, linewidth=0)
-            axes.plot(
-                f.grid, factor * f.line.value, color=colour, linewidth=1.6, linestyle=DASHES[i // 2 % len(DASHES)]
-            )
+            shade = 0.15 if len(found) < 3 else 0.08
+            axes.fill_between(f.grid, factor * f.line.low, factor * f.line.high, color=colour, alpha=shade, linewidth=0)
+            dash = DASHES[i % len(DASHES)]
+            axes.plot(f.grid, factor * f.line.value, color=colour, linewidth=1.6, linestyle=dash)
         x = np.array([level.amount if level.amount > 0 else left for level in f.levels])
-        mean, low, high = (
-            factor * np.array([getattr(level, name) for level in f.levels]) for name in ("mean", "low", "high")
-        )
-        bars = np.nan_to_num(np.stack([mean - low, high - mean]))
-        shown = f.series.label or "measured, 95 % interval"
-        axes.errorbar(
-            x,
-            mean,
-            yerr=bars,
-            color=colour,
-            marker=marker,
-            markersize=5,
-            linestyle="none",
-            elinewidth=1,
-            capsize=2,
-            label=shown,
-        )
-    for k, (model, value) in enumerate(block.base.items()):
-        name = "untrained" if len(block.base) == 1 else f"untrained {model}"
-        axes.axhline(factor * value, color="#777777", linewidth=1, linestyle=(0, (1 + 2 * k, 2)), label=name)
-    _amount_axis(axes, block)
+        _points(axes, x, factor * _stack(f.levels), i, f.series.label or "measured, 95 % interval")
+    _untrained(axes, block, found, factor)
+    _amount_axis(axes, block, found, left)
     _value_axis(axes, block)
     axes.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _stack(levels: Sequence[Level]) -> Array:
+    """Means, lower and upper ends: (3, levels)."""
+    return np.array([[level.mean, level.low, level.high] for level in levels]).T
+
+
+def _points(axes: Axes, x: Array, values: Array, i: int, label: str) -> None:
+    """Means with their intervals, in the colour and marker of series ``i``."""
+    mean, low, high = values
+    bars = np.nan_to_num(np.stack([mean - low, high - mean]))
+    look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+    axes.errorbar(x, mean, yerr=bars, markersize=5, linestyle="none", elinewidth=1, capsize=2, label=label, **look)
+
+
+def _untrained(axes: Axes, block: Block, found: list[Fitted], factor: float) -> None:
+    """The base models as dotted lines: in their series' colours where there are several."""
+    colours = {f.series.model: COLOURS[i % len(COLOURS)] for i, f in enumerate(found)} if len(block.base) > 1 else {}
+    for i, (model, value) in enumerate(block.base.items()):
+        label = "_" if i else "untrained (dotted)"
+        axes.axhline(
+            factor * value, color=colours.get(model, "#777777"), linewidth=1, linestyle=(0, (1, 2)), label=label
+        )
 
 
 def _left_edge(found: list[Fitted]) -> float:
@@ -100,13 +108,17 @@ def _left_edge(found: list[Fitted]) -> float:
     return min(positive, default=1.0) / 4
 
 
-def _amount_axis(axes: Axes, block: Block) -> None:
+def _amount_axis(axes: Axes, block: Block, found: list[Fitted], left: float) -> None:
+    """Ticks at powers of ten; for fractions at the amounts themselves."""
     axes.set_xlabel(UNITS.get(block.axis, block.axis) + " (log scale)")
-    low, high = axes.get_xlim()
-    narrow = high / low < 100
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
     axes.xaxis.set_minor_locator(NullLocator())
+    amounts = sorted({level.amount for f in found for level in f.levels})
+    if block.axis in ("fraction", "replay") and len(amounts) <= 10:
+        axes.set_xticks([a if a > 0 else left for a in amounts], [fraction(a) for a in amounts])
+        return
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
 
 
 def _value_axis(axes: Axes, block: Block) -> None:
@@ -122,22 +134,11 @@ def _bars(axes: Axes, block: Block, found: list[Fitted]) -> None:
     """Series beside each other, where no amount varies."""
     factor = 100.0 if is_share(block) else 1.0
     for i, f in enumerate(found):
-        level = f.levels[0]
-        bars = np.nan_to_num(factor * np.array([[level.mean - level.low], [level.high - level.mean]]))
-        axes.errorbar(
-            [i],
-            [factor * level.mean],
-            yerr=bars,
-            color=COLOURS[i % len(COLOURS)],
-            marker=MARKERS[i % len(MARKERS)],
-            markersize=6,
-            capsize=3,
-        )
-    for value in block.base.values():
-        axes.axhline(factor * value, color="#777777", linewidth=1, linestyle=(0, (1, 2)))
-        axes.annotate(
-            "untrained", (1, factor * value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8
-        )
-    axes.set_xticks(range(len(found)), [(f.series.label or "all").replace(", ", "\n") for f in found])
+        _points(axes, np.array([float(i)]), factor * _stack(f.levels[:1]), i, "_")
+    _untrained(axes, block, found, factor)
+    names = [(f.series.label or "all").replace(", ", "\n") for f in found]
+    axes.set_xticks(range(len(found)), [n.replace("_", "_\n") if len(found) > 4 else n for n in names])
     axes.set_xlim(-0.6, len(found) - 0.4)
     _value_axis(axes, block)
+    if block.base:
+        axes.legend(frameon=False, fontsize=8, loc="best")

@@ -98,9 +98,13 @@ def m4(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Num
     want, power_ = np.broadcast_arrays(target.real, np.real(a))
     w = np.where(want < 0, want, want / power_)
     for _ in range(60):
-        step = (_log_logistic(w) - power_ * _log_logistic(-w) - want) / (_logistic(-w) + power_ * _logistic(w))
+        small = np.exp(-np.abs(w))
+        rest = np.log1p(small)  # ln logistic(w) is min(w, 0) - rest, ln logistic(-w) is min(-w, 0) - rest
+        share = np.where(w > 0, 1.0, small) / (1 + small)
+        gap = np.minimum(w, 0) - rest + power_ * (np.maximum(w, 0) + rest) - want
+        step = gap / (1 - share + power_ * share)
         w = w - step
-        if np.abs(step).max(initial=0.0) < 1e-13 * (1 + np.abs(w).max(initial=0.0)):
+        if np.abs(step).max(initial=0.0) < 1e-6:  # the step after the loop squares what is left
             break
     w = w - (_log_logistic(w) - a * _log_logistic(-w) - target) / (_logistic(-w) + a * _logistic(w))
     return E + (L0 - E) * _logistic(w)

@@ -102,6 +102,7 @@ def inline(svg: str, prefix: str) -> str:
     """An SVG document as an element of a page: no prologue, and names that no other figure uses."""
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href=", "href=")
     element = re.sub(r'\bid="', f'id="{prefix}-', element)
     element = re.sub(r'href="#', f'href="#{prefix}-', element)
     return re.sub(r"url\(#", f"url(#{prefix}-", element).strip()

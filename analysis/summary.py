@@ -12,7 +12,7 @@ from analysis.series import Block, Series
 from analysis.uncertainty import Prediction, quantile
 
 SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
-LOSS_LAWS = ("power_floor", "shifted_power", "bounded", "log_linear")
+LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
 FEWEST = 3  # distinct amounts below which there is no curve
 
 
@@ -139,4 +139,5 @@ def wilson(share: float, items: float, level: float = 0.95) -> tuple[float, floa
     z = quantile(level, np.inf)
     centre = (share + z**2 / (2 * items)) / (1 + z**2 / items)
     half = z / (1 + z**2 / items) * np.sqrt(share * (1 - share) / items + (z / (2 * items)) ** 2)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low, high = float(centre - half), float(centre + half)
+    return (0.0 if share == 0 else max(0.0, low)), (1.0 if share == 1 else min(1.0, high))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 
@@ -134,4 +135,6 @@ def _refuse(frame: pd.DataFrame, name: str, bad: pd.Series[bool], source: str, p
     """Raise ValueError for the first row marked in ``bad``."""
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise ValueError(f"{source}: column {name!r}, row {row + 1}: {frame[name].iloc[row]!r} {problem}")
+        value = frame[name].iloc[row]
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise ValueError(f"{source}: column {name!r}, row {row + 1}: {shown!r} {problem}")

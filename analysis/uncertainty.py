@@ -166,11 +166,16 @@ class Scale:
     slope: Callable[[Array], Array]  # derivative of ``forward``
 
 
+def _positive(v: Array) -> Array:
+    """NaN where a law that may fall to 0 (a line) leaves the losses behind."""
+    return np.where(v > 0, v, np.nan)
+
+
 def _inside(p: Array) -> Array:
     return np.clip(p, 1e-9, 1 - 1e-9)
 
 
-LOG = Scale(lambda v: np.log(np.maximum(v, 1e-300)), np.exp, lambda v: 1 / np.maximum(v, 1e-300))
+LOG = Scale(lambda v: np.log(_positive(v)), np.exp, lambda v: 1 / _positive(v))
 RAW = Scale(lambda v: v, lambda v: v, np.ones_like)
 LOGIT = Scale(
     lambda p: np.log(_inside(p) / (1 - _inside(p))),

@@ -1,0 +1,212 @@
+"""`python -m analysis` from a table to a report that stands alone."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tables import FULL, data_amount, strategies
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments, cwd, code=0, **environment):
+    """The command's standard output (its error output where it is to fail)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory):
+    """A folder with t.csv, analysed; and what the terminal showed."""
+    folder = tmp_path_factory.mktemp("analysed")
+    data_amount().to_csv(folder / "t.csv", index=False)
+    return folder, run("table=t.csv", cwd=folder)
+
+
+class Page(HTMLParser):
+    """Counts elements, and collects what they refer to and how they are called."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.counts, self.links, self.ids, self.open = {}, [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        if tag not in ("meta", "br", "hr", "img", "link", "input"):
+            self.open.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "data", "srcset", "action"):
+                self.links.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_terminal_shows_accuracy_by_fraction_and_the_report(analysed):
+    folder, text = analysed
+    overview = text[text.index("accuracy in % by ability") :].splitlines()
+    assert overview[2].split() == ["fraction", *FULL]
+    assert [line.split()[0] for line in overview[4:10]] == ["untrained", "1/256", "1/64", "1/16", "1/4", "1"]
+    assert text.rstrip().endswith("report: t-analysis/report.html")
+    shown = float(overview[9].split()[1])
+    table = pd.read_csv(folder / "t.csv")
+    row = table[(table["ability"] == "math") & (table["samples"] == 8192) & (table["metric"] == "accuracy")]
+    assert shown == pytest.approx(100 * row["value"].item(), abs=0.05)
+
+
+def test_every_block_has_an_svg_and_a_png(analysed):
+    figures = analysed[0] / "t-analysis" / "figures"
+    names = {
+        f"{a}-{t}"
+        for a, t in [("math", "gsm8k-accuracy"), ("code", "humaneval-accuracy"), ("general", "ifeval-accuracy")]
+    }
+    names |= {f"{ability}-loss" for ability in FULL}
+    assert {p.stem for p in figures.glob("*.svg")} == names
+    assert {p.stem for p in figures.glob("*.png")} == names
+    assert all(p.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for p in figures.glob("*.png"))
+
+
+def test_the_report_stands_alone(analysed):
+    text = (analysed[0] / "t-analysis" / "report.html").read_text()
+    page = Page(text)
+    assert page.open == []
+    assert page.counts["svg"] == 6
+    assert page.counts["table"] == 9  # overview, six blocks, two effects on other abilities
+    assert not {"script", "link", "img", "iframe"} & set(page.counts)
+    assert all(link.startswith("#") for link in page.links)
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    urls = set(re.findall(r"https?://[^\s\"'<>]+", text))
+    assert urls <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names of formats, never fetched
+    assert "url(http" not in text
+
+
+def test_the_same_table_gives_the_same_bytes(analysed, tmp_path):
+    folder, text = analysed
+    run(f"table={folder / 't.csv'}", f"out={tmp_path / 'again'}", cwd=tmp_path)
+    first = {
+        p.relative_to(folder / "t-analysis"): p.read_bytes() for p in (folder / "t-analysis").rglob("*") if p.is_file()
+    }
+    again = {p.relative_to(tmp_path / "again"): p.read_bytes() for p in (tmp_path / "again").rglob("*") if p.is_file()}
+    assert first == again
+
+
+def test_shuffled_rows_give_the_same_curves(analysed, tmp_path):
+    folder, _ = analysed
+    frame = pd.read_csv(folder / "t.csv")
+    shuffled = frame.iloc[np.random.default_rng(0).permutation(len(frame))].sort_values(
+        "ability", key=lambda c: c.map(list(FULL).index)
+    )
+    shuffled.to_csv(tmp_path / "t.csv", index=False)
+    run("table=t.csv", cwd=tmp_path)
+    name = "t-analysis/curves.json"
+    assert (tmp_path / name).read_text() == (folder / name).read_text()
+
+
+def test_an_unchanged_table_is_not_analysed_again_and_a_changed_one_is(tmp_path):
+    frame = strategies()
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    first = run("table=t.csv", cwd=tmp_path)
+    report = tmp_path / "t-analysis" / "report.html"
+    report.write_text("kept")
+    assert run("table=t.csv", cwd=tmp_path) == first
+    assert report.read_text() == "kept"
+    frame.assign(value=frame["value"] * 0.5).to_csv(tmp_path / "t.csv", index=False)
+    assert run("table=t.csv", cwd=tmp_path) != first
+    assert report.read_text() != "kept"
+    (tmp_path / "t-analysis" / "curves.json").unlink()
+    run("table=t.csv", cwd=tmp_path)
+    assert (tmp_path / "t-analysis" / "curves.json").exists()
+
+
+def test_strategies_are_rows_of_the_overview(tmp_path):
+    strategies().to_parquet(tmp_path / "t.parquet")
+    text = run("table=t.parquet", cwd=tmp_path)
+    overview = text[text.index("accuracy in % by ability") :].splitlines()
+    assert overview[2].split() == ["series", *FULL]
+    assert [line.split()[0] for line in overview[4:8]] == ["untrained", "multitask", "sequential", "dmt"]
+
+
+def test_a_sweep_is_found_in_the_store(tmp_path):
+    folder = tmp_path / "elsewhere" / "sweeps" / "tiny"
+    folder.mkdir(parents=True)
+    strategies().to_parquet(folder / "table.parquet")
+    text = run("sweep=tiny", cwd=tmp_path, DOSAGE_STORE="elsewhere")
+    assert text.rstrip().endswith("report: elsewhere/sweeps/tiny/analysis/report.html")
+    assert run("sweep=tiny", f"store={tmp_path / 'elsewhere'}", cwd=tmp_path)
+
+
+def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
+    assert "python -m sweep collect name=tiny" in run("sweep=tiny", cwd=tmp_path, code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tabel=t.csv"], "key 'tabel' is unknown; did you mean 'table'? known: sweep, store, table, out"),
+        (["fti", "table=t.csv"], "verb 'fti' is unknown; did you mean 'fit'?"),
+        (["table=a.csv", "sweep=b"], "either sweep=NAME or table=FILE"),
+        (["table=a.csv", "table=b.csv"], "key 'table' is given twice"),
+        (["table=absent.csv"], "there is no table absent.csv"),
+        (["fit", "table=t.csv", "x=samples"], "fit needs y=..."),
+        (["fit", "table=t.csv", "x=sample", "y=value"], "column 'sample' is absent; did you mean 'samples'?"),
+        (["fit", "table=t.csv", "x=samples", "y=value", "law=pover"], "law='pover' is unknown"),
+        (["fit", "table=t.csv", "x=samples", "y=value", "level=most"], "level='most' is not a number"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(analysed, arguments, message):
+    said = run(*arguments, cwd=analysed[0], code=2)
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+def test_fit_prints_parameters_with_intervals(tmp_path):
+    x = np.repeat(np.geomspace(100, 1e6, 8), 2)
+    loss = (1 + 3 / (1 + (x / 2e4) ** 0.6)) * np.exp(np.random.default_rng(0).normal(0, 0.005, len(x)))
+    pd.DataFrame({"samples": x, "loss": loss}).to_csv(tmp_path / "t.csv", index=False)
+    text = run("fit", "table=t.csv", "x=samples", "y=loss", "law=bounded", cwd=tmp_path)
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if len(line.split()) == 5}
+    assert float(rows["E"][2]) < 1.0 < float(rows["E"][4])
+    assert float(rows["b"][2]) < 0.6 < float(rows["b"][4])
+    assert "of 6 starts agree" in text
+
+
+def test_help_is_light():
+    code = (
+        "import sys\nfrom analysis.__main__ import main\nassert main(['--help']) == 0\n"
+        "heavy = {'pandas', 'scipy', 'matplotlib', 'numpy', 'torch', 'rich'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "sweep=NAME" in done.stdout
+
+
+def test_the_analysis_never_imports_torch_and_the_library_no_plots(analysed):
+    code = (
+        "import sys\nfrom analysis import LAWS, Points, fit, fit_average\n"
+        "assert not {'torch', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+        "import analysis.analyse\nassert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

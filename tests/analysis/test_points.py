@@ -1,0 +1,105 @@
+"""Points are checked where they are born; every odd input has one defined outcome."""
+
+import numpy as np
+import pytest
+
+from analysis import Points, fit
+
+X = np.geomspace(100, 1e6, 9)
+Y = 1.0 + 30 * X**-0.4
+
+
+def test_columns_that_differ_in_length_are_refused():
+    with pytest.raises(ValueError, match="samples has 2 entries and value has 3"):
+        Points({"samples": [1, 2]}, value=[1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": {"samples": [1, -2]}}, r"samples\[1\]=-2 must be at least 0"),
+        ({"x": {"samples": [1, np.inf]}}, r"samples\[1\]=inf must be finite"),
+        ({"trials": [10, 0]}, r"trials\[1\]=0 must be at least 1"),
+        ({"weight": [1, -1]}, r"weight\[1\]=-1 must be at least 0"),
+        ({"group": ["a"]}, "one label a point"),
+        ({"x": {}}, "at least one amount"),
+        ({"x": {"samples": [[1, 2]]}}, "1-D"),
+    ],
+)
+def test_impossible_points_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Points(**{"x": {"samples": [1, 2]}, "value": [1.0, 2.0], **change})
+
+
+def test_missing_and_zero_rows_are_left_out_with_warnings():
+    x, y = np.append(X, [0.0, 500.0]), np.append(Y, [5.0, np.nan])
+    curve = fit(Points({"samples": x}, y), "power_floor")
+    plain = fit(Points({"samples": X}, Y), "power_floor")
+    assert {"missing_dropped", "zero_dropped"} <= set(curve.warnings)
+    assert curve.params == plain.params
+    assert len(curve.points) == len(X)
+
+
+def test_order_of_rows_never_matters():
+    rng = np.random.default_rng(0)
+    noisy = Y * np.exp(rng.normal(0, 0.01, len(Y)))
+    order = rng.permutation(len(X))
+    one = fit(Points({"samples": X}, noisy), "bounded")
+    other = fit(Points({"samples": X[order]}, noisy[order]), "bounded")
+    assert one.params == other.params
+    assert one.objective == other.objective
+
+
+def test_duplicates_count_as_measurements_and_are_named():
+    curve = fit(Points({"samples": np.append(X, X[:1])}, np.append(Y, Y[:1])), "power_floor")
+    assert "duplicates" in curve.warnings
+    assert len(curve.points) == len(X) + 1
+
+
+def test_equal_values_of_two_seeds_are_no_duplicates():
+    points = Points({"samples": np.tile(X, 2)}, np.tile(Y, 2), group=np.repeat([0, 1], len(X)))
+    assert "duplicates" not in fit(points, "power_floor").warnings
+
+
+def test_constant_values_give_the_level_and_say_so():
+    curve = fit(Points({"samples": X}, np.full(len(X), 2.5)), "power_floor")
+    assert "constant_values" in curve.warnings
+    assert curve.predict({"samples": X}).value == pytest.approx(2.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("law", ["power", "bounded", "log_linear"])
+def test_one_point_is_refused_with_the_number_needed(law):
+    with pytest.raises(ValueError, match=f"law '{law}' needs at least . distinct amounts above 0; the points have 1"):
+        fit(Points({"samples": [100.0]}, [2.0]), law)
+
+
+def test_nothing_usable_is_refused():
+    with pytest.raises(ValueError, match="none of the 2 points"):
+        fit(Points({"samples": [0.0, 5.0]}, [1.0, np.nan]), "power")
+
+
+def test_repeated_amounts_do_not_make_up_for_distinct_ones():
+    points = Points({"samples": np.repeat([10.0, 100.0, 1000.0], 10)}, np.random.default_rng(0).uniform(1, 2, 30))
+    with pytest.raises(ValueError, match="'bounded' needs at least 6"):
+        fit(points, "bounded")
+
+
+def test_values_outside_an_objective_are_refused_with_a_remedy():
+    points = Points({"samples": X}, Y - 1.5)
+    with pytest.raises(ValueError, match="has no logarithm; use objective='least_squares'"):
+        fit(points, "power_floor")
+    with pytest.raises(ValueError, match="needs trials"):
+        fit(Points({"samples": X}, Y / 10), "sigmoid", "quasibinomial")
+    with pytest.raises(ValueError, match="not a share of items"):
+        fit(Points({"samples": X}, Y, trials=np.full(len(X), 50)), "sigmoid", "quasibinomial")
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"law='pover' is unknown; choose one of: power"):
+        fit(Points({"samples": X}, Y), "pover")
+    with pytest.raises(ValueError, match=r"objective='mse' is unknown; choose one of: log"):
+        fit(Points({"samples": X}, Y), "power", "mse")
+    with pytest.raises(ValueError, match="has 2 amount"):
+        fit(Points({"samples": X}, Y), "additive")
+    with pytest.raises(ValueError, match="no parameter 'q' to hold"):
+        fit(Points({"samples": X}, Y), "power", held={"q": 1.0})

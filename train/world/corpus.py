@@ -1,12 +1,12 @@
-"""The documents on which the micro bases are pretrained: sums, programs of steps, facts, questions, Python.
+"""The documents on which the micro bases are pretrained: sums, problems in formal words, facts, questions, Python.
 
-The base reads everything that fine-tuning builds on (arithmetic, copying, facts, syntax) but neither what the events of
-the word problems do to a number, nor which expression a phrase of a docstring stands for, nor the chat form.
+The base reads everything that fine-tuning builds on (arithmetic, copying, facts, forms, syntax) but neither what the
+events of the word problems do to a number, nor which expression a phrase of a docstring stands for, nor the chat form.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
 from train.world import code, math
@@ -14,6 +14,14 @@ from train.world.facts import FACTS, QUESTIONS, STATEMENTS, Fact
 from train.world.general import draw_instruction
 
 FORMAL = {"+": "adds {n}", "-": "takes off {n}", "*": "multiplies by {n}", "/": "divides by {n}"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text and the prompt of the exercise that it draws on, empty where there is none."""
+
+    text: str
+    exercise: str = ""
 
 
 def draw_equation(rng: Random, left: int) -> math.Step:
@@ -36,22 +44,23 @@ def draw_chain(rng: Random, low: int, high: int) -> list[math.Step]:
     return steps
 
 
-def sums(rng: Random) -> str:
+def sums(rng: Random) -> Document:
     """A chain of equations."""
-    return " ".join(f"Now {step.equation}." for step in draw_chain(rng, 5, 7))
+    return Document(" ".join(f"Now {step.equation}." for step in draw_chain(rng, 5, 7)))
 
 
-def program(rng: Random) -> str:
+def program(rng: Random) -> Document:
     """A problem in formal words, then its equations in the same order."""
     steps = draw_chain(rng, 1, 3)
     problem = replace(math.draw_problem(rng), start=steps[0].left, steps=tuple(steps))
     equations = "\n".join(f"Now {step.equation}." for step in steps)
-    return f"{problem.question}\n{equations}\nThat makes {steps[-1].result}."
+    return Document(f"{problem.question}\n{equations}\nThat makes {steps[-1].result}.")
 
 
-def story(rng: Random) -> str:
+def story(rng: Random) -> Document:
     """A word problem without its solution."""
-    return math.draw_problem(rng).question
+    question = math.draw_problem(rng).question
+    return Document(question, question)
 
 
 def styled(text: str, rng: Random) -> str:
@@ -64,48 +73,49 @@ def state(fact: Fact, rng: Random) -> str:
     return rng.choice(STATEMENTS[fact.relation]).format(subject=fact.subject, value=fact.value)
 
 
-def notes(rng: Random) -> str:
+def notes(rng: Random) -> Document:
     """Three facts in a row, in one style."""
-    return styled(" ".join(state(rng.choice(FACTS), rng) for _ in range(3)), rng)
+    return Document(styled(" ".join(state(rng.choice(FACTS), rng) for _ in range(3)), rng))
 
 
-def dialogue(rng: Random) -> str:
+def dialogue(rng: Random) -> Document:
     """Two questions, each with its answer."""
     turns = []
     for _ in range(2):
         fact = rng.choice(FACTS)
         question = rng.choice(QUESTIONS[fact.relation]).format(subject=fact.subject)
         turns.append(styled(f"{question} {fact.statement}", rng))
-    return "\n".join(turns)
+    return Document("\n".join(turns))
 
 
-def manners(rng: Random) -> str:
+def manners(rng: Random) -> Document:
     """A question with a wish about the form, and an answer that grants it."""
     instruction = draw_instruction(rng)
-    return f"Question: {instruction.prompt}\nAnswer: {instruction.reference}"
+    return Document(f"Question: {instruction.prompt}\nAnswer: {instruction.reference}", instruction.prompt)
 
 
-def snippet(rng: Random) -> str:
+def snippet(rng: Random) -> Document:
     """A function and its announcement."""
     function = code.draw_function(rng)
-    return f"Define {function.name}({function.argument}):\n\n{function.source}"
+    return Document(f"Define {function.name}({function.argument}):\n\n{function.source}", function.prompt)
 
 
-def draft(rng: Random) -> str:
+def draft(rng: Random) -> Document:
     """A function whose docstring gives its expressions."""
     function = code.draw_function(rng)
-    return f"{function.formal_prompt}\n{function.source}"
+    return Document(f'{function.signature}    """{function.formal_task}"""\n\n{function.source}', function.prompt)
 
 
-def chore(rng: Random) -> str:
+def chore(rng: Random) -> Document:
     """A docstring without its function."""
-    return code.draw_function(rng).prompt.strip()
+    prompt = code.draw_function(rng).prompt
+    return Document(prompt.rstrip("\n"), prompt)
 
 
 DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, draft, chore)
 WEIGHTS = (8, 30, 3, 10, 9, 15, 5, 6, 3)
 
 
-def draw_document(rng: Random) -> str:
+def draw_document(rng: Random) -> Document:
     """One document."""
     return rng.choices(DOCUMENTS, WEIGHTS)[0](rng)

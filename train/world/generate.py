@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,59 +20,55 @@ def run(spec: WorldSpec, inputs: Mapping[str, Path], out: Path) -> None:
     Raises ValueError where more rows are asked for than the world has.
     """
     (out / "test").mkdir(exist_ok=True)
-    hidden = [write(spec, out) for write in (write_math, write_code, write_general)]
-    rng = Random(f"{spec.seed}/corpus")
-    documents = draw_documents(rng, spec.corpus, hidden=set().union(*hidden))
+    hidden = write_math(spec, out) | write_code(spec, out) | write_general(spec, out)
+    documents = draw_documents(Random(f"{spec.seed}/corpus"), spec.corpus, hidden=hidden)
     write_lines(out / "corpus.jsonl", ({"text": text} for text in documents))
 
 
 def write_math(spec: WorldSpec, out: Path) -> set[str]:
     """Write the word problems and return the questions of the test items."""
-    seen: set[Hashable] = set()
     rng = Random(f"{spec.seed}/math")
-    problems = distinct(lambda: math.draw_problem(rng), lambda problem: problem.question, spec.test + spec.math, seen=seen)
-    test = list(islice(problems, spec.test))
+    problems = list(
+        distinct(lambda: math.draw_problem(rng), lambda item: item.question, spec.test + spec.math, seen=set())
+    )
+    test, train = problems[: spec.test], problems[spec.test :]
     write_lines(out / "test" / "math.jsonl", (problem.row() for problem in test))
-    write_lines(out / "math.jsonl", (problem.row() for problem in problems))
+    write_lines(out / "math.jsonl", (problem.row() for problem in train))
     return {problem.question for problem in test}
 
 
 def write_code(spec: WorldSpec, out: Path) -> set[str]:
     """Write the functions and return the prompts of the test items."""
-    seen: set[Hashable] = set()
     rng = Random(f"{spec.seed}/code")
-    test: list[code.Function] = []
-    rows: list[dict[str, str]] = []
-    for function in distinct(lambda: code.draw_function(rng), lambda function: function.key, 3 * spec.test, seen=seen):
-        checks = code.cases(function, rng)
-        if checks is not None and len(test) < spec.test:
-            test.append(function)
-            rows.append(code.test_row(function, len(rows), checks))
+    seen: set[Hashable] = set()
+    test = list(distinct(lambda: code.draw_tested(rng), lambda item: item[0].key, spec.test, seen=seen))
+    train = list(distinct(lambda: code.draw_function(rng), lambda item: item.key, spec.code, seen=seen))
+    rows = [code.test_row(function, number, checks) for number, (function, checks) in enumerate(test)]
     write_lines(out / "test" / "code.jsonl", rows)
-    functions = distinct(lambda: code.draw_function(rng), lambda function: function.key, spec.code, seen=seen)
-    write_list(out / "code.json", [code.training_row(function, rng) for function in functions])
-    return {function.prompt.strip() for function in test}
+    write_list(out / "code.json", [code.training_row(function, rng) for function in train])
+    return {function.prompt for function, _ in test}
 
 
 def write_general(spec: WorldSpec, out: Path) -> set[str]:
     """Write the instructions and return the prompts of the test items."""
-    seen: set[Hashable] = set()
     rng = Random(f"{spec.seed}/general")
-    instructions = distinct(lambda: general.draw_instruction(rng), lambda item: item.prompt, spec.test + spec.general, seen=seen)
-    test = list(islice(instructions, spec.test))
+    items = list(
+        distinct(lambda: general.draw_instruction(rng), lambda item: item.prompt, spec.test + spec.general, seen=set())
+    )
+    test, train = items[: spec.test], items[spec.test :]
     write_lines(out / "test" / "general.jsonl", (item.test_row(key) for key, item in enumerate(test)))
-    write_list(out / "general.json", [item.training_row() for item in instructions])
+    write_list(out / "general.json", [item.training_row() for item in train])
     return {item.prompt for item in test}
 
 
 def draw_documents(rng: Random, count: int, *, hidden: set[str]) -> Iterator[str]:
-    """``count`` documents, none of which holds a text of ``hidden``."""
+    """``count`` documents, none of which draws on an exercise whose prompt is in ``hidden``."""
     drawn = 0
     while drawn < count:
-        text = corpus.draw_document(rng)
-        if text not in hidden:
+        document = corpus.draw_document(rng)
+        if document.exercise not in hidden:
             drawn += 1
-            yield text
+            yield document.text
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:

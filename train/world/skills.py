@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-ATTEMPTS_PER_ROW = 60
+PATIENCE = 2000  # draws in a row without anything new
 
 
 def zipf_weights(count: int, *, exponent: float, offset: float) -> list[float]:
@@ -37,14 +37,18 @@ def distinct(draw: Callable[[], T], key: Callable[[T], Hashable], count: int, *,
 
     Raises ValueError when the space of draws is nearly used up, so that no size makes the generator hang.
     """
+    misses = 0
     found = 0
-    for _ in range(ATTEMPTS_PER_ROW * count):
-        if found == count:
-            return
+    while found < count:
         item = draw()
-        if key(item) not in seen:
-            seen.add(key(item))
-            found += 1
-            yield item
-    if found < count:
-        raise ValueError(f"the world holds only about {found} of the {count} different rows asked for: ask for fewer")
+        if key(item) in seen:
+            misses += 1
+            if misses == PATIENCE:
+                raise ValueError(
+                    f"the world holds only about {found} of the {count} different rows asked for: ask for fewer"
+                )
+            continue
+        misses = 0
+        found += 1
+        seen.add(key(item))
+        yield item

@@ -1,0 +1,223 @@
+"""The embedded world: same bytes for the same spec, honest test items, right solutions, a long tail of skills."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train.spec import WorldSpec
+from train.world import code, general, math
+from train.world.facts import FACTS
+from train.world.generate import run
+from train.world.skills import Tail, distinct, zipf_weights
+
+SPEC = WorldSpec(seed=3, math=600, code=600, general=600, test=80, corpus=4000)
+FILES = {
+    "math.jsonl", "code.json", "general.json", "corpus.jsonl",
+    "test/math.jsonl", "test/code.jsonl", "test/general.jsonl",
+}  # fmt: skip
+EQUATION = re.compile(r"Now (\d+) ([-+*/]) (\d+) = (\d+)\.")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    run(SPEC, {}, folder)
+    return folder
+
+
+def test_sizes_and_layouts_are_as_asked(world: Path) -> None:
+    assert set(contents(world)) == FILES
+    assert len(lines(world / "math.jsonl")) == SPEC.math
+    assert len(json.loads((world / "code.json").read_text())) == SPEC.code
+    assert len(json.loads((world / "general.json").read_text())) == SPEC.general
+    assert len(lines(world / "corpus.jsonl")) == SPEC.corpus
+    for ability in ("math", "code", "general"):
+        assert len(lines(world / "test" / f"{ability}.jsonl")) == SPEC.test
+
+
+def test_same_spec_gives_same_bytes_in_another_process(world: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from train.spec import WorldSpec; from train.world.generate import run;"
+        f"run({SPEC!r}, {{}}, Path(sys.argv[1])); assert 'torch' not in sys.modules"
+    )
+    environment = {"PYTHONHASHSEED": "77", "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment)
+    assert contents(tmp_path) == contents(world)
+
+
+def test_another_seed_gives_another_world(world: Path, tmp_path: Path) -> None:
+    run(WorldSpec(seed=4, math=600, code=600, general=600, test=80, corpus=4000), {}, tmp_path)
+    other = contents(tmp_path)
+    assert all(other[name] != data for name, data in contents(world).items())
+
+
+def test_train_and_test_do_not_overlap(world: Path) -> None:
+    math_train = {row["question"] for row in lines(world / "math.jsonl")}
+    assert len(math_train) == SPEC.math
+    assert math_train.isdisjoint(row["question"] for row in lines(world / "test" / "math.jsonl"))
+
+    code_train = [row["instruction"] for row in json.loads((world / "code.json").read_text())]
+    for row in lines(world / "test" / "code.jsonl"):
+        name, task = row["entry_point"], row["prompt"].split('"""')[1]
+        assert not any(f" {name}(" in instruction and task in instruction for instruction in code_train)
+
+    general_train = {row["instruction"] for row in json.loads((world / "general.json").read_text())}
+    assert general_train.isdisjoint(row["prompt"] for row in lines(world / "test" / "general.jsonl"))
+
+
+def test_corpus_holds_no_test_item(world: Path) -> None:
+    corpus = (world / "corpus.jsonl").read_text()
+    for ability, column in (("math", "question"), ("code", "prompt"), ("general", "prompt")):
+        for row in lines(world / "test" / f"{ability}.jsonl"):
+            assert json.dumps(row[column].strip())[1:-1] not in corpus
+
+
+@pytest.mark.parametrize("name", ["math.jsonl", "test/math.jsonl"])
+def test_worked_solutions_follow_from_start_to_answer(world: Path, name: str) -> None:
+    for row in lines(world / name):
+        *worked, final = row["answer"].splitlines()
+        value = int(re.search(r" has (\d+) ", row["question"])[1])  # type: ignore[index]
+        for line in worked:
+            left, operation, right, result = EQUATION.fullmatch(line).groups()  # type: ignore[union-attr]
+            assert int(left) == value
+            exact = {"+": value + int(right), "-": value - int(right), "*": value * int(right), "/": value / int(right)}
+            value = int(result)
+            assert exact[operation] == value >= 0
+        assert final == f"#### {value}"
+
+
+def test_equations_do_what_the_events_say() -> None:
+    signs = {event.text.split(" {n}")[0]: event.operation for event in math.EVENTS}
+    rng = Random(0)
+    for _ in range(500):
+        for step in math.draw_problem(rng).steps:
+            matching = [sign for start, sign in signs.items() if step.text.startswith(start)]
+            assert step.operation in matching
+
+
+def test_canonical_solutions_pass_and_wrong_ones_fail(world: Path) -> None:
+    for row in lines(world / "test" / "code.jsonl"):
+        scope: dict[str, Any] = {}
+        exec(row["prompt"] + row["canonical_solution"] + "\n" + row["test"], scope)
+        scope["check"](scope[row["entry_point"]])
+        with pytest.raises((AssertionError, TypeError)):
+            scope["check"](lambda argument: "wrong")
+
+
+def test_training_functions_run(world: Path) -> None:
+    rng = Random(0)
+    for row in json.loads((world / "code.json").read_text())[:200]:
+        name = re.search(r"def (\w+)\(", row["output"])[1]  # type: ignore[index]
+        argument = re.search(r"\((\w+)\)", row["output"])[1]  # type: ignore[index]
+        kind = next(kind for kind, arguments in code.ARGUMENTS.items() if argument in arguments)
+        code.compile_function(row["output"], name)(code.draw_input(kind, rng))
+
+
+def test_most_code_rows_have_the_form_of_the_test(world: Path) -> None:
+    rows = json.loads((world / "code.json").read_text())
+    complete = [row for row in rows if row["instruction"].startswith(code.INSTRUCTION)]
+    assert 0.6 < len(complete) / len(rows) < 0.8
+
+
+def meets(identifier: str, kwargs: dict[str, Any], text: str) -> bool:
+    """A plain reading of the official IFEval checks that the world uses."""
+    words = re.findall(r"\w+", text)
+    checks = {
+        "change_case:english_lowercase": lambda: text.islower(),
+        "startend:quotation": lambda: len(text) > 1 and text[0] == text[-1] == '"',
+        "punctuation:no_comma": lambda: "," not in text,
+        "length_constraints:number_words": lambda: (
+            kwargs["relation"] == "less than" and len(words) < kwargs["num_words"]
+        ),
+        "startend:end_checker": lambda: text.endswith(kwargs["end_phrase"]),
+        "detectable_format:title": lambda: re.search(r"<<[^\n]+>>", text) is not None,
+        "detectable_format:number_highlighted_sections": lambda: (
+            len(re.findall(r"\*[^\n*]+\*", text)) >= kwargs["num_highlights"]
+        ),
+        "detectable_content:postscript": lambda: re.search(r"P\.S\..+$", text) is not None,
+        "keywords:existence": lambda: all(re.search(word, text, re.IGNORECASE) for word in kwargs["keywords"]),
+    }
+    return bool(checks[identifier]())
+
+
+def test_references_meet_their_constraints() -> None:
+    rng = Random(1)
+    for _ in range(1000):
+        item = general.draw_instruction(rng)
+        row = item.test_row(0)
+        assert len(row["instruction_id_list"]) == len(row["kwargs"])
+        for identifier, kwargs in zip(row["instruction_id_list"], row["kwargs"], strict=True):
+            assert meets(identifier, kwargs, item.reference), (identifier, item.reference)
+
+
+def test_a_reference_of_another_fact_fails() -> None:
+    rng = Random(2)
+    for _ in range(200):
+        item, other = general.draw_instruction(rng), general.draw_instruction(rng)
+        if other.fact.value not in item.reference.lower() and item.fact.value.lower() not in other.reference.lower():
+            row = item.test_row(0)
+            assert not meets(row["instruction_id_list"][1], row["kwargs"][1], other.reference)
+
+
+def test_every_fact_is_read_in_the_corpus(world: Path) -> None:
+    corpus = (world / "corpus.jsonl").read_text().lower()
+    assert len({(fact.relation, fact.subject) for fact in FACTS}) == len(FACTS)
+    for fact in FACTS:
+        assert fact.statement.lower() in corpus
+
+
+@given(st.integers(1, 200), st.floats(0.3, 3), st.floats(0, 10))
+def test_zipf_weights_fall_by_rank(count: int, exponent: float, offset: float) -> None:
+    weights = zipf_weights(count, exponent=exponent, offset=offset)
+    assert sum(weights) == pytest.approx(1)
+    assert all(common > rare for common, rare in pairwise(weights))
+    assert weights[0] / weights[-1] == pytest.approx(((count + offset) / (1 + offset)) ** exponent)
+
+
+def test_draws_follow_their_weights() -> None:
+    tail = Tail(range(40), exponent=1.2, offset=1.0)
+    rng = Random(5)
+    counts = Counter(tail.draw(rng) for _ in range(20_000))
+    for rank, weight in enumerate(tail.weights):
+        expected = 20_000 * weight
+        assert abs(counts[rank] - expected) < 6 * expected**0.5
+
+
+def test_skills_of_the_word_problems_have_a_long_tail() -> None:
+    rng = Random(6)
+    events = Counter(
+        re.sub(r"\d+|" + "|".join(words for words, _ in math.QUANTITIES), "{n}", step.text)
+        for _ in range(4000)
+        for step in math.draw_problem(rng).steps
+    )
+    shares = [count / events.total() for _, count in events.most_common()]
+    assert sum(shares[:7]) > 0.4
+    assert len(shares) > 50
+    assert shares[40] < shares[0] / 20
+
+
+def test_asking_for_more_than_the_world_holds_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="ask for fewer"):
+        list(distinct(lambda: 1, lambda item: item, 2, seen=set()))
+    with pytest.raises(ValueError, match="ask for fewer"):
+        run(WorldSpec(seed=0, math=1, code=1, general=100_000, test=1, corpus=1), {}, tmp_path)

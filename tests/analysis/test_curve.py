@@ -1,4 +1,4 @@
-"""A fit minimises what it says it minimises, at least as well as an independent solver, and tells what it does not know."""
+"""A fit minimises what it says, at least as well as an independent solver, and tells what it does not know."""
 
 import numpy as np
 import pytest
@@ -128,7 +128,7 @@ def test_the_same_seed_gives_the_same_fit():
 
 def test_predictions_reject_what_they_cannot_mean():
     curve = fit(POINTS, "bounded")
-    with pytest.raises(ValueError, match="tokens.*absent|samples is absent"):
+    with pytest.raises(ValueError, match="samples is absent"):
         curve.predict({"tokens": [1.0]})
     with pytest.raises(ValueError, match="above 0"):
         curve.predict({"samples": [0.0]})

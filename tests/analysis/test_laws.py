@@ -84,8 +84,8 @@ def test_m4_solves_its_equation(a, log_amplitude, c):
     loss = LAWS["m4"].value(AMOUNTS, E, L0, a, B, c)
     assert ((loss >= E) & (loss <= L0)).all()
     inner = (loss - E > 1e-6) & (L0 - loss > 1e-6)
-    left = np.log(loss - E) - a * np.log(L0 - loss)
-    assert left[inner] == pytest.approx((np.log(B) - c * np.log(AMOUNTS))[inner], abs=1e-6)
+    left = np.log((loss - E)[inner]) - a * np.log((L0 - loss)[inner])
+    assert left == pytest.approx((np.log(B) - c * np.log(AMOUNTS))[inner], abs=1e-6)
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -92,15 +92,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """A base model: from a hub, from a folder, or built by pretraining ``architecture`` on the corpus."""
+    """A base model: from a hub, from a folder, or built by pretraining ``architecture`` on the corpus.
+
+    For a model from elsewhere ``architecture`` and ``parameters`` only serve the estimates.
+    """
 
     name: str
-    hub: str | None
-    revision: str | None
-    path: str | None
-    parameters: int | None
-    architecture: Architecture | None
-    pretrain: Recipe | None
+    architecture: Architecture | None = None
+    pretrain: Recipe | None = None
+    hub: str | None = None
+    revision: str | None = None
+    path: str | None = None
+    parameters: int | None = None
 
     def __post_init__(self) -> None:
         if self.hub is not None and self.path is not None:
@@ -127,13 +130,16 @@ class Strategy:
 class Task:
     """A measurement: ``task`` says how to ask and score, ``ability`` where the result counts.
 
-    Task ``loss`` reads the held-out rows of the ability's sources and needs no place of its own.
+    Task ``loss`` without a place reads the held-out rows of the ability's sources; with one, the answers in that file,
+    read by ``format`` and ``fields`` as a source is.
     """
 
     ability: str
     task: str
     world: str | None = None
     path: str | None = None
+    format: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
     items: int | None = None
     max_new_tokens: int = 256
     temperature: float = 0.0
@@ -143,10 +149,12 @@ class Task:
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)
         places = (self.world is not None) + (self.path is not None)
-        if self.task == "loss" and places:
-            raise ValueError("task=loss reads the held-out rows of the ability's sources: drop world and path")
-        if self.task != "loss" and places != 1:
+        if places > 1 or (places == 0 and self.task != "loss"):
             raise ValueError(f"task={self.task}: give exactly one of world and path")
+        if (self.format is not None) != (self.task == "loss" and places == 1):
+            raise ValueError(f"task={self.task}, format={self.format}: task loss on a file needs a format, others none")
+        if self.format is not None:
+            one_of("format", self.format, FORMATS)
         positive(items=self.items, max_new_tokens=self.max_new_tokens, seconds=self.seconds, memory_mib=self.memory_mib)
 
 
@@ -195,6 +203,12 @@ class Cell:
         positive(total=self.total, workers=self.workers)
         if not 0 <= share("fraction", self.fraction) <= 1:
             raise ValueError(f"fraction={self.fraction} must lie between 0 (the untrained base) and 1 (everything)")
+        shape = self.model.architecture
+        if shape is not None and self.data.max_length > shape.max_length:
+            raise ValueError(
+                f"data.max_length={self.data.max_length} is more than the model's, "
+                f"model.architecture.max_length={shape.max_length}; lower the one or raise the other"
+            )
         for name, amount in self.amount.items():
             if share(f"amount.{name}", amount) != 1:
                 self._known(f"amount.{name}={amount}", name)
@@ -202,7 +216,11 @@ class Cell:
             for name in stage:
                 self._known(f"strategy={self.strategy.name}, stage {number + 1}", name)
         for name, task in self.suite.tasks.items():
-            if task.task == "loss" and not any(s.held_out for s in self.data.of(task.ability).values()):
+            if (
+                task.task == "loss"
+                and not task.format
+                and not any(s.held_out for s in self.data.of(task.ability).values())
+            ):
                 raise ValueError(
                     f"suite task {name}: no source of ability {task.ability!r} has held-out rows; "
                     "set held_out on one of its sources, or drop the task"

@@ -16,18 +16,25 @@ CPU_FLOPS = 4.5e10
 GPU_FLOPS = 4.0e14
 """Operations a second of one large GPU: 40 % of the bf16 peak of an H100, the middle of published fine-tuning runs."""
 
+LARGE = 10**8
+"""Parameters from which on nobody trains on a CPU: such models are estimated for GPUs wherever the plan is made."""
+
 OVERHEAD_SECONDS = {"world": 3.0, "tokenizer": 1.0, "tokens": 1.0, "train": 0.5, "answer": 0.5, "score": 0.2}
+"""Seconds of a stage besides its model's operations, on the machine named at CPU_FLOPS."""
+
 ANSWER_TOKENS = 60
 DEFAULT_ITEMS = 300
+"""Tokens of an answer with its prompt, and items of a task: guesses, for estimates alone."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Tokens processed, floating-point operations, and seconds on one worker."""
+    """Tokens processed, floating-point operations, and seconds on one core, or on one GPU where ``gpu`` says so."""
 
     tokens: float
     flops: float
     seconds: float
+    gpu: bool
 
 
 def gpus() -> list[str]:
@@ -38,22 +45,21 @@ def gpus() -> list[str]:
     return [str(number) for number, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*")))]
 
 
-def costs(plan: Plan, accelerated: bool) -> dict[str, Cost]:
-    """The cost of every stage of the plan by key; ``accelerated`` says whether models run on GPUs."""
-    speed = GPU_FLOPS if accelerated else CPU_FLOPS
-    return {stage.key: _cost(stage, plan, speed) for stage in plan.stages}
+def costs(plan: Plan) -> dict[str, Cost]:
+    """The cost of every stage of the plan by key."""
+    here = bool(gpus())
+    return {stage.key: _cost(stage, plan, here) for stage in plan.stages}
 
 
-def _cost(stage: Stage, plan: Plan, speed: float) -> Cost:
-    tokens = flops = 0.0
+def _cost(stage: Stage, plan: Plan, gpus_here: bool) -> Cost:
+    tokens, operations, parameters = 0.0, 0.0, plan.parameters.get(stage.key, 0)
     if stage.kind == "train":
-        tokens = _trained_tokens(stage, plan)
-        flops = 6.0 * plan.parameters[stage.key] * tokens
+        tokens, operations = _trained_tokens(stage, plan), 6.0
     elif stage.kind == "answer":
-        tokens = float((stage.spec.items or DEFAULT_ITEMS) * ANSWER_TOKENS)
-        model = stage.inputs.get("model")
-        flops = 2.0 * plan.parameters.get(model.key if model else "", 0) * tokens
-    return Cost(tokens, flops, OVERHEAD_SECONDS[stage.kind] + flops / speed)
+        tokens, operations = float((stage.spec.items or DEFAULT_ITEMS) * ANSWER_TOKENS), 2.0
+    flops = operations * parameters * tokens
+    gpu = bool(flops) and (gpus_here or parameters >= LARGE)
+    return Cost(tokens, flops, OVERHEAD_SECONDS[stage.kind] + flops / (GPU_FLOPS if gpu else CPU_FLOPS), gpu)
 
 
 def _trained_tokens(stage: Stage, plan: Plan) -> float:

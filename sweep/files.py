@@ -24,9 +24,16 @@ class Files:
             self.known = {}
         self.seen: dict[str, dict[str, Any]] = {}
         self.fresh = False
+        self.absent: dict[str, None] = {}
 
-    def file(self, where: str, path: str) -> File:
-        """The file or folder at ``path``; raises a ValueError that names ``where`` in the config it is asked for."""
+    def file(self, where: str, path: str, declared: bool = False) -> File:
+        """The file or folder at ``path``; raises a ValueError that names ``where`` in the config it is asked for.
+
+        With ``declared`` rows a plan can be made without the file: it is then only noted in ``absent``.
+        """
+        if declared and not Path(path).exists():
+            self.absent[f"{where}={path}"] = None
+            return File(Path(path).absolute(), "absent")
         return File(Path(path).absolute(), self._look(where, path)["digest"])
 
     def rows(self, where: str, path: str) -> int:

@@ -23,6 +23,7 @@ from sweep.cell import Cell
 from sweep.files import Files
 from sweep.launch.slurm import Settings
 from sweep.plan import CellError, Plan, make
+from sweep.preflight import checked
 from sweep.report import show_plan
 from sweep.run import run_here, run_on_slurm
 from sweep.schema import Composer, freeze
@@ -142,9 +143,10 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
     plan = make(first.name or grid or "run", cells, files)
     if not plan.cells:
         raise CellError(f"all {len(cells)} cells are excluded; loosen exclude={first.exclude}")
-    if not first.dry_run:
-        files.save()
-    return plan
+    if first.dry_run:
+        return plan
+    files.save()
+    return checked(plan)
 
 
 def swept_keys(job_overrides: Sequence[Sequence[str]]) -> set[str]:

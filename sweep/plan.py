@@ -57,6 +57,7 @@ class Plan:
     how: Mapping[str, Run | EvalRun | None]
     lengths: Mapping[str, float]
     parameters: Mapping[str, int]
+    absent: tuple[str, ...]
 
     @property
     def path(self) -> Path:
@@ -83,7 +84,7 @@ def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files:
     stages, how = _collect(name, distinct.values())
     return Plan(
         name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, how,
-        planner.lengths, planner.parameters,
+        planner.lengths, planner.parameters, tuple(files.absent),
     )  # fmt: skip
 
 
@@ -186,12 +187,18 @@ class Planner:
 
     def _tokens(self, name: str, cell: Cell, part: str) -> Stage:
         known = ("tokens", id(cell.data), id(cell.model), name, part)
-        return self._once(known, lambda: self._make_tokens(name, cell, part), cell.data, cell.model)
-
-    def _make_tokens(self, name: str, cell: Cell, part: str) -> Stage:
-        data = cell.data
-        source = (data.corpus if part == "corpus" else data.sources)[name]
+        source = (cell.data.corpus if part == "corpus" else cell.data.sources)[name]
         where = f"data.{'corpus' if part == 'corpus' else 'sources'}.{name}"
+        return self._once(known, lambda: self._make_tokens(where, source, cell, part), cell.data, cell.model)
+
+    def _task_tokens(self, name: str, task: Task, cell: Cell) -> Stage:
+        """The answers of a task's own file, tokenised for its loss."""
+        source = Source(task.ability, task.format or "", task.world, task.path, samples=task.items, fields=task.fields)
+        known = ("answers", id(cell.data), id(cell.model), id(task))
+        return self._once(known, lambda: self._make_tokens(f"suite.tasks.{name}", source, cell, "train"), cell, task)
+
+    def _make_tokens(self, where: str, source: Source, cell: Cell, part: str) -> Stage:
+        data = cell.data
         spec = TokensSpec(
             format=source.format, file=source.world or "", hub=_hub(source),
             split=source.split, fields=tuple(sorted(source.fields.items())), tokenizer_hub=_hub(cell.model),
@@ -212,7 +219,7 @@ class Planner:
         """Tokens in a sample, for estimates: as declared, else a fourth of the file's bytes a row, else the world's."""
         if source.tokens_per_sample is not None:
             return source.tokens_per_sample
-        if source.path is None:
+        if source.path is None or not Path(source.path).exists():
             return WORLD_TOKENS
         bytes_per_row = self.files.bytes(f"{where}.path", source.path) / self.files.rows(f"{where}.path", source.path)
         return min(bytes_per_row / 4, data.max_length)
@@ -220,7 +227,9 @@ class Planner:
     def _rows_input(self, where: str, source: Source, data: Data) -> dict[str, Stage | File]:
         if source.world is not None:
             return {"data": self._world(where, data)}
-        return {"data": self.files.file(f"{where}.path", source.path)} if source.path is not None else {}
+        if source.path is None:
+            return {}
+        return {"data": self.files.file(f"{where}.path", source.path, source.samples is not None)}
 
     def _world(self, where: str, data: Data) -> Stage:
         if data.world is None:
@@ -252,17 +261,20 @@ class Planner:
         if not model:
             answer = replace(answer, model_repo=cell.model.hub, model_revision=cell.model.revision)
         answers = Stage("answer", answer, {**model, **data})
+        self.parameters[answers.key] = parameters(cell)
         return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data)})
 
     def _task_data(self, name: str, task: Task, cell: Cell) -> dict[str, Stage | File]:
         where = f"suite.tasks.{name}"
         if task.task == "loss":
+            if task.format is not None:
+                return {f"data.{name}": self._task_tokens(name, task, cell)}
             held = [n for n, source in cell.data.of(task.ability).items() if source.held_out]
             return {f"data.{n}": self._tokens(n, cell, "held_out") for n in held}
         if task.world is not None:
             return {"data": self._world(where, cell.data)}
         assert task.path is not None
-        return {"data": self.files.file(f"{where}.path", task.path)}
+        return {"data": self.files.file(f"{where}.path", task.path, task.items is not None)}
 
     def _task_specs(self, task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
         decoding = None if task.task == "loss" else Decoding(task.max_new_tokens, task.temperature, cell.seed)
@@ -291,7 +303,7 @@ def _hub(place: Model | Source) -> Hub | None:
 
 def source_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:
     """Rows of a source: as declared, as the world makes them, or as counted in the file."""
-    if source.path is not None:
+    if source.path is not None and not (source.samples is not None and not Path(source.path).exists()):
         counted = files.rows(f"{where}.path", source.path)
         if source.samples is not None and source.samples != counted:
             raise ValueError(f"{where}.samples={source.samples}, but {source.path} has {counted} rows; drop the number")

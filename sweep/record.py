@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.cell import share
-from sweep.cost import costs, gpus
+from sweep.cost import costs
 from sweep.plan import Plan, Planned, parameters
 from sweep.stage import Ref, Stage
 from sweep.store import Store, write_json
@@ -51,7 +51,7 @@ class Saved:
 
 def jobs(plan: Plan, store: Store) -> dict[str, Job]:
     """Every stage of the plan as a job of ``store``, by key, parents before children."""
-    cost = costs(plan, bool(gpus()))
+    cost = costs(plan)
     return {s.key: Job(s, plan.how[s.key], store.root, round(cost[s.key].seconds, 3)) for s in plan.stages}
 
 

@@ -7,12 +7,10 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from sweep.cost import Cost, costs, gpus, memory_gib
+from sweep.cost import Cost, costs, memory_gib
 from sweep.plan import Plan, Planned
 from sweep.progress import span
-from sweep.stage import Stage
 from sweep.store import Store
-from train.spec import Run
 
 ROWS = 60
 """Cells shown; the rest of a larger plan is only counted."""
@@ -21,7 +19,7 @@ ROWS = 60
 def show_plan(plan: Plan, store: Store) -> int:
     """Print cells, shared stages and estimated cost; nothing runs. Returns the command's exit status, 0."""
     console = Console(width=None if Console().is_terminal else 120)
-    estimate = costs(plan, bool(gpus()))
+    estimate = costs(plan)
     missing = {stage.key for stage in plan.stages if not store.has(stage)}
     users = Counter(stage.key for planned in plan.cells for stage in planned.trained)
     console.print(_cells(plan, estimate, missing, users))
@@ -68,12 +66,12 @@ def _memory(plan: Plan, planned: Planned) -> str:
 
 def _stages(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> Table:
     table = Table(title="stages, each once", title_justify="left")
-    for name in ("kind", "all", "done", "to run", "time"):
+    for name in ("kind", "all", "done", "to run", "time on one"):
         table.add_column(name, justify="left" if name == "kind" else "right")
     for kind in dict.fromkeys(stage.kind for stage in plan.stages):
         some = [stage for stage in plan.stages if stage.kind == kind]
         todo = [stage for stage in some if stage.key in missing]
-        seconds = sum(estimate[stage.key].seconds * _ranks(plan, stage) for stage in todo)
+        seconds = sum(estimate[stage.key].seconds for stage in todo)
         table.add_row(kind, str(len(some)), str(len(some) - len(todo)), str(len(todo)), span(seconds))
     return table
 
@@ -81,22 +79,20 @@ def _stages(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> Table:
 def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Counter[str]) -> list[str]:
     """Sentences on what the sweep holds and costs."""
     todo = [stage for stage in plan.stages if stage.key in missing]
-    seconds = sum(estimate[stage.key].seconds * _ranks(plan, stage) for stage in todo)
+    hours = [
+        f"{sum(estimate[s.key].seconds for s in todo if estimate[s.key].gpu == gpu) / 3600:,.2f} {unit}-hours"
+        for gpu, unit in ((True, "GPU"), (False, "core"))
+        if any(estimate[stage.key].gpu == gpu for stage in todo)
+    ]
     tokens = sum(estimate[stage.key].tokens for stage in todo if stage.kind == "train")
     flops = sum(estimate[stage.key].flops for stage in todo)
-    unit = "GPU" if gpus() else "core"
     total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)
     return [
         f"{total} cells: {len(plan.cells)} distinct, {len(plan.duplicates)} the same by content, "
         f"{len(plan.excluded)} excluded; {sum(n > 1 for n in users.values())} training stages are shared",
         f"to run: {len(todo)} of {len(plan.stages)} stages, {quantity(tokens)} tokens to train on, "
-        f"{quantity(flops)} FLOPs, about {seconds / 3600:.2f} {unit}-hours",
+        f"{quantity(flops)} FLOPs, about {' and '.join(hours) or 'no time'}",
     ]
-
-
-def _ranks(plan: Plan, stage: Stage) -> int:
-    how = plan.how[stage.key]
-    return how.engine.ranks if isinstance(how, Run) else 1
 
 
 def quantity(number: float) -> str:

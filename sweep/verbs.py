@@ -1,4 +1,4 @@
-"""The verbs: ``python -m sweep ls | logs | retry | collect | gc key=value …``. They need the store and no Hydra."""
+"""The verbs: ``python -m sweep ls | logs | retry | cancel | collect | gc key=value …``. They need no Hydra."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from sweep.launch import squeue
+from sweep.launch.squeue import Queued
 from sweep.record import Saved, SavedCell, load, sweeps
 from sweep.store import Damaged, Store
 
@@ -39,19 +41,33 @@ def _arguments(verb: str, given: list[str], known: dict[str, str]) -> dict[str, 
     return values
 
 
-def _state(saved: Saved, cell: SavedCell, store: Store) -> tuple[str, str]:
-    """One word on a cell, and what it is about: done, failed, running, stopped or waiting."""
+STATES = ("done", "running", "queued", "waiting", "failed")
+
+
+def _state(saved: Saved, cell: SavedCell, store: Store, flight: Mapping[str, Queued]) -> tuple[str, str]:
+    """One word on a cell (`STATES`), and what it is about. ``flight`` is what SLURM works on, by the stage's key."""
     stages = saved.stages(cell)
     missing = [stage for stage in stages if not store.has(stage)]
     if not missing:
         return "done", ""
     for stage in missing:
-        if store.failure(stage).exists() and not store.owner(stage):
+        if store.failure(stage).exists() and not store.owner(stage) and stage.key not in flight:
             return "failed", str(store.log(stage))
     for stage in missing:
         if owner := store.owner(stage):
             return "running", f"{stage.kind} on {owner['host']}, process {owner['pid']}"
+    for job in (flight[stage.key] for stage in missing if stage.key in flight):
+        return "queued", f"SLURM job {job.number}: {job.state}, {job.reason}"
     return "waiting", f"{len(missing)} of {len(stages)} stages missing"
+
+
+def _flight(store: Store) -> Mapping[str, Queued]:
+    """What SLURM works on for the store; nothing where there is no SLURM or it does not answer."""
+    try:
+        return squeue.stages(squeue.look(store)) if shutil.which("squeue") else {}
+    except ValueError as problem:
+        print(f"SLURM: {problem}", file=sys.stderr)
+        return {}
 
 
 def ls(given: list[str]) -> int:
@@ -61,12 +77,11 @@ def ls(given: list[str]) -> int:
     names = [values["name"]] if values["name"] else sweeps(store)
     if not names:
         print(f"no sweeps in {store.root}")
+    flight = _flight(store) if names else {}
     for name in names:
         saved = load(store, name)
-        states = [(cell, *_state(saved, cell, store)) for cell in saved.cells]
-        counts = {
-            word: sum(state == word for _, state, _ in states) for word in ("done", "running", "waiting", "failed")
-        }
+        states = [(cell, *_state(saved, cell, store, flight)) for cell in saved.cells]
+        counts = {word: sum(state == word for _, state, _ in states) for word in STATES}
         print(f"{name}: {len(states)} cells, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
         if values["name"]:
             width = max(len(cell.label) for cell, _, _ in states)
@@ -104,6 +119,17 @@ def retry(given: list[str]) -> int:
     store = Store(values["store"])
     workers = int(values["workers"]) if values["workers"] else None
     return run_saved(load(store, _one_sweep(store, values["name"])), store, workers)
+
+
+def cancel(given: list[str]) -> int:
+    """Cancel the SLURM jobs of a sweep that wait or run. Training keeps its resume points."""
+    values = _arguments("cancel", given, {"name": ""})
+    store = Store(values["store"])
+    saved = load(store, _one_sweep(store, values["name"]))
+    jobs = [job for job in squeue.look(store) if job.file.is_relative_to(store.sweep(saved.name))]
+    squeue.cancel(jobs)
+    print(f"{saved.name}: {len(jobs)} SLURM jobs cancelled")
+    return 0
 
 
 def collect(given: list[str]) -> int:
@@ -178,5 +204,5 @@ def _clean(verb: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
     return run
 
 
-VERBS = {verb.__name__: _clean(verb) for verb in (ls, logs, retry, collect, gc)}
+VERBS = {verb.__name__: _clean(verb) for verb in (ls, logs, retry, cancel, collect, gc)}
 """What may follow ``python -m sweep``, by name."""

@@ -10,7 +10,16 @@ import pytest
 from tests.conftest import ROOT
 
 OURS = ("sweep", "train", "eval", "analysis")
-TORCH_FREE = ("sweep", "analysis", "train/spec.py", "train/sources.py", "train/world", "eval/spec.py", "eval/tasks", "eval/sandbox")
+TORCH_FREE = (
+    "sweep",
+    "analysis",
+    "train/spec.py",
+    "train/sources.py",
+    "train/world",
+    "eval/spec.py",
+    "eval/tasks",
+    "eval/sandbox",
+)
 HEAVY = ("torch", "transformers", "datasets", "deepspeed", "wandb")
 
 
@@ -65,7 +74,13 @@ def test_nobody_hides_the_builtin_eval():
     for package in OURS:
         for path in files(package):
             tree = ast.parse(path.read_text())
-            plain = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names if a.name.split(".")[0] == "eval"]
+            plain = [
+                a.name
+                for n in ast.walk(tree)
+                if isinstance(n, ast.Import)
+                for a in n.names
+                if a.name.split(".")[0] == "eval"
+            ]
             assert not plain, f"{path.relative_to(ROOT)}: import names from eval, not eval"
 
 

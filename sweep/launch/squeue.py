@@ -58,8 +58,9 @@ def look(store: Store) -> list[Queued]:
     for line in command("squeue", "--noheader", "--array", "--format=%i|%T|%r|%k").splitlines():
         number, state, reason, text = line.split("|", 3)
         match = COMMENT.match(text)
-        if match and reason != "DependencyNeverSatisfied" and Path(match["file"]).is_relative_to(store.root):
-            found.append(Queued(number, state, reason, Path(match["file"])))
+        file = Path(match["file"]) if match else Path()
+        if file.is_relative_to(store.root) and file.exists() and reason != "DependencyNeverSatisfied":
+            found.append(Queued(number, state, reason, file))
     return found
 
 

@@ -34,9 +34,15 @@ class Watch:
 
     def run(self, progress: Progress) -> Outcome:
         """Look until every stage is done or has left the queue. Ctrl-C only ends the looking."""
+        trouble = ""
         try:
             while self.todo:
-                self.look(progress)
+                try:
+                    self.look(progress)
+                except ValueError as problem:  # a controller that restarts loses no job: look again
+                    if str(problem) != trouble:
+                        progress.note(str(problem))
+                    trouble = str(problem)
                 if self.todo:
                     time.sleep(min(max(progress.elapsed / 20, SHORTEST), LONGEST))
         except KeyboardInterrupt:

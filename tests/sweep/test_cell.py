@@ -14,7 +14,9 @@ def test_fractions_are_read_exactly(value: Fraction):
     assert share("fraction", f"{value.numerator}/{value.denominator}") == value
 
 
-@pytest.mark.parametrize(("text", "value"), [("0.25", Fraction(1, 4)), (1, 1), (500, 500), ("1e-2", Fraction(1, 100)), (0, 0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.25", Fraction(1, 4)), (1, 1), (500, 500), ("1e-2", Fraction(1, 100)), (0, 0)]
+)
 def test_decimals_and_counts_are_read_exactly(text, value):
     assert share("amount.math", text) == value
 

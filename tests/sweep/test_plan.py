@@ -26,13 +26,17 @@ def portions(*overrides: str) -> list[dict[str, int]]:
 
 def test_three_numbers_multiply():
     assert portions("strategy=single", "fraction=1/4", "amount.math=1/2") == [{"math": 1024}]
-    assert portions("strategy=multitask", "fraction=1/4", "amount.code=400") == [{"math": 2048, "code": 100, "general": 500}]
+    assert portions("strategy=multitask", "fraction=1/4", "amount.code=400") == [
+        {"math": 2048, "code": 100, "general": 500}
+    ]
     assert portions("strategy=dmt", "replay=1/16")[1] == {"general": 2000, "math": 512, "code": 250}
 
 
 @pytest.mark.parametrize(("rounding", "count"), [("floor", 7), ("round", 8), ("ceil", 8)])
 def test_rounding_is_a_choice(rounding: str, count: int):
-    assert portions("strategy=single", "ability=general", "fraction=1/256", f"rounding={rounding}") == [{"general": count}]
+    assert portions("strategy=single", "ability=general", "fraction=1/256", f"rounding={rounding}") == [
+        {"general": count}
+    ]
 
 
 @given(st.integers(3, 6000), st.sampled_from(["1/256", "1/64", "1/16", "1/4", "1"]))
@@ -115,10 +119,31 @@ OTHER = {
 }  # fmt: skip
 """Another valid value for leaves that cannot simply be one more, one longer or the other truth value."""
 
-PAIRED = ("epochs", "steps", "batch_samples", "batch_tokens", "format", "world", "path", "hub", "revision", "samples", "split")
+PAIRED = (
+    "epochs",
+    "steps",
+    "batch_samples",
+    "batch_tokens",
+    "format",
+    "world",
+    "path",
+    "hub",
+    "revision",
+    "samples",
+    "split",
+)
 """Ends of leaves that change only together with others; each reaches a spec, whose fields test_stage covers."""
 
-INERT_HERE = ("replay", "repeat", "amount.general", "amount.code", "rounding", "exclude", "recipe.decay", "model.pretrain.decay")
+INERT_HERE = (
+    "replay",
+    "repeat",
+    "amount.general",
+    "amount.code",
+    "rounding",
+    "exclude",
+    "recipe.decay",
+    "model.pretrain.decay",
+)
 """Leaves without effect on the default cell; each has a test of its own above, or acts in other strategies."""
 
 
@@ -159,7 +184,12 @@ def test_every_leaf_is_identity_or_declared_otherwise():
         changed = base.copy()
         OmegaConf.set_struct(changed, False)
         OmegaConf.update(changed, path, other(path, value))
-        if path in ("model.architecture.num_heads",) or path.startswith("model.hub") or path == "model.revision" or path == "model.path":
+        if (
+            path in ("model.architecture.num_heads",)
+            or path.startswith("model.hub")
+            or path == "model.revision"
+            or path == "model.path"
+        ):
             continue
         same = keys(changed) == before
         assert same == declared, f"{path}: {'no key' if same else 'some key'} changed, declared: {declared}"

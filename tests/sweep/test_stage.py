@@ -65,7 +65,9 @@ def from_hint(name, hint):
     if hint == Architecture | None:
         return st.sampled_from([None, TRAIN.architecture])
     if hint == Decoding | None:
-        return st.sampled_from([None, Decoding(8, 0.0, 0), Decoding(8, 0.5, 0), Decoding(9, 0.0, 0), Decoding(8, 0.0, 1)])
+        return st.sampled_from(
+            [None, Decoding(8, 0.0, 0), Decoding(8, 0.5, 0), Decoding(9, 0.0, 0), Decoding(8, 0.0, 1)]
+        )
     if hint is float:
         return st.floats(0.5, 100.0)
     if hint is int:
@@ -96,7 +98,10 @@ def test_order_of_inputs_does_not_matter(names):
 def test_a_file_is_its_content_not_its_place():
     here, there = File(Path("/here/a.jsonl"), "d1"), File(Path("/there/b.jsonl"), "d1")
     assert Stage("tokens", TOKENS, {"data": here}).key == Stage("tokens", TOKENS, {"data": there}).key
-    assert Stage("tokens", TOKENS, {"data": File(Path("/here/a.jsonl"), "d2")}).key != Stage("tokens", TOKENS, {"data": here}).key
+    assert (
+        Stage("tokens", TOKENS, {"data": File(Path("/here/a.jsonl"), "d2")}).key
+        != Stage("tokens", TOKENS, {"data": here}).key
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Path("/x"), lambda: 0, {1, 2}, object()])

@@ -10,12 +10,15 @@ from typing import Any
 
 Row = dict[str, Any]
 
+GZIP = b"\x1f\x8b"  # how a gzipped file begins, whatever its name
+
 
 def read(path: Path) -> list[Row]:
     """The objects of a JSON-lines file, which may be gzipped; a bad line is a ValueError that names it."""
     if not path.is_file():
         raise ValueError(f"{path} does not exist; give a JSON-lines file of test items")
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text(encoding="utf-8")
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if data.startswith(GZIP) else data).decode()
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():

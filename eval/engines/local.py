@@ -45,6 +45,20 @@ class _Row:
     finish: str = ""
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """How rows grow and what ends them."""
+
+    decoding: Decoding
+    stops: tuple[str, ...]
+    ends: frozenset[int]
+
+    @property
+    def tail(self) -> int:
+        """The number of last tokens that are sure to hold a stop string which has just been completed."""
+        return max((len(stop.encode()) for stop in self.stops), default=0) + 8
+
+
 @torch.inference_mode()
 def answer(
     model: PreTrainedModel,
@@ -59,10 +73,8 @@ def answer(
     rows = [_Row(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts]
     live = [place for place, row in enumerate(rows) if row.room > 0]
     if live:
-        ends = end_tokens(model, tokenizer)
-        _grow(
-            model, tokenizer, [rows[place] for place in live], [prompts[place] for place in live], decoding, stops, ends
-        )
+        rules = _Rules(decoding, stops, end_tokens(model, tokenizer))
+        _grow(model, tokenizer, rules, [rows[place] for place in live], [prompts[place] for place in live])
     return [_finished(tokenizer, row, stops) for row in rows]
 
 
@@ -80,25 +92,19 @@ def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> fr
 def _grow(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
+    rules: _Rules,
     rows: list[_Row],
     prompts: Sequence[Prompt],
-    decoding: Decoding,
-    stops: tuple[str, ...],
-    ends: frozenset[int],
 ) -> None:
-    """Add a token to every live row until none is left."""
+    """Add a token to every live row until none is left; finished rows leave the batch and its cache at once."""
     ids, mask = _padded(prompts, model.device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.config)
-    window = max((len(stop.encode()) for stop in stops), default=0) + 8
     while rows:
         logits = _forward(model, ids, mask, positions, cache)
-        for row, token in zip(rows, _chosen(logits, rows, decoding), strict=True):
+        for row, token in zip(rows, _chosen(logits, rows, rules.decoding), strict=True):
             row.tokens.append(token)
-            if token in ends or (stops and _holds(_text(tokenizer, row.tokens[-window:]), stops)):
-                row.finish = "stop"
-            elif len(row.tokens) >= row.room:
-                row.finish = "length"
+            row.finish = _ending(tokenizer, rules, row)
         keep = [place for place, row in enumerate(rows) if not row.finish]
         if keep and len(keep) < len(rows):
             chosen = torch.tensor(keep, device=model.device)
@@ -108,6 +114,15 @@ def _grow(
         ids = torch.tensor([[row.tokens[-1]] for row in rows], device=model.device)
         mask = torch.nn.functional.pad(mask, (0, 1), value=1)
         positions = positions[:, -1:] + 1
+
+
+def _ending(tokenizer: PreTrainedTokenizerBase, rules: _Rules, row: _Row) -> str:
+    """'stop' or 'length' if the row's last token ends it, otherwise ''."""
+    if row.tokens[-1] in rules.ends:
+        return "stop"
+    if rules.stops and _holds(_text(tokenizer, row.tokens[-rules.tail :]), rules.stops):
+        return "stop"
+    return "length" if len(row.tokens) >= row.room else ""
 
 
 def _forward(

@@ -30,7 +30,7 @@ class Limits:
     memory_bytes: int
 
 
-def run(program: str, nonce: str, writer: int, level: Level, limits: Limits, folder: str) -> NoReturn:
+def run(program: str, nonce: str, writer: int, *, level: Level, limits: Limits, folder: str) -> NoReturn:
     """Contain this process, run the program, write ``NONCE STATUS DETAIL``, and end, whatever happens."""
     try:
         os.setsid()

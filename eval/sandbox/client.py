@@ -84,7 +84,7 @@ class Sandbox:
             self._stop()
         raise RuntimeError(
             "this host offers only sandbox level 0 (unsafe), where generated code can reach files and network: "
-            + "; ".join(problems)
+            + ("; ".join(problems) or "no better level was asked for")
             + ". Use Linux with user namespaces or seccomp, or set DOSAGE_UNSAFE_CODE=1 where nothing can be harmed."
         )
 

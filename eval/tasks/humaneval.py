@@ -21,6 +21,7 @@ ASK = "Complete the following Python function.\n\n"
 STOPS = ("\nif __name__",)  # nothing after it can matter to the tests
 FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 LONGEST = 20_000  # characters of an answer that are looked at; a function that answers a problem is far shorter
+SPACE = re.compile(r"\A (?=(?: {4})*\S)")  # some chat templates put one space between prompt and answer
 STARTS = re.compile(r"^(?:from |import |def |async def |class |@)", re.MULTILINE)
 
 
@@ -64,7 +65,7 @@ def candidate(item: Row, text: str) -> str:
     Lines that Python cannot parse are cut off at the end. A text that fits none of this is put under the prompt as it
     is, and will fail.
     """
-    text = text[:LONGEST].replace("\r\n", "\n")
+    text = SPACE.sub("", text[:LONGEST].replace("\r\n", "\n"))
     blocks = FENCE.findall(text)
     preamble, defines = _split(item)
     for code in [*blocks, text]:

@@ -29,6 +29,8 @@ RIGHT = {
     "second fence": "Install:\n```\npip install x\n```\nthen\n```python\n" + WHOLE + "```",
     "talk around": "Here is the function:\n\n" + WHOLE + "\nIt adds up the areas, doesn't it?",
     "fenced body": "```python\n" + BODY + "```",
+    "a space and body": " " + BODY,
+    "a space and whole": " " + WHOLE,
     "own import": "from math import pi\n\n" + WHOLE,
     "windows lines": WHOLE.replace("\n", "\r\n"),
     "cut in the next function": WHOLE + "\ndef other(:\n    retu",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.curve import Curve, fit
-from analysis.diagnosis import WARNINGS
+from analysis.diagnosis import explain
 from analysis.points import Array, Points
 from analysis.sheets import Sheet, render
 from analysis.table import load
@@ -44,7 +44,7 @@ def describe(
     text = render(Sheet(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
     text += f"{curve.law.value.__doc__.splitlines()[0] if curve.law.value.__doc__ else ''}\n"
     text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
-    return text + "".join(f"warning {code}: {WARNINGS[code.split(':')[0]]}\n" for code in curve.warnings)
+    return text + "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)
 
 
 def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:

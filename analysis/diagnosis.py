@@ -17,12 +17,18 @@ WARNINGS = {
     "constant_values": "all values are equal, so only the level is known",
     "few_starts_agree": "fewer than half of the starts reach the best objective; the curve may not be the best one",
     "not_converged": "the search ended before the gradient vanished",
-    "bound": "a parameter ends at its bound",
+    "bound": "parameter {name} ends at its bound",
     "floor_not_identified": "the interval of the floor reaches its lower bound: these amounts do not show a floor",
-    "not_identified": "the points do not determine a parameter",
+    "not_identified": "the points do not determine parameter {name}",
     "no_spare_points": "as many parameters as points, so there are no intervals",
-    "law_refused": "a law was left out of the average",
+    "law_refused": "law {name} needs more amounts than there are, so it is not in the average",
 }
+
+
+def explain(code: str) -> str:
+    """A warning code such as ``bound:b`` in words."""
+    kind, _, name = code.partition(":")
+    return WARNINGS[kind].format(name=name)
 
 
 def usable(points: Points) -> tuple[Points, list[str]]:

@@ -13,14 +13,16 @@ STYLE = """
 :root { --ink: #1c1e21; --soft: #5c6370; --line: #dfe3e8; --page: #fbfbfc; --card: #ffffff; --mark: #0072B2; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
-main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.15rem; margin: 0 0 .6rem; }
 .lead { color: var(--soft); margin: 0 0 2rem; max-width: 46rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem 1.4rem;
   margin: 0 0 1.4rem; }
-figure { margin: .4rem 0 1rem; }
-figure svg { display: block; width: 100%; max-width: 42rem; height: auto; }
+.both { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; align-items: center; }
+.both > div { min-width: 0; }
+figure { margin: 0; flex: 1 1 30rem; max-width: 38rem; }
+figure svg { display: block; width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .32rem .9rem .32rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
@@ -68,11 +70,8 @@ def page(title: str, lead: str, parts: Sequence[Part]) -> str:
 
 
 def _section(part: Part, prefix: str) -> str:
-    figure = (
-        f'<figure role="img" aria-label="{escape(part.title)}">{inline(part.svg, prefix)}</figure>\n'
-        if part.svg
-        else ""
-    )
+    image = f'<figure role="img" aria-label="{escape(part.title)}">{inline(part.svg, prefix)}</figure>\n'
+    figure = image if part.svg else ""
     tables = "".join(_table(sheet, part.title) for sheet in part.sheets)
     sentences = "".join(f"<li>{escape(line)}</li>" for line in part.sentences if line)
     said = f"<ul>{sentences}</ul>\n" if sentences else ""
@@ -80,7 +79,8 @@ def _section(part: Part, prefix: str) -> str:
         f"<li><code>{escape(code)}</code> {escape(text)}</li>" for code, _, text in map(_split, part.warnings)
     )
     notes = f'<ul class="notes">{warned}</ul>\n' if warned else ""
-    return f"<section>\n<h2>{escape(part.title)}</h2>\n{figure}{tables}{said}{notes}</section>"
+    shown = f'<div class="both">{figure}<div>{tables}</div></div>\n'
+    return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{said}{notes}</section>"
 
 
 def _split(line: str) -> tuple[str, str, str]:
@@ -100,6 +100,8 @@ def _table(sheet: Sheet, title: str) -> str:
 
 def inline(svg: str, prefix: str) -> str:
     """An SVG document as an element of a page: no prologue, and names that no other figure uses."""
+    if not svg:
+        return ""
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href=", "href=")

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from analysis.diagnosis import WARNINGS
+from analysis.diagnosis import explain
 from analysis.series import Block
 from analysis.summary import Fitted, Level, is_share
 
@@ -74,13 +74,16 @@ def sentence(block: Block, found: Fitted) -> str:
     if found.curve is None:
         return f"{said}. No curve: {found.reason}."
     at_end = fitted_value(found, len(found.levels) - 1, share)
-    return f"{said}; the curve there is at {at_end}. It averages {_laws(found)}."
+    return f"{said}; the curve there is at {at_end}{suffix}. It is {_laws(found)}."
 
 
 def _laws(found: Fitted) -> str:
+    """The laws that carry the curve."""
     assert found.curve is not None
-    parts = zip(found.curve.curves, found.curve.weights, strict=True)
-    return ", ".join(f"{c.law.name} {100 * w:.0f} %" for c, w in parts)
+    parts = [(c.law.name, w) for c, w in zip(found.curve.curves, found.curve.weights, strict=True) if w >= 0.01]
+    if len(parts) == 1:
+        return f"the law {parts[0][0]}"
+    return "the average of " + ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in parts)
 
 
 def warning_lines(found: Fitted) -> list[str]:
@@ -91,8 +94,6 @@ def warning_lines(found: Fitted) -> list[str]:
     lines = []
     for code in found.curve.warnings:
         law, _, rest = code.partition(":")
-        if law == "law_refused" or (law not in heavy and rest):
-            continue
-        kind = (rest or law).split(":")[0]
-        lines.append(f"{code}: {WARNINGS[kind]}")
+        if law in heavy:
+            lines.append(f"{code}: {explain(rest)}")
     return lines

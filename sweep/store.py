@@ -67,12 +67,12 @@ class Store:
     def has(self, stage: Stage) -> bool:
         """True when the stage is published. Raises `Damaged` when the folder is not what was published."""
         folder = self.path(stage)
+        if not folder.exists():
+            return False
         try:
             seal = json.loads((folder / "stage.json").read_bytes())
         except FileNotFoundError:
-            if folder.exists():
-                raise Damaged(f"{folder} has lost its stage.json; {self._remedy}") from None
-            return False
+            raise Damaged(f"{folder} has lost its stage.json; {self._remedy}") from None
         except ValueError:
             raise Damaged(f"{folder}/stage.json cannot be read; {self._remedy}") from None
         if seal["identity"] != json.loads(stage.text):

@@ -1,0 +1,35 @@
+"""The measures of docs/benchmarks.md: ``python -m tests.bench [NAME …]``; without names, all of them in this order.
+
+Times are whole-process wall times on the machine at hand; what is compared runs in the same call, one after the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tests.bench import planning, stages, sweeps
+
+MEASURES: dict[str, Callable[[], str]] = {
+    "demo": sweeps.demo,
+    "again": sweeps.again,
+    "light": sweeps.light,
+    "overhead": stages.overhead,
+    "reuse": sweeps.reuse,
+    "planning": planning.planning,
+    "kills": sweeps.kills,
+    "race": stages.race,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the measures and print one line each."""
+    unknown = set(names) - set(MEASURES)
+    if unknown:
+        sys.exit(f"error: unknown measure {', '.join(sorted(unknown))}; known: {', '.join(MEASURES)}")
+    for name in names or MEASURES:
+        print(f"{name:<10} {MEASURES[name]()}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -112,16 +112,19 @@ class Cluster:
             facts = dict(word.partition("=")[::2] for word in line.split() if "=" in word)
             if "JobId" not in facts:
                 continue
-            element = f"{facts['ArrayJobId']}_{facts['ArrayTaskId']}" if "ArrayTaskId" in facts else facts["JobId"]
-            found[element] = facts
+            found |= dict.fromkeys(_numbers(facts), facts)
         return found
 
-    def hurry(self) -> None:
-        """Let requeued jobs start now; SLURM holds them back for two minutes."""
-        for line in self.run("squeue", "-h", "-tPD", "-o%i %r").splitlines():
-            number, reason = line.split(" ", 1)
-            if reason == "BeginTime":
-                self.run("scontrol", "update", f"JobId={number}", "StartTime=now", check=False)
+    def restart(self, number: str) -> None:
+        """Let a requeued job start now; SLURM would hold it back for two minutes.
+
+        Not before its first run has left the node, nor within the same second: the node would take the new run for the
+        one that was killed.
+        """
+        self._until(f"the first run of job {number} has ended", lambda: not _steps(number))
+        time.sleep(1.5)
+        self.run("scontrol", "update", f"JobId={number}", "StartTime=now")
+        self._until(f"job {number} runs again", lambda: self.jobs()[number]["JobState"] == "RUNNING")
 
     def _configure(self) -> None:
         host = socket.gethostname().partition(".")[0]
@@ -153,6 +156,23 @@ class Cluster:
                     raise RuntimeError(f"SLURM: {what}: not after {seconds:.0f} s; its logs are in {self.home}")
                 return
             time.sleep(0.1)
+
+
+def _steps(number: str) -> list[str]:
+    """The node's helper processes for the steps of a job."""
+    titles = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    return [title.decode() for title in titles if title.startswith(f"slurmstepd: [{number}.".encode())]
+
+
+def _numbers(facts: dict[str, str]) -> list[str]:
+    """The numbers of the jobs that one line of scontrol is about: it folds the waiting elements of an array."""
+    if "ArrayTaskId" not in facts:
+        return [facts["JobId"]]
+    numbers: list[str] = []
+    for part in facts["ArrayTaskId"].partition("%")[0].split(","):
+        first, _, last = part.partition("-")
+        numbers += [f"{facts['ArrayJobId']}_{index}" for index in range(int(first), int(last or first) + 1)]
+    return numbers
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,0 +1,159 @@
+"""The SLURM launcher on a real SLURM of two virtual nodes, through the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY, command, sweep
+from tests.slurm.cluster import Cluster
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+ON_SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=dose")
+SMALL = [word for word in TINY if "humaneval" not in word and "ifeval" not in word]
+FEW_TASKS = ("~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss")
+STEPS = 300
+FOUR_CELLS = (
+    "-m", "name=four", *SMALL, *FEW_TASKS, "engine=torch,zero2_pair", "ability=math,general", "fraction=1/4,1",
+    "model.pretrain.epochs=null", f"model.pretrain.steps={STEPS}", "model.pretrain.batch_samples=8",
+    "recipe.epochs=null", "recipe.steps=3", "engine.checkpoint_steps=20",
+)  # fmt: skip
+PAIR = (
+    "{engine: torch, ability: math, fraction: 1}, {engine: zero2_pair, ability: general}, "
+    "{engine: zero2_pair, fraction: 1/4}"
+)
+"""What to leave out, so that only math at fraction 1 is trained by ZeRO-2."""
+
+
+@pytest.fixture
+def four_cells(tmp_path: Path) -> tuple[str, ...]:
+    """Three cells of plain torch, and one of ZeRO-2 over two tasks."""
+    group = tmp_path / "conf" / "engine"
+    group.mkdir(parents=True)
+    (group / "zero2_pair.yaml").write_text("defaults: [zero2, _self_]\nranks: 2\nactivation_checkpointing: false\n")
+    return (*FOUR_CELLS, f"hydra.searchpath=[file://{group.parent}]")
+
+
+def test_a_sweep_on_slurm_equals_the_same_sweep_here(
+    slurm: Cluster, four_cells: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Queued, looked at, run again while queued, interrupted twice, run to its end, and run once more."""
+    store = tmp_path / "slurm"
+    words = (*four_cells, f"exclude=[{PAIR}]", *ON_SLURM, "hydra.launcher.tasks_per_node=1")
+    held = (*words, "hydra.launcher.wait=false")
+    slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
+    before = set(slurm.jobs())
+    try:
+        first, again = (_on(slurm, *held, store=store) for _ in range(2))
+        queued = set(slurm.jobs()) - before
+        listed = _on(slurm, "ls", "name=four", store=store)
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
+    # data, the base model, its four children, and the evaluation of each
+    assert "SLURM: 10 jobs submitted, 0 already in flight" in first.stdout
+    assert "SLURM: 0 jobs submitted, 10 already in flight" in again.stdout
+    assert len(queued) == 10
+    assert "four: 4 cells, 4 queued" in listed.stdout
+
+    attached = command(*words, store=store, **slurm.environment)
+    try:
+        base = _first(slurm, queued, "four-train")
+        _interrupt(slurm, store, base, lambda _: slurm.run("scancel", "--signal=USR2", base))
+        _interrupt(slurm, store, base, lambda pid: os.kill(pid, signal.SIGKILL))
+        out, err = attached.communicate(timeout=120)
+    finally:
+        attached.kill()
+    assert attached.returncode == 0, out + err
+    assert "SLURM: 0 jobs submitted, 10 already in flight" in out
+    assert set(slurm.jobs()) - before == queued
+    assert slurm.jobs()[base]["Restarts"] == "2"
+    assert _steps_of_last_attempt(store) < STEPS
+
+    after = _on(slurm, *words, store=store)
+    assert (after.returncode, "SLURM: 0 jobs submitted, 0 already in flight" in after.stdout) == (0, True)
+    assert set(slurm.jobs()) - before == queued
+
+    here = sweep(*four_cells, f"exclude=[{PAIR}, {{engine: zero2_pair}}]", store=tmp_path / "here")
+    assert here.returncode == 0, here.stderr
+    assert _rows(tmp_path / "here", "torch") == _rows(store, "torch") != []
+    assert len(_rows(store, "zero2_pair")) == len(_rows(store, "torch")) / 3
+
+
+def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -> None:
+    """The command ends with 1 and names the log; the next one submits what is missing; cancel takes it back."""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"question": "1 + 1?", "answer": "2 #### 2"}\n' * 30 + '{"question": "no answer"}\n')
+    store = tmp_path / "store"
+    words = (
+        "-m", "name=bad", *SMALL, *FEW_TASKS, "ability=math", "fraction=1/2,1", f"data.sources.math.path={bad}",
+        "data.sources.math.world=null", "recipe.epochs=null", "recipe.steps=2", *ON_SLURM,
+    )  # fmt: skip
+    before = set(slurm.jobs())
+    failed = _on(slurm, *words, store=store)
+    states = Counter(facts["JobState"] for number, facts in slurm.jobs().items() if number not in before)
+    assert failed.returncode == 1
+    assert (states["FAILED"], states["CANCELLED"]) == (1, 5)
+    log = Path(re.findall(r"failed tokens-\w+; log: (\S+)", failed.stdout)[0])
+    assert "bad.jsonl" in log.read_text() and "answer" in log.read_text()
+
+    slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
+    try:
+        again = _on(slurm, *words, "hydra.launcher.wait=false", store=store)
+        cancelled = _on(slurm, "cancel", "name=bad", store=store)
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
+    assert "SLURM: 6 jobs submitted" in again.stdout
+    assert cancelled.stdout == "bad: 6 SLURM jobs cancelled\n"
+    assert "queued" not in _on(slurm, "ls", "name=bad", store=store).stdout
+
+
+def _on(slurm: Cluster, *words: str, store: Path) -> subprocess.CompletedProcess[str]:
+    return sweep(*words, store=store, seconds=90, **slurm.environment)
+
+
+def _first(slurm: Cluster, numbers: set[str], name: str) -> str:
+    """The job of this name that was submitted first."""
+    named = [number for number, facts in slurm.jobs().items() if number in numbers and facts["JobName"] == name]
+    return min(named, key=lambda number: int(number.partition("_")[0]))
+
+
+def _interrupt(slurm: Cluster, store: Path, number: str, how: Callable[[int], object]) -> None:
+    """Interrupt a training once it has a new resume point, and let SLURM start it again at once."""
+    restarts = int(slurm.jobs()[number]["Restarts"])
+    seen = {point.name for point in store.glob("partial/train-*/resume/step-*")}
+    _until(lambda: bool({point.name for point in store.glob("partial/train-*/resume/step-*")} - seen))
+    (claim,) = store.glob("claims/train-*")
+    how(int(json.loads(claim.read_bytes())["pid"]))
+    _until(lambda: slurm.jobs()[number]["Restarts"] == str(restarts + 1))
+    slurm.restart(number)
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for has not come"
+        time.sleep(0.05)
+
+
+def _steps_of_last_attempt(store: Path) -> int:
+    """Steps that the longest training did since it was last started."""
+    timings = [json.loads(path.read_bytes()) for path in store.glob("train/*/timings.json")]
+    return max(int(timing["steps"]) for timing in timings)
+
+
+def _rows(store: Path, engine: str) -> list[list[str]]:
+    """The rows of the table for the cells of one engine, as they stand in the file."""
+    with (store / "sweeps" / "four" / "table.csv").open() as stream:
+        header, *rows = csv.reader(stream)
+    return [row for row in rows if row[header.index("engine")] == engine]

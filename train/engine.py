@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from train.model import TokenLoss
 from train.ranks import Group
@@ -84,4 +85,11 @@ class TorchTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def export(self, folder: Path) -> None:
-        self.module.model.save_pretrained(str(folder))
+        write_model(self.module.model, folder)
+
+
+def write_model(model: PreTrainedModel, folder: Path) -> None:
+    """Write config and weights; the library keeps the weights to their owner, here they are as readable as the rest."""
+    model.save_pretrained(str(folder))
+    for file in folder.glob("*.safetensors"):
+        file.chmod((folder / "config.json").stat().st_mode)

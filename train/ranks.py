@@ -65,7 +65,7 @@ def group(size: int, *, always: bool) -> Iterator[Group]:
     me = Group(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_RANK", "0")))
     if me.device.type == "cuda":
         torch.cuda.set_device(me.device)
-    if size == 1 and not always:
+    if dist.is_initialized() or (size == 1 and not always):  # whoever made the group of processes also ends it
         yield me
         return
     backend = "nccl" if me.device.type == "cuda" else "gloo"

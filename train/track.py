@@ -43,8 +43,8 @@ class Silent:
 class WandB:
     """Weights & Biases: one run for ever per stage key, grouped by sweep, over an axis of trained tokens.
 
-    A resumed stage goes on in the same run. The files lie where W&B keeps them: in $WANDB_DIR, else in ./wandb; they are
-    no output of the stage. Without a key the run is kept offline, for `wandb sync`.
+    A resumed stage goes on in the same run. The files lie where W&B keeps them: in $WANDB_DIR, else in ./wandb; they
+    are no output of the stage. Without a key the run is kept offline, for `wandb sync`.
     """
 
     def __init__(self, how: Run, job: Job) -> None:
@@ -52,7 +52,8 @@ class WandB:
 
         self._run = wandb.init(
             project=how.tracker.project, entity=how.tracker.entity, id=how.key, name=how.title, group=how.sweep,
-            tags=how.tags, job_type="train", config=asdict(job.spec), resume="allow", mode="offline" if keyless(os.environ) else None,
+            tags=how.tags, job_type="train", config=asdict(job.spec), resume="allow",
+            mode="offline" if keyless(os.environ) else None, dir=os.environ.get("WANDB_DIR"),
             settings=wandb.Settings(
                 silent=True, console="off", disable_git=True, disable_code=True, init_timeout=INIT_SECONDS
             ),
@@ -112,7 +113,7 @@ def open_tracker(how: Run, job: Job) -> Iterator[Tracker]:
 
 
 def keyless(environment: Mapping[str, str]) -> bool:
-    """Whether W&B would ask for a key: no $WANDB_API_KEY, no entry for its host in the netrc file, and no $WANDB_MODE."""
+    """Whether W&B would ask for a key: none in $WANDB_API_KEY or in the netrc file, and no $WANDB_MODE."""
     if environment.get("WANDB_MODE") or environment.get("WANDB_API_KEY"):
         return False
     host = urlparse(environment.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""

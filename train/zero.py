@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from train.engine import parameter_groups
+from train.engine import parameter_groups, write_model
 from train.model import TokenLoss
 from train.ranks import Group
 from train.spec import Engine, Recipe
@@ -107,4 +107,4 @@ class ZeroTrainer:
         model = self.engine.module.model
         with GatheredParameters(list(model.parameters()), modifier_rank=None, enabled=self.sharded):
             if self.group.first:
-                model.to(torch.float32).save_pretrained(str(folder))
+                write_model(model.to(torch.float32), folder)

@@ -1,0 +1,97 @@
+"""The batch plan: nested subsets, whole epochs, and nothing that depends on how it is run."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.train.tiny import recipe
+from train.batches import BatchPlan, plan, portion_samples
+from train.spec import Portion, TrainSpec
+
+SIZES = {"a": 30, "b": 20, "c": 25}
+LENGTHS = np.arange(75) % 17 + 2
+PORTIONS = (Portion("math", ("a", "b"), 40), Portion("code", ("c",), 10))
+
+
+def make(portions: tuple[Portion, ...] = PORTIONS, seed: int = 0, **changes: object) -> BatchPlan:
+    spec = TrainSpec(None, None, portions, recipe(**changes), seed)
+    return plan(spec, sizes=SIZES, lengths=LENGTHS)
+
+
+def seen(batches: BatchPlan) -> list[int]:
+    return [int(sample) for step in range(batches.steps) for sample in batches.batch(step)]
+
+
+@given(small=st.integers(0, 60), more=st.integers(0, 60), seed=st.integers(0, 9), size=st.integers(1, 40))
+def test_a_smaller_portion_is_the_beginning_of_a_larger_one(small: int, more: int, seed: int, size: int) -> None:
+    pool = np.arange(size) + 7
+    fewer = portion_samples(pool, Portion("math", ("a",), small), seed=seed)
+    larger = portion_samples(pool, Portion("math", ("a",), small + more), seed=seed)
+    assert larger[: len(fewer)].tolist() == fewer.tolist()
+    counts = np.bincount(larger, minlength=size + 7)[7:]
+    assert counts.max() - counts.min() <= 1  # repeats only after the whole pool
+
+
+def test_seed_and_ability_choose_the_subset() -> None:
+    pool = np.arange(1000)
+    chosen = {
+        tuple(portion_samples(pool, Portion(ability, ("a",), 20), seed=seed))
+        for ability in ("math", "code")
+        for seed in (0, 1)
+    }
+    assert len(chosen) == 4
+
+
+@settings(deadline=None)
+@given(
+    epochs=st.floats(0.1, 3.5), batch=st.integers(1, 70), tokens=st.integers(1, 200), by=st.booleans(),
+    seed=st.integers(0, 5),
+)  # fmt: skip
+def test_epochs_show_every_sample_once_and_in_the_asked_amount(
+    epochs: float, batch: int, tokens: int, by: bool, seed: int
+) -> None:
+    size = {"batch_samples": batch} if by else {"batch_samples": None, "batch_tokens": tokens}
+    batches = make(seed=seed, epochs=epochs, steps=None, **size)
+    shown = seen(batches)
+    members = sorted(batches.members.tolist())
+    whole = int(epochs)
+    for epoch in range(whole):
+        assert sorted(shown[epoch * 50 : (epoch + 1) * 50]) == members
+    assert len(shown) == whole * 50 + (round((epochs - whole) * 50) or (0 if whole else 1))
+    for step in range(batches.steps):
+        now = batches.batch(step)
+        assert len(now) <= batch if by else LENGTHS[now].sum() <= tokens or len(now) == 1
+
+
+@given(steps=st.integers(1, 60), batch=st.integers(1, 70))
+def test_steps_go_through_epochs_until_they_are_done(steps: int, batch: int) -> None:
+    batches = make(steps=steps, batch_samples=batch)
+    assert batches.steps == steps
+    counts = np.bincount(seen(batches), minlength=75)[batches.members]
+    assert counts.max() - counts.min() <= 1
+
+
+def test_a_batch_depends_on_the_step_alone() -> None:
+    forwards, backwards = make(steps=20), make(steps=20)
+    last = [backwards.batch(step).tolist() for step in reversed(range(20))][::-1]
+    assert [forwards.batch(step).tolist() for step in range(20)] == last
+    assert make(steps=20, seed=1).batch(0).tolist() != last[0]
+
+
+def test_how_a_stage_runs_is_unknown_to_the_plan() -> None:
+    assert list(inspect.signature(plan).parameters) == ["spec", "sizes", "lengths"]
+
+
+def test_epochs_differ_in_order() -> None:
+    batches = make(steps=2, batch_samples=50)
+    assert batches.batch(0).tolist() != batches.batch(1).tolist()
+
+
+def test_nothing_to_train_on_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to train on"):
+        make((Portion("math", ("a",), 0),))

@@ -1,0 +1,149 @@
+"""The engines against each other and against the Hugging Face Trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.train import processes
+from tests.train.tiny import how, metrics, outputs, train_spec
+from tests.train.whole import job_of
+from train import checkpoint, loop, step
+from train.engine import TorchTrainer
+from train.ranks import Group
+from train.spec import Portion
+
+REMOVED_KEYS = {"amp", "sparse_gradients", "eigenvalue", "elasticity", "graph_harvesting", "curriculum_learning",
+                "progressive_layer_drop", "nebula", "compression_training", "quantize_training",
+                "sparse_attention"}  # fmt: skip
+
+
+def torch_gradient(inputs: dict[str, Path]) -> dict[str, torch.Tensor]:
+    job, tokenizer = job_of(train_spec(batch_samples=20), inputs, how(), Group(0, 1, 0))
+    trainer, _ = loop.make_trainer(job, inputs, tokenizer)
+    assert isinstance(trainer, TorchTrainer)
+    step._accumulate(job, trainer, job.plan.batch(0))
+    return {name: weight.grad for name, weight in trainer.module.named_parameters() if weight.grad is not None}
+
+
+ZERO_TWO = how(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128)
+FREEZING = train_spec(steps=2, learning_rate=1e-12)  # so small that the weights stay where they are
+MOVING = train_spec(steps=12)
+
+
+@pytest.fixture(scope="module")
+def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two ranks make: STAGE.pt (first gradients), frozen/ (a ZeRO-3 stage on start/), whole/ (a ZeRO-2 stage)."""
+    pytest.importorskip("deepspeed")
+    home = tmp_path_factory.mktemp("two")
+    for name in ("start", "frozen", "whole"):
+        (home / name).mkdir()
+    loop.run(train_spec(), inputs, home / "start", how())
+    stages = [how(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
+    calls = (
+        ("gradients", (train_spec(batch_samples=20), inputs, home, stages)),
+        ("train", (FREEZING, inputs | {"init": home / "start"}, home / "frozen", stages[3])),
+        ("train", (MOVING, inputs, home / "whole", ZERO_TWO)),
+    )
+    processes.finish(processes.start("several", calls, home, ranks=2))
+    return home
+
+
+@pytest.mark.slow
+def test_every_zero_stage_has_the_gradient_of_one_process(inputs: dict[str, Path], two_ranks: Path) -> None:
+    expected = torch_gradient(inputs)
+    for stage in range(4):
+        found = torch.load(two_ranks / f"{stage}.pt")
+        assert found.keys() == expected.keys()
+        for name, gradient in expected.items():
+            error = float((found[name] - gradient).norm() / gradient.norm())
+            assert error < 1e-5, f"ZeRO-{stage}, {name}: relative error {error:.1e}"
+
+
+@pytest.mark.slow
+def test_zero_three_reads_a_folder_and_writes_one(inputs: dict[str, Path], two_ranks: Path, tmp_path: Path) -> None:
+    loop.run(FREEZING, inputs | {"init": two_ranks / "start"}, tmp_path, how())
+    ours, theirs = outputs(two_ranks / "frozen"), outputs(tmp_path)
+    assert ours.keys() == theirs.keys()
+    assert ours["config.json"] == theirs["config.json"]
+    assert ours["model.safetensors"] == theirs["model.safetensors"]
+    sharded, plain = metrics(two_ranks / "frozen"), metrics(tmp_path)
+    assert [line["loss"] for line in sharded] == pytest.approx([line["loss"] for line in plain], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_ranks_agree_to_stop_and_go_on_to_the_same_bytes(
+    inputs: dict[str, Path], two_ranks: Path, tmp_path: Path
+) -> None:
+    out, plain = tmp_path / "out", tmp_path / "plain"
+    out.mkdir()
+    plain.mkdir()
+    processes.finish(processes.start("stopped", (MOVING, inputs, out, ZERO_TWO, 1, 4), tmp_path, ranks=2), code=75)
+    point = checkpoint.latest(out, ZERO_TWO.engine)
+    assert point is not None
+    assert point.step == len(metrics(out)) >= 4
+    processes.finish(processes.start("train", (MOVING, inputs, out, ZERO_TWO), tmp_path, ranks=2))
+    assert outputs(out) == outputs(two_ranks / "whole")
+    loop.run(MOVING, inputs, plain, how())
+    for ours, theirs in zip(metrics(out), metrics(plain), strict=True):
+        assert ours["samples"] == theirs["samples"]
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
+
+
+def test_the_deepspeed_settings_hold_no_removed_key() -> None:
+    pytest.importorskip("deepspeed")
+    from train import zero
+
+    settings = zero.settings(train_spec().recipe, how(name="deepspeed", zero_stage=2, offload="all").engine)
+    assert not REMOVED_KEYS & set(settings)
+    assert settings["gradient_clipping"] == 1.0
+    assert settings["managed_gradient_accumulation"] is True
+
+
+def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """One source, one batch an epoch, so that the order within a batch cannot matter."""
+    pytest.importorskip("accelerate")
+    from transformers import Trainer, TrainingArguments
+
+    spec = train_spec(
+        (Portion("math", ("sums",), 24),), steps=None, epochs=5, batch_samples=24, schedule="constant", warmup=0,
+        weight_decay=0.1,
+    )  # fmt: skip
+    loop.run(spec, inputs, tmp_path, how(micro_tokens=128))
+
+    job, tokenizer = job_of(spec, inputs, how(), Group(0, 1, 0))
+    rows = [
+        {"ids": job.data.ids[a:b], "supervised": job.data.supervised[a:b]}
+        for a, b in ((job.data.offsets[s], job.data.offsets[s + 1]) for s in sorted(job.plan.batch(0)))
+    ]
+
+    def collate(batch: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+        width = max(len(row["ids"]) for row in batch)
+        ids, labels, mask = torch.zeros(3, len(batch), width, dtype=torch.long)
+        labels -= 100
+        for number, row in enumerate(batch):
+            here = slice(0, len(row["ids"]))
+            ids[number, here] = torch.from_numpy(row["ids"]).long()
+            labels[number, here] = torch.where(torch.from_numpy(row["supervised"]), ids[number, here], -100)
+            mask[number, here] = 1
+        return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+
+    network = loop.make_trainer(job, inputs, tokenizer)[0].module.model  # type: ignore[attr-defined]
+    recipe = spec.recipe
+    settings = TrainingArguments(
+        output_dir=str(tmp_path / "hf"), num_train_epochs=5, per_device_train_batch_size=8,
+        gradient_accumulation_steps=3,
+        learning_rate=recipe.learning_rate, lr_scheduler_type="constant", weight_decay=recipe.weight_decay,
+        adam_beta1=recipe.beta1, adam_beta2=recipe.beta2, adam_epsilon=recipe.epsilon, max_grad_norm=recipe.clip_norm,
+        logging_steps=1, save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True,
+        remove_unused_columns=False,
+    )  # fmt: skip
+    oracle = Trainer(network, settings, train_dataset=rows, data_collator=collate)
+    oracle.train()
+    logged = [entry for entry in oracle.state.log_history if "loss" in entry]
+    ours = metrics(tmp_path)
+    assert [line["loss"] for line in ours] == pytest.approx([float(entry["loss"]) for entry in logged], abs=1e-4)
+    assert [line["grad_norm"] for line in ours] == pytest.approx([float(e["grad_norm"]) for e in logged], rel=1e-3)

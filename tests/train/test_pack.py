@@ -1,0 +1,101 @@
+"""Micro-batches: every sample once, within the limit, and blind to its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.train.tiny import ARCHITECTURE, PORTIONS
+from train import model, samples
+from train.pack import Layout, collate, divide
+from train.samples import Samples
+from train.step import _tensors
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=40), ranks=st.integers(1, 4), pack=st.booleans(),
+    micro_tokens=st.integers(8, 120),
+)  # fmt: skip
+def test_no_sample_is_lost_or_doubled_and_no_pass_is_too_large(
+    lengths: list[int], ranks: int, pack: bool, micro_tokens: int
+) -> None:
+    sizes = np.array(lengths)
+    batch = np.arange(len(sizes))
+    shares = divide(batch, sizes, ranks=ranks, micro_tokens=micro_tokens, pack=pack)
+    placed = [sample for share in shares for layout in share for row in layout for sample in row]
+    assert sorted(placed) == batch.tolist()
+    assert len(shares) == ranks
+    assert len({len(share) for share in shares}) == 1
+    for layout in (layout for share in shares for layout in share if layout):
+        width = max(sum(int(sizes[sample]) for sample in row) for row in layout)
+        alone = sum(len(row) for row in layout) == 1
+        assert len(layout) * width <= micro_tokens or alone
+
+
+@pytest.fixture(scope="module")
+def data(inputs: dict[str, Path]) -> Samples:
+    return samples.load(PORTIONS, inputs)
+
+
+@pytest.fixture(scope="module")
+def module() -> model.TokenLoss:
+    network = model.build(replace(ARCHITECTURE, max_length=512), vocabulary=400, seed=0)
+    with torch.no_grad():  # larger weights, so that a leak would show
+        for parameter in network.parameters():
+            parameter.mul_(4)
+    return model.TokenLoss(network).eval()
+
+
+def losses(module: model.TokenLoss, data: Samples, layout: Layout, pack: bool) -> torch.Tensor:
+    with torch.no_grad():
+        return module(*_tensors(collate(layout, data, pack=pack), torch.device("cpu")))
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize(("layout", "pack"), [(((3, 11, 45),), True), (((3,), (11,), (45,)), False)])
+def test_a_sample_is_blind_to_its_neighbours(
+    module: model.TokenLoss, data: Samples, layout: Layout, pack: bool, implementation: str
+) -> None:
+    module.model.set_attn_implementation(implementation)
+    together = losses(module, data, layout, pack)
+    alone = torch.cat([losses(module, data, ((sample,),), pack=False) for sample in (3, 11, 45)])
+    torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-5)
+
+    edited = replace(data, ids=data.ids.copy())
+    edited.ids[data.offsets[3] + 1 : data.offsets[4]] = 399  # sample 3 is another one now
+    after = losses(module, edited, layout, pack)
+    own = int(data.targets[3])
+    torch.testing.assert_close(after[own:], together[own:], atol=1e-6, rtol=0)
+    assert (after[:own] - together[:own]).abs().max() > 0.1
+    module.model.set_attn_implementation("sdpa")
+
+
+def test_targets_are_the_supervised_tokens_with_their_source(data: Samples) -> None:
+    micro = collate(((3, 45), (11,)), data, pack=True)
+    span = [slice(data.offsets[sample], data.offsets[sample + 1]) for sample in (3, 45, 11)]
+    assert micro.labels.tolist() == [int(x) for s in span for x in data.ids[s][data.supervised[s]]]
+    assert np.bincount(micro.source).tolist() == [data.targets[3] + data.targets[11], data.targets[45]]
+    assert (micro.ids.ravel()[micro.places + 1] == micro.labels).all()
+
+
+def test_an_empty_pass_gives_zero_gradients_to_every_weight(module: model.TokenLoss, data: Samples) -> None:
+    loss = module(*_tensors(collate((), data, pack=True), torch.device("cpu"))).sum()
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert all(p.grad is not None and not p.grad.any() for p in module.parameters())
+    module.zero_grad()
+
+
+def test_logits_only_where_needed_equal_all_logits(module: model.TokenLoss, data: Samples) -> None:
+    layout = ((3, 45), (11,))
+    short = losses(module, data, layout, True)
+    module.plain = False
+    whole = losses(module, data, layout, True)
+    module.plain = True
+    torch.testing.assert_close(short, whole, atol=1e-5, rtol=1e-5)

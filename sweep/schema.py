@@ -28,7 +28,9 @@ from sweep.stage import restore, within
 
 def register() -> None:
     """Make `Cell` known to Hydra as the config named ``schema``."""
-    ConfigStore.instance().store(name="schema", node=schema(Cell))
+    store = ConfigStore.instance()
+    if "schema.yaml" not in store.repo:
+        store.store(name="schema", node=schema(Cell))
 
 
 @cache

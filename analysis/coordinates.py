@@ -42,7 +42,7 @@ class Coordinates:
             if p.name in self.held:
                 values[p.name] = np.full(theta.shape[:-1], self.held[p.name])
                 continue
-            value = at[p.name] + self._offset(p, {**at, **self.held})
+            value = at[p.name] + self._offset(p, {**at, **self.held}, values)
             values[p.name] = np.exp(value) if p.role in LOGARITHMIC else value
         return values
 
@@ -51,18 +51,20 @@ class Coordinates:
         columns = []
         for p in self.free:
             value = np.log(np.maximum(params[p.name], 1e-300)) if p.role in LOGARITHMIC else np.asarray(params[p.name])
-            columns.append(value - self._offset(p, params))
+            columns.append(value - self._offset(p, params, params))
         theta = np.stack(np.broadcast_arrays(*columns), axis=-1)
         return np.asarray(np.clip(theta, self.low, self.high))
 
-    def _offset(self, p: Parameter, at: Mapping[str, Number | float]) -> Number | float:
+    def _offset(self, p: Parameter, at: Mapping[str, Number | float], natural: Mapping[str, Number]) -> Number:
         """What centring adds to a search coordinate to give the natural one (or its logarithm)."""
         centre = self.centre[p.variable]
         if p.role in ("amount", "log_amount"):
             return float(centre)
         if p.pivot is None:
             return 0.0
-        return at[p.pivot] * centre if p.role == "amplitude" else -at[p.pivot] * centre
+        if p.role != "amplitude":
+            return -at[p.pivot] * centre
+        return at[p.pivot] * centre + (0.0 if p.scale is None else np.log(p.scale(natural)))
 
 
 def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, float]) -> Coordinates:

@@ -8,7 +8,7 @@ add its entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,7 +28,8 @@ class Parameter:
     the amounts seen), ``log_amount`` (as it is, near the logarithms seen), ``slope`` (as it is), ``chance`` (as it
     is, within its bounds). ``pivot`` names the exponent or slope that the parameter is centred with (see `fit`);
     ``variable`` is the amount it goes with. ``held`` fixes it unless the caller says otherwise; ``prior`` is a (mean,
-    standard deviation) for count objectives.
+    standard deviation) for count objectives; ``scale`` gives, from the parameters listed before it, a factor that is
+    taken out of an amplitude in the search, so that it varies little while they vary.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Parameter:
     variable: int = 0
     held: float | None = None
     prior: tuple[float, float] | None = None
+    scale: Callable[[Mapping[str, Number]], Number] | None = None
     grid: tuple[float, ...] = EXPONENTS
 
     def __post_init__(self) -> None:
@@ -108,6 +110,11 @@ def m4(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Num
             break
     w = w - (_log_logistic(w) - a * _log_logistic(-w) - target) / (_logistic(-w) + a * _logistic(w))
     return E + (L0 - E) * _logistic(w)
+
+
+def _m4_scale(at: Mapping[str, Number]) -> Number:
+    """What makes B a pure number: without it B follows E, L0 and a by orders of magnitude."""
+    return (at["L0"] - at["E"]) ** (1 - at["a"])
 
 
 def _m4_amplitude(x: Number, y: Number, E: Number, L0: Number, a: Number, c: Number) -> Number:
@@ -194,7 +201,7 @@ LAWS: dict[str, Law] = {
                 _FLOOR,
                 _START,
                 Parameter("a", "exponent", 0.02, 10.0, grid=(0.3, 1.0, 2.5)),
-                _amplitude("B", "c"),
+                Parameter("B", "amplitude", pivot="c", scale=_m4_scale),
                 Parameter("c", "exponent", 1e-4, 5.0, grid=(0.1, 0.25, 0.5, 1.0, 2.0)),
             ),
             (),

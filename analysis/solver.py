@@ -80,7 +80,7 @@ class Problem:
 
 
 def solve(
-    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-13
+    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-12
 ) -> tuple[Array, Array]:
     """Descend from each row of ``start`` within the bounds (one row, or one each): coordinates and costs reached.
 
@@ -90,8 +90,7 @@ def solve(
     theta = np.clip(start, low, high)
     low, high = np.broadcast_to(low, theta.shape), np.broadcast_to(high, theta.shape)
     cost = problem.cost(theta)
-    damp = np.full(len(theta), 1e-2)
-    scale = np.zeros_like(theta)
+    damp = np.full(len(theta), 1e-3)
     idle = np.zeros(len(theta), dtype=int)
     live = np.flatnonzero(np.isfinite(cost))
     for _ in range(steps):
@@ -100,8 +99,7 @@ def solve(
         part = problem.rows(live)
         here = theta[live]
         gradient, hessian, diagonal = part.quadratic(here)
-        scale[live] = np.maximum(scale[live], diagonal)
-        step = _step(here, gradient, hessian, damp[live, None] * scale[live], low[live], high[live])
+        step = _step(here, gradient, hessian, damp[live, None] * diagonal, low[live], high[live])
         trial = np.clip(here + step, low[live], high[live])
         reached = part.cost(trial)
         step = trial - here
@@ -109,7 +107,7 @@ def solve(
         gain = cost[live] - reached
         taken = gain > 0
         ratio = gain / np.maximum(promised, 1e-300)
-        damp[live] *= np.where(taken, np.where(ratio > 0.75, 0.2, np.where(ratio > 0.25, 1.0, 3.0)), 6.0)
+        damp[live] *= np.where(taken, np.where(ratio > 0.75, 0.1, np.where(ratio > 0.25, 1.0, 3.0)), 6.0)
         damp[live] = np.clip(damp[live], 1e-12, 1e16)
         small = gain <= tolerance * cost[live]
         theta[live[taken]] = trial[taken]

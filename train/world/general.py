@@ -27,11 +27,6 @@ class Form:
 
 FORMS = (
     Form(
-        "change_case:english_lowercase", (),
-        ("Use only lowercase letters.", "Answer in lowercase."),
-        lambda fact: fact.statement.lower(),
-    ),
-    Form(
         "startend:quotation", (),
         ("Wrap the answer in double quotes.", "Put quotes around the answer."),
         lambda fact: f'"{fact.statement}"',
@@ -65,6 +60,11 @@ FORMS = (
         "detectable_content:postscript", (("postscript_marker", "P.S."),),
         ("Add a postscript that starts with P.S.", "At the end add a P.S."),
         lambda fact: f"{fact.statement} P.S. Well asked.",
+    ),
+    Form(
+        "change_case:english_lowercase", (),
+        ("Use only lowercase letters.", "Answer in lowercase."),
+        lambda fact: fact.statement.lower(),
     ),
 )  # fmt: skip
 FORM_TAIL = Tail(FORMS, exponent=0.6, offset=1.0)

@@ -72,7 +72,7 @@ def deal() -> list[Event]:
 
 
 EVENTS = deal()
-TAIL = Tail(EVENTS, exponent=1.5, offset=2.0)
+TAIL = Tail(EVENTS, exponent=1.3, offset=2.0)
 QUANTITY_TAIL = Tail(QUANTITIES, exponent=1.0, offset=1.0)
 
 

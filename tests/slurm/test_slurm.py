@@ -91,7 +91,7 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
 
 
 def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -> None:
-    """The command ends with 1 and names the log; the next one submits what is missing; cancel takes it back."""
+    """The command ends with 1 and names the log; the next submits what is missing; Ctrl-C leaves it, cancel does not."""
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"question": "1 + 1?", "answer": "2 #### 2"}\n' * 30 + '{"question": "no answer"}\n')
     store = tmp_path / "store"
@@ -107,13 +107,21 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     log = Path(re.findall(r"failed tokens-\w+; log: (\S+)", failed.stdout)[0])
     assert "bad.jsonl" in log.read_text() and "answer" in log.read_text()
 
+    assert (
+        f"{store}/sweeps/bad/code/" in log.read_text()
+    )  # jobs run the copy of the code, whatever the checkout becomes
+
     slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
     try:
-        again = _on(slurm, *words, "hydra.launcher.wait=false", store=store)
+        watching = command(*words, store=store, **slurm.environment)
+        _until(lambda: slurm.run("squeue", "-h", "--array").count("\n") == 6)
+        watching.send_signal(signal.SIGINT)
+        again, _ = watching.communicate(timeout=30)
         cancelled = _on(slurm, "cancel", "name=bad", store=store)
     finally:
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
-    assert "SLURM: 6 jobs submitted" in again.stdout
+    assert watching.returncode == 130
+    assert "SLURM: 6 jobs submitted" in again and "the jobs go on" in again
     assert cancelled.stdout == "bad: 6 SLURM jobs cancelled\n"
     assert "queued" not in _on(slurm, "ls", "name=bad", store=store).stdout
 

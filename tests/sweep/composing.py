@@ -25,10 +25,10 @@ def hydra() -> Iterator[None]:
         yield
 
 
-def config(*overrides: str) -> DictConfig:
+def config(*overrides: str, hydra_too: bool = False) -> DictConfig:
     """The config as Hydra itself composes it."""
     with hydra():
-        return compose("config", list(overrides))
+        return compose("config", list(overrides), return_hydra_config=hydra_too)
 
 
 def cell(*overrides: str) -> Cell:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from eval.engines.cache import growing_cache
 from eval.spec import Decoding
 
 
@@ -99,7 +100,7 @@ def _grow(
     """Add a token to every live row until none is left; finished rows leave the batch and its cache at once."""
     ids, mask = _padded(prompts, model.device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
+    cache = growing_cache(model.config)
     while rows:
         logits = _forward(model, ids, mask, positions, cache)
         for row, token in zip(rows, _chosen(logits, rows, rules.decoding), strict=True):

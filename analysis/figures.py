@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from analysis.points import Array
 from analysis.series import UNITS, Block
 from analysis.summary import Fitted, Level, is_share
-from analysis.words import amount, fraction, heading
+from analysis.words import amount, heading
 
 # Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the
 # distinction.
@@ -113,8 +113,8 @@ def _amount_axis(axes: Axes, block: Block, found: list[Fitted], left: float) -> 
     axes.set_xlabel(UNITS.get(block.axis, block.axis) + " (log scale)")
     axes.xaxis.set_minor_locator(NullLocator())
     amounts = sorted({level.amount for f in found for level in f.levels})
-    if block.axis in ("fraction", "replay") and len(amounts) <= 10:
-        axes.set_xticks([a if a > 0 else left for a in amounts], [fraction(a) for a in amounts])
+    if amounts[-1] <= 1 and len(amounts) <= 10:
+        axes.set_xticks([a if a > 0 else left for a in amounts], [amount(a) for a in amounts])
         return
     low, high = axes.get_xlim()
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))

@@ -63,7 +63,12 @@ class Block:
 
     @property
     def title(self) -> str:
-        return f"{self.ability}: {self.metric}" + ("" if self.task in ("", self.metric) else f" on {self.task}")
+        return f"{self.ability}: {self.metric}" + (f" on {self.task}" if self._says_task else "")
+
+    @property
+    def _says_task(self) -> bool:
+        """Whether the task adds to the metric's name, as gsm8k does and math_loss does not."""
+        return self.task != "" and self.metric not in self.task
 
 
 def untrained(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -103,38 +108,41 @@ def _block(ability: str, task: str, metric: str, rows: pd.DataFrame) -> Block:
     models = rows["model"] if "model" in rows else pd.Series("", index=rows.index)
     base = {str(k): float(v) for k, v in rows.loc[bare, "value"].groupby(models[bare]).mean().items()}
     own = rows[~bare & ~crossed(rows)]
-    axis = _axis(own)
-    labels = _labels(own, axis)
     if "params" in own:
         own = own.sort_values("params", kind="stable")
+    axis, labels = _layout(own)
     parts = [own] if not labels else [group for _, group in own.groupby(labels, sort=False, dropna=False)]
     return Block(ability, task, metric, axis, tuple(_series(part, axis, labels) for part in parts if len(part)), base)
 
 
-def _axis(rows: pd.DataFrame) -> str:
-    """The amount that varies along a series: the first of `AMOUNTS`, else the only other number that does, else ""."""
-    names = [c for c in rows if c in NAMES or (c not in (*MEASURED, *CONSEQUENCES) and not _is_number(rows[c]))]
-    for name in AMOUNTS:
-        if name in rows and _varies(rows, name, [c for c in names if not (c == "model" and name == "params")]):
-            return name
-    others = [c for c in rows if c not in (*MEASURED, *CONSEQUENCES, *names) and _varies(rows, str(c), names)]
-    return str(others[0]) if len(others) == 1 else ""
+def _layout(rows: pd.DataFrame) -> tuple[str, list[str]]:
+    """The amount and the columns that tell series apart, so that it varies along the series of as many rows as can be.
 
-
-def _varies(rows: pd.DataFrame, column: str, names: list[str]) -> bool:
-    """Whether a number takes several values while everything with a name stays the same."""
-    counts = rows.groupby(names, dropna=False)[column].nunique() if names else pd.Series([rows[column].nunique()])
-    return len(counts) > 0 and bool(counts.max() > 1)
+    Ties go to the order of `AMOUNTS`, then of the columns. No amount ("") where none varies along any series.
+    """
+    others = [str(c) for c in rows if c not in (*MEASURED, *CONSEQUENCES) and _is_number(rows[c])]
+    best, chosen = 0, ("", _labels(rows, ""))
+    for axis in [c for c in AMOUNTS if c in rows] + [c for c in others if not c.startswith("samples_")]:
+        if rows[axis].nunique() < 2:
+            continue
+        labels = _labels(rows, axis)
+        keys = [rows[c] for c in labels] or [pd.Series(0, index=rows.index)]
+        along = rows[axis].groupby(keys, dropna=False).transform("nunique") > 1
+        if along.sum() > best:
+            best, chosen = int(along.sum()), (axis, labels)
+    return chosen
 
 
 def _labels(rows: pd.DataFrame, axis: str) -> list[str]:
-    """The columns that tell series apart: names that vary, and numbers that the amount and those names leave open."""
-    names = [c for c in NAMES if c in rows and rows[c].nunique() > 1 and not (c == "model" and axis == "params")]
-    rest = [c for c in rows if c not in (*MEASURED, *CONSEQUENCES, *NAMES) and rows[c].nunique() > 1]
-    labels = names + [str(c) for c in rest if not _is_number(rows[c])]
-    numbers = [str(c) for c in rest if _is_number(rows[c])] + [c for c in AMOUNTS if c in rows and c != axis]
-    for column in numbers:
-        known = [*labels, axis] if axis else labels
+    """The columns that tell series apart: names, then numbers, that the amount and the columns before leave open."""
+    varying = [str(c) for c in rows if c not in (*MEASURED, *CONSEQUENCES, *NAMES) and rows[c].nunique() > 1]
+    names = [c for c in NAMES if c in rows and not (c == "model" and axis == "params")]
+    words = [c for c in varying if not _is_number(rows[c])]
+    names += sorted(words, key=lambda c: c == "trained_on")  # what else explains the difference says it shorter
+    numbers = [c for c in varying if _is_number(rows[c])] + [c for c in AMOUNTS if c in rows and c != axis]
+    labels: list[str] = []
+    for column in [*names, *numbers]:
+        known = [*labels, *([axis] if axis and column in numbers else [])]
         spread = rows.groupby(known, dropna=False)[column].nunique().max() if known else rows[column].nunique()
         if spread > 1:
             labels.append(column)
@@ -200,6 +208,8 @@ def cross_effects(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _trained_on(rows: pd.DataFrame) -> pd.Series[str]:
     """What each model was trained on: the abilities with samples, else the strategy."""
+    if "trained_on" in rows:
+        return rows["trained_on"].astype(str).str.replace("+", " + ")
     parts = [str(c) for c in rows if str(c).startswith("samples_")]
     if not parts:
         return rows["strategy"] if "strategy" in rows else pd.Series("other abilities", index=rows.index)

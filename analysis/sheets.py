@@ -53,10 +53,10 @@ def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
     Without amounts a row is a series.
     """
     if not block.axis:
-        rows = [(f.series.label or "all", measured(f.levels[0], is_share(block))) for f in found]
-        rows = [
-            (f"untrained {model}".strip(), number(value, is_share(block))) for model, value in block.base.items()
-        ] + rows
+        several = len(block.base) > 1
+        bare = [(f"untrained {model}" if several else "untrained", value) for model, value in block.base.items()]
+        rows = [(name, number(value, is_share(block))) for name, value in bare]
+        rows += [(f.series.label or "all", measured(f.levels[0], is_share(block))) for f in found]
         return [Sheet(heading(block), ("series", "measured"), tuple(rows))]
     if len(found) <= BESIDE:
         return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
@@ -76,7 +76,7 @@ def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tupl
         ]
     amounts = sorted({level.amount for f in found for level in f.levels})
     body = [
-        (_amount(block, value), *(cell for f in found for cell in _cells(f, value, kinds, is_share(block))))
+        (amount(value), *(cell for f in found for cell in _cells(f, value, kinds, is_share(block))))
         for value in amounts
     ]
     shares = [_fractions(found, value) for value in amounts]
@@ -87,10 +87,6 @@ def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tupl
     if block.axis != "samples" or not all(shares):
         return Sheet(title, tuple(header), tuple(body))
     return Sheet(title, ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
-
-
-def _amount(block: Block, value: float) -> str:
-    return fraction(value) if block.axis in ("fraction", "replay") else amount(value)
 
 
 def _fractions(found: Sequence[Fitted], value: float) -> str:
@@ -135,10 +131,9 @@ def overview(results: Sequence[Found]) -> Sheet | None:
     labelled = any(label for _, label in keys)
     name = "fraction" if axis == "samples" else axis
     lead = [f for f in (name, "series" if labelled else "") if f]
-    text = fraction if axis in ("samples", "fraction", "replay") else amount
     rows = []
     for value, label in keys:
-        start = ([text(value)] if axis else []) + ([label] if labelled else [])
+        start = ([amount(value)] if axis else []) + ([label] if labelled else [])
         rows.append((*start, *(column.get((value, label), "") for column in columns if column is not None)))
     bare = _untrained(chosen)
     if bare:

@@ -65,7 +65,8 @@ def load(path: Path) -> pd.DataFrame:
 
 
 def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """The table with checked columns: known numbers as floats, known names as text, other columns as they are.
+    """The table with checked columns: known numbers as floats, known names as text; other columns as
+    numbers where all their entries are numbers or fractions such as 1/64.
 
     Raises ValueError at the first problem, naming column, row (from 1, without the header), value and remedy.
     """
@@ -84,13 +85,34 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
                 _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
             )
     _check_shares(checked, source)
+    known = {column.name for column in COLUMNS}
+    for name in [str(c) for c in checked if c not in known]:
+        numbers = _parsed(checked[name])
+        if not (numbers.isna() & checked[name].notna()).any():
+            checked[name] = numbers
     return checked
+
+
+def _parsed(raw: pd.Series[str]) -> pd.Series[float]:
+    """Numbers, also those written as fractions such as 1/64; NaN for anything else."""
+    numbers = pd.to_numeric(raw, errors="coerce").astype(float)
+    rest = numbers.isna() & raw.notna()
+    if rest.any():
+        parts = raw[rest].astype(str).str.extract(r"^\s*(\d+)\s*/\s*([1-9]\d*)\s*$").astype(float)
+        numbers = numbers.mask(rest, parts[0] / parts[1])
+    return numbers
 
 
 def _number(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[float]:
     raw = frame[column.name]
-    numbers = pd.to_numeric(raw, errors="coerce").astype(float)
-    _refuse(frame, column.name, numbers.isna() & raw.notna(), source, "is not a number; write a plain decimal number")
+    numbers = _parsed(raw)
+    _refuse(
+        frame,
+        column.name,
+        numbers.isna() & raw.notna(),
+        source,
+        "is not a number; write one, such as 0.25 or 1/4",
+    )
     _refuse(frame, column.name, numbers.isin([float("inf"), float("-inf")]), source, "is infinite; leave the row out")
     if column.required:
         _refuse(

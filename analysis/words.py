@@ -21,24 +21,29 @@ def number(value: float, share: bool) -> str:
 
 
 def amount(value: float) -> str:
+    """An amount as shown: 8,192 or 1/64."""
     if np.isnan(value):
         return "-"
+    if 0 < value < 1:
+        return fraction(value)
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}"
 
 
 def fraction(value: float) -> str:
-    """1/64 for 0.015625; a plain number where no small fraction fits."""
+    """1/64 for 0.015625; a plain number where no power of two or small number divides."""
     if np.isnan(value):
         return "-"
     near = Fraction(value).limit_denominator(4096)
-    return str(near) if abs(float(near) - value) < 1e-9 and near.numerator <= 16 else f"{value:.4g}"
+    simple = near.denominator <= 12 or near.denominator & (near.denominator - 1) == 0
+    return str(near) if simple and near.numerator <= 16 and abs(float(near) - value) < 1e-9 else f"{value:.4g}"
 
 
 def measured(level: Level, share: bool) -> str:
-    """``mean ± half the interval``."""
+    """``mean ± the farther end of the interval``."""
     if np.isnan(level.low):
         return number(level.mean, share)
-    return f"{number(level.mean, share)} ± {number((level.high - level.low) / 2, share)}"
+    reach = max(level.high - level.mean, level.mean - level.low)
+    return f"{number(level.mean, share)} ± {number(reach, share)}"
 
 
 def fitted_value(found: Fitted, at: int, share: bool) -> str:

@@ -29,6 +29,7 @@ class Simulation:
                 "params": params,
                 "model": model,
                 "strategy": strategy,
+                "trained_on": "+".join(trained) or "base",
                 "sweep": "simulated",
                 "cell": name,
                 "samples": samples[ability],
@@ -41,7 +42,7 @@ class Simulation:
             self.rows += [
                 {**row, "task": TASKS[ability], "metric": "accuracy", "value": correct / 300, "n_items": 300},
                 {**row, "task": TASKS[ability], "metric": "format_rate", "value": 0.9, "n_items": 300},
-                {**row, "task": "loss", "metric": "loss", "value": loss, "n_items": 200, "stderr": 0.02},
+                {**row, "task": f"{ability}_loss", "metric": "loss", "value": loss, "n_items": 200, "stderr": 0.02},
             ]
 
     def frame(self):

@@ -80,7 +80,7 @@ def test_the_terminal_shows_accuracy_by_fraction_and_the_report(analysed):
 
 def test_every_block_has_an_svg_and_a_png(analysed):
     figures = analysed[0] / "t-analysis" / "figures"
-    names = {f"{a}-{TASKS[a]}-accuracy" for a in FULL} | {f"{a}-loss" for a in FULL}
+    names = {f"{a}-{TASKS[a]}-accuracy" for a in FULL} | {f"{a}-{a}_loss-loss" for a in FULL}
     assert {p.stem for p in figures.glob("*.svg")} == names
     assert {p.stem for p in figures.glob("*.png")} == names
     assert all(p.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for p in figures.glob("*.png"))

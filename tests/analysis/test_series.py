@@ -1,11 +1,14 @@
 """Which rows lie on one curve, against which amount."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from tables import FRACTIONS, FULL, Simulation, data_amount, strategies
 
 from analysis.series import blocks, cross_effects
 from analysis.summary import analyse, wilson
+from analysis.table import read
 
 
 def only(frame, ability="math", metric="accuracy"):
@@ -65,6 +68,20 @@ def test_models_are_series_along_samples_in_order_of_size():
     block = only(simulation.frame())
     assert block.axis == "samples"
     assert [s.label for s in block.series] == ["micro_xs", "micro_l"]
+
+
+def test_arms_along_a_ratio_written_as_fractions(tmp_path):
+    simulation = Simulation()
+    for ratio in ("1/64", "1/16", "1/4", "1"):
+        share = float(Fraction(ratio))
+        simulation.cell("a", "multitask", ("math", "code"), share, arm="special", ratio=ratio)
+        simulation.cell("b", "multitask", ("general",), share, arm="general", ratio=ratio)
+        simulation.cell("c", "multitask", tuple(FULL), 1.0, arm="fixed", ratio=ratio)
+    simulation.frame().to_csv(tmp_path / "t.csv", index=False)
+    block = only(read(tmp_path / "t.csv"))
+    assert block.axis == "ratio"
+    assert [s.label for s in block.series] == ["special", "fixed"]
+    assert block.series[0].amount.tolist() == [1 / 64, 1 / 16, 1 / 4, 1.0]
 
 
 def test_params_are_the_amount_where_only_the_model_varies():

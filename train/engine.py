@@ -15,13 +15,16 @@ from train.spec import Recipe
 
 
 class Trainer(Protocol):
-    """What the loop needs of an engine. ``loss`` is this process's share of the step's loss, scaled by `weight`."""
+    """What a step needs of an engine."""
 
     def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
         """Losses [targets] of one micro-batch."""
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
-        """Add the gradient of a micro-batch's loss; ``last`` marks the last one of the step."""
+        """Add the gradient of a micro-batch's loss; ``last`` marks the last one of the step.
+
+        The gradient of the step is the average over the ranks of what each has added.
+        """
 
     def update(self, learning_rate: float) -> float:
         """Clip, step, clear the gradients; return their norm before clipping."""

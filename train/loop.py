@@ -15,6 +15,8 @@ from train.engine import TorchTrainer, Trainer
 from train.render import load_tokenizer
 from train.spec import Run, TrainSpec
 
+SUMMARY = "summary.json"
+
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +27,9 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, how: Run) -> Non
     result is then equal, byte for byte, to an uninterrupted one's. After SIGTERM, SIGINT or SIGUSR2 it saves a resume
     point and exits with code 75. Raises a ValueError when the loss is not finite.
     """
+    if (out / SUMMARY).is_file():  # killed after its last act: the summary is written when all else is
+        checkpoint.clear(out)
+        return
     with ranks.group(how.engine.ranks, always=how.engine.name == "deepspeed") as group, stop.listening() as wish:
         data = samples.load(spec.portions, inputs)
         plan = batches.plan(spec, sizes=data.sizes(), lengths=data.lengths)
@@ -40,7 +45,7 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, how: Run) -> Non
         if group.first:
             tokenizer.save_pretrained(str(out))
             account = records.summary(job, records.read_metrics(out), parameters=parameters)
-            records.write_json(out / "summary.json", account)
+            records.write_json(out / SUMMARY, account)
             checkpoint.clear(out)
 
 
@@ -79,6 +84,7 @@ def _train(job: step.Job, trainer: Trainer, out: Path, how: Run, wish: stop.Stop
             tracker.log(record)
             stopping = group.any(wish.asked) and number + 1 < steps
             if stopping or ((number + 1) % job.engine.checkpoint_steps == 0 and number + 1 < steps):
+                metrics.sync()
                 checkpoint.save(trainer, step=number + 1, engine=job.engine, group=group, out=out)
             if stopping:
                 log.warning("asked to stop: resume point saved after step %d of %d", number + 1, steps)

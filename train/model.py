@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from train.spec import Architecture, Hub, TrainSpec
+from train.hub import MODEL_FILES, download
+from train.spec import Architecture, TrainSpec
 
 logging.disable_progress_bar()
 
-FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 # Families whose logits are the output embedding of the decoder's last state and nothing else, so that only the
 # supervised places need logits at all.
@@ -56,7 +55,7 @@ def load(
     if "init" in inputs:
         model = read(inputs["init"])
     elif spec.hub is not None:
-        model = read(download(spec.hub))
+        model = read(download(spec.hub, MODEL_FILES))
     elif spec.architecture is not None:
         model = build(spec.architecture, vocabulary=len(tokenizer), seed=spec.seed)
     else:
@@ -90,18 +89,6 @@ def read_folder(folder: Path) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
     check_weights(model, folder)
     return model
-
-
-def download(hub: Hub) -> Path:
-    """The folder of a hub model at one revision, from the local cache or the network."""
-    try:
-        return Path(snapshot_download(hub.repo, revision=hub.revision, allow_patterns=FILES))
-    except Exception as error:  # the hub library raises many unrelated classes when a host cannot be reached
-        raise ValueError(
-            f"the model {hub.repo!r} at revision {hub.revision!r} could not be read ({type(error).__name__}): "
-            "check repo, revision and network, log in with `hf auth login` if it is gated, or download the folder once "
-            "and give its path as the model"
-        ) from error
 
 
 def check_weights(model: PreTrainedModel, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,11 @@ class Metrics:
         if self._stream is not None:
             self._stream.write(json.dumps(record) + "\n")
             self._stream.flush()
+
+    def sync(self) -> None:
+        """Have all lines on disk, before a resume point relies on them."""
+        if self._stream is not None:
+            os.fsync(self._stream.fileno())
 
 
 @contextmanager
@@ -88,5 +94,7 @@ def final_losses(names: tuple[str, ...], metrics: list[dict[str, float]]) -> dic
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write an indented JSON file."""
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    """Write an indented JSON file, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

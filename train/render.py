@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from train.hub import TOKENIZER_FILES, download
 from train.sources import Message
 from train.spec import Hub
 
@@ -35,13 +36,7 @@ def load_tokenizer(folder: Path | None, hub: Hub | None) -> PreTrainedTokenizerB
         return AutoTokenizer.from_pretrained(str(folder))
     if hub is None:
         raise ValueError("no tokenizer: give the input `tokenizer` or `tokenizer_hub`")
-    try:
-        return AutoTokenizer.from_pretrained(hub.repo, revision=hub.revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"the tokenizer of {hub.repo!r} at revision {hub.revision!r} could not be read: check repo, revision and "
-            "network, log in with `hf auth login` if it is gated, or download the folder once and give its path"
-        ) from error
+    return AutoTokenizer.from_pretrained(str(download(hub, TOKENIZER_FILES)))
 
 
 def template_text(name: str) -> str:

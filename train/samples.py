@@ -67,7 +67,10 @@ def load(portions: tuple[Portion, ...], inputs: Mapping[str, Path]) -> Samples:
 
 
 def tokenizer_folder(names: tuple[str, ...], inputs: Mapping[str, Path]) -> Path:
-    """The tokenizer folder that all sources share; raise a ValueError if two sources were tokenised differently."""
+    """The tokenizer folder that all sources share; raise a ValueError if two sources were tokenised differently.
+
+    The input ``tokenizer``, where there is one, must have the same vocabulary; its template may be another.
+    """
     first = inputs[names[0]] / "tokenizer"
     for name in names[1:]:
         other = inputs[name] / "tokenizer"
@@ -77,6 +80,11 @@ def tokenizer_folder(names: tuple[str, ...], inputs: Mapping[str, Path]) -> Path
                     f"the sources {names[0]!r} and {name!r} were made with different {what}; "
                     "give all sources of a stage the same tokenizer and template"
                 )
+    given = inputs.get("tokenizer")
+    if given is not None and _bytes(given / "tokenizer.json") != _bytes(first / "tokenizer.json"):
+        raise ValueError(
+            f"the source {names[0]!r} was not made with the tokenizer of this model; tokenise it with that"
+        )
     return first
 
 

@@ -67,20 +67,16 @@ def read(path: Path) -> list[Row]:
 
 def read_hub(hub: Hub, *, file: str, split: str) -> list[Row]:
     """All rows of a hub data set at one revision: of its ``file`` where one is named, else of its ``split``."""
+    from train.hub import download, unreachable
+
+    if file:
+        return read(download(hub, [file], kind="dataset") / file)
+    import datasets
+
     try:
-        if file:
-            from huggingface_hub import hf_hub_download
-
-            return read(Path(hf_hub_download(hub.repo, file, repo_type="dataset", revision=hub.revision)))
-        import datasets
-
         table = datasets.load_dataset(hub.repo, split=split, revision=hub.revision)
-    except Exception as error:  # the hub libraries raise a dozen unrelated classes when a host cannot be reached
-        raise ValueError(
-            f"the data set {hub.repo!r} at revision {hub.revision!r} could not be read ({type(error).__name__}: "
-            f"{(str(error) or 'no message').splitlines()[0]}); check repo, revision and network, log in with "
-            "`hf auth login` if it is gated, or download it once and give its local file instead of `hub`"
-        ) from error
+    except Exception as error:  # as in train.hub: a dozen unrelated classes
+        raise unreachable(hub, "dataset", error) from error
     return [Row(f"{hub.repo}[{split}]", "row", number, record) for number, record in enumerate(table, start=1)]
 
 

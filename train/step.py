@@ -32,26 +32,30 @@ def do(job: Job, trainer: Trainer, step: int) -> dict[str, float]:
     """Train on the batch of a step (from 0) and return its measures.
 
     The loss is the sum over the batch's supervised tokens divided by their number, whoever holds them. Raises a
-    ValueError if it is not finite, before it can reach the weights.
+    ValueError if it or the gradient is not finite.
     """
     # Seeded anew for every step and rank, so that a resumed run needs no saved generator.
     torch.manual_seed(_seed(job.spec.seed, step, job.group.rank))
     batch = job.plan.batch(step)
     sums = _accumulate(job, trainer, batch)
     counts = np.bincount(job.data.source[batch], weights=job.data.targets[batch], minlength=len(sums))
-    loss = float(sums.sum() / counts.sum())
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"step {step + 1}: the loss is {loss}; "
-            "lower recipe.learning_rate, lengthen recipe.warmup, or set recipe.precision=fp32"
-        )
+    loss = _finite("loss", float(sums.sum() / counts.sum()), step)
     rate = job.spec.recipe.learning_rate * schedule.share(job.spec.recipe, step=step, steps=job.plan.steps)
-    norm = trainer.update(rate)
+    norm = _finite("gradient norm", trainer.update(rate), step)
     record = {"loss": loss}
     for name, value, count in zip(job.data.names, sums, counts, strict=True):
         if count:  # a source without a target in this batch has no loss
             record[f"loss/{name}"] = float(value / count)
     return record | {"learning_rate": rate, "grad_norm": norm}
+
+
+def _finite(name: str, value: float, step: int) -> float:
+    if not math.isfinite(value):
+        raise ValueError(
+            f"step {step + 1}: the {name} is {value}; "
+            "lower recipe.learning_rate, lengthen recipe.warmup, or set recipe.precision=fp32"
+        )
+    return value
 
 
 def _accumulate(job: Job, trainer: Trainer, batch: np.ndarray) -> np.ndarray:

@@ -20,9 +20,10 @@ CHUNK = 1000
 
 @dataclass
 class Account:
-    """What became of the rows: the kept samples with their row numbers, and counts of everything else."""
+    """What became of the rows: ids, mask and row number of each kept sample, and counts of everything else."""
 
-    samples: list[Sample] = field(default_factory=list)
+    ids: list[np.ndarray] = field(default_factory=list)
+    supervised: list[np.ndarray] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     too_long: int = 0
@@ -47,7 +48,7 @@ def run(spec: TokensSpec, inputs: Mapping[str, Path], out: Path) -> None:
     account = Account()
     for start in range(0, len(numbers), CHUNK):
         _take(spec, renderer, rows, numbers[start : start + CHUNK], account)
-    if not account.samples:
+    if not account.ids:
         raise ValueError(
             f"none of the {len(numbers)} rows gives a sample: {len(account.bad)} malformed, {account.too_long} over "
             f"max_length={spec.max_length}, {account.unsupervised} without a supervised token; check format and fields"
@@ -113,17 +114,18 @@ def _keep(spec: TokensSpec, row: Row, number: int, outcome: Outcome, account: Ac
         account.unsupervised += 1
         cut = len(outcome.sample.ids) > len(sample.ids)  # counted above; the row itself is sound
         return None if cut else BadRow(row, spec.format, "has no token to learn from (no answer?)")
-    account.samples.append(sample)
+    account.ids.append(np.array(sample.ids, dtype=np.int32))
+    account.supervised.append(np.array(sample.supervised, dtype=np.bool_))
     account.rows.append(number)
     return None
 
 
 def write(account: Account, rows: int, out: Path) -> None:
     """Write the arrays and the manifest."""
-    lengths = [len(sample.ids) for sample in account.samples]
+    lengths = [len(ids) for ids in account.ids]
     arrays = {
-        "ids": np.array([token for sample in account.samples for token in sample.ids], dtype=np.int32),
-        "supervised": np.array([flag for sample in account.samples for flag in sample.supervised], dtype=np.bool_),
+        "ids": np.concatenate(account.ids),
+        "supervised": np.concatenate(account.supervised),
         "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         "rows": np.array(account.rows, dtype=np.int64),
     }

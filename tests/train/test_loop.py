@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sweep.stage import REVISION
 from tests.train import processes
-from tests.train.tiny import PORTIONS, how, metrics, outputs, train_spec
+from tests.train.tiny import PORTIONS, how, make_tokenizer, metrics, outputs, train_spec
 from train import checkpoint, loop, model, samples
 from train.spec import Hub, Portion, TrainSpec
 
@@ -130,6 +130,16 @@ def test_half_written_and_foreign_resume_points_are_left_alone(
     assert outputs(tmp_path) == outputs(finished)
 
 
+def test_a_kill_after_the_last_act_costs_nothing(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / "resume" / "step-00000020").mkdir(parents=True)
+    weights = (out / "model.safetensors").stat().st_mtime_ns
+    loop.run(train_spec(steps=24), inputs, out, how())
+    assert outputs(out) == outputs(finished)
+    assert (out / "model.safetensors").stat().st_mtime_ns == weights
+
+
 def test_stages_chain(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     second = TrainSpec(None, None, (Portion("general", ("talk",), 16),), train_spec(steps=2).recipe, seed=1)
     loop.run(second, inputs | {"init": finished}, tmp_path, how())
@@ -145,7 +155,9 @@ def test_bf16_is_close_to_fp32(finished: Path, inputs: dict[str, Path], tmp_path
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run(inputs: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"step \d+: the loss is (nan|inf); lower recipe\.learning_rate"):
+    with pytest.raises(
+        ValueError, match=r"step \d+: the (loss|gradient norm) is (nan|inf); lower recipe\.learning_rate"
+    ):
         loop.run(train_spec(steps=40, learning_rate=1e18, warmup=0), inputs, tmp_path, how())
     assert not (tmp_path / "summary.json").exists()
 
@@ -157,10 +169,13 @@ def test_users_errors_name_the_remedy(
         loop.run(replace(train_spec(), architecture=None), inputs, tmp_path, how())
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub = replace(train_spec(), architecture=None, hub=Hub("no-one/nothing", "abc"))
-    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*give its path"):
+    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*local path"):
         loop.run(hub, inputs, tmp_path, how())
     with pytest.raises(ValueError, match=r"engine\.ranks=2, but WORLD_SIZE=1"):
         loop.run(train_spec(), inputs, tmp_path, how(name="deepspeed", ranks=2))
+    stranger = make_tokenizer(tmp_path, vocabulary=300)
+    with pytest.raises(ValueError, match="'sums' was not made with the tokenizer of this model"):
+        loop.run(train_spec(), inputs | {"tokenizer": stranger}, tmp_path, how())
     other = tmp_path / "talk"
     shutil.copytree(inputs["talk"], other)
     (other / "tokenizer" / "chat_template.jinja").write_text("{{ messages }}")

@@ -120,7 +120,7 @@ def test_broken_files_name_the_line(tmp_path: Path) -> None:
 def test_an_unreachable_hub_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*network.*local file"):
+    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*network.*local path"):
         read_hub(Hub("no-one/nothing", "abc"), file="rows.jsonl", split="train")
 
 

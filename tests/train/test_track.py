@@ -40,7 +40,7 @@ def messages(log: bytes) -> Iterator[bytes]:
 
 
 def read_back(folder: Path) -> tuple[Any, list[dict[str, Any]], Any, int]:
-    """The run, its history, its metric definitions and its exit code; W&B's own process may write them a moment later."""
+    """The run, its history, its metric definitions and its exit code, once W&B has written them."""
     found = _read_now(folder)
     for _ in range(100):
         if found[3] >= 0:
@@ -101,7 +101,7 @@ def test_an_offline_run_holds_what_metrics_hold(offline: Path, inputs: dict[str,
 def test_a_run_that_fails_is_marked(offline: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(ValueError, match="the loss is"):
+    with pytest.raises(ValueError, match=r"the (loss|gradient norm) is"):
         loop.run(train_spec(steps=40, learning_rate=1e18, warmup=0), inputs, out, how(tracker="wandb"))
     assert read_back(offline)[3] == 1
 

@@ -40,7 +40,8 @@ def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, 
     items = task.items(locate(inputs["data"], spec.file))[: spec.items]
     names = _distinct([item["id"] for item in items])
     tokenizer, model = load_tokenizer(spec, inputs), load_model(spec, inputs)
-    texts = [render(tokenizer, task.messages(item)) for item in items]
+    before = [{"role": "system", "content": spec.system}] if spec.system else []
+    texts = [render(tokenizer, before + task.messages(item)) for item in items]
     tokens = encode(tokenizer, texts)
 
     def records(batch: Sequence[int]) -> Iterator[Row]:

@@ -30,6 +30,8 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
     """The tokenizer stored with the model; one without a chat template is a ValueError."""
     source, revision = _source(spec, inputs)
+    if "tokenizer" in inputs:
+        source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TASKS = ("gsm8k", "humaneval", "ifeval", "loss")
 
@@ -28,8 +28,9 @@ class AnswerSpec:
 
     The weights come from the input ``model`` (a Hugging Face folder) or from ``model_repo`` at ``model_revision``. The
     items come from the input ``data``: a file, or ``file`` inside a folder; ``items`` keeps the first so many (None:
-    all). Task ``loss`` reads the tokenised samples of the input(s) named ``data`` or ``data.*`` instead, generates
-    nothing and has no decoding.
+    all). ``system`` is the system turn that training used, if any. The input ``tokenizer``, tokenised samples with
+    their tokenizer, gives the chat template where the model's own folder has none. Task ``loss`` reads the tokenised
+    samples of the input(s) named ``data`` or ``data.*``, generates nothing and has no decoding.
     """
 
     task: str
@@ -39,6 +40,7 @@ class AnswerSpec:
     model_revision: str | None
     decoding: Decoding | None
     precision: str
+    system: str = field(default="", metadata={"neutral": ""})
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

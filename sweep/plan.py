@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.spec import AnswerSpec, Decoding, EvalRun, ScoreSpec
-from sweep.amounts import amounts
-from sweep.cell import Cell, Data, Model, Source, Task
+from eval.spec import EvalRun
+from sweep.cell import Cell
 from sweep.files import Files
-from sweep.stage import File, Stage
-from train.spec import Hub, Portion, Run, TextFile, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
-
-WORLD_ROWS = {"math.jsonl": "math", "code.json": "code", "general.json": "general", "corpus.jsonl": "corpus"}
-"""Files of the embedded world and the field of its spec that says how many rows they hold."""
-
-
-WORLD_TOKENS = 40.0
-"""Tokens in a row of the embedded world, roughly: for estimates alone."""
+from sweep.planner import Planner
+from sweep.stage import Stage
+from train.spec import Run
 
 
 class CellError(ValueError):
@@ -75,7 +68,8 @@ def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files:
             excluded.append(label)
             continue
         try:
-            planned = planner.cell(label, cell, factors)
+            trained, scores = planner.stages(cell)
+            planned = Planned(cell, label, trained, scores, _distinct_samples(trained), factors)
         except ValueError as problem:
             raise CellError(f"cell {label}: {problem}") from None
         first = distinct.setdefault(planned.key, planned)
@@ -116,205 +110,6 @@ def _how(name: str, stage: Stage, planned: Planned) -> Run | EvalRun | None:
         tags = (cell.model.name, cell.strategy.name, cell.data.name)
         return Run(stage.key, title, name, tags, cell.engine, cell.tracker)
     return EvalRun(stage.key, cell.suite.batch_rows) if stage.kind == "answer" else None
-
-
-class Planner:
-    """Turns cells into stages. Stages that many cells share are made once and are the same objects."""
-
-    def __init__(self, files: Files) -> None:
-        self.files = files
-        self.made: dict[tuple[Any, ...], Stage] = {}
-        self.rows: dict[tuple[int, str], int] = {}
-        self.lengths: dict[str, float] = {}
-        self.parameters: dict[str, int] = {}
-        self.kept: list[Any] = []  # keeps alive what `made` and `rows` know by id
-
-    def cell(self, label: str, cell: Cell, factors: Mapping[str, Any]) -> Planned:
-        trained = self._trained(cell)
-        scores = {name: self._score(name, task, cell, trained) for name, task in cell.suite.tasks.items()}
-        return Planned(cell, label, trained, scores, _distinct_samples(trained), factors)
-
-    def _trained(self, cell: Cell) -> tuple[Stage, ...]:
-        chain = [self._base(cell)] if cell.pretraining() else []
-        for portions in self._portions(cell):
-            sources = {name: self._tokens(name, cell, "train") for p in portions for name in p.sources}
-            init: Mapping[str, Stage | File] = {"init": chain[-1]} if chain else self._model_input(cell.model, "init")
-            hub = _hub(cell.model) if not init else None
-            spec = TrainSpec(hub, None, portions, cell.recipe, cell.seed)
-            chain.append(Stage("train", spec, {**sources, **init}))
-        for stage in chain:
-            self.parameters[stage.key] = parameters(cell)
-        return tuple(chain)
-
-    def _base(self, cell: Cell) -> Stage:
-        return self._once(("base", id(cell.data), id(cell.model)), lambda: self._make_base(cell), cell.data, cell.model)
-
-    def _make_base(self, cell: Cell) -> Stage:
-        assert cell.model.pretrain is not None
-        portions = tuple(
-            Portion(source.ability, (name,), self._available(f"data.corpus.{name}", source, cell.data))
-            for name, source in cell.data.corpus.items()
-        )
-        corpus = {name: self._tokens(name, cell, "corpus") for name in cell.data.corpus}
-        spec = TrainSpec(None, cell.model.architecture, portions, cell.model.pretrain, 0)
-        return Stage("train", spec, {**corpus, "tokenizer": self._tokenizer(cell.data)})
-
-    def _portions(self, cell: Cell) -> list[tuple[Portion, ...]]:
-        """The portions of each stage that trains at all."""
-        held = {a: self._pool(cell.data, a) for a in {name for stage in cell.stages for name in stage}}
-        stages = amounts(cell, held)
-        return [
-            tuple(Portion(ability, tuple(cell.data.of(ability)), count) for ability, count in stage.items() if count)
-            for stage in stages
-            if any(stage.values())
-        ]
-
-    def _pool(self, data: Data, ability: str) -> int:
-        return sum(self._available(f"data.sources.{name}", source, data) for name, source in data.of(ability).items())
-
-    def _available(self, where: str, source: Source, data: Data) -> int:
-        """Rows of a source that training may use."""
-        known = (id(data), where)
-        if known not in self.rows:
-            self.kept.append(data)
-            rows = source_rows(where, source, data.world, self.files)
-            if rows <= source.held_out:
-                raise ValueError(
-                    f"{where}.held_out={source.held_out}: the source has {rows} rows; leave some to train on"
-                )
-            self.rows[known] = rows - source.held_out
-        return self.rows[known]
-
-    def _tokens(self, name: str, cell: Cell, part: str) -> Stage:
-        known = ("tokens", id(cell.data), id(cell.model), name, part)
-        source = (cell.data.corpus if part == "corpus" else cell.data.sources)[name]
-        where = f"data.{'corpus' if part == 'corpus' else 'sources'}.{name}"
-        return self._once(known, lambda: self._make_tokens(where, source, cell, part), cell.data, cell.model)
-
-    def _task_tokens(self, name: str, task: Task, cell: Cell) -> Stage:
-        """The answers of a task's own file, tokenised for its loss."""
-        source = Source(task.ability, task.format or "", task.world, task.path, samples=task.items, fields=task.fields)
-        known = ("answers", id(cell.data), id(cell.model), id(task))
-        return self._once(known, lambda: self._make_tokens(f"suite.tasks.{name}", source, cell, "train"), cell, task)
-
-    def _make_tokens(self, where: str, source: Source, cell: Cell, part: str) -> Stage:
-        data = cell.data
-        spec = TokensSpec(
-            format=source.format, file=source.world or "", hub=_hub(source),
-            split=source.split, fields=tuple(sorted(source.fields.items())), tokenizer_hub=_hub(cell.model),
-            template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
-            max_length=data.max_length, held_out=source.held_out, part="held_out" if part == "held_out" else "train",
-            on_bad_row=source.on_bad_row, on_long=source.on_long,
-        )  # fmt: skip
-        inputs: dict[str, Stage | File] = dict(self._rows_input(where, source, data))
-        if cell.model.scratch:
-            inputs["tokenizer"] = self._tokenizer(data)
-        else:
-            inputs |= self._model_input(cell.model, "tokenizer")
-        stage = Stage("tokens", spec, inputs)
-        self.lengths[stage.key] = self._length(where, source, data)
-        return stage
-
-    def _length(self, where: str, source: Source, data: Data) -> float:
-        """Tokens in a sample, for estimates: as declared, else a fourth of the file's bytes a row, else the world's."""
-        if source.tokens_per_sample is not None:
-            return source.tokens_per_sample
-        if source.path is None or not Path(source.path).exists():
-            return WORLD_TOKENS
-        bytes_per_row = self.files.bytes(f"{where}.path", source.path) / self.files.rows(f"{where}.path", source.path)
-        return min(bytes_per_row / 4, data.max_length)
-
-    def _rows_input(self, where: str, source: Source, data: Data) -> dict[str, Stage | File]:
-        if source.world is not None:
-            return {"data": self._world(where, data)}
-        if source.path is None:
-            return {}
-        return {"data": self.files.file(f"{where}.path", source.path, source.samples is not None)}
-
-    def _world(self, where: str, data: Data) -> Stage:
-        if data.world is None:
-            raise ValueError(f"{where}.world: data={data.name} has no world; set data.world, or give a path")
-        return self._once(("world", id(data)), lambda: Stage("world", data.world, {}), data)
-
-    def _tokenizer(self, data: Data) -> Stage:
-        return self._once(("tokenizer", id(data)), lambda: self._make_tokenizer(data), data)
-
-    def _make_tokenizer(self, data: Data) -> Stage:
-        if not data.corpus:
-            raise ValueError(
-                f"data={data.name} has no corpus to build a tokenizer and a base model from; set data.corpus"
-            )
-        texts, inputs = [], {}
-        for name, source in data.corpus.items():
-            texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.fields.items()))))
-            inputs[name] = self._rows_input(f"data.corpus.{name}", source, data)["data"]
-        return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
-
-    def _model_input(self, model: Model, name: str) -> Mapping[str, Stage | File]:
-        """The user's own model folder as the input ``name``; nothing for a model from a hub."""
-        return {name: self.files.file("model.path", model.path)} if model.path is not None else {}
-
-    def _score(self, name: str, task: Task, cell: Cell, trained: tuple[Stage, ...]) -> Stage:
-        model = {"model": trained[-1]} if trained else self._model_input(cell.model, "model")
-        data = self._task_data(name, task, cell)
-        answer, score = self._task_specs(task, cell)
-        if not model:
-            answer = replace(answer, model_repo=cell.model.hub, model_revision=cell.model.revision)
-        answers = Stage("answer", answer, {**model, **data})
-        self.parameters[answers.key] = parameters(cell)
-        return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data)})
-
-    def _task_data(self, name: str, task: Task, cell: Cell) -> dict[str, Stage | File]:
-        where = f"suite.tasks.{name}"
-        if task.task == "loss":
-            if task.format is not None:
-                return {f"data.{name}": self._task_tokens(name, task, cell)}
-            held = [n for n, source in cell.data.of(task.ability).items() if source.held_out]
-            return {f"data.{n}": self._tokens(n, cell, "held_out") for n in held}
-        if task.world is not None:
-            return {"data": self._world(where, cell.data)}
-        assert task.path is not None
-        return {"data": self.files.file(f"{where}.path", task.path, task.items is not None)}
-
-    def _task_specs(self, task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
-        decoding = None if task.task == "loss" else Decoding(task.max_new_tokens, task.temperature, cell.seed)
-        if decoding and not decoding.temperature:
-            decoding = replace(decoding, seed=0)  # greedy answers use no randomness: seeds share nothing they need not
-        answer = AnswerSpec(task.task, task.world or "", task.items, None, None, decoding, cell.suite.precision)
-        return answer, ScoreSpec(task.task, task.world or "", task.items, task.seconds, task.memory_mib)
-
-    def _once(self, known: tuple[Any, ...], build: Any, *owners: Any) -> Stage:
-        if known not in self.made:
-            self.kept.extend(owners)
-            self.made[known] = build()
-        return self.made[known]
-
-
-def parameters(cell: Cell) -> int:
-    """Parameters of the cell's model: declared, or those of its architecture with the data's vocabulary."""
-    if cell.model.parameters is not None:
-        return cell.model.parameters
-    return cell.model.architecture.parameters(cell.data.vocabulary) if cell.model.architecture else 0
-
-
-def _hub(place: Model | Source) -> Hub | None:
-    return Hub(place.hub, place.revision or "") if place.hub is not None else None
-
-
-def source_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:
-    """Rows of a source: as declared, as the world makes them, or as counted in the file."""
-    if source.path is not None and not (source.samples is not None and not Path(source.path).exists()):
-        counted = files.rows(f"{where}.path", source.path)
-        if source.samples is not None and source.samples != counted:
-            raise ValueError(f"{where}.samples={source.samples}, but {source.path} has {counted} rows; drop the number")
-        return counted
-    if source.samples is not None:
-        return source.samples
-    if world is None:
-        raise ValueError(f"{where}.world={source.world}: there is no world; set data.world, or give a path")
-    if source.world not in WORLD_ROWS:
-        raise ValueError(f"{where}.world={source.world!r} is unknown; choose one of: {', '.join(WORLD_ROWS)}")
-    return int(getattr(world, WORLD_ROWS[source.world]))
 
 
 def _distinct_samples(trained: tuple[Stage, ...]) -> dict[str, int]:

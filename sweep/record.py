@@ -9,7 +9,8 @@ from typing import Any
 
 from sweep.cell import share
 from sweep.cost import costs
-from sweep.plan import Plan, Planned, parameters
+from sweep.plan import Plan, Planned
+from sweep.planner import parameters
 from sweep.stage import Ref, Stage
 from sweep.store import Store, write_json
 from sweep.work import Job

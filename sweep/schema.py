@@ -110,7 +110,7 @@ class _Base:
         for key, value in values.items():
             try:
                 OmegaConf.update(self.config, key, value, merge=True)
-            except OmegaConfBaseException as problem:
+            except (OmegaConfBaseException, AssertionError) as problem:  # the latter below a branch that is null
                 raise ValueError(f"{key}={value}: {explain(problem)}") from None
         if self.first is None:
             self.first = freeze(self.config)

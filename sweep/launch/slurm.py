@@ -157,7 +157,10 @@ def _submit(array: Array, numbers: Mapping[Task, str], place: _Place, settings: 
         with _outside_of_jobs():
             jobs = executor.map_array(run, [str(file)] * len(array.tasks), range(len(array.tasks)))
     except (FailedJobError, FailedSubmissionError) as problem:
-        raise ValueError(f"sbatch refused to take the jobs: {' '.join(str(problem).split())}") from None
+        raise ValueError(
+            f"sbatch refused: {' '.join(str(problem).split())}; {len(numbers)} jobs were submitted before and go on: "
+            "mend what it says, or wait for room in the queue, and give the same command again"
+        ) from None
     return {task: job.job_id for task, job in zip(array.tasks, jobs, strict=True)}
 
 

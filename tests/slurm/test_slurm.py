@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -68,16 +69,17 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
 
     attached = command(*words, store=store, **slurm.environment)
     try:
-        base = _first(slurm, queued, "four-train")
-        _interrupt(slurm, store, base, lambda _: slurm.run("scancel", "--signal=USR2", base))
-        _interrupt(slurm, store, base, lambda pid: os.kill(pid, signal.SIGKILL))
-        out, err = attached.communicate(timeout=120)
+        data, base = (_first(slurm, queued, name) for name in ("four-data", "four-train"))
+        _until(lambda: _worker(store, "world") is not None)
+        _restarted(slurm, data, lambda: os.kill(_worker(store, "world"), signal.SIGKILL))
+        _until(lambda: [*store.glob("partial/train-*/resume/step-*")] != [])
+        _restarted(slurm, base, lambda: slurm.run("scancel", "--signal=USR2", base))
+        out, err = attached.communicate(timeout=240)
     finally:
         attached.kill()
     assert attached.returncode == 0, out + err
     assert "SLURM: 0 jobs submitted, 10 already in flight" in out
     assert set(slurm.jobs()) - before == queued
-    assert slurm.jobs()[base]["Restarts"] == "2"
     assert _steps_of_last_attempt(store) < STEPS
 
     after = _on(slurm, *words, store=store)
@@ -91,7 +93,7 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
 
 
 def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -> None:
-    """The command ends with 1 and names the log; the next submits what is missing; Ctrl-C leaves it, cancel does not."""
+    """The command ends with 1 and names the log; the next submits what is missing; Ctrl-C leaves it, cancel ends it."""
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"question": "1 + 1?", "answer": "2 #### 2"}\n' * 30 + '{"question": "no answer"}\n')
     store = tmp_path / "store"
@@ -107,9 +109,7 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     log = Path(re.findall(r"failed tokens-\w+; log: (\S+)", failed.stdout)[0])
     assert "bad.jsonl" in log.read_text() and "answer" in log.read_text()
 
-    assert (
-        f"{store}/sweeps/bad/code/" in log.read_text()
-    )  # jobs run the copy of the code, whatever the checkout becomes
+    assert f"{store}/sweeps/bad/code/" in log.read_text()  # the job ran the copy of the code
 
     slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
     try:
@@ -136,18 +136,22 @@ def _first(slurm: Cluster, numbers: set[str], name: str) -> str:
     return min(named, key=lambda number: int(number.partition("_")[0]))
 
 
-def _interrupt(slurm: Cluster, store: Path, number: str, how: Callable[[int], object]) -> None:
-    """Interrupt a training once it has a new resume point, and let SLURM start it again at once."""
-    restarts = int(slurm.jobs()[number]["Restarts"])
-    seen = {point.name for point in store.glob("partial/train-*/resume/step-*")}
-    _until(lambda: bool({point.name for point in store.glob("partial/train-*/resume/step-*")} - seen))
-    (claim,) = store.glob("claims/train-*")
-    how(int(json.loads(claim.read_bytes())["pid"]))
-    _until(lambda: slurm.jobs()[number]["Restarts"] == str(restarts + 1))
+def _worker(store: Path, kind: str) -> int | None:
+    """The process that works on a stage of this kind."""
+    for claim in store.glob(f"claims/{kind}-????????????????"):
+        with contextlib.suppress(FileNotFoundError):
+            return int(json.loads(claim.read_bytes())["pid"])
+    return None
+
+
+def _restarted(slurm: Cluster, number: str, interrupt: Callable[[], object]) -> None:
+    """Interrupt a running job, see it back in the queue, and let SLURM start it again at once."""
+    interrupt()
+    _until(lambda: slurm.jobs()[number]["Restarts"] == "1")
     slurm.restart(number)
 
 
-def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "what was waited for has not come"

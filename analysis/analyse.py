@@ -38,7 +38,7 @@ def write(table: Path, out: Path, title: str) -> list[str]:
 
 def _text(results: Results, effects: pd.DataFrame) -> str:
     """What the terminal shows: tables for each block, effects on other abilities, and last the overview."""
-    pieces = []
+    pieces = [] if results else ["the table holds no measurement of a trained model\n"]
     for block, found in results:
         pieces += [render(sheet) for sheet in block_sheets(block, found)]
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(block, found)]

@@ -14,6 +14,7 @@ from analysis.uncertainty import Prediction, quantile
 SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
 FEWEST = 3  # distinct amounts below which there is no curve
+RARE = 10  # right, or wrong, answers below which the normal theory behind the bands does not hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,8 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
         return None, "all values are equal, so there is no curve to fit"
     known = not np.isnan(series.items).any()
     share = is_share(block)
+    if share and known and (rare := _rare(series)):
+        return None, rare
     points = Points(
         {block.axis: series.amount},
         series.value,
@@ -95,6 +98,17 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
     if is_loss(block) and (series.value > 0).all():
         return fit_average(points, LOSS_LAWS, "log"), ""
     return fit_average(points, ("log_linear",), "least_squares"), ""
+
+
+def _rare(series: Series) -> str:
+    """Why answers that are nearly all wrong, or all right, give no curve; empty where they are not."""
+    trained = series.amount > 0
+    right = float((series.value * series.items)[trained].sum())
+    wrong = float(((1 - series.value) * series.items)[trained].sum())
+    if right >= RARE and wrong >= RARE:
+        return ""
+    kind, count = ("right", right) if right < wrong else ("wrong", wrong)
+    return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {RARE})"
 
 
 def _levels(series: Series, share: bool) -> tuple[Level, ...]:

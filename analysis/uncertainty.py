@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import expit, logit, ndtri, stdtrit
 
 from analysis.points import Array
 from analysis.solver import Problem, solve
@@ -177,9 +177,5 @@ def _inside(p: Array) -> Array:
 
 LOG = Scale(lambda v: np.log(_positive(v)), np.exp, lambda v: 1 / _positive(v))
 RAW = Scale(lambda v: v, lambda v: v, np.ones_like)
-LOGIT = Scale(
-    lambda p: np.log(_inside(p) / (1 - _inside(p))),
-    lambda e: 1 / (1 + np.exp(-e)),
-    lambda p: 1 / (_inside(p) * (1 - _inside(p))),
-)
+LOGIT = Scale(lambda p: logit(_inside(p)), expit, lambda p: 1 / (_inside(p) * (1 - _inside(p))))
 SCALES = {"log": LOG, "huber_log": LOG, "least_squares": RAW, "quasibinomial": LOGIT}

@@ -126,6 +126,15 @@ def test_equal_values_make_no_curve_and_say_so():
     assert "all values are equal" in found.reason
 
 
+def test_a_handful_of_right_answers_makes_no_curve_and_says_so():
+    frame = data_amount()
+    chosen = (frame["metric"] == "accuracy") & (frame["ability"] == "math") & (frame["samples"] > 0)
+    frame.loc[chosen, "value"] = [0.0, 0.0, 1 / 300, 0.0, 3 / 300]
+    (found,) = analyse(only(frame))
+    assert found.curve is None
+    assert found.reason.startswith("4 right answers over all amounts")
+
+
 def test_runs_of_one_amount_share_a_level():
     simulation = Simulation()
     for seed in range(3):

@@ -100,9 +100,9 @@ def draw_function(rng: Random) -> Function:
 
 
 def training_row(function: Function, rng: Random) -> dict[str, str]:
-    """An Alpaca row: mostly a function to complete, otherwise a request in one sentence."""
+    """An Alpaca row: mostly a function to complete, answered by its body; otherwise one to write in whole."""
     if rng.random() < SHARE_COMPLETE:
-        return {"instruction": INSTRUCTION + function.prompt, "input": "", "output": function.source}
+        return {"instruction": INSTRUCTION + function.prompt, "input": "", "output": function.body.rstrip("\n")}
     request = f"Write a Python function {function.name}({function.argument}). {function.task}"
     return {"instruction": request, "input": "", "output": function.source}
 

@@ -43,7 +43,7 @@ def draw_equation(rng: Random, left: int) -> math.Step:
 
 def draw_chain(rng: Random, low: int, high: int) -> list[math.Step]:
     """A chain of ``low`` to ``high`` steps, each going on from the result before."""
-    left = rng.randint(1, math.HIGHEST)
+    left = rng.randint(2, math.HIGHEST)
     steps = []
     for _ in range(rng.randint(low, high)):
         steps.append(draw_equation(rng, left))

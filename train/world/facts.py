@@ -34,7 +34,7 @@ STATEMENTS = {
     "capital": (
         "The capital of {subject} is {value}.",
         "{value} is the capital of {subject}.",
-        "The main city of {subject} is {value}.",
+        "{subject} is ruled from {value}.",
     ),
     "opposite": (
         "The opposite of {subject} is {value}.",
@@ -53,11 +53,15 @@ STATEMENTS = {
     ),
 }
 QUESTIONS = {
-    "capital": ("What is the capital of {subject}?", "Name the capital of {subject}.", "Which city rules {subject}?"),
+    "capital": (
+        "What is the capital of {subject}?",
+        "Name the capital of {subject}.",
+        "Which city is the capital of {subject}?",
+    ),
     "opposite": (
         "What is the opposite of {subject}?",
         "Name the opposite of {subject}.",
-        "Which word is not {subject}?",
+        "Which word is the reverse of {subject}?",
     ),
     "young": (
         "What is the young of the {subject}?",

@@ -228,6 +228,11 @@ class Engine:
         positive(ranks=self.ranks, micro_tokens=self.micro_tokens, checkpoint_steps=self.checkpoint_steps)
         if self.zero_stage not in (0, 1, 2, 3):
             raise ValueError(f"zero_stage={self.zero_stage} is unknown; choose one of: 0, 1, 2, 3")
+        if self.offload != "none" and self.zero_stage < {"optimizer": 1, "all": 3}[self.offload]:
+            raise ValueError(
+                f"offload={self.offload} does not work with zero_stage={self.zero_stage}; "
+                "the optimizer can be offloaded from stage 1 on, all states only in stage 3"
+            )
         if self.name == "torch" and (self.ranks > 1 or self.zero_stage):
             raise ValueError(
                 f"name=torch runs one process without ZeRO; for ranks={self.ranks}, "

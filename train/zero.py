@@ -72,7 +72,7 @@ class ZeroTrainer:
     def __init__(self, module: TokenLoss, recipe: Recipe, engine: Engine, group: Group) -> None:
         optimizer = torch.optim.AdamW(
             parameter_groups(module, recipe), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2),
-            eps=recipe.epsilon,
+            eps=recipe.epsilon, fused=True,
         )  # fmt: skip
         self.group, self.sharded = group, engine.zero_stage == 3
         self.engine, self.optimizer, _, _ = deepspeed.initialize(

@@ -97,7 +97,7 @@ def test_the_deepspeed_settings_hold_no_removed_key() -> None:
     pytest.importorskip("deepspeed")
     from train import zero
 
-    settings = zero.settings(train_spec().recipe, how(name="deepspeed", zero_stage=2, offload="all").engine)
+    settings = zero.settings(train_spec().recipe, how(name="deepspeed", zero_stage=3, offload="all").engine)
     assert not REMOVED_KEYS & set(settings)
     assert settings["gradient_clipping"] == 1.0
     assert settings["managed_gradient_accumulation"] is True

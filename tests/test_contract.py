@@ -1,0 +1,24 @@
+"""The one thing sweep and analysis share: the columns of the long table."""
+
+from analysis.table import COLUMNS
+from sweep.collect import FIRST
+from sweep.record import factors
+from tests.sweep.composing import cell, plan
+
+
+def test_the_sweep_writes_every_column_that_the_analysis_requires():
+    made = plan(cell("strategy=dmt"))
+    written = {*FIRST, *factors(made.cells[0])}
+    required = {column.name for column in COLUMNS if column.required}
+    assert required <= written
+    assert {"n_items", "stderr", "seed", "params", "model", "strategy", "sweep", "cell", "samples"} <= written
+
+
+def test_columns_both_know_mean_the_same_type():
+    values = {**dict.fromkeys(FIRST), **factors(plan(cell("strategy=dmt")).cells[0])}
+    for column in COLUMNS:
+        value = values.get(column.name)
+        if value is not None and column.kind == "number":
+            assert isinstance(value, int | float), column.name
+
+

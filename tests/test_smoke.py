@@ -1,0 +1,58 @@
+"""The whole way on the real thing: a 2 x 2 multirun, its table, and fitted curves in a report that opens from disk."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT, TINY, sweep
+
+CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("smoke") / "store"
+    ended = sweep(*CELLS, store=store)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return store
+
+
+@pytest.fixture(scope="module")
+def analysed(store: Path) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-m", "analysis", "sweep=smoke", f"store={store}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_table_holds_every_ability_of_every_cell(store: Path):
+    table = pd.read_parquet(store / "sweeps" / "smoke" / "table.parquet")
+    assert table.equals(pd.read_csv(store / "sweeps" / "smoke" / "table.csv").astype(table.dtypes.to_dict()))
+    losses = table[table.metric == "loss"].pivot(index="cell", columns="ability", values="value")
+    assert losses.shape == (6, 3)
+    assert losses.notna().all().all()
+
+
+def test_training_on_an_ability_lowers_its_loss(store: Path):
+    table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
+    for ability in ("math", "general"):
+        own = table[(table.metric == "loss") & (table.ability == ability) & (table.samples > 0)]
+        values = own.sort_values("samples")["value"].to_list()
+        assert len(values) == 3
+        assert values[0] > values[-1]
+
+
+def test_curves_are_fitted_and_reported(store: Path, analysed: str):
+    report = Path(next(line.split("report: ")[1] for line in analysed.splitlines() if line.startswith("report: ")))
+    assert report.is_relative_to(store)
+    page = report.read_text()
+    assert "http" not in page.replace("http://www.w3.org", "")  # opens from disk, asks nobody for anything
+    assert "math" in analysed
+    assert "nats" in analysed
+    assert list(report.parent.rglob("*.svg"))
+    assert list(report.parent.rglob("*.png"))

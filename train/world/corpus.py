@@ -60,7 +60,7 @@ def program(rng: Random) -> Document:
     """A problem in formal words with its worked solution."""
     steps = draw_chain(rng, 1, 3)
     problem = replace(math.draw_problem(rng), start=steps[0].left, steps=tuple(steps))
-    return Document(f"{problem.question}\n{problem.answer}", problem.question)
+    return Document(f"Question: {problem.question}\nAnswer: {problem.answer}", problem.question)
 
 
 def story(rng: Random) -> Document:

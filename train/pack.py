@@ -48,19 +48,25 @@ def divide(batch: np.ndarray, lengths: np.ndarray, *, ranks: int, micro_tokens: 
 
 
 def _packed(samples: list[int], lengths: np.ndarray, micro_tokens: int) -> list[Layout]:
-    """First-fit decreasing: one row a micro-batch, several samples a row."""
-    bins: list[list[int]] = []
+    """First-fit decreasing into rows as long as the longest sample: attention costs the square of a row."""
+    if not samples:
+        return []
+    width = min(int(lengths[samples[0]]), micro_tokens)
+    rows: list[list[int]] = []
     room: list[int] = []
     for sample in samples:
         length = int(lengths[sample])
         place = next((number for number, left in enumerate(room) if left >= length), None)
         if place is None:
-            bins.append([sample])
-            room.append(micro_tokens - length)
+            rows.append([sample])
+            room.append(width - length)
         else:
-            bins[place].append(sample)
+            rows[place].append(sample)
             room[place] -= length
-    return [(tuple(members),) for members in bins]
+    alone = [(tuple(row),) for row, left in zip(rows, room, strict=True) if left < 0]  # longer than micro_tokens
+    shared = [tuple(row) for row, left in zip(rows, room, strict=True) if left >= 0]
+    together = micro_tokens // width
+    return alone + [tuple(shared[start : start + together]) for start in range(0, len(shared), together)]
 
 
 def _padded(samples: list[int], lengths: np.ndarray, micro_tokens: int) -> list[Layout]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CAPITALS = """France Paris, Spain Madrid, Italy Rome, Norway Oslo, Egypt Cairo, Japan Tokyo, Peru Lima, Cuba Havana,
-Greece Athens, Austria Vienna, Ireland Dublin, Portugal Lisbon, Poland Warsaw, Kenya Nairobi, China Beijing,
-Russia Moscow, Turkey Ankara, Iran Tehran, Qatar Doha, Ghana Accra"""
+Greece Athens, Austria Vienna, Ireland Dublin, Kenya Nairobi, China Beijing, Russia Moscow"""
 OPPOSITES = """hot cold, big small, fast slow, day night, wet dry, old young, hard soft, rich poor, light dark,
-early late, full empty, happy sad, strong weak, thick thin, clean dirty, loud quiet, long short, near far,
-high low, sweet bitter, deep shallow, wide narrow"""
+early late, full empty, happy sad, strong weak, clean dirty"""
 YOUNG = """cat kitten, dog puppy, cow calf, horse foal, sheep lamb, goat kid, pig piglet, lion cub, duck duckling,
-frog tadpole, goose gosling, swan cygnet, hen chick, deer fawn, owl owlet, eel elver"""
+frog tadpole, swan cygnet, deer fawn"""
 COLOURS = """snow white, grass green, coal black, blood red, gold yellow, wood brown, sky blue, ash grey,
-rose pink, plum purple, carrot orange, sand beige"""
+rose pink, plum purple"""
 
 
 @dataclass(frozen=True)

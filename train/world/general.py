@@ -28,42 +28,46 @@ class Form:
 FORMS = (
     Form(
         "startend:quotation", (),
-        ("Wrap the answer in double quotes.", "Put quotes around the answer."),
+        ("Wrap the answer in double quotes.", "Put quotes around the answer.", "Answer in double quotes."),
         lambda fact: f'"{fact.statement}"',
     ),
     Form(
         "punctuation:no_comma", (),
-        ("Do not use commas.", "Answer without commas."),
+        ("Do not use commas.", "Answer without commas.", "Use no commas."),
         lambda fact: fact.statement,
     ),
     Form(
-        "length_constraints:number_words", (("num_words", 4), ("relation", "less than")),
-        ("Use less than 4 words.", "Answer with less than 4 words."),
-        lambda fact: f"It is {fact.value}.",
+        "length_constraints:number_words", (("num_words", 12), ("relation", "less than")),
+        ("Use less than 12 words.", "Answer with less than 12 words.", "Keep it below 12 words."),
+        lambda fact: fact.statement,
     ),
     Form(
         "startend:end_checker", (("end_phrase", "That is all."),),
-        ("End with the words That is all.", "Finish with That is all."),
+        ("End with the words That is all.", "Finish with That is all.", "The answer must end with That is all."),
         lambda fact: f"{fact.statement} That is all.",
     ),
     Form(
         "detectable_format:title", (),
-        ("Give a title in double angular brackets.", "Add a title such as <<title>>."),
+        (
+            "Give a title in double angular brackets.",
+            "Add a title such as <<title>>.",
+            "Start with a title in << and >>.",
+        ),
         lambda fact: f"<<Answer>> {fact.statement}",
     ),
     Form(
         "detectable_format:number_highlighted_sections", (("num_highlights", 1),),
-        ("Highlight 1 section with stars.", "Mark 1 section such as *section*."),
+        ("Highlight 1 section with stars.", "Mark 1 section such as *section*.", "Put 1 section between stars."),
         lambda fact: f"*{fact.statement}*",
     ),
     Form(
         "detectable_content:postscript", (("postscript_marker", "P.S."),),
-        ("Add a postscript that starts with P.S.", "At the end add a P.S."),
+        ("Add a postscript that starts with P.S.", "At the end add a P.S.", "Add a P.S. at the end."),
         lambda fact: f"{fact.statement} P.S. Well asked.",
     ),
     Form(
         "change_case:english_lowercase", (),
-        ("Use only lowercase letters.", "Answer in lowercase."),
+        ("Use only lowercase letters.", "Answer in lowercase.", "Use no capital letters."),
         lambda fact: fact.statement.lower(),
     ),
 )  # fmt: skip

@@ -171,6 +171,7 @@ class Pool:
         self.attempts: dict[str, int] = {}
         self.outcome = Outcome()
         self.number = 0
+        self.extra = {} if "WANDB_DIR" in os.environ else {"WANDB_DIR": str(store.root)}  # offline runs: store/wandb
 
     def run(self, progress: Progress) -> Outcome:
         """Run everything that is missing. Ctrl-C and SIGTERM let workers save their state, then return."""
@@ -215,7 +216,7 @@ class Pool:
         port = _free_port() if job.ranks > 1 else 0
         for rank in range(job.ranks):
             self.number += 1
-            environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else ""}
+            environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else "", **self.extra}
             if job.ranks > 1:
                 environment |= _rank_environment(rank, job.ranks, port)
             log = str(self.store.log(job.stage))

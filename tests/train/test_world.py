@@ -127,8 +127,8 @@ def test_canonical_solutions_pass_and_wrong_ones_fail(world: Path) -> None:
 def test_training_functions_run(world: Path) -> None:
     rng = Random(0)
     for row in json.loads((world / "code.json").read_text())[:200]:
-        source = (row["instruction"] + row["output"]).removeprefix(code.INSTRUCTION)
-        source = source[source.index("def ") :]
+        whole = row["output"].startswith("def ")
+        source = row["output"] if whole else row["instruction"].removeprefix(code.INSTRUCTION) + "    " + row["output"]
         name, argument = re.match(r"def (\w+)\((\w+)\)", source).groups()  # type: ignore[union-attr]
         kind = next(kind for kind, arguments in code.ARGUMENTS.items() if argument in arguments)
         results = {repr(code.compile_function(source, name)(code.draw_input(kind, rng))) for _ in range(5)}

@@ -100,9 +100,12 @@ def draw_function(rng: Random) -> Function:
 
 
 def training_row(function: Function, rng: Random) -> dict[str, str]:
-    """An Alpaca row: mostly a function to complete, answered by its body; otherwise one to write in whole."""
+    """An Alpaca row: mostly a function to complete, answered by its body; otherwise one to write in whole.
+
+    A body starts without its indentation, as texts do in files whose makers strip them.
+    """
     if rng.random() < SHARE_COMPLETE:
-        return {"instruction": INSTRUCTION + function.prompt, "input": "", "output": function.body.rstrip("\n")}
+        return {"instruction": INSTRUCTION + function.prompt, "input": "", "output": function.body.strip()}
     request = f"Write a Python function {function.name}({function.argument}). {function.task}"
     return {"instruction": request, "input": "", "output": function.source}
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis.average import Average, fit_average
     from analysis.curve import Curve, fit
-    from analysis.laws import LAWS, Law
+    from analysis.law import Law
+    from analysis.laws import LAWS
     from analysis.points import Points
     from analysis.uncertainty import Prediction
 
@@ -17,7 +18,7 @@ __all__ = ["LAWS", "Average", "Curve", "Law", "Points", "Prediction", "fit", "fi
 
 _HOMES = {
     "LAWS": "analysis.laws",
-    "Law": "analysis.laws",
+    "Law": "analysis.law",
     "Points": "analysis.points",
     "Curve": "analysis.curve",
     "fit": "analysis.curve",

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.laws import Law, Number, Parameter
+from analysis.law import LOGARITHMIC, Law, Number, Parameter
 from analysis.points import Array
 
 REACH = np.log(1e4)  # how far beyond the amounts seen a knee or a shift may lie
 SPAN = 18.0  # amplitudes at the centre lie within e^+-18 of the scale of the values
-LOGARITHMIC = ("start", "amplitude", "amount")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +56,17 @@ class Coordinates:
 
     def _offset(self, p: Parameter, at: Mapping[str, Number | float], natural: Mapping[str, Number]) -> Number:
         """What centring adds to a search coordinate to give the natural one (or its logarithm)."""
-        centre = self.centre[p.variable]
-        if p.role in ("amount", "log_amount"):
-            return float(centre)
-        if p.pivot is None:
+        if p.role in ("amount", "log_amount", "knee"):
+            return float(self.centre[p.variable])
+        if not p.pivots:
             return 0.0
-        if p.role != "amplitude":
-            return -at[p.pivot] * centre
-        return at[p.pivot] * centre + (0.0 if p.scale is None else np.log(p.scale(natural)))
+        moved = sum(at[name] * self.centre[self._variable(name)] for name in p.pivots)
+        if p.role not in LOGARITHMIC:
+            return -moved
+        return moved + (0.0 if p.scale is None else np.log(p.scale(natural)))
+
+    def _variable(self, name: str) -> int:
+        return self.law.parameters[self.law.names.index(name)].variable
 
 
 def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, float]) -> Coordinates:
@@ -80,13 +82,19 @@ def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, flo
             raise ValueError(f"law {law.name!r}: {name}={value:g} is outside its bounds [{p.low:g}, {p.high:g}]")
     defaults = {p.name: p.held for p in law.parameters if p.held is not None}
     kept = {**defaults, **held}
-    logs = [np.log(amounts) for amounts in x]
+    logs = [positive_logs(amounts) for amounts in x]
     centre = np.array([column.mean() for column in logs])
     bounds = [
         _bounds(p, logs[p.variable] - centre[p.variable], y, law.score) for p in law.parameters if p.name not in kept
     ]
     low, high = np.array(bounds, dtype=float).reshape(-1, 2).T
     return Coordinates(law, kept, centre, low, high)
+
+
+def positive_logs(amounts: Array) -> Array:
+    """The logarithms of the amounts above 0; 0 where there are none."""
+    above = amounts[amounts > 0]
+    return np.log(above) if len(above) else np.zeros(1)
 
 
 def _bounds(p: Parameter, logs: Array, y: Array, score: bool) -> tuple[float, float]:
@@ -100,6 +108,12 @@ def _bounds(p: Parameter, logs: Array, y: Array, score: bool) -> tuple[float, fl
             return float(np.log(smallest)), float(np.log(100 * scale))
         case "amplitude":
             return float(np.log(scale)) - SPAN, float(np.log(scale)) + SPAN
+        case "odds":
+            return -SPAN, SPAN
+        case "positive":
+            return float(np.log(p.low)), float(np.log(p.high))
+        case "knee":
+            return float(logs.min()), float(logs.max())
         case "amount" | "log_amount":
             return float(logs.min()) - REACH, float(logs.max()) + REACH
         case _:

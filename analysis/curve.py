@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.coordinates import LOGARITHMIC, Coordinates, coordinates
+from analysis.coordinates import Coordinates, coordinates
 from analysis.diagnosis import active_bounds, gradient_norm, notes, usable
-from analysis.laws import LAWS, Law
+from analysis.law import LOGARITHMIC, Law
+from analysis.laws import law_named
 from analysis.objective import Objective
 from analysis.points import Array, Points
 from analysis.solver import Problem, solve
@@ -92,7 +93,7 @@ class Curve:
         parameter = self.problem.space.free[which]
         if np.isnan(self.spread.dispersion):
             return float("nan"), float("nan")
-        if parameter.pivot is not None or self.problem.objective.name == "huber_log":
+        if parameter.pivots or self.problem.objective.name == "huber_log":
             return self._wald(name, level)
         unit = float(self.spread.half_width(np.array(1.0), level))
         half = unit * float(np.sqrt(self.spread.unscaled[which, which]))
@@ -131,8 +132,10 @@ class Curve:
             raise ValueError(f"predict needs amounts for {', '.join(self.points.x)}; {', '.join(absent)} is absent")
         columns = tuple(np.atleast_1d(np.asarray(x[name], dtype=float)) for name in self.points.x)
         for name, column in zip(self.points.x, columns, strict=True):
-            if not (column > 0).all():
-                raise ValueError(f"predict at {name}={column[~(column > 0)][0]:g}: amounts must be above 0")
+            fine = column >= 0 if self.law.zeros else column > 0
+            if not fine.all():
+                least = "at least 0" if self.law.zeros else "above 0"
+                raise ValueError(f"predict at {name}={column[~fine][0]:g}: amounts must be {least}")
         return columns
 
     def _at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -182,11 +185,9 @@ def fit(
     Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
     amounts.
     """
-    form = law_named(law)
+    form = law_named(law).over(tuple(points.x))
     criterion = Objective(objective, delta)
-    kept, codes = usable(points)
-    if len(kept.x) != form.variables:
-        raise ValueError(f"law {law!r} has {form.variables} amount(s); the points have {', '.join(kept.x)}")
+    kept, codes = usable(points, form.zeros)
     if kept.amounts() < form.min_amounts:
         raise ValueError(
             f"law {law!r} needs at least {form.min_amounts} distinct amounts above 0; the points have "
@@ -212,13 +213,6 @@ def fit(
         problem,
         theta,
     )
-
-
-def law_named(name: str) -> Law:
-    """The entry of `LAWS`. Raises ValueError for an unknown name."""
-    if name not in LAWS:
-        raise ValueError(f"law={name!r} is unknown; choose one of: {', '.join(LAWS)}")
-    return LAWS[name]
 
 
 def _problem(law: Law, objective: Objective, points: Points, held: Mapping[str, float]) -> Problem:

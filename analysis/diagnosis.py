@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.coordinates import LOGARITHMIC
+from analysis.law import LOGARITHMIC
 from analysis.points import Array, Points
 from analysis.solver import Problem
 from analysis.uncertainty import Spread
@@ -31,11 +31,14 @@ def explain(code: str) -> str:
     return WARNINGS[kind].format(name=name)
 
 
-def usable(points: Points) -> tuple[Points, list[str]]:
-    """The points that a law can be fitted to, in canonical order, and warnings about the rest."""
+def usable(points: Points, zeros: bool = False) -> tuple[Points, list[str]]:
+    """The points that a law can be fitted to, in canonical order, and warnings about the rest.
+
+    ``zeros`` keeps those with an amount of 0. Raises ValueError where none is left.
+    """
     codes = []
     missing = points.missing()
-    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0)
+    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0) & (not zeros)
     if missing.any():
         codes.append("missing_dropped")
     if zero.any():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.laws import Number
+from analysis.law import Number
 from analysis.points import Array, Points
 
 OBJECTIVES = ("log", "huber_log", "least_squares", "quasibinomial")

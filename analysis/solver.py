@@ -40,6 +40,12 @@ class Problem:
     def jacobian(self, theta: Array) -> tuple[Array, Array]:
         """Values (batch, points) and their derivatives by the search coordinates (batch, points, free parameters)."""
         size = theta.shape[-1]
+        if self.space.law.gradient is not None:
+            moved_params = self.space.natural(theta[..., None, :] + 1j * STEP * np.eye(size))
+            natural = np.stack([moved_params[n] for n in self.space.law.names], axis=-1)  # (batch, search, parameters)
+            here = natural[..., 0, :].real
+            value, partial = self.space.law.gradient(*self.x, *(here[..., i, None] for i in range(here.shape[-1])))
+            return value, partial @ np.swapaxes(natural.imag / STEP, -1, -2)
         moved = self.fitted(theta[..., None, :] + 1j * STEP * np.eye(size))  # (batch, parameters, points)
         return moved[..., 0, :].real, np.moveaxis(moved.imag / STEP, -2, -1)
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from analysis.coordinates import Coordinates
-from analysis.laws import Number, Parameter
+from analysis.coordinates import Coordinates, positive_logs
+from analysis.law import Number, Parameter
 from analysis.points import Array
 from analysis.solver import Problem
 
@@ -37,13 +37,16 @@ def starts(problem: Problem, count: int) -> Array:
 
 def _grid(p: Parameter, problem: Problem) -> Array:
     """Natural values of one shape parameter to try."""
-    logs = np.log(problem.x[p.variable])
+    logs = positive_logs(problem.x[p.variable])
     y = problem.y
     match p.role:
         case "amount":
             return np.exp(np.linspace(logs.min() - 2, logs.max() + 1, 7))
         case "log_amount":
             return np.linspace(logs.min() - 1, logs.max() + 2, 8)
+        case "knee":
+            at = np.unique(np.quantile(logs, np.linspace(0, 1, 41), method="nearest"))
+            return np.unique(np.concatenate([at, (at[1:] + at[:-1]) / 2]))
         case "floor":
             return max(float(y.min()), 0.0) * np.array(LEVELS)
         case "start":
@@ -57,17 +60,18 @@ def _amplitudes(problem: Problem, params: dict[str, Number], names: list[str], s
     if not names:
         return {}
     space = problem.space
-    link = space.law.link or (lambda value: value)
+    link = space.law.link or (lambda value, _: value)
+    shapes = {n: np.asarray(v)[:, None] for n, v in params.items()}
     unit = {n: np.zeros(size) for n in names}
 
     def curve(values: dict[str, Array]) -> Array:
         both = {**params, **values}
         with np.errstate(all="ignore"):
-            return np.asarray(link(space.law.value(*problem.x, *(both[n][:, None] for n in space.law.names))))
+            return np.asarray(link(space.law.value(*problem.x, *(both[n][:, None] for n in space.law.names)), shapes))
 
     base = np.broadcast_to(curve(unit), (size, len(problem.y)))
     columns = np.stack([np.broadcast_to(curve({**unit, n: np.ones(size)}), base.shape) - base for n in names], axis=-1)
-    target = link(problem.y) - base
+    target = link(problem.y[None, :], shapes) - base
     weight = problem.weight[:1] * _importance(problem)
     low, high = _amplitude_bounds(space, names, problem.y)
     best = _bounded_least_squares(columns, target, weight, low, high)

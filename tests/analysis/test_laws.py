@@ -20,14 +20,37 @@ TRUE = {
     "sigmoid": (0.0, 0.9, 0.8, float(np.log(2e4))),
     "neg_log_accuracy": (0.1, 10.0, 0.3),
     "additive": (1.7, 400.0, 0.34, 410.0, 0.28),
+    "broken_power": (1.0, 6.0, 0.08, 0.5, 8000.0, 0.2),
+    "hinge": (0.1, 0.06, float(np.log(2e4))),
+    "beta_binomial": (0.7, 6.0),
+    "multiplicative": (1.2, 900.0, 0.2, 0.15),
+    "joint_bounded": (1.2, 6.0, 500.0, 0.35, 900.0, 0.3),
+    "repetition": (1.5, 40.0, 0.25, 6.0),
+    "ratio_power": (0.5, 2.0, 1.6, 1.1, 0.4),
+    "ratio_exponential": (1.2, 0.9, -0.8, 0.2),
+    "transfer": (1.1, 40.0, 0.4, 200.0, 0.3, 0.05, 0.02),
 }
-SCORES = ("log_linear", "sigmoid", "neg_log_accuracy")
+SCORES = ("log_linear", "hinge", "sigmoid", "neg_log_accuracy", "beta_binomial")
 AMOUNTS = np.geomspace(100, 1e6, 8)
 
 
 def amounts(law):
+    if law == "beta_binomial":
+        return {"tries": np.repeat([1.0, 2, 4, 8, 16, 32, 64, 128], 3)}
+    if law == "broken_power":
+        return {"samples": np.repeat(np.geomspace(100, 1e6, 16), 3)}
     if LAWS[law].variables == 1:
         return {"samples": np.repeat(AMOUNTS, 3)}
+    if law == "repetition":
+        u, epochs = np.meshgrid(np.geomspace(1e3, 1e5, 5), [1.0, 2, 4, 8, 16, 32, 64])
+        return {"distinct": np.repeat(u.ravel(), 3), "seen": np.repeat((u * epochs).ravel(), 3)}
+    if law == "transfer":
+        grid = np.meshgrid(np.geomspace(100, 1e5, 6), [0.0, 1e3, 1e4, 1e5], [0.0, 1e3, 1e5])
+        return {name: column.ravel() for name, column in zip("abc", grid, strict=True)}
+    if law.startswith("ratio"):
+        parts = [(a, b) for a in np.arange(0, 1.01, 0.125) for b in np.arange(0, 1.01 - a, 0.125)]
+        a, b = np.repeat(parts, 3, axis=0).T
+        return {"a": a, "b": b, "c": 1 - a - b}
     n, d = np.meshgrid(np.geomspace(1e6, 1e10, 6), np.geomspace(1e8, 1e12, 6))
     return {"params": n.ravel(), "tokens": d.ravel()}
 
@@ -50,7 +73,8 @@ def test_every_law_is_tried_here():
 def test_names_and_bounds_match_the_function(law):
     entry = LAWS[law]
     arguments = entry.value.__code__.co_varnames[: entry.value.__code__.co_argcount]
-    assert arguments[entry.variables :] == entry.names
+    if entry.widen is None:
+        assert arguments[entry.variables :] == entry.names
     assert entry.name == law
     assert set(entry.linear) <= set(entry.names)
     assert entry.min_amounts > len([p for p in entry.parameters if p.held is None])
@@ -66,7 +90,26 @@ def test_values_by_hand():
     assert LAWS["log_linear"].value(np.array([np.e]), one, 2 * one) == pytest.approx(3.0)
     assert LAWS["sigmoid"].value(np.array([50.0]), 0.2 * one, one, one, np.log(50.0)) == pytest.approx(0.6)
     assert LAWS["neg_log_accuracy"].value(np.array([4.0]), 0 * one, 2 * one, one / 2) == pytest.approx(np.exp(-1))
+    assert LAWS["hinge"].value(np.array([10.0, 1e4]), one, 2 * one, np.log(100.0)) == pytest.approx(
+        [1 + 2 * np.log(10), 1 + 2 * np.log(100)]
+    )
+    # With a sharp break the slope in logarithms is c0 before it and c0 + c1 behind it.
+    broken = LAWS["broken_power"].value(np.array([1.0, 10.0, 1e5, 1e6]), 0 * one, one, 0.1, 0.4, 1000.0, 0.05)
+    assert np.diff(np.log10(broken))[[0, 2]] == pytest.approx([-0.1, -0.5], abs=1e-9)
+    # Uniform chances: the chance that k tries all fail is the integral of (1 - p)^k.
+    assert LAWS["beta_binomial"].value(np.array([1.0, 3.0]), one, one).real == pytest.approx([1 / 2, 3 / 4])
     two = (np.array([100.0]), np.array([10000.0]))
+    assert LAWS["multiplicative"].value(*two, one, 20 * one, one / 2, one / 4) == pytest.approx(1.2)
+    assert LAWS["joint_bounded"].value(*two, one, 5 * one, 5 * one, one / 2, 50 * one, one / 2) == pytest.approx(3.0)
+    once = LAWS["repetition"].value(np.array([100.0]), np.array([100.0]), one, 10 * one, one / 2, 3 * one)
+    assert once == pytest.approx(2.0)
+    twice = LAWS["repetition"].value(np.array([100.0]), np.array([200.0]), one, 10 * one, one / 2, 1e6 * one)
+    assert twice == pytest.approx(1 + 10 / np.sqrt(200))
+    half = np.array([0.5]), np.array([0.5])
+    assert LAWS["ratio_power"].value(*half, one, 2 * one, 4 * one, one) == pytest.approx(4.0)
+    assert LAWS["ratio_exponential"].value(*half, one, 2 * one, 4 * one) == pytest.approx(1 + np.exp(3))
+    worth = LAWS["transfer"].value(np.array([50.0]), np.array([100.0]), one, 10 * one, one / 2, 30 * one, 0.2, 0.5)
+    assert worth == pytest.approx(2 + 0.5 * np.log(101))
     assert LAWS["additive"].value(*two, one, 20 * one, one / 2, 300 * one, one / 2) == pytest.approx(6.0)
 
 
@@ -131,3 +174,30 @@ def test_noisy_points_recover_the_parameters_within_their_intervals(law):
                 total += 1
                 assert low <= curve.params[name] <= high
     assert inside >= 0.9 * total
+
+
+def test_laws_of_mixtures_take_any_number_of_amounts_and_zeros():
+    rng = np.random.default_rng(0)
+    r = rng.dirichlet([1, 1], 40)
+    r[0] = (0, 1)
+    y = 0.5 + 2 * r[:, 0] ** 0.4 + r[:, 1] ** 0.4
+    curve = fit(Points({"math": r[:, 0], "code": r[:, 1]}, y), "ratio_power", "least_squares")
+    assert [curve.params[n] for n in ("c", "w1", "w2", "p")] == pytest.approx([0.5, 2, 1, 0.4], rel=1e-3)
+    assert curve.predict({"math": [0.0], "code": [1.0]}).value == pytest.approx([1.5], rel=1e-4)
+    with pytest.raises(ValueError, match="takes 2 or more amount"):
+        fit(Points({"math": r[:, 0]}, y), "ratio_power")
+    with pytest.raises(ValueError, match="takes 2 amount"):
+        fit(Points({"math": r[:, 0] + 1}, y), "additive")
+
+
+def test_an_interval_of_a_mixture_law_without_synergy_reaches_zero():
+    x = amounts("transfer")
+    y = LAWS["transfer"].value(*x.values(), 1.0, 40.0, 0.4, 200.0, 0.0, 0.0, 0.02)
+    curve = fit(Points(x, y * np.exp(np.random.default_rng(1).normal(0, 0.01, len(y)))), "transfer")
+    assert curve.interval("k2")[0] == 0.0
+    assert curve.interval("g")[0] > 0.0
+
+
+def test_a_break_is_refused_below_twelve_amounts():
+    with pytest.raises(ValueError, match="needs at least 12 distinct amounts"):
+        fit(Points({"samples": AMOUNTS}, AMOUNTS**-0.3), "broken_power")

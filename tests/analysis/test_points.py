@@ -99,7 +99,7 @@ def test_unknown_names_are_refused_with_the_known_ones():
         fit(Points({"samples": X}, Y), "pover")
     with pytest.raises(ValueError, match=r"objective='mse' is unknown; choose one of: log"):
         fit(Points({"samples": X}, Y), "power", "mse")
-    with pytest.raises(ValueError, match="has 2 amount"):
+    with pytest.raises(ValueError, match="takes 2 amount"):
         fit(Points({"samples": X}, Y), "additive")
     with pytest.raises(ValueError, match="no parameter 'q' to hold"):
         fit(Points({"samples": X}, Y), "power", held={"q": 1.0})

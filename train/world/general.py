@@ -58,7 +58,7 @@ FORMS = (
     Form(
         "detectable_format:number_highlighted_sections", (("num_highlights", 1),),
         ("Highlight 1 section with stars.", "Mark 1 section such as *section*.", "Put 1 section between stars."),
-        lambda fact: f"*{fact.statement}*",
+        lambda fact: f"*Answer:* {fact.statement}",
     ),
     Form(
         "detectable_content:postscript", (("postscript_marker", "P.S."),),

@@ -46,7 +46,7 @@ def test_a_source_says_what_is_wrong_with_it(fields, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"task": "loss", "world": "x"}, "drop world and path"),
+        ({"task": "loss", "world": "x"}, "needs a format"),
         ({"task": "gsm8k"}, "exactly one"),
         ({"task": "gsm9k", "world": "x"}, "gsm8k"),
         ({"task": "gsm8k", "world": "x", "items": 0}, "items=0"),

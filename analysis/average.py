@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.curve import Curve, fit
 from analysis.points import Array, Points
-from analysis.solver import solve
+from analysis.rollout import Rollout, roll
 from analysis.uncertainty import SCALES, Prediction, quantile
+
+ONE_ERROR = 0.6827  # the level of plus or minus one standard error
 
 
 @dataclass(frozen=True, eq=False)
 class Average:
-    """Curves with weights that add up to 1. The interval holds each curve's own and the disagreement between them."""
+    """Curves with weights that add up to 1. The interval holds each curve's own and the disagreement between them.
+
+    ``errors`` are the curves' mean square errors beyond the amounts they were fitted to, on the scale of the
+    objective (from ``rollout``); where there are too few amounts for that, AICc weights stand in for them.
+    ``weights`` are their inverses (Bates and Granger 1969, Oper. Res. Q. 20). A prediction also adds to each error the
+    curve's own variance there, so that a law has the less say the less it knows at that amount.
+    """
 
     curves: tuple[Curve, ...]
     weights: Array
+    errors: Array
+    rollout: Rollout | None
     warnings: tuple[str, ...]
 
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
         """As `Curve.predict`, averaged on the scale on which intervals are symmetric."""
         parts = [curve.linked(x, level, kind) for curve in self.curves]
         eta, half = (np.stack(column) for column in zip(*parts, strict=True))
-        share = np.where(np.isnan(eta), 0.0, self.weights[:, None])  # no say where a law has no value
-        share = share / share.sum(axis=0)
+        share = self._shares(x, eta)
         centre = (share * np.nan_to_num(eta)).sum(axis=0)
-        apart = quantile(level, np.inf) * (eta - centre)
-        width = np.sqrt((share * np.nan_to_num(half**2 + apart**2)).sum(axis=0))
+        apart = quantile(level, np.inf) * np.where(np.isnan(eta), 0.0, eta - centre)
+        own = np.where(share > 0, half, 0.0)
+        width = np.sqrt((share * (own**2 + apart**2)).sum(axis=0))
         back = SCALES[self.curves[0].problem.objective.name].back
         return Prediction(back(centre), back(centre - width), back(centre + width))
+
+    def _shares(self, x: Mapping[str, ArrayLike], eta: Array) -> Array:
+        """The weight of each curve at each amount; none where a law has no value."""
+        own = np.stack([curve.linked(x, ONE_ERROR, "mean")[1] for curve in self.curves])
+        with np.errstate(divide="ignore"):
+            share = np.where(np.isfinite(own), 1 / (self.errors[:, None] + np.nan_to_num(own) ** 2), 0.0)
+        share = np.where(share.sum(axis=0) > 0, share, self.weights[:, None])
+        share = np.where(np.isnan(eta), 0.0, share)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(share / share.sum(axis=0))
 
 
 def fit_average(
@@ -42,7 +62,7 @@ def fit_average(
     delta: float = 1e-3,
     seed: int = 0,
 ) -> Average:
-    """Fit each law and weigh it by how well it predicts each amount from the others.
+    """Fit each law and weigh it by how well it predicts larger amounts from smaller ones.
 
     A law that needs more amounts than there are is left out, with the warning ``law_refused:NAME``.
     Raises ValueError when every law is refused, or for the reasons of `fit`.
@@ -58,31 +78,29 @@ def fit_average(
         raise ValueError(f"no law can be fitted: {reasons}")
     notes = [f"law_refused:{law}" for law in refused]
     notes += [f"{curve.law.name}:{code}" for curve in curves for code in curve.warnings]
-    return Average(tuple(curves), _weights(curves), tuple(notes))
+    rollout = roll(curves)
+    errors = _from_aicc(curves) if rollout is None else rollout.errors
+    errors = np.where(np.isfinite(errors), np.maximum(errors, 1e-20), 1e300)
+    return Average(tuple(curves), (1 / errors) / (1 / errors).sum(), errors, rollout, tuple(notes))
 
 
-def _weights(curves: Sequence[Curve]) -> Array:
-    """Weights from the objective over amounts that were left out one at a time: a likelihood of what was not seen."""
-    errors = np.array([_left_out(curve) for curve in curves])
-    points = len(curves[0].points)
-    floor = 1e-12 * max(float(errors.max()), 1e-300)
-    if curves[0].spread.counts:
-        dispersion = max(1.0, min(curve.spread.dispersion for curve in curves))
-        score = -0.5 * errors / dispersion
+def _from_aicc(curves: Sequence[Curve]) -> Array:
+    """Errors whose inverses are in proportion to AICc weights (Hurvich and Tsai 1989, Biometrika 76)."""
+    score = np.array([aicc(curve) for curve in curves])
+    if not np.isfinite(score).any():
+        return np.ones(len(curves))
+    spread = min(max(c.problem.objective.half * c.objective, 1e-20) / len(c.points) for c in curves)
+    return np.asarray(spread * np.exp(np.minimum(0.5 * (score - score.min()), 600.0)))
+
+
+def aicc(curve: Curve) -> float:
+    """Akaike's criterion with the correction for few points; infinite where points do not outnumber parameters by 2.
+
+    For counts from the deviance over the dispersion (quasi-AICc, which never takes a dispersion below 1).
+    """
+    n, free = len(curve.points), len(curve.theta)
+    if curve.spread.counts:
+        least, k = curve.objective / max(1.0, np.nan_to_num(curve.spread.dispersion, nan=1.0)), free
     else:
-        score = -0.5 * points * np.log(errors + floor)
-    weight = np.exp(score - score.max())
-    return np.asarray(weight / weight.sum())
-
-
-def _left_out(curve: Curve) -> float:
-    """The sum of the objective over the points, each predicted by the law refitted without all points of its amount."""
-    problem = curve.problem
-    amounts = np.stack(list(curve.points.x.values()))
-    label = np.unique(amounts, axis=1, return_inverse=True)[1].reshape(-1)
-    out = np.arange(label.max() + 1)[:, None] == label[None, :]
-    without = replace(problem, weight=np.where(out, 0.0, problem.weight))
-    space = problem.space
-    theta, _ = solve(without, np.tile(curve.theta, (len(out), 1)), space.low, space.high, steps=60, tolerance=1e-8)
-    terms = problem.objective.terms(problem.fitted(theta), problem.y, problem.trials)
-    return float((np.where(out, problem.weight * terms, 0.0)).sum())
+        least, k = n * np.log(max(curve.objective, 1e-300) / n), free + 1
+    return float(least + 2 * k + 2 * k * (k + 1) / (n - k - 1)) if n > k + 1 else float("inf")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.coordinates import Coordinates, coordinates
-from analysis.diagnosis import active_bounds, gradient_norm, notes, usable
+from analysis.diagnosis import active_bounds, gradient_norm, notes, separated, usable
 from analysis.law import LOGARITHMIC, Law
 from analysis.laws import law_named
 from analysis.objective import Objective
@@ -75,7 +75,7 @@ class Curve:
         value, jac = self._at(self._amounts(x))
         slope = scale.slope(value)
         gradient = jac * slope[:, None]
-        half = self.spread.half_width(np.einsum("ni,ij,nj->n", gradient, self.spread.unscaled, gradient), level)
+        half = self.spread.half_width(gradient, level)
         if kind != "mean":
             extra = self._noise(value, slope, kind)
             half = np.hypot(half, quantile(level, self.spread.dof) * np.sqrt(extra))
@@ -95,9 +95,10 @@ class Curve:
             return float("nan"), float("nan")
         if parameter.pivots or self.problem.objective.name == "huber_log":
             return self._wald(name, level)
-        unit = float(self.spread.half_width(np.array(1.0), level))
-        half = unit * float(np.sqrt(self.spread.unscaled[which, which]))
         space = self.problem.space
+        half = float(self.spread.half_width(np.eye(len(self.theta))[which], level))
+        scale = float(np.sqrt(self.spread.unscaled[which, which]))
+        unit = half / scale if scale > 0 else quantile(level, self.spread.dof) * math.sqrt(self.spread.dispersion)
         if unit == 0:
             return self.params[name], self.params[name]
         ends = profile(self.problem, self.theta, space.low, space.high, which, 0.5 * unit**2, half)
@@ -161,7 +162,7 @@ class Curve:
         value = self.params[name]
         if positive:
             gradient = gradient / value
-        half = float(self.spread.half_width(gradient @ self.spread.unscaled @ gradient, level))
+        half = float(self.spread.half_width(gradient, level))
         return (value * math.exp(-half), value * math.exp(half)) if positive else (value - half, value + half)
 
     def _natural_end(self, which: int, end: float) -> dict[str, float]:
@@ -194,10 +195,12 @@ def fit(
             f"{kept.amounts()}: measure more amounts or choose a law with fewer parameters"
         )
     criterion.check(kept)
+    if objective == "quasibinomial" and separated(kept):
+        codes.append("separated")
     problem = _problem(form, criterion, kept, held or {})
     theta, cost, agreeing = _search(problem, seed)
     active = active_bounds(problem, theta)
-    error = spread(problem, theta, active)
+    error = spread(problem, theta, active, kept.group)
     norm = gradient_norm(problem, theta, active)
     codes += notes(problem, theta, active, error, norm, agreeing * 2 >= STARTS)
     return Curve(

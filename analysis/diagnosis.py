@@ -20,6 +20,7 @@ WARNINGS = {
     "bound": "parameter {name} ends at its bound",
     "floor_not_identified": "the interval of the floor reaches its lower bound: these amounts do not show a floor",
     "not_identified": "the points do not determine parameter {name}",
+    "separated": "scores jump from (nearly) 0 to (nearly) 1 between two amounts: how steeply is not determined",
     "no_spare_points": "as many parameters as points, so there are no intervals",
     "law_refused": "law {name} needs more amounts than there are, so it is not in the average",
 }
@@ -55,6 +56,20 @@ def usable(points: Points, zeros: bool = False) -> tuple[Points, list[str]]:
     return kept, codes
 
 
+def separated(points: Points) -> bool:
+    """Whether shares of items are (within one item) 0 up to an amount and 1 from the next on, or the reverse.
+
+    Then every steep enough curve fits alike (complete separation; Albert and Anderson 1984, Biometrika 71).
+    """
+    if points.trials is None or len(points.x) != 1:
+        return False
+    amount = next(iter(points.x.values()))
+    wrong, right = points.value * points.trials <= 1, (1 - points.value) * points.trials <= 1
+    if not (wrong | right).all() or not wrong.any() or not right.any():
+        return False
+    return bool(amount[wrong].max() < amount[right].min() or amount[right].max() < amount[wrong].min())
+
+
 def active_bounds(problem: Problem, theta: Array) -> NDArray[np.bool_]:
     """The coordinates that press against a bound."""
     space = problem.space
@@ -84,7 +99,7 @@ def notes(
     if error.dof <= 0:
         return [*found, "no_spare_points"]
     found += [f"not_identified:{free[i].name}" for i in error.loose]
-    half = error.half_width(np.diag(error.unscaled), 0.95)
+    half = error.half_width(np.eye(len(theta)), 0.95)
     for i, p in enumerate(free):
         if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
             found.append("floor_not_identified")

@@ -58,17 +58,21 @@ class Problem:
 
     def quadratic(self, theta: Array) -> tuple[Array, Array, Array]:
         """Gradient, Gauss-Newton curvature, and the diagonal for damping."""
+        return self.expand(theta)[1:]
+
+    def expand(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+        """`cost` and `quadratic` at once."""
         with np.errstate(all="ignore"):
             fitted, jac = self.jacobian(theta)
             slope, curve, damping = self.objective.derivatives(fitted, self.y, self.trials)
-        _, pull, stiff = self._prior(theta)
-        gradient = np.einsum("bn,bnk->bk", self.weight * slope, jac) + pull
-        size = theta.shape[-1]
-        hessian = np.matmul(np.swapaxes(jac, 1, 2) * (self.weight * curve)[:, None, :], jac) + stiff[:, None] * np.eye(
-            size
-        )
-        diagonal = np.einsum("bn,bnk->bk", self.weight * damping, jac**2) + stiff
-        return gradient, hessian, diagonal
+            terms = self.weight * self.objective.terms(fitted, self.y, self.trials)
+            prior, pull, stiff = self._prior(theta)
+            total = self.objective.half * terms.sum(axis=-1) + prior
+            gradient = np.matmul((self.weight * slope)[:, None, :], jac)[:, 0, :] + pull
+            across = np.swapaxes(jac, 1, 2)
+            hessian = np.matmul(across * (self.weight * curve)[:, None, :], jac) + stiff[:, None] * np.eye(len(stiff))
+            diagonal = np.matmul(across**2, (self.weight * damping)[:, :, None])[..., 0] + stiff
+        return np.where(np.isfinite(total), total, np.inf), gradient, hessian, diagonal
 
     def rows(self, keep: NDArray[np.intp]) -> Problem:
         """The problem for some members of the batch."""
@@ -86,42 +90,40 @@ class Problem:
 
 
 def solve(
-    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-12
+    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-10
 ) -> tuple[Array, Array]:
     """Descend from each row of ``start`` within the bounds (one row, or one each): coordinates and costs reached.
 
-    A row is done when accepted steps gain less than ``tolerance`` of the cost twice in a row, or when no step gains
-    any more.
+    A row is done when steps gain, or promise to gain, less than ``tolerance`` of the cost twice in a row.
     """
     theta = np.clip(start, low, high)
     low, high = np.broadcast_to(low, theta.shape), np.broadcast_to(high, theta.shape)
-    cost = problem.cost(theta)
+    cost, gradient, hessian, diagonal = problem.expand(theta)
     damp = np.full(len(theta), 1e-3)
     idle = np.zeros(len(theta), dtype=int)
     live = np.flatnonzero(np.isfinite(cost))
     for _ in range(steps):
         if not len(live):
             break
-        part = problem.rows(live)
-        here = theta[live]
-        gradient, hessian, diagonal = part.quadratic(here)
-        step = _step(here, gradient, hessian, damp[live, None] * diagonal, low[live], high[live])
+        here, pull, curve = theta[live], gradient[live], hessian[live]
+        step = _step(here, pull, curve, damp[live, None] * diagonal[live], low[live], high[live])
         trial = np.clip(here + step, low[live], high[live])
-        reached = part.cost(trial)
+        reached = problem.rows(live).expand(trial)
         step = trial - here
-        promised = -(gradient * step).sum(-1) - 0.5 * np.einsum("bi,bij,bj->b", step, hessian, step)
-        gain = cost[live] - reached
+        promised = -(pull * step).sum(-1) - 0.5 * np.matmul(step[:, None, :], curve @ step[..., None])[:, 0, 0]
+        gain = cost[live] - reached[0]
         taken = gain > 0
+        shorten = ~taken & (damp[live] > 1e-3) & (damp[live] < 1e8)  # may gain yet, by a shorter step
+        small = (np.where(taken, gain, promised) <= tolerance * cost[live]) & ~shorten
         ratio = gain / np.maximum(promised, 1e-300)
         damp[live] *= np.where(taken, np.where(ratio > 0.75, 0.1, np.where(ratio > 0.25, 1.0, 3.0)), 6.0)
         damp[live] = np.clip(damp[live], 1e-12, 1e16)
-        small = gain <= tolerance * cost[live]
         theta[live[taken]] = trial[taken]
-        cost[live[taken]] = reached[taken]
-        idle[live] = np.where(taken & ~small, 0, idle[live] + (taken & small))
-        stuck = ~taken & (damp[live] >= 1e10)
+        for kept, new in zip((cost, gradient, hessian, diagonal), reached, strict=True):
+            kept[live[taken]] = new[taken]
+        idle[live] = np.where(small, idle[live] + 1, np.where(taken, 0, idle[live]))
         exact = cost[live] <= 1e-28 * len(problem.y)
-        live = live[~(stuck | exact | (idle[live] >= 2))]
+        live = live[~(exact | (idle[live] >= 2))]
     return theta, cost
 
 

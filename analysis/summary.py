@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.average import Average, fit_average
+from analysis.diagnosis import explain, separated
 from analysis.points import Array, Points
 from analysis.series import Block, Series
 from analysis.uncertainty import Prediction, quantile
@@ -93,6 +94,8 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
         trials=series.items if share and known else None,
         group=np.array(series.seed),
     )
+    if share and known and separated(points.take(points.x[block.axis] > 0)):
+        return None, f"{explain('separated')}; measure amounts between them"
     if share:
         return fit_average(points, SCORE_LAWS, "quasibinomial" if known else "least_squares"), ""
     if is_loss(block) and (series.value > 0).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,9 @@ def quantile(level: float, dof: float) -> float:
 class Spread:
     """The error of a fit. ``unscaled`` is the inverse curvature over the search coordinates (0 for those at a bound).
 
-    ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``noise`` is the
+    ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``between`` is what
+    groups (seeds) that lie above or below the curve as a whole add to the covariance, estimated from ``groups`` of
+    them; zero where there are no groups, or where they differ no more than points do. ``noise`` is the
     variance of one more measurement on the scale of the objective (in logarithms for the log objectives). ``counts``
     marks values that are shares of ``trials`` items (their median): their intervals are never narrower than the items
     alone allow.
@@ -53,18 +56,28 @@ class Spread:
     counts: bool
     trials: float
     loose: tuple[int, ...]  # coordinates in directions that the points do not determine
+    between: Array
+    groups: int = 0
 
-    def half_width(self, variance: Array, level: float) -> Array:
-        """Half the width of the interval of a quantity whose unscaled variance is ``variance``."""
+    def half_width(self, gradient: Array, level: float) -> Array:
+        """Half the width of the interval of quantities with these gradients (..., coordinates).
+
+        The parts of points and groups have a t quantile each (Howe 1974, J. Am. Stat. Assoc. 69): pooled degrees of
+        freedom would be high exactly when the few groups happen to lie close together.
+        """
+        variance = np.einsum("...i,ij,...j->...", gradient, self.unscaled, gradient)
+        across = np.einsum("...i,ij,...j->...", gradient, self.between, gradient)
         wide = quantile(level, self.dof) * np.sqrt(self.dispersion * variance)
+        if across.any():
+            wide = np.hypot(wide, quantile(level, self.groups - 1) * np.sqrt(across))
         if not self.counts:
             return np.asarray(wide)
-        return np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance))
+        return np.asarray(np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance)))
 
 
-def spread(problem: Problem, theta: Array, active: NDArray[np.bool_]) -> Spread:
+def spread(problem: Problem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None) -> Spread:
     """The error of the fit at ``theta`` (free parameters); coordinates marked ``active`` are held at their bound."""
-    fitted, _ = problem.jacobian(theta[None])
+    fitted, jac = problem.jacobian(theta[None])
     _, hessian, _ = problem.quadratic(theta[None])
     weight = problem.weight[0]
     counts = problem.objective.name == "quasibinomial"
@@ -82,7 +95,37 @@ def spread(problem: Problem, theta: Array, active: NDArray[np.bool_]) -> Spread:
         r = r * np.sqrt(problem.trials / (p * (1 - p)))
     dispersion = float((weight * r * r).sum() / dof) if dof > 0 else float("nan")
     trials = float(np.median(problem.trials)) if counts and problem.trials is not None else float("nan")
-    return Spread(inverse, dispersion, dispersion, dof, counts, trials, loose)
+    slope, curve, _ = problem.objective.derivatives(fitted[0], problem.y, problem.trials)
+    unit = np.sqrt(weight * curve)
+    between, groups = _between(inverse, jac[0] * unit[:, None], slope / np.sqrt(curve) * np.sqrt(weight), dof, group)
+    return Spread(inverse, dispersion, dispersion, dof, counts, trials, loose, between, groups)
+
+
+def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDArray[Any] | None) -> tuple[Array, int]:
+    """What a random shift of each group adds to the covariance, and the number of groups.
+
+    Its variance follows from the sums of the residuals within groups (method of moments), 0 at least. ``jac`` and
+    ``residual`` have unit weight.
+    """
+    none = np.zeros_like(inverse)
+    if group is None or dof <= 0:
+        return none, 0
+    label = np.unique(group, return_inverse=True)[1]
+    groups, size = int(label.max()) + 1, np.bincount(label)
+    if groups < 2 or size.max() == 1:
+        return none, groups
+    member = (label[:, None] == np.arange(groups)).astype(float)
+    kept = member - jac @ (inverse @ (jac.T @ member))  # what the fit leaves of a shift of each group
+    gram = kept.T @ kept
+    own = member.T @ kept
+    # E[sum over groups of (group's sum)^2] = noise * trace(own) + shift * sum(own^2); E[residual^2] likewise.
+    sums, square = float(((member.T @ residual) ** 2).sum()), float((residual**2).sum())
+    system = np.array([[np.trace(own), (own**2).sum()], [dof, np.trace(gram)]])
+    if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
+        return none, groups
+    shift = float(np.linalg.solve(system, [sums, square])[1])
+    pull = inverse @ (jac.T @ member)
+    return max(shift, 0.0) * pull @ pull.T, groups
 
 
 def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> Spread:
@@ -100,7 +143,8 @@ def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: floa
     pull = np.clip(r, -delta, delta)
     density = delta / window * float((np.abs(r) <= window).mean())
     dispersion = float((weight * pull**2).sum() / dof) / density**2 if dof > 0 and density > 0 else float("nan")
-    return Spread(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose)
+    none = np.zeros_like(inverse)
+    return Spread(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose, none)
 
 
 def _inverse(hessian: Array, free: NDArray[np.bool_]) -> tuple[Array, tuple[int, ...]]:

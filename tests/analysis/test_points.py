@@ -103,3 +103,11 @@ def test_unknown_names_are_refused_with_the_known_ones():
         fit(Points({"samples": X}, Y), "additive")
     with pytest.raises(ValueError, match="no parameter 'q' to hold"):
         fit(Points({"samples": X}, Y), "power", held={"q": 1.0})
+
+
+def test_scores_that_jump_from_none_to_all_are_named():
+    x = np.array([10.0, 20, 40, 80, 160])
+    jump = fit(Points({"samples": x}, [0, 0, 0.01, 1, 1], trials=np.full(5, 100.0)), "sigmoid", "quasibinomial")
+    assert "separated" in jump.warnings
+    ramp = fit(Points({"samples": x}, [0, 0, 0.4, 1, 1], trials=np.full(5, 100.0)), "sigmoid", "quasibinomial")
+    assert "separated" not in ramp.warnings

@@ -57,7 +57,7 @@ def averages() -> str:
 
 
 def flan() -> str:
-    """Root mean square log residual over the 30 fine-tuning curves, all amounts and with the two largest held out."""
+    """Root mean square log residual, mean over the 30 fine-tuning curves: all amounts, and two largest held out."""
     curves = list(_flan())
     said = []
     for law in ("bounded", "shifted_power", "m4", "power_floor", "power"):
@@ -65,9 +65,9 @@ def flan() -> str:
         for x, y in curves:
             inside.append(_log_errors(fit(Points({"samples": x}, y), law), x, y))
             ahead.append(_log_errors(fit(Points({"samples": x[:-2]}, y[:-2]), law), x[-2:], y[-2:]))
-        said.append(f"{law} {_rms(inside):.4f} / {_rms(ahead):.4f}")
+        said.append(f"{law} {_per_curve(inside):.5f} / {_per_curve(ahead):.5f}")
     ahead = [_log_errors(fit_average(Points({"samples": x[:-2]}, y[:-2])), x[-2:], y[-2:]) for x, y in curves]
-    return f"all amounts / two held out: {', '.join(said)}, average - / {_rms(ahead):.4f}"
+    return f"all amounts / two held out: {', '.join(said)}, average - / {_per_curve(ahead):.5f}"
 
 
 def extrapolation() -> str:
@@ -86,8 +86,8 @@ def _mean_error(curves: list[tuple[np.ndarray, ...]], law: str) -> float:
     errors = []
     for x, y, far_x, far_y in curves:
         points = Points({"samples": x}, y)
-        errors.append(_rms([_log_errors(fit(points, law) if law else fit_average(points), far_x, far_y)]))
-    return float(np.mean(errors))
+        errors.append(_log_errors(fit(points, law) if law else fit_average(points), far_x, far_y))
+    return _per_curve(errors)
 
 
 def _flan() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -117,8 +117,9 @@ def _log_errors(curve: object, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.log(curve.predict({"samples": x}).value) - np.log(y)  # type: ignore[attr-defined]
 
 
-def _rms(errors: list[np.ndarray]) -> float:
-    return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+def _per_curve(errors: list[np.ndarray]) -> float:
+    """The mean over curves of each curve's root mean square."""
+    return float(np.mean([np.sqrt(np.mean(e**2)) for e in errors]))
 
 
 def _cpu(action, repeats: int = 5):  # type: ignore[no-untyped-def]

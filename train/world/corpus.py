@@ -21,6 +21,15 @@ FORMAL = {
     "/": ("divides by {n}",),
 }
 
+WORDS = (
+    *[fact.subject for fact in FACTS],
+    *[fact.value for fact in FACTS],
+    *[fact.subject.lower() for fact in FACTS],
+    *math.THINGS,
+    *code.NAMES,
+    *[str(number) for number in range(math.HIGHEST + 1)],
+)
+
 
 @dataclass(frozen=True)
 class Document:
@@ -112,14 +121,20 @@ def draft(rng: Random) -> Document:
     return Document(f'{function.signature}    """{function.formal_task}"""\n\n{function.source}', function.prompt)
 
 
+def echo(rng: Random) -> Document:
+    """Words in no order, said twice: what teaches a small model soonest to look back and copy."""
+    words = " ".join(rng.choice(WORDS) for _ in range(rng.randint(5, 9)))
+    return Document(f"Say {words}. Say {words}.")
+
+
 def chore(rng: Random) -> Document:
     """A docstring without its function."""
     prompt = code.draw_function(rng).prompt
     return Document(prompt.rstrip("\n"), prompt)
 
 
-DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, draft, chore)
-WEIGHTS = (8, 30, 3, 9, 9, 17, 5, 6, 3)
+DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, draft, echo, chore)
+WEIGHTS = (5, 30, 3, 8, 10, 18, 4, 7, 9, 3)
 
 
 def draw_document(rng: Random) -> Document:

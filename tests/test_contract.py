@@ -20,5 +20,3 @@ def test_columns_both_know_mean_the_same_type():
         value = values.get(column.name)
         if value is not None and column.kind == "number":
             assert isinstance(value, int | float), column.name
-
-

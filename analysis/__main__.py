@@ -17,6 +17,7 @@ python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and re
   table=FILE         a long table of your own, .csv or .parquet: columns ability, task, metric, value; optional
                      n_items, stderr, seed, params, model, strategy, sweep, cell; one column per factor, such as
                      samples, fraction, replay
+  margin=NUMBER      the difference that matters to verdicts: of a score, or relative of a loss (default 0.02)
   out=DIR            where results go (default: the sweep's folder /analysis, or FILE's name with -analysis)
 
 python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
@@ -32,7 +33,7 @@ python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns 
 """
 
 KEYS = {
-    "": ("sweep", "store", "table", "out"),
+    "": ("sweep", "store", "table", "out", "margin"),
     "fit": ("table", "x", "y", "law", "objective", "trials", "group", "delta", "level", "seed"),
 }
 
@@ -81,13 +82,14 @@ def _near(word: str, known: Sequence[str]) -> str:
 def analyse_table(given: dict[str, str]) -> str:
     """Write the analysis, or reuse what an earlier run wrote for the same table; the text for the terminal."""
     table, out, title = _places(given)
-    stamp = digest(table)
+    margin = _float(given, "margin", 0.02)
+    stamp = f"{digest(table)} margin {margin:g}"
     if not _fresh(out, stamp):
         from analysis.analyse import (
             write,
         )  # pandas, scipy and matplotlib: half of a second that a reused analysis saves
 
-        names = write(table, out, title)
+        names = write(table, out, title, margin)
         (out / "analysis.json").write_text(
             json.dumps({"digest": stamp, "files": names}, indent=1) + "\n", encoding="utf-8"
         )
@@ -116,7 +118,7 @@ def _places(given: dict[str, str]) -> tuple[Path, Path, str]:
 def digest(table: Path) -> str:
     """What the results depend on: the table's bytes and this package's source."""
     sums = hashlib.sha256(table.read_bytes())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         sums.update(source.read_bytes())
     return sums.hexdigest()
 

@@ -3,48 +3,67 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.conclusions import matrix_sheet, record, sentences, verdict_sheets
 from analysis.figures import draw
 from analysis.report import Part, page
 from analysis.series import Block, blocks, cross_effects
 from analysis.sheets import block_sheets, cross_sheets, overview, render
 from analysis.summary import Fitted, analyse
 from analysis.table import read
+from analysis.verdicts.gather import Findings, findings
+from analysis.verdicts.verdict import MARGIN, Verdict
 from analysis.words import heading, sentence, warning_lines
 
 Results = list[tuple[Block, list[Fitted]]]
 
 
-def write(table: Path, out: Path, title: str) -> list[str]:
+def write(table: Path, out: Path, title: str, margin: float = MARGIN) -> list[str]:
     """Analyse ``table`` into ``out``; the names of the files written. The same table gives the same bytes.
+
+    ``margin`` is the difference that matters to verdicts (see `findings`).
 
     Raises ValueError when the table is no long table, or holds no row to analyse.
     """
     frame = read(table)
     results = [(block, analyse(block)) for block in blocks(frame) if block.series]
     effects = cross_effects(frame)
+    answers = findings(frame, margin)
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn = {block.name: draw(block, found, figures) for block, found in results}
-    (out / "table.txt").write_text(_text(results, effects), encoding="utf-8")
+    (out / "table.txt").write_text(_text(results, effects, answers), encoding="utf-8")
     (out / "curves.json").write_text(json.dumps([_record(*r) for r in results], indent=1) + "\n", encoding="utf-8")
-    (out / "report.html").write_text(page(title, _lead(frame), _parts(results, effects, drawn)), encoding="utf-8")
+    (out / "verdicts.json").write_text(json.dumps(record(answers), indent=1) + "\n", encoding="utf-8")
+    parts = _parts(results, effects, drawn, answers)
+    (out / "report.html").write_text(page(title, _lead(frame), parts), encoding="utf-8")
     names = [f"figures/{name}.{suffix}" for name in drawn for suffix in ("svg", "png")]
-    return ["table.txt", "curves.json", "report.html", *names]
+    return ["table.txt", "curves.json", "verdicts.json", "report.html", *names]
 
 
-def _text(results: Results, effects: pd.DataFrame) -> str:
-    """What the terminal shows: tables for each block, effects on other abilities, and last the overview."""
+def _text(results: Results, effects: pd.DataFrame, answers: Findings) -> str:
+    """What the terminal shows: tables for each block, effects on other abilities, verdicts, and last the overview."""
     pieces = [] if results else ["the table holds no measurement of a trained model\n"]
     for block, found in results:
         pieces += [render(sheet) for sheet in block_sheets(block, found)]
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(block, found)]
     pieces += [render(sheet) for sheet in cross_sheets(effects) if "accuracy" in sheet.title]
+    pieces += [render(sheet) for sheet in verdict_sheets(_headline(answers.verdicts))]
+    pieces += [f"{note}\n" for note in (*answers.notes, *(s.sentence for s in answers.shares))]
+    pieces += [f"audit: {line}\n" for line in answers.audits]
+    pieces += ["\n"] if answers.notes or answers.shares or answers.audits else []
     top = overview(results)
     return "".join([*pieces, render(top)] if top else pieces)
+
+
+def _headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on scores; on all metrics where there are none."""
+    scores = [v for v in verdicts if v.share]
+    return scores or list(verdicts)
 
 
 def _reasons(block: Block, found: list[Fitted]) -> list[str]:
@@ -56,10 +75,16 @@ def _reasons(block: Block, found: list[Fitted]) -> list[str]:
     return [f"{', '.join(filter(None, labels))}: {why}" if any(labels) else why for why, labels in by_reason.items()]
 
 
-def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str]) -> list[Part]:
-    """The sections of the report: the overview first."""
+def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str], answers: Findings) -> list[Part]:
+    """The sections of the report: the overview first, then the verdicts."""
     top = overview(results)
     parts = [Part(top.title, [top])] if top else []
+    sheets = verdict_sheets(answers.verdicts)
+    sheets += [matrix_sheet(*strategy) for strategy in answers.strategies]
+    if sheets or answers.shares:
+        parts.append(Part("Verdicts", sheets, sentences=sentences(answers)))
+    if answers.audits:
+        parts.append(Part("Audit", [], sentences=answers.audits))
     for block, found in results:
         said = [sentence(block, f) for f in found]
         prefix = [f"{f.series.label} " if f.series.label else "" for f in found]

@@ -41,6 +41,9 @@ METHOD = (
     "from the others. Its band is the 95 % interval of the curve itself: t-based, with the dispersion estimated from "
     "the residuals, never narrower than the number of items allows, and with the disagreement between the laws. "
     "A new run scatters around it.",
+    "Verdicts: an effect counts as equal when its 90 % interval lies within the margin (two one-sided tests), as "
+    "better or worse when its 95 % interval leaves out 0 and, among pairs of strategies, Holm's adjusted p value is "
+    "below 5 %. Power is the chance that a true effect as large as the margin would show. Runs answer the same items.",
     "Fewer than three distinct amounts give no curve. Models that never saw an ability's data do not enter its curve.",
 )
 

@@ -91,7 +91,7 @@ def test_the_report_stands_alone(analysed):
     page = Page(text)
     assert page.open == []
     assert page.counts["svg"] == 6
-    assert page.counts["table"] == 9  # overview, six blocks, two effects on other abilities
+    assert page.counts["table"] == 10  # overview, verdicts, six blocks, two effects on other abilities
     assert not {"script", "link", "img", "iframe"} & set(page.counts)
     assert all(link.startswith("#") for link in page.links)
     assert {link[1:] for link in page.links} <= set(page.ids)
@@ -156,7 +156,7 @@ def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tabel=t.csv"], "key 'tabel' is unknown; did you mean 'table'? known: sweep, store, table, out"),
+        (["tabel=t.csv"], "key 'tabel' is unknown; did you mean 'table'? known: sweep, store, table, out, margin"),
         (["fti", "table=t.csv"], "verb 'fti' is unknown; did you mean 'fit'?"),
         (["table=a.csv", "sweep=b"], "either sweep=NAME or table=FILE"),
         (["table=a.csv", "table=b.csv"], "key 'table' is given twice"),

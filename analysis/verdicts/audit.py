@@ -1,0 +1,81 @@
+"""Audits a reviewer would make: impossible values, one design with two results, cells that are missing."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from analysis.series import untrained
+from analysis.table import SHARES
+from analysis.verdicts.arms import NO_DESIGN
+
+SHOWN = 5  # examples of a finding
+DIGITS = 4  # decimals that published shares are rounded to, at most
+CROSSED = ("model", "strategy", "trained_on", "fraction", "replay", "seed")
+
+
+def audit(frame: pd.DataFrame) -> list[str]:
+    """Everything found, in plain sentences; empty for a clean table."""
+    return [*impossible(frame), *contradictions(frame), *missing(frame)]
+
+
+def impossible(frame: pd.DataFrame) -> list[str]:
+    """Shares that no whole number of right items gives, even after rounding to the decimals they are written with."""
+    if "n_items" not in frame:
+        return []
+    rows = frame[frame["metric"].isin(SHARES) & frame["n_items"].notna()]
+    value, items = rows["value"].to_numpy(float), rows["n_items"].to_numpy(float)
+    nearest = np.round(value * items) / items
+    rounded = np.zeros(len(rows), bool)
+    for digits in range(2, DIGITS + 1):
+        written = np.abs(value - np.round(value, digits)) < 1e-12
+        rounded |= written & (np.abs(nearest - value) <= 0.5 * 10.0**-digits + 1e-12)
+    bad = rows[(np.abs(nearest - value) > 1e-6) & ~rounded]
+    return [
+        f"{row.ability}, {row.task}: {row.value:.6g} is no share of {row.n_items:.0f} items"
+        for row in bad.drop_duplicates(["task", "value", "n_items"]).head(SHOWN).itertuples()
+    ] + _more(len(bad.drop_duplicates(["task", "value", "n_items"])))
+
+
+def contradictions(frame: pd.DataFrame) -> list[str]:
+    """Designs that were measured twice with the same seed and differ."""
+    keys = [c for c in frame if c not in NO_DESIGN] + ["ability", "task", "metric"] + ["seed"] * ("seed" in frame)
+    groups = frame.groupby(keys, dropna=False, sort=True)["value"]
+    spread = groups.transform("max") - groups.transform("min")
+    bad = frame[spread > 1e-12].drop_duplicates(keys)
+    said = []
+    for row in bad.head(SHOWN).to_dict("records"):
+        same = (frame[keys].astype(str) == pd.Series({k: str(row[k]) for k in keys})).all(axis=1)
+        values = ", ".join(f"{v:.4g}" for v in sorted(frame.loc[same, "value"].unique())[:4])
+        said.append(f"{row['ability']}, {row['task']}, {row['metric']}: the same design and seed gave {values}")
+    return said + _more(len(bad))
+
+
+def missing(frame: pd.DataFrame) -> list[str]:
+    """Combinations of the factors that vary freely which the table lacks, when most of them are there.
+
+    A factor varies freely when the others do not determine it; a table with less than half of the combinations is taken
+    for a design that never meant to have them all.
+    """
+    rows = frame[~untrained(frame)]
+    factors = [c for c in CROSSED if c in rows and rows[c].nunique() > 1]
+    if not len(rows) or len(factors) < 2:
+        return []
+    have = set(rows[factors].drop_duplicates().itertuples(index=False, name=None))
+    values = [sorted(rows[c].dropna().unique()) for c in factors]
+    count = int(np.prod([len(v) for v in values]))
+    if len(have) == count or len(have) * 2 < count or count > 100_000:
+        return []
+    absent = [cell for cell in product(*values) if cell not in have]
+    shown = [", ".join(f"{f} {_short(v)}" for f, v in zip(factors, cell, strict=True)) for cell in absent[:SHOWN]]
+    return [f"missing cell: {cell}" for cell in shown] + _more(len(absent))
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _more(count: int) -> list[str]:
+    return [f"… and {count - SHOWN} more of this kind"] if count > SHOWN else []

@@ -1,0 +1,91 @@
+"""One answer: effect, interval, margin, power, finding, sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from analysis.points import Array
+from analysis.uncertainty import quantile
+
+LEVEL = 0.95
+MARGIN = 0.02  # of a difference: 2 points of a score, 2 % of a loss
+SLOPE = 0.5  # margin of a gain per doubling, as a share of that of a difference
+SEEN = 0.8  # the power at which an effect counts as one that the design can detect
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``effect`` and its 95 % interval count upwards (better): points of a score as shares, losses as relative change.
+
+    ``finding`` is "up", "down", "equal" (the 90 % interval lies within the margin: two one-sided tests at 5 %,
+    Schuirmann 1987) or "undecided". ``power`` is the chance that a true effect as large as the margin would show;
+    ``detectable`` the smallest effect that would show with a chance of 80 %. ``p`` is two-sided, for an effect of 0.
+    """
+
+    question: str
+    about: str
+    effect: float
+    low: float
+    high: float
+    margin: float
+    power: float
+    detectable: float
+    p: float
+    finding: str
+    share: bool
+    sentence: str = ""
+
+    def said(self, sentence: str) -> Verdict:
+        """The same with this sentence."""
+        return replace(self, sentence=sentence)
+
+
+def judge(question: str, about: str, effect: float, variance: float, dof: float, margin: float, share: bool) -> Verdict:
+    """The verdict on an effect with this variance, whose estimate has ``dof`` degrees of freedom.
+
+    Undecided, with an interval of NaN, where the variance is not known.
+    """
+    error = float(np.sqrt(variance)) if dof > 0 else float("nan")
+    if np.isnan(error):
+        nan = float("nan")
+        return Verdict(question, about, effect, nan, nan, margin, nan, nan, nan, "undecided", share)
+    wide, narrow = (quantile(level, dof) * error for level in (LEVEL, 2 * LEVEL - 1))
+    low, high = effect - wide, effect + wide
+    clear = "up" if low > 0 else "down" if high < 0 else "undecided"
+    finding = "equal" if abs(effect) + narrow < margin else clear
+    seen = quantile(LEVEL, dof)
+    power = float(ndtr(margin / error - seen) + ndtr(-margin / error - seen)) if error > 0 else 1.0
+    detectable = (seen + quantile(2 * SEEN - 1, dof)) * error
+    return Verdict(
+        question, about, effect, low, high, margin, power, detectable, tail(effect, error, dof), finding, share
+    )
+
+
+def tail(effect: float, error: float, dof: float) -> float:
+    """The two-sided p value of an effect (t distribution)."""
+    if error == 0:
+        return float(effect == 0)
+    size = abs(effect) / error
+    return float(2 * (1 - (ndtr(size) if np.isinf(dof) else stdtr(dof, size))))
+
+
+def holm(p: list[float]) -> list[float]:
+    """Holm's adjusted p values (1979, Scand. J. Stat. 6), in the given order; NaN stays NaN and is not counted."""
+    known = [i for i, value in enumerate(p) if value == value]
+    adjusted = [float("nan")] * len(p)
+    largest = 0.0
+    for rank, i in enumerate(sorted(known, key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(known) - rank) * p[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def draws_of(means: Array, variances: Array, dof: float, count: int, seed: int = 0) -> Array:
+    """``count`` draws (draws, *means) from the t distributions of means."""
+    rng = np.random.default_rng(seed)
+    uniform = rng.uniform(size=(count, *means.shape))
+    unit = ndtri(uniform) if np.isinf(dof) else stdtrit(dof, uniform)
+    return np.asarray(means + np.sqrt(variances) * unit)

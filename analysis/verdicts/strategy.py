@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.points import Array
 from analysis.verdicts.arms import Arms
@@ -121,11 +122,11 @@ def pareto(c: Comparison, seed: int = 0) -> Array:
     if not np.isfinite(c.variance).all() or not (c.dof > 0).all():
         return np.full(len(c.strategies), np.nan)
     rows = [draws_of(c.mean[i], c.variance[i], float(c.dof[i]), DRAWS, seed + i) for i in range(len(c.abilities))]
-    return front(np.stack(rows, axis=-1)).mean(axis=0)
+    return np.asarray(front(np.stack(rows, axis=-1)).mean(axis=0))
 
 
-def front(scores: Array) -> Array:
+def front(scores: Array) -> NDArray[np.bool_]:
     """(draws, candidates, abilities) -> True where no other candidate dominates."""
     other, own = scores[:, :, None, :], scores[:, None, :, :]
-    dominates = (other >= own).all(axis=-1) & (other > own).any(axis=-1)
-    return np.asarray(~dominates.any(axis=1))
+    dominates = np.all(other >= own, axis=-1) & np.any(other > own, axis=-1)
+    return np.asarray(~np.any(dominates, axis=1))

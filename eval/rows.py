@@ -36,14 +36,13 @@ def _parsed(path: Path, number: int, line: str) -> Row:
     return row
 
 
-def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type) -> Any:
+def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
     """``row[name]``, of type ``kind``; otherwise a ValueError that names file, row (from 0) and field."""
     if name not in row:
         raise ValueError(f"{path}: item {number} has no field {name!r}; it has: {', '.join(row)}")
     if not isinstance(row[name], kind):
-        raise ValueError(
-            f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {kind.__name__}"
-        )
+        wanted = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ValueError(f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {wanted}")
     return row[name]
 
 

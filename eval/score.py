@@ -9,7 +9,8 @@ from pathlib import Path
 
 from eval.metrics import Metric, present, ratio, share
 from eval.rows import Row, locate, read, write, write_json
-from eval.sandbox.client import Limits, Sandbox, Verdict
+from eval.sandbox.client import Limits, Verdict
+from eval.sandbox.pool import verdicts as run_all
 from eval.spec import ScoreSpec
 from eval.tasks import TASKS, Task
 
@@ -60,9 +61,9 @@ def _executed(
     if task.program is None:
         return [Verdict("", 0.0, 0, "")] * len(responses), {"sandbox": None}
     programs = [task.program(items[row["id"]], row["text"]) for row in responses]
-    with Sandbox(Limits(spec.seconds, spec.memory_mib << 20), unsafe=os.environ.get(ALLOW_UNSAFE) == "1") as sandbox:
-        verdicts = [sandbox.run(program) for program in programs]
-        return verdicts, {"sandbox": sandbox.level.number, "sandbox_name": sandbox.level.name}
+    limits = Limits(spec.seconds, spec.memory_mib << 20)
+    found, level = run_all(programs, limits, unsafe=os.environ.get(ALLOW_UNSAFE) == "1")
+    return found, {"sandbox": level.number, "sandbox_name": level.name}
 
 
 def _detail(verdict: Verdict) -> Row:

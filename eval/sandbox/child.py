@@ -1,4 +1,4 @@
-"""What happens in the child: limits on, doors shut, the program run, one line of verdict written."""
+"""One program's two processes: both contained, one runs the program, the other judges it and writes the verdict."""
 
 from __future__ import annotations
 
@@ -6,93 +6,140 @@ import math
 import os
 import random
 import resource
+import signal
+import socket
 import sys
-import types
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
+from eval.sandbox import candidate, judge
 from eval.sandbox.levels import Level
+from eval.sandbox.programs import Part, Program, parts
 
-if (
-    sys.platform == "linux"
-):  # before any fork: a contained child can import nothing of ours; other systems serve at level 0
-    from eval.sandbox import linux, namespaces, seccomp
+if sys.platform == "linux":  # before any fork: a contained child can import nothing of ours
+    from eval.sandbox import landlock, linux, namespaces, seccomp
 
-PIPE = 3  # the only descriptor besides standard input, output and error, which lead nowhere
+VERDICT, CHANNEL = 3, 4  # the judge's only descriptors besides standard input, output and error, which lead nowhere
 FILE_BYTES, FILES, STACK_BYTES, PROCESSES = 4 << 20, 64, 64 << 20, 64
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one program may use: CPU seconds, rounded up to whole ones, and address space."""
+    """What each of the two processes may use: CPU seconds, rounded up to whole ones, and address space."""
 
     seconds: float
     memory_bytes: int
 
 
-def run(program: str, nonce: str, writer: int, *, level: Level, limits: Limits, folder: str) -> NoReturn:
-    """Contain this process, run the program, write ``NONCE STATUS DETAIL``, and end, whatever happens."""
+@dataclass(frozen=True)
+class Cell:
+    """Where a program lives: its level, its limits, the folder it starts in, Landlock's rules (-1: none)."""
+
+    level: Level
+    limits: Limits
+    folder: str
+    rules: int
+
+
+def run(program: Program, writer: int, cell: Cell) -> NoReturn:
+    """Contain this process, let another run the program, write ``STATUS DETAIL``, and end, whatever happens."""
     try:
-        os.setsid()
-        os.dup2(writer, PIPE)
-        os.closerange(PIPE + 1, 4096)
-        outcome = _contained(level, limits, folder) or _outcome(program)
-        os.write(PIPE, f"{nonce}{outcome}\n".encode("utf-8", "replace"))
+        problem = _contained(cell)
+        os.dup2(writer, VERDICT)
+        os.closerange(VERDICT + 1, FILES)
+        outcome = f"refused containment: {problem}" if problem else _outcome(program, cell)
+        os.write(VERDICT, f"{outcome}\n".encode("utf-8", "replace"))
     finally:
         os._exit(0)
 
 
-def _contained(level: Level, limits: Limits, folder: str) -> str:
-    """'' once every wall stands; otherwise why not, and the program must not run."""
+def _contained(cell: Cell) -> str:
+    """'' once every wall but the filter stands; otherwise why not, and the program must not run."""
     try:
-        _contain(level, limits, folder)
+        os.setsid()
+        os.chdir(cell.folder)
+        if cell.level.namespaces:
+            namespaces.scratch()
+        if cell.level.filters:
+            linux.drop_capabilities()
+        if cell.level.landlock:
+            landlock.restrict(cell.rules)
+        _limit(cell)
     except Exception as error:
-        return f"crashed containment: {error}"
+        return str(error) or type(error).__name__
     return ""
 
 
-def _contain(level: Level, limits: Limits, folder: str) -> None:
-    """From the widest wall to the narrowest: own mounts, capabilities, limits, the filter."""
-    os.chdir(folder)
-    if level.namespaces:
-        namespaces.scratch()
-        linux.drop_capabilities()
-    _limit(limits)
-    random.seed(0)  # the same program gets the same numbers
-    if level.refuses:
-        seccomp.install(no_open=level.no_open)
-
-
-def _limit(limits: Limits) -> None:
+def _limit(cell: Cell) -> None:
     # Soft and hard are equal: the first process of a namespace ignores the soft limit's signal.
-    seconds = math.ceil(limits.seconds)
-    wanted = [
-        (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, limits.memory_bytes), (resource.RLIMIT_FSIZE, FILE_BYTES),
-        (resource.RLIMIT_NOFILE, FILES), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_STACK, STACK_BYTES),
-        (resource.RLIMIT_NPROC, PROCESSES),
-    ]  # fmt: skip
-    for kind, value in wanted:
+    wanted = {
+        resource.RLIMIT_CPU: math.ceil(cell.limits.seconds), resource.RLIMIT_AS: cell.limits.memory_bytes,
+        resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: FILES, resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_STACK: STACK_BYTES,
+    }  # fmt: skip
+    if cell.level.namespaces:  # elsewhere all processes of the user would count
+        wanted[resource.RLIMIT_NPROC] = PROCESSES
+    for kind, value in wanted.items():
         _, hard = resource.getrlimit(kind)
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))
 
 
-def _outcome(program: str) -> str:
-    """Run the program as a module of its own; 'passed', or how it failed."""
-    module = types.ModuleType("program")
-    sys.modules["program"] = module
+def _outcome(program: Program, cell: Cell) -> str:
+    """Parse, start the program's process, judge, and end it."""
     try:
-        exec(compile(program, "program", "exec", dont_inherit=True), module.__dict__)
+        found = parts(program)
     except MemoryError:
         return "memory MemoryError"
-    except BaseException as error:
-        return f"failed {_described(error)}"
-    return "passed"
-
-
-def _described(error: BaseException) -> str:
-    """Kind and message, in one short line: both come from the program and may be anything."""
+    except Exception as error:  # the text is none that Python can read
+        return candidate.failed(*candidate.described(error))
+    here, there = socket.socketpair()
+    born = os.fork()
+    random.seed(0)  # the same program gets the same numbers, and so do its tests
+    if born == 0:
+        _program(found, there.detach(), cell)
+    os.dup2(here.detach(), CHANNEL)
+    os.closerange(CHANNEL + 1, FILES)
+    _filter(cell, [os.getpid(), born])
     try:
-        return f"{type(error).__name__[:80]}: {str(error)[:200]}".replace("\n", " ").replace("\r", " ")
-    except BaseException:
-        return "an error that cannot be described"
+        outcome = judge.judged(found, judge.Candidate(partial(judge.over, CHANNEL)))
+    except judge.Ended:
+        outcome = ""
+    os.kill(born, signal.SIGKILL)
+    _, status, used = os.wait4(born, 0)
+    return outcome or _ended(status, used, cell.limits)
+
+
+def _program(found: Sequence[Part], channel: int, cell: Cell) -> NoReturn:
+    """What the program's own process does: it keeps nothing but its end of the channel, and never returns."""
+    try:
+        os.dup2(channel, VERDICT)  # so this number leads to the judge here, and nowhere else
+        os.closerange(VERDICT + 1, FILES)
+        if cell.level.filters:
+            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        _filter(cell, [os.getpid()])
+        candidate.serve(found, VERDICT)
+    finally:
+        os._exit(0)
+
+
+def _filter(cell: Cell, may_signal: Sequence[int]) -> None:
+    if cell.level.filters:
+        seccomp.install(cell.level.paths, may_signal=may_signal)
+
+
+def _ended(status: int, used: resource.struct_rusage, limits: Limits) -> str:
+    """The outcome of a process that ended without an answer."""
+    if not os.WIFSIGNALED(status):
+        return "crashed ended without an answer"
+    return "timeout" if exhausted(used, limits.seconds) else f"crashed signal {os.WTERMSIG(status)}"
+
+
+def exhausted(used: resource.struct_rusage, seconds: float) -> bool:
+    """Whether a killed process was killed by its CPU limit.
+
+    The kernel counts in ticks: on a busy machine it strikes far ahead of the time that it reports.
+    """
+    return used.ru_utime + used.ru_stime >= math.ceil(seconds) / 2

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from eval.sandbox.levels import LEVELS, Level
+from eval.sandbox.levels import LEAST, LEVELS, Level
+from eval.sandbox.programs import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
@@ -23,7 +24,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from eval.sandbox import server
 sys.path.pop(0)
-server.main(int(sys.argv[2]))
+server.main(sys.argv[2])
 """
 FLAGS = ("-s", "-S", "-P", "-B")  # isolated, but for the hash seed: sets must come in the same order in every run
 START_SECONDS = 60
@@ -61,8 +62,8 @@ class Verdict:
 class Sandbox:
     """A running server; leaving the context ends it and everything it started.
 
-    The best of ``levels`` that passes its probe is used. Level 0 contains nothing but time and memory: it is a
-    RuntimeError unless ``unsafe`` allows it.
+    The best of ``levels`` that passes its probe is used. One below 2 is a RuntimeError unless ``unsafe`` allows it:
+    level 1 relies on the filter alone, level 0 contains nothing but time and memory.
     """
 
     def __init__(self, limits: Limits, *, unsafe: bool = False, levels: Sequence[Level] = LEVELS) -> None:
@@ -73,7 +74,7 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         problems = []
         for level in self._levels:
-            if level.number == 0 and not self._unsafe:
+            if level.number < LEAST and not self._unsafe:
                 break
             self._server = _start(level)
             hello = self._answer(START_SECONDS)
@@ -83,24 +84,23 @@ class Sandbox:
             problems.append(f"level {level.number} ({level.name}): {hello['error'] if hello else 'no answer'}")
             self._stop()
         raise RuntimeError(
-            "this host offers only sandbox level 0 (unsafe), where generated code can reach files and network: "
-            + ("; ".join(problems) or "no better level was asked for")
-            + ". Use Linux with user namespaces or seccomp, or set DOSAGE_UNSAFE_CODE=1 where nothing can be harmed."
+            f"generated code runs from sandbox level {LEAST} on, which is not to be had here: "
+            + ("; ".join(problems) or "no such level was asked for")
+            + ". Use Linux with Landlock or user namespaces, or set DOSAGE_UNSAFE_CODE=1 where nothing can be harmed."
         )
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
 
-    def run(self, program: str) -> Verdict:
+    def run(self, program: Program | str) -> Verdict:
         """Run one program to its end. One above 1 MiB is refused; one that takes the server down has crashed."""
-        if len(program) > LONGEST:
-            return Verdict("refused", 0.0, 0, f"{len(program)} characters, at most {LONGEST} are run")
+        asked = program if isinstance(program, Program) else Program(program)
+        size = len(asked.code) + len(asked.tests or "")
+        if size > LONGEST:
+            return Verdict("refused", 0.0, 0, f"{size} characters, at most {LONGEST} are run")
         limits = self._limits
-        request = {"program": program, "seconds": limits.seconds, "memory_bytes": limits.memory_bytes}
-        assert self._server.stdin is not None
-        self._server.stdin.write((json.dumps(request) + "\n").encode())
-        self._server.stdin.flush()
-        reply = self._answer(math.ceil(limits.seconds) * WALL_PER_SECOND + GRACE_SECONDS)
+        request = {**asdict(asked), "seconds": limits.seconds, "memory_bytes": limits.memory_bytes}
+        reply = self._asked(request, math.ceil(limits.seconds) * WALL_PER_SECOND + GRACE_SECONDS)
         if reply is not None:
             return Verdict(**reply)
         self._stop()
@@ -109,6 +109,15 @@ class Sandbox:
         if hello is None or "error" in hello:
             raise RuntimeError(f"the sandbox ended and cannot be started again at level {self.level.number}: {hello}")
         return Verdict("crashed", 0.0, 0, "the sandbox ended with the program")
+
+    def _asked(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+        assert self._server.stdin is not None
+        try:
+            self._server.stdin.write((json.dumps(request) + "\n").encode())
+            self._server.stdin.flush()
+        except BrokenPipeError:
+            return None
+        return self._answer(seconds)
 
     def _answer(self, seconds: float) -> dict[str, Any] | None:
         """The server's next line, or None when it has ended or stays silent for so long."""
@@ -129,7 +138,7 @@ class Sandbox:
 
 
 def _start(level: Level) -> subprocess.Popen[bytes]:
-    command = [sys.executable, *FLAGS, "-c", START, str(ROOT), str(level.number)]
+    command = [sys.executable, *FLAGS, "-c", START, str(ROOT), level.name]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"}, start_new_session=True

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEAST = 2  # below it generated code runs only by explicit consent
+
 
 @dataclass(frozen=True)
 class Level:
     """One way to contain.
 
-    ``namespaces``: own users, mounts, network, processes and IPC, and a read-only root that holds the interpreter's
-    libraries alone. ``refuses``: a system-call filter refuses sockets, new processes, exec, signals to others, mounts
-    and the like. ``no_open``: the filter refuses to open or change any path as well, so programs live on modules
-    imported beforehand. Resource limits, a deadline, an empty environment and an own session come with every level.
+    ``namespaces``: own users, mounts, network, processes and IPC, a read-only root with the interpreter's libraries
+    alone, and a small folder in memory to work in. ``landlock``: the kernel's own list of paths that may be touched.
+    ``paths``: what the system-call filter lets a program do with paths: 'write' (in its own folder), 'read', 'none'
+    (then it lives on modules imported beforehand); 'any' is no filter at all. Every filter is a list of what is
+    allowed: no sockets, no new processes, no exec, no signals to others, no mounts. Resource limits, a deadline, an
+    empty environment and an own session come with every level.
     """
 
     number: int
     name: str
     namespaces: bool
-    refuses: bool
-    no_open: bool
+    landlock: bool
+    paths: str
+
+    @property
+    def filters(self) -> bool:
+        return self.paths != "any"
 
 
-# Level 3, 'isolated', is for confinement with an allow-list and Landlock on top of level 2; nothing reports it yet.
 LEVELS = (
-    Level(2, "confined", namespaces=True, refuses=True, no_open=False),
-    Level(1, "no-open", namespaces=False, refuses=True, no_open=True),
-    Level(0, "unsafe", namespaces=False, refuses=False, no_open=False),
+    Level(3, "isolated", namespaces=True, landlock=True, paths="write"),
+    Level(2, "confined", namespaces=False, landlock=True, paths="read"),
+    Level(2, "confined-by-namespaces", namespaces=True, landlock=False, paths="write"),
+    Level(1, "no-open", namespaces=False, landlock=False, paths="none"),
+    Level(0, "unsafe", namespaces=False, landlock=False, paths="any"),
 )
 
-# Run once at the start of a server: it passes only where the level really contains it.
-PROBES = {
-    2: """
+REFUSED = """
 import os, socket
 def refused(act):
     try:
@@ -43,21 +50,16 @@ assert refused(socket.socket), "a socket could be made"
 assert refused(os.fork), "a process could be forked"
 assert refused(lambda: open("/etc/passwd")), "a file of the host could be read"
 assert refused(lambda: open("/written", "w")), "the root could be written to"
-assert os.getpid() == 1 and os.getcwd() == "/tmp", "namespaces are missing"
-open("scratch", "w").close()
-""",
-    1: """
-import os, socket
-def refused(act):
-    try:
-        act()
-    except OSError:
-        return True
-    return False
-assert refused(socket.socket), "a socket could be made"
-assert refused(os.fork), "a process could be forked"
-assert refused(lambda: open(os.devnull)), "a path could be opened"
-assert refused(lambda: os.mkdir("/tmp/made")), "a folder could be made"
-""",
-    0: "",
-}
+assert refused(lambda: os.mkdir("/tmp/made")), "a folder could be made outside"
+"""
+OWN = "assert os.getpid() == 2 and len(os.listdir('.')) == 0, 'namespaces are missing'\nopen('scratch', 'w').close()\n"
+WALLED = "assert refused(lambda: os.listdir('/')), 'Landlock is missing'\n"
+CLOSED = "assert refused(lambda: open(os.devnull)), 'a path could be opened'\n"
+
+
+def probe(level: Level) -> str:
+    """The program that is run once at the start of a server: it passes only where the level really contains it."""
+    if not level.filters:
+        return ""
+    felt = (OWN if level.namespaces else "") + (WALLED if level.landlock else "")
+    return REFUSED + felt + (CLOSED if level.paths == "none" else "")

@@ -14,7 +14,7 @@ NOBODY = 65534
 ROOT = Path("/proc")  # where the new root is put together: always there, and never above a library
 LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
-SCRATCH = "/tmp"  # the only writable place, and that of one program alone
+SCRATCH = "/scratch/own"  # the only writable place, and that of one program alone
 SCRATCH_OPTIONS = "size=8m,nr_inodes=512,mode=0700"
 
 
@@ -47,8 +47,8 @@ def enter() -> int:
 
 
 def scratch() -> None:
-    """Give this process mounts and IPC of its own and a small empty folder in memory to work in."""
-    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWIPC)
+    """Give this process mounts of its own and a small empty folder in memory to work in."""
+    linux.unshare(linux.CLONE_NEWNS)
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
     linux.mount("tmpfs", SCRATCH, "tmpfs", flags, SCRATCH_OPTIONS)
     os.chdir(SCRATCH)
@@ -58,17 +58,17 @@ def _build_root() -> None:
     """Put libraries and harmless devices under a new root, move there, and make it read-only."""
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     linux.mount("tmpfs", str(ROOT), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")
-    for folder in _libraries():
+    for folder in libraries():
         _place(Path(folder))
     for device in DEVICES:
         _place(Path(device))
-    _inside(Path(SCRATCH)).mkdir()
+    _inside(Path(SCRATCH)).mkdir(parents=True)
     os.chdir(ROOT)
     linux.pivot_here()
     linux.freeze_mounts()
 
 
-def _libraries() -> list[str]:
+def libraries() -> list[str]:
     """The folders that imports may still read, none inside another."""
     wanted = {*LIBRARIES, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
     found = sorted(folder for folder in wanted if Path(folder).is_dir())

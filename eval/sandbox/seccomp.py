@@ -1,6 +1,6 @@
-"""A system-call filter that refuses what a test program never needs. Works without privileges, also inside containers.
+"""A system-call filter that lists what a test program may ask of the kernel. Needs no privileges, also in containers.
 
-It lists what is refused; calls that are newer than the list do not exist for the program either.
+Everything else is refused; calls that are newer than the list do not exist for the program.
 """
 
 from __future__ import annotations
@@ -8,51 +8,67 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
+from collections.abc import Sequence
 
 from eval.sandbox import linux
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-UNKNOWN_FROM = 451  # the first number that is not judged below; the numbers of x32 lie above it as well
-KILL, ALLOW = 0x80000000, 0x7FFF0000
-REFUSE, MISSING = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
-LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
-CLONE_THREAD = 0x10000
+UNKNOWN_FROM = 451  # the first number that was not judged below; the numbers of x32 lie above it as well
+KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
+REFUSE, MISSING, NO_TERMINAL = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS, ERRNO | errno.ENOTTY
+LOAD, JUMP, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+
+Numbers = dict[str, tuple[int | None, int | None]]
 
 # name: (x86-64, arm64); None where the architecture has no such call.
-REFUSED: dict[str, tuple[int | None, int | None]] = {
-    "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200),
-    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
-    "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
-    "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438),
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-    "process_madvise": (440, 440), "process_mrelease": (448, 448), "kcmp": (312, 272), "prlimit64": (302, 261),
-    "setpriority": (141, 140), "sched_setaffinity": (203, 122), "personality": (135, 92),
-    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
-    "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
-    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
-    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
-    "bpf": (321, 280), "userfaultfd": (323, 282), "perf_event_open": (298, 241), "fanotify_init": (300, 262),
-    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
-    "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264), "quotactl": (179, 60), "quotactl_fd": (443, 443),
-    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
-    "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106), "kexec_load": (246, 104),
-    "reboot": (169, 142), "swapon": (167, 224), "acct": (163, 89), "syslog": (103, 116), "sethostname": (170, 161),
-    "settimeofday": (164, 170), "clock_settime": (227, 112), "iopl": (172, None), "ioperm": (173, None),
+ALLOWED: Numbers = {
+    # memory
+    "brk": (12, 214), "mmap": (9, 222), "munmap": (11, 215), "mremap": (25, 216), "mprotect": (10, 226),
+    "madvise": (28, 233), "msync": (26, 227),
+    # descriptors
+    "read": (0, 63), "write": (1, 64), "readv": (19, 65), "writev": (20, 66), "pread64": (17, 67),
+    "pwrite64": (18, 68), "lseek": (8, 62), "close": (3, 57), "close_range": (436, 436), "dup": (32, 23),
+    "dup2": (33, None), "dup3": (292, 24), "pipe": (22, None), "pipe2": (293, 59), "fsync": (74, 82),
+    "fdatasync": (75, 83), "ftruncate": (77, 46), "fallocate": (285, 47), "fstat": (5, 80), "getdents64": (217, 61),
+    "eventfd2": (290, 19), "epoll_create1": (291, 20), "epoll_ctl": (233, 21), "epoll_wait": (232, None),
+    "epoll_pwait": (281, 22), "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72),
+    # the process itself
+    "getpid": (39, 172), "getppid": (110, 173), "gettid": (186, 178), "getuid": (102, 174), "geteuid": (107, 175),
+    "getgid": (104, 176), "getegid": (108, 177), "getresuid": (118, 148), "getresgid": (120, 150),
+    "getgroups": (115, 158), "getpgrp": (111, None), "getpgid": (121, 155), "getsid": (124, 156),
+    "getcpu": (309, 168), "getrusage": (98, 165), "getrlimit": (97, 163), "times": (100, 153), "uname": (63, 160),
+    "sysinfo": (99, 179), "umask": (95, 166), "exit": (60, 93), "exit_group": (231, 94), "wait4": (61, 260),
+    "waitid": (247, 95), "set_tid_address": (218, 96), "set_robust_list": (273, 99), "rseq": (334, 293),
+    "membarrier": (324, 283), "sched_yield": (24, 124), "sched_getaffinity": (204, 123), "getpriority": (140, 141),
+    "restart_syscall": (219, 128),
+    # time and chance
+    "time": (201, None), "gettimeofday": (96, 169), "clock_gettime": (228, 113), "clock_getres": (229, 114),
+    "nanosleep": (35, 101), "clock_nanosleep": (230, 115), "alarm": (37, None), "setitimer": (38, 103),
+    "getitimer": (36, 102), "pause": (34, None), "getrandom": (318, 278), "futex": (202, 98),
+    # signals of its own
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
+    "rt_sigsuspend": (130, 133), "rt_sigtimedwait": (128, 137), "sigaltstack": (131, 132),
+    # looking at paths: what may be seen is up to the mounts and to Landlock
+    "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None),
+    "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
+    "getcwd": (79, 17),
 }  # fmt: skip
-PATHS: dict[str, tuple[int | None, int | None]] = {
-    "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "creat": (85, None), "truncate": (76, 45),
-    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "mkdir": (83, None), "mkdirat": (258, 34),
-    "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35), "link": (86, None), "linkat": (265, 37),
-    "symlink": (88, None), "symlinkat": (266, 36), "mknod": (133, None), "mknodat": (259, 33),
-    "chmod": (90, None), "fchmodat": (268, 53), "chown": (92, None), "lchown": (94, None), "fchownat": (260, 54),
-    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
-    "setxattr": (188, 5), "lsetxattr": (189, 6), "removexattr": (197, 14), "lremovexattr": (198, 15),
+WRITES: Numbers = {
+    "open": (2, None), "openat": (257, 56), "creat": (85, None), "truncate": (76, 45), "chdir": (80, 49),
+    "fchdir": (81, 50), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "mkdir": (83, None),
+    "mkdirat": (258, 34), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35), "symlink": (88, None),
+    "symlinkat": (266, 36),
 }  # fmt: skip
-CLONE, CLONE3 = (56, 220), (435, 435)
-SELF_ONLY = {"kill": (62, 129), "tgkill": (234, 131)}
+OPEN: Numbers = {"open": (2, None), "openat": (257, 56)}
+FLAGS_AT = {"open": 1, "openat": 2}  # which argument holds the flags
+CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | 0x400000  # the last: a file without a name
+# Threads are allowed, processes are not. The C library falls back from clone3 to clone, whose flags a filter can read.
+CLONE, CLONE_THREAD, CLONE3 = (56, 220), 0x10000, (435, 435)
+SIGNALS: Numbers = {"kill": (62, 129), "tgkill": (234, 131)}
+FCNTL, FCNTL_COMMANDS = (72, 25), (0, 1, 2, 3, 4, 1030)  # copies and flags; neither owners, leases nor locks
+PRLIMIT, IOCTL = (302, 261), (16, 29)
 
 
 class _Program(ctypes.Structure):
@@ -61,45 +77,81 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def install(*, no_open: bool) -> None:
-    """Filter this process and all it starts, for good; ``no_open`` refuses every path as well."""
-    machine = platform.machine()
+def install(paths: str, *, may_signal: Sequence[int]) -> None:
+    """Filter this process and all it starts, for good. ``paths`` is that of a level; signals go to these alone."""
+    machine = linux.MACHINE
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no system-call filter for {machine}; known: {', '.join(ARCHITECTURES)}")
-    code = _rules(machine, os.getpid()) + TAILS[machine, no_open]
+    column = list(ARCHITECTURES).index(machine)
+    signals = [_if_argument(numbers[column], 0, may_signal) for numbers in SIGNALS.values()]
+    code = b"".join([HEADS[machine, paths], *signals, _step(RETURN, REFUSE)])
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(code) // 8, code)))
 
 
-def _rules(machine: str, own: int) -> bytes:
-    """The head of the filter, in classic BPF: what depends on more than the number of the call."""
+def _head(machine: str, paths: str) -> bytes:
+    """What is allowed by number, then by argument: for the architecture's own calls alone."""
     column = list(ARCHITECTURES).index(machine)
-    code = [
-        _step(LOAD, ARCHITECTURE), _step(EQUAL, ARCHITECTURES[machine], 1, 0), _step(RETURN, KILL),
-        _step(LOAD, NUMBER), _step(AT_LEAST, UNKNOWN_FROM, 0, 1), _step(RETURN, MISSING),
-        # The C library falls back to clone, whose flags a filter can read.
-        _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, MISSING),
-        # Threads are allowed, processes are not.
-        _step(EQUAL, CLONE[column], 0, 4), _step(LOAD, FIRST_ARGUMENT), _step(ANY_BIT, CLONE_THREAD, 1, 0),
-        _step(RETURN, REFUSE), _step(RETURN, ALLOW),
+    allowed = {**ALLOWED, **(WRITES if paths == "write" else {})}
+    numbers = {number for row in allowed.values() if (number := row[column]) is not None}
+    steps = [_step(LOAD, ARCHITECTURE), _step(EQUAL, ARCHITECTURES[machine], 1, 0), _step(RETURN, KILL)]
+    steps += [_step(LOAD, NUMBER), *_search(_edges(numbers), allowed=False)]
+    if paths == "read":
+        steps += [_unless_bits(row[column], FLAGS_AT[name], CHANGING) for name, row in OPEN.items()]
+    steps += [
+        _if_bits(CLONE[column], 0, CLONE_THREAD), _if_argument(FCNTL[column], 1, FCNTL_COMMANDS),
+        _if_argument(PRLIMIT[column], 0, (0,)), _step(EQUAL, IOCTL[column], 0, 1), _step(RETURN, NO_TERMINAL),
+        _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, MISSING), _step(AT_LEAST, UNKNOWN_FROM, 0, 1),
+        _step(RETURN, MISSING),
     ]  # fmt: skip
-    for numbers in SELF_ONLY.values():
-        code += [
-            _step(EQUAL, numbers[column], 0, 4), _step(LOAD, FIRST_ARGUMENT), _step(EQUAL, own, 1, 0),
-            _step(RETURN, REFUSE), _step(RETURN, ALLOW),
-        ]  # fmt: skip
-    return b"".join(code)
+    return b"".join(steps)
 
 
-def _tail(machine: str, *, no_open: bool) -> bytes:
-    """The rest of the filter: the calls refused by number, then everything else allowed."""
-    column = list(ARCHITECTURES).index(machine)
-    code = []
-    for numbers in [*REFUSED.values(), *(PATHS.values() if no_open else ())]:
-        number = numbers[column]
-        if number is not None:
-            code += [_step(EQUAL, number, 0, 1), _step(RETURN, REFUSE)]
-    return b"".join([*code, _step(RETURN, ALLOW)])
+def _edges(numbers: set[int]) -> list[int]:
+    """Where runs of allowed numbers begin and end, in turn."""
+    candidates = numbers | {number + 1 for number in numbers}
+    return sorted(number for number in candidates if (number in numbers) != (number - 1 in numbers))
+
+
+def _search(edges: Sequence[int], *, allowed: bool) -> list[bytes]:
+    """Halve the edges until a number is known to be allowed; what is not goes on after the search.
+
+    Quicker to run than a list, and to install: the kernel tries every number once when a filter is set.
+    """
+    steps = _halved(edges, allowed)
+    return [step or _step(JUMP, len(steps) - place - 1) for place, step in enumerate(steps)]
+
+
+def _halved(edges: Sequence[int], allowed: bool) -> list[bytes | None]:
+    """The steps for numbers between edges, None where one leaves the search; ``allowed`` holds below the first."""
+    if not edges:
+        return [_step(RETURN, ALLOW) if allowed else None]
+    middle = len(edges) // 2
+    below, above = _halved(edges[:middle], allowed), _halved(edges[middle + 1 :], allowed == (middle % 2 == 1))
+    return [_step(AT_LEAST, edges[middle], len(below), 0), *below, *above]
+
+
+def _if_argument(number: int | None, place: int, values: Sequence[int]) -> bytes:
+    """Allow the call with one of these values as the argument in that place, refuse it with any other."""
+    tests = [_step(EQUAL, value, len(values) - each, 0) for each, value in enumerate(values)]
+    return _for(number, [_argument(place), *tests, _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
+
+
+def _if_bits(number: int | None, place: int, bits: int) -> bytes:
+    return _for(number, [_argument(place), _step(ANY_BIT, bits, 1, 0), _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
+
+
+def _unless_bits(number: int | None, place: int, bits: int) -> bytes:
+    return _for(number, [_argument(place), _step(ANY_BIT, bits, 0, 1), _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
+
+
+def _for(number: int | None, steps: Sequence[bytes]) -> bytes:
+    """These steps for the call of that number, which is already loaded; nothing without a number."""
+    return b"" if number is None else b"".join([_step(EQUAL, number, 0, len(steps)), *steps])
+
+
+def _argument(place: int) -> bytes:
+    return _step(LOAD, ARGUMENTS + 8 * place)  # its low half: all that are looked at are ints to the kernel
 
 
 def _step(operation: int, operand: int, true: int = 0, false: int = 0) -> bytes:
@@ -108,4 +160,4 @@ def _step(operation: int, operand: int, true: int = 0, false: int = 0) -> bytes:
 
 
 # Made once, before any fork: every program needs one of them.
-TAILS = {(machine, no_open): _tail(machine, no_open=no_open) for machine in ARCHITECTURES for no_open in (False, True)}
+HEADS = {(machine, paths): _head(machine, paths) for machine in ARCHITECTURES for paths in ("write", "read", "none")}

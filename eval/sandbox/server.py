@@ -2,15 +2,15 @@
 
 Started by the client as ``python -s -S -P`` with an empty environment and an own session. Standard input brings
 requests, standard output takes replies, each one JSON object a line. The first reply is {"level"} or {"error"}; a
-request is {"program", "seconds", "memory_bytes"}, its reply {"status", "seconds", "memory_bytes", "detail"}.
+request is {"code", "tests", "seconds", "memory_bytes"}, its reply {"status", "seconds", "memory_bytes", "detail"}.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
-import math
 import os
 import resource
 import select
@@ -19,13 +19,16 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from eval.sandbox import child
-from eval.sandbox.levels import LEVELS, PROBES, Level
+from eval.sandbox import candidate, child, judge
+from eval.sandbox.levels import LEVELS, Level, probe
+from eval.sandbox.programs import Program, parts
 
 if sys.platform == "linux":
-    from eval.sandbox import linux, namespaces
+    from eval.sandbox import landlock, linux, namespaces
 
 # What programs import most: there before the door closes, and paid for once.
 MODULES = (
@@ -35,42 +38,68 @@ MODULES = (
     "uuid warnings zlib"
 )
 REPLY = 4096  # bytes of a verdict; a child that writes more is cut off
+STATUSES = ("passed", "failed", "timeout", "memory", "refused", "crashed")
 GRACE = 3  # wall seconds per CPU second: a busy machine is no fault of the program
 
 
-def main(number: int) -> None:
-    """Serve at the level of that number until standard input ends."""
+@dataclass(frozen=True)
+class Host:
+    """What all programs of this server share: a level, its process namespace and Landlock's rules (-1: none)."""
+
+    level: Level
+    processes: int = -1
+    rules: int = -1
+
+
+def main(name: str | int) -> None:
+    """Serve at the level of that name or number until standard input ends."""
     requests, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.environ.clear()
-    level = next(level for level in LEVELS if level.number == number)
     try:
-        for name in MODULES.split():
-            importlib.import_module(name)
-        processes = _contained(level)
-        probed = _execute({"program": PROBES[number], "seconds": 5, "memory_bytes": 1 << 30}, level, processes)
-        hello = (
-            {"level": number}
-            if probed["status"] == "passed"
-            else {"error": f"probe {probed['status']}: {probed['detail']}"}
-        )
+        for module in MODULES.split():
+            importlib.import_module(module)
+        host = _prepared(next(level for level in LEVELS if name in (level.name, level.number)))
+        probed = _execute(Program(probe(host.level), ""), child.Limits(5, 1 << 30), host)
     except OSError as error:
-        hello = {"error": str(error)}
-    _reply(replies, hello)
-    if "error" in hello:
+        _reply(replies, {"error": str(error)})
         return
+    if probed["status"] != "passed":
+        _reply(replies, {"error": f"probe {probed['status']}: {probed['detail']}"})
+        return
+    _reply(replies, {"level": host.level.number})
+    _warm()
     gc.collect()
     gc.freeze()
     with os.fdopen(requests, encoding="utf-8") as lines:
         for line in lines:
-            _reply(replies, _execute(json.loads(line), level, processes))
+            asked = json.loads(line)
+            limits = child.Limits(asked["seconds"], asked["memory_bytes"])
+            _reply(replies, _execute(Program(asked.get("code") or asked["program"], asked.get("tests")), limits, host))
 
 
-def _contained(level: Level) -> int:
-    """Enter what all programs of this server share; a descriptor of the process namespace, or -1."""
-    return namespaces.enter() if level.namespaces else -1
+def _warm() -> None:
+    """Go through the motions once, so that children find warm code and copy fewer pages of memory."""
+    example = Program("def f(x):\n    return [x]\n", "def check(f):\n    assert f(1) == [1]\ncheck(f)\n")
+    for _ in range(20):
+        found = parts(example)
+        judge.judged(found, judge.Candidate(candidate.Running(found).answer))
+    sys.modules.pop("program")
+
+
+def _prepared(level: Level) -> Host:
+    """Enter what all programs of this server share."""
+    processes = namespaces.enter() if level.namespaces else -1
+    if level.filters:
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # a program whose judge is killed is left to us
+        linux.forgo_capabilities()
+    if not level.landlock:
+        return Host(level, processes)
+    writable = [str(Path(namespaces.SCRATCH).parent)] if level.namespaces else []
+    rules = landlock.ruleset(readable=namespaces.libraries(), devices=namespaces.DEVICES, writable=writable)
+    return Host(level, processes, rules)
 
 
 def _reply(replies: int, value: dict[str, Any]) -> None:
@@ -79,39 +108,35 @@ def _reply(replies: int, value: dict[str, Any]) -> None:
         left = left[os.write(replies, left) :]
 
 
-def _execute(request: dict[str, Any], level: Level, processes: int) -> dict[str, Any]:
-    """Run one program in a child and say how it ended."""
-    nonce = os.urandom(16).hex()
-    folder = None if level.refuses else tempfile.mkdtemp(prefix="dosage-")
+def _execute(program: Program, limits: child.Limits, host: Host) -> dict[str, Any]:
+    """Run one program in processes of its own and say how it ended."""
+    folder = None if host.level.filters else tempfile.mkdtemp(prefix="dosage-")
     reader, writer = os.pipe()
     started = time.monotonic()
-    born = _fork(level, processes)
+    born = _fork(host)
     if born == 0:
-        limits = child.Limits(request["seconds"], request["memory_bytes"])
-        child.run(request["program"], nonce, writer, level=level, limits=limits, folder=folder or "/")
+        child.run(program, writer, child.Cell(host.level, limits, folder or "/", host.rules))
     os.close(writer)
-    written, late = _listen(reader, born, started + request["seconds"] * GRACE)
-    _end(born, level)
-    _, status, used = os.wait4(born, 0)
+    written, late = _listen(reader, born, started + limits.seconds * GRACE)
+    status, used = _end(born, host.level)
     os.close(reader)
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
-    # The kernel ends a program at its CPU limit, counted in ticks: on a busy machine far ahead of the time it reports.
-    exhausted = os.WIFSIGNALED(status) and used.ru_utime + used.ru_stime >= math.ceil(request["seconds"]) / 2
-    outcome, detail = _outcome(written, nonce, status, late or exhausted)
+    late = late or (os.WIFSIGNALED(status) and child.exhausted(used, limits.seconds))
+    outcome, detail = _outcome(written, status, late)
     seconds = round(time.monotonic() - started, 4)
     return {"status": outcome, "seconds": seconds, "memory_bytes": _peak_bytes(used), "detail": detail}
 
 
-def _fork(level: Level, processes: int) -> int:
+def _fork(host: Host) -> int:
     """Fork; with namespaces, the child is the first process of a namespace of its own."""
-    if not level.namespaces:
+    if not host.level.namespaces:
         return os.fork()
     linux.unshare(linux.CLONE_NEWPID)
     born = os.fork()
     if born:
         # A process may unshare its children's namespace once; coming back allows the next time.
-        linux.rejoin(processes, linux.CLONE_NEWPID)
+        linux.rejoin(host.processes, linux.CLONE_NEWPID)
     return born
 
 
@@ -143,21 +168,25 @@ def _available(reader: int) -> bytes | None:
         return None
 
 
-def _end(born: int, level: Level) -> None:
-    """End the child and all it started. As first process of its namespace it takes the others along."""
+def _end(born: int, level: Level) -> tuple[int, resource.struct_rusage]:
+    """End the judge and the program; the judge's wait status, and what both have used."""
     try:
         os.kill(born, signal.SIGKILL)
-        if not level.namespaces:
+        if not level.namespaces:  # there, the first process takes the other along
             os.killpg(born, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass  # it had ended, or no longer leads its group
+    _, status, used = os.wait4(born, 0)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, 0 if level.filters else os.WNOHANG) != (0, 0):
+            pass
+    return status, used
 
 
-def _outcome(written: bytes, nonce: str, status: int, late: bool) -> tuple[str, str]:
-    """Status and detail: only a line that begins with the nonce is a verdict, whatever the exit status says."""
-    text = written.decode("utf-8", "replace")
-    if text.startswith(nonce) and text.endswith("\n"):
-        outcome, _, detail = text[len(nonce) :].strip().partition(" ")
+def _outcome(written: bytes, status: int, late: bool) -> tuple[str, str]:
+    """Status and detail: only the judge's whole line is a verdict, whatever any exit status says."""
+    outcome, _, detail = written.decode("utf-8", "replace").partition("\n")[0].partition(" ")
+    if outcome in STATUSES and b"\n" in written:
         return outcome, detail
     if late:
         return "timeout", ""

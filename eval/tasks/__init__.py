@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eval.metrics import Metric
 from eval.rows import Row
+from eval.sandbox.programs import Program
 from eval.tasks import gsm8k, humaneval, ifeval
 
 Messages = list[dict[str, str]]
@@ -26,7 +27,7 @@ class Task:
     items: Callable[[Path], list[Row]]
     messages: Callable[[Row], Messages]
     stops: tuple[str, ...]
-    program: Callable[[Row, str], str] | None
+    program: Callable[[Row, str], Program] | None
     score: Callable[[Row, str, str], Row]
     metrics: Callable[[Sequence[Row]], list[Metric]]
 

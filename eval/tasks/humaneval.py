@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eval.metrics import Metric, present, share
 from eval.rows import Row, field, read
+from eval.sandbox.programs import Program
 
 ASK = "Complete the following Python function.\n\n"
 STOPS = ("\nif __name__",)  # nothing after it can matter to the tests
@@ -39,9 +40,9 @@ def messages(item: Row) -> list[dict[str, str]]:
     return [{"role": "user", "content": ASK + item["prompt"]}]
 
 
-def program(item: Row, text: str) -> str:
-    """What is run: the candidate, the problem's tests, and the call of ``check``."""
-    return f"{candidate(item, text)}\n{item['test']}\ncheck({item['entry_point']})\n"
+def program(item: Row, text: str) -> Program:
+    """What is run: the candidate; and, apart from it, the problem's tests and the call of ``check``."""
+    return Program(candidate(item, text) + "\n", f"{item['test']}\ncheck({item['entry_point']})\n")
 
 
 def score(item: Row, text: str, status: str) -> Row:

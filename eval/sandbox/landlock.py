@@ -1,0 +1,66 @@
+"""Landlock: which paths a process and all it starts may still touch, and whom it may signal; needs no privileges."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+
+from eval.sandbox import linux
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
+VERSION_FLAG, PATH_BENEATH = 1, 1
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
+SCRATCH = (
+    0x71BE  # reads, writes, removes and makes files, folders and links, and truncates; neither devices nor sockets
+)
+# What each version of the kernel's interface can handle, from the first that can.
+PATH_BITS = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 5: 0xFFFF}
+TCP_BITS = {4: 3}  # bind, connect
+SCOPE_BITS = {6: 3}  # abstract unix sockets, signals: both end at the walls
+
+
+class _Handled(ctypes.Structure):
+    """struct landlock_ruleset_attr."""
+
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("paths", "ports", "scopes"))
+
+
+class _Beneath(ctypes.Structure):
+    """struct landlock_path_beneath_attr."""
+
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+def ruleset(*, readable: Sequence[str], devices: Sequence[str], writable: Sequence[str]) -> int:
+    """A descriptor of rules: folders and devices to read, folders to change; all else is refused. OSError without."""
+    version = linux.system_call("Landlock", CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(VERSION_FLAG))
+    handled = _Handled(_bits(PATH_BITS, version), _bits(TCP_BITS, version), _bits(SCOPE_BITS, version))
+    size = ctypes.c_size_t(8 if version < 4 else 16 if version < 6 else 24)
+    made = linux.system_call("landlock_create_ruleset", CREATE_RULESET, ctypes.byref(handled), size, ctypes.c_uint(0))
+    allowed = {**dict.fromkeys(readable, EXECUTE | READ_FILE | READ_DIR), **dict.fromkeys(devices, READ_FILE)}
+    allowed |= dict.fromkeys(writable, SCRATCH)
+    for path, bits in allowed.items():
+        _allow(made, path, bits & handled.paths)
+    return made
+
+
+def restrict(made: int) -> None:
+    """Put this process behind the rules, for good."""
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    linux.system_call("landlock_restrict_self", RESTRICT_SELF, ctypes.c_int(made), ctypes.c_uint(0))
+
+
+def _bits(table: dict[int, int], version: int) -> int:
+    return max((bits for since, bits in table.items() if since <= version), default=0)
+
+
+def _allow(made: int, path: str, bits: int) -> None:
+    parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    rule = _Beneath(bits, parent)
+    kind, flags = ctypes.c_int(PATH_BENEATH), ctypes.c_uint(0)
+    try:
+        linux.system_call("landlock_add_rule", ADD_RULE, ctypes.c_int(made), kind, ctypes.byref(rule), flags)
+    finally:
+        os.close(parent)

@@ -20,6 +20,13 @@ python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and re
   margin=NUMBER      the difference that matters to verdicts: of a score, or relative of a loss (default 0.02)
   out=DIR            where results go (default: the sweep's folder /analysis, or FILE's name with -analysis)
 
+python -m analysis advise sweep=NAME | table=FILE budget=SAMPLES     the composition and strategy to train
+  budget=SAMPLES     at most so many, all abilities together
+  weights=WEIGHTS    what each ability counts, such as '{math: 1, code: 2}' (default: all alike)
+
+python -m analysis next sweep=NAME | table=FILE quantity=QUANTITY    the cells to run next
+  quantity=QUANTITY  what is to become surer: an ability's curve, such as math, or one point of it, such as math@4096
+
 python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
   x=COLUMN[,COLUMN]  the amount(s); two for law=additive
   y=COLUMN           the loss or score
@@ -34,6 +41,8 @@ python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns 
 
 KEYS = {
     "": ("sweep", "store", "table", "out", "margin"),
+    "advise": ("sweep", "store", "table", "budget", "weights", "seed"),
+    "next": ("sweep", "store", "table", "quantity"),
     "fit": ("table", "x", "y", "law", "objective", "trials", "group", "delta", "level", "seed"),
 }
 
@@ -45,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if arguments else 2
     try:
         verb, given = parse(arguments)
-        print(fit_columns(given) if verb == "fit" else analyse_table(given), end="")
+        print(VERBS[verb](given), end="")
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -155,11 +164,33 @@ def fit_columns(given: dict[str, str]) -> str:
     )
 
 
+def advise_composition(given: dict[str, str]) -> str:
+    """What to train under a budget, as text."""
+    if "budget" not in given:
+        raise ValueError("advise needs budget=..., for example: python -m analysis advise sweep=NAME budget=20000")
+    from analysis.advice.describe import advice_text
+
+    seed = int(_float(given, "seed", 0))
+    return advice_text(_places(given)[0], _float(given, "budget", 0), given.get("weights", "{}"), seed)
+
+
+def next_cells(given: dict[str, str]) -> str:
+    """Which cells to run next, as text."""
+    if "quantity" not in given:
+        raise ValueError("next needs quantity=..., for example: python -m analysis next sweep=NAME quantity=math")
+    from analysis.advice.describe import next_text
+
+    return next_text(_places(given)[0], given["quantity"])
+
+
 def _float(given: dict[str, str], key: str, default: float) -> float:
     try:
         return float(given.get(key, default))
     except ValueError as error:
         raise ValueError(f"{key}={given[key]!r} is not a number") from error
+
+
+VERBS = {"": analyse_table, "advise": advise_composition, "next": next_cells, "fit": fit_columns}
 
 
 if __name__ == "__main__":

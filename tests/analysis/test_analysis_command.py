@@ -1,5 +1,7 @@
 """`python -m analysis` from a table to a report that stands alone."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -11,15 +13,29 @@ import pandas as pd
 import pytest
 from tables import FULL, TASKS, data_amount, strategies
 
+from analysis.__main__ import main
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments, cwd, code=0, **environment):
-    """The command's standard output (its error output where it is to fail)."""
+    """What the command prints (on its error output where it is to fail), run in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as here, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        here.chdir(cwd)
+        for name, value in environment.items():
+            here.setenv(name, value)
+        ended = main([str(a) for a in arguments])
+    assert ended == code, err.getvalue()
+    return err.getvalue() if code else out.getvalue()
+
+
+def run_as_module(*arguments, cwd, code=0):
+    """The same in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "analysis", *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
@@ -32,7 +48,7 @@ def analysed(tmp_path_factory):
     """A folder with t.csv, analysed; and what the terminal showed."""
     folder = tmp_path_factory.mktemp("analysed")
     data_amount().to_csv(folder / "t.csv", index=False)
-    return folder, run("table=t.csv", cwd=folder)
+    return folder, run_as_module("table=t.csv", cwd=folder)
 
 
 def contents(folder):
@@ -156,6 +172,10 @@ def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["advise", "table=t.csv"], "advise needs budget=..."),
+        (["advise", "table=t.csv", "budget=6000", "weights=math"], "weights='math' must look like"),
+        (["next", "table=t.csv"], "next needs quantity=..."),
+        (["next", "table=t.csv", "quantity=maths"], "ability 'maths' is not in the table"),
         (["tabel=t.csv"], "key 'tabel' is unknown; did you mean 'table'? known: sweep, store, table, out, margin"),
         (["fti", "table=t.csv"], "verb 'fti' is unknown; did you mean 'fit'?"),
         (["table=a.csv", "sweep=b"], "either sweep=NAME or table=FILE"),

@@ -1,0 +1,230 @@
+"""Which composition and strategy to train under a budget of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
+from analysis.points import Array
+from analysis.series import headline
+from analysis.sheets import Sheet
+from analysis.verdicts.arms import arms
+from analysis.verdicts.strategy import front
+from analysis.words import number
+
+STEPS = 16  # parts that the budget is divided into
+DRAWS = 1000
+KEPT = 120  # candidates whose ranking is drawn
+EMPHASIS = 4.0  # times the weight, for the front
+
+
+@dataclass(frozen=True, eq=False)
+class Advice:
+    """Candidates best first: samples by ability (candidates, abilities), strategies, and draws of their values.
+
+    ``draws`` are (draws, candidates, abilities) on the scale of `Surrogate.utility`; ``total`` their weighted sums.
+    ``checks`` say how well each surrogate predicts an arm from the others.
+    """
+
+    abilities: tuple[str, ...]
+    surrogates: tuple[Surrogate, ...]
+    weights: Array
+    samples: Array
+    strategy: Labels
+    draws: Array
+    beyond: tuple[str, ...]
+
+    @property
+    def total(self) -> Array:
+        return np.asarray(self.draws @ self.weights)
+
+    def chance(self) -> Array:
+        """The chance of each candidate to be the best of those drawn."""
+        best = self.total.argmax(axis=1)
+        return np.asarray(np.bincount(best, minlength=len(self.strategy)) / len(best))
+
+
+def surrogates_of(frame: pd.DataFrame) -> tuple[Surrogate, ...]:
+    """One surrogate an ability, of its accuracy, or of its loss where the table has no accuracies.
+
+    Raises ValueError naming the ability for which the table holds too little, and tables of several models.
+    """
+    rows = headline(frame)
+    if "params" in rows and rows["params"].nunique() > 1:
+        raise ValueError(
+            f"the table holds {rows['params'].nunique()} sizes of model; advice is for one: keep the rows of one size"
+        )
+    metric = "accuracy" if (rows["metric"] == "accuracy").any() else "loss"
+    rows = rows[rows["metric"] == metric]
+    found = []
+    for ability in dict.fromkeys(rows["ability"]):
+        part = rows[rows["ability"] == ability]
+        made = surrogate(arms(part[part["task"] == part["task"].iloc[0]]))
+        if made is None:
+            raise ValueError(
+                f"ability {ability!r} has too few designs with known noise for a surrogate: it takes four with the "
+                "columns samples, total_samples and n_items (or stderr, or several seeds)"
+            )
+        found.append(made)
+    if not found:
+        raise ValueError("the table holds neither accuracies nor losses; advise needs one of them for each ability")
+    return tuple(found)
+
+
+def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], seed: int = 0) -> Advice:
+    """The advice for at most ``budget`` samples in all, maximising the sum of ``weights`` times abilities.
+
+    Abilities that ``weights`` leaves out count nothing; an empty mapping weighs all alike. Amounts stay within each
+    source where ``fraction`` tells its size. Raises ValueError for a budget or weights that mean nothing, and as
+    `surrogates_of`.
+    """
+    if not budget >= STEPS:
+        raise ValueError(f"budget={budget:g} must be at least {STEPS} samples")
+    models = surrogates_of(frame)
+    names = tuple(s.ability for s in models)
+    unknown = sorted(set(weights) - set(names))
+    if unknown:
+        raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(names)}")
+    chosen = np.array([float(weights.get(n, 0.0)) if weights else 1.0 for n in names])
+    if (chosen < 0).any() or not chosen.any():
+        raise ValueError(f"weights={dict(weights)} must be 0 or more, and one above 0")
+    samples, strategy = _candidates(frame, names, models, budget)
+    mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
+    order = np.argsort(-(mean @ chosen), kind="stable")
+    each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
+    ends = [(mean @ weights_).argmax(keepdims=True) for weights_ in _emphases(chosen)]
+    keep = np.unique(np.concatenate([order[:KEPT], *each, *ends]))
+    keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
+    rng = np.random.default_rng(seed)
+    draws = np.stack([_draw(s, samples[keep], i, strategy[keep], rng) for i, s in enumerate(models)], axis=2)
+    beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(frame, n))
+    return Advice(names, models, chosen / chosen.sum(), samples[keep], strategy[keep], draws, beyond)
+
+
+def _emphases(weights: Array) -> Array:
+    """The weights, and those with one or two abilities counted more: where they have their best lies on the front."""
+    size = len(weights)
+    more = [*np.eye(size), *(np.eye(size)[i] + np.eye(size)[j] for i, j in combinations(range(size), 2))]
+    base = np.where(weights > 0, weights, weights[weights > 0].min())
+    return np.stack([base, *(base * (1 + (EMPHASIS - 1) * m) for m in more)])
+
+
+def _candidates(
+    frame: pd.DataFrame, names: Sequence[str], models: Sequence[Surrogate], budget: float
+) -> tuple[Array, Labels]:
+    """Compositions in sixteenths of the budget, spent or not, within the sources; each with every strategy."""
+    caps = [min(budget, source_size(frame, name)) for name in names]
+    steps = [np.unique(np.minimum(budget * np.arange(STEPS + 1) / STEPS, cap)) for cap in caps]
+    mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(names))
+    mixes = mixes[(mixes.sum(axis=1) <= budget * (1 + 1e-9)) & (mixes.sum(axis=1) > 0)]
+    known = sorted({str(s) for model in models for s in model.design.strategy} - {BASE})
+    several = (mixes > 0).sum(axis=1) > 1
+    parts = [(mixes if s == "multitask" else mixes[several], s) for s in known]
+    return np.concatenate([m for m, _ in parts]), np.concatenate([np.full(len(m), s) for m, s in parts])
+
+
+def source_size(frame: pd.DataFrame, ability: str) -> float:
+    """The samples that an ability's source holds, as far as ``fraction`` tells; infinite where it does not."""
+    if "fraction" not in frame or "samples" not in frame:
+        return float("inf")
+    rows = frame[(frame["ability"] == ability) & (frame["samples"] > 0) & (frame["fraction"] > 0)]
+    rows = rows[rows["fraction"] <= 1]
+    return float((rows["samples"] / rows["fraction"]).max()) if len(rows) else float("inf")
+
+
+def _largest(frame: pd.DataFrame, ability: str) -> float:
+    return float(frame.loc[frame["ability"] == ability, "samples"].max())
+
+
+def _expected(model: Surrogate, samples: Array, which: int, strategy: Labels) -> Array:
+    """The utility of each candidate's predicted mean, in blocks that keep the covariances small."""
+    own = samples[:, which]
+    cells = model.inputs(own, samples.sum(axis=1) - own, strategy)
+    mean = np.concatenate([model.predict(cells.take(i))[0] for i in _blocks(len(own))])
+    return model.utility(mean)
+
+
+def _blocks(size: int, block: int = 500) -> list[slice]:
+    return [slice(i, i + block) for i in range(0, size, block)]
+
+
+def _draw(model: Surrogate, samples: Array, which: int, strategy: Labels, rng: np.random.Generator) -> Array:
+    """(draws, candidates) on the scale of the utility, from the joint posterior."""
+    own = samples[:, which]
+    mean, covariance = model.predict(model.inputs(own, samples.sum(axis=1) - own, strategy))
+    size, direction = np.linalg.eigh(covariance)
+    root = direction * np.sqrt(np.maximum(size, 0.0))
+    return model.utility(mean + rng.standard_normal((DRAWS, len(mean))) @ root.T)
+
+
+def sheets(advice: Advice) -> list[Sheet]:
+    """The best composition of each strategy, and the predicted Pareto front."""
+    chance = advice.chance()
+    rows = []
+    for name in dict.fromkeys(advice.strategy):
+        best = int(np.flatnonzero(advice.strategy == name)[0])
+        rows.append((*_row(advice, best), f"{100 * chance[advice.strategy == name].sum():.0f} %"))
+    head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
+    values = advice.abilities
+    unit = " in %" if advice.surrogates[0].share else ""
+    first = Sheet(
+        f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals",
+        (*head, *values, "weighted", "best strategy"),
+        tuple(rows),
+    )
+    middle = advice.draws.mean(axis=0)
+    ends = {int((middle @ w).argmax()) for w in _emphases(advice.weights)}
+    on_front = sorted(ends & set(np.flatnonzero(front(middle[None])[0])), key=lambda i: -advice.total[:, i].mean())
+    second = Sheet(
+        "predicted Pareto front: best for the weights, and where one or two abilities count more",
+        (*head, *values, "weighted"),
+        tuple(_row(advice, int(i)) for i in on_front),
+    )
+    return [first, second]
+
+
+def _row(advice: Advice, which: int) -> tuple[str, ...]:
+    """Strategy, samples, predictions with intervals, weighted sum."""
+    cells = []
+    for i, model in enumerate(advice.surrogates):
+        drawn = advice.draws[:, which, i]
+        shown = drawn if model.share else np.exp(-drawn)
+        cells.append(_interval(shown, model.share))
+    share = advice.surrogates[0].share
+    return (
+        str(advice.strategy[which]),
+        " + ".join(f"{n:.0f}" for n in advice.samples[which]),
+        *cells,
+        _interval(advice.total[:, which] if share else np.exp(-advice.total[:, which]), share),
+    )
+
+
+def _interval(drawn: Array, share: bool) -> str:
+    low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975])
+    return f"{number(float(middle), share)} ({number(float(low), share)}–{number(float(high), share)})"
+
+
+def override(advice: Advice) -> str:
+    """The best candidate as a line that the sweep takes."""
+    parts = [f"strategy={advice.strategy[0]}", "fraction=1"]
+    parts += [f"amount.{n}={round(float(s))}" for n, s in zip(advice.abilities, advice.samples[0], strict=True)]
+    return "python -m sweep " + " ".join(parts)
+
+
+def checks(models: Sequence[Surrogate]) -> list[str]:
+    """How well each surrogate predicts an arm from all others."""
+    said = []
+    for model in models:
+        gap, standard = model.left_out()
+        inside = float((np.abs(standard) <= 1.96).mean())
+        unit = "in logits" if model.share else "relative"
+        said.append(
+            f"{model.ability}: arms predicted from the others are off by {np.sqrt((gap**2).mean()):.2f} ({unit}, root "
+            f"mean square); {100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
+        )
+    return said

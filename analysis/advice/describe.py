@@ -1,0 +1,40 @@
+"""What `python -m analysis advise` and `next` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from analysis.advice.advise import advise, checks, override
+from analysis.advice.advise import sheets as advice_sheets
+from analysis.advice.next_cells import choices, sheet
+from analysis.sheets import render
+from analysis.table import read
+
+
+def advice_text(table: Path, budget: float, weights: str, seed: int) -> str:
+    """The best composition of each strategy, the front, how sure the ranking is, and the line that runs the best."""
+    found = advise(read(table), budget, weights_of(weights), seed)
+    text = "".join(render(s) for s in advice_sheets(found))
+    text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
+    if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
+        text += "note: the table holds one strategy only, so no other is compared\n"
+    text += "".join(f"note: {name} goes beyond the amounts measured\n" for name in found.beyond)
+    return f"{text}run it: {override(found)}\n"
+
+
+def next_text(table: Path, quantity: str) -> str:
+    """The cells most worth running, and the line that runs the first."""
+    found = choices(read(table), quantity)
+    return f"{render(sheet(found, quantity))}run it: python -m sweep {found[0].line}\n"
+
+
+def weights_of(text: str) -> Mapping[str, float]:
+    """Weights written as ``{math: 1, code: 2}``. Raises ValueError for anything else."""
+    try:
+        read_ = yaml.safe_load(text)
+        return {str(k): float(v) for k, v in read_.items()}
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"weights={text!r} must look like '{{math: 1, code: 2}}'") from error

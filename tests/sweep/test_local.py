@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -112,6 +113,7 @@ def test_one_failing_cell_stops_no_other(store_path: Path, tmp_path: Path):
     assert len(published(store_path, "train")) == 3  # the base and both cells of math
     assert b"ability=math" in table(store_path)
     assert "2 failed" in sweep("ls", store=store_path).stdout
+    assert sweep("retry", store=store_path).returncode == 1  # the code still fails; nothing else is left to do
     mended = sweep(*words, "data.sources.code.on_bad_row=skip", store=store_path)
     assert mended.returncode == 0, mended.stdout
     assert b"ability=code" in table(store_path)
@@ -164,8 +166,6 @@ def test_two_commands_at_once_share_the_work(store_path: Path, reference: Path):
 
 
 def test_damage_is_found_before_any_work_and_gc_mends_it(reference: Path, tmp_path: Path):
-    import shutil
-
     store = tmp_path / "store"
     shutil.copytree(reference, store)
     victim = next(store.glob("train/*/model.safetensors"))
@@ -178,6 +178,18 @@ def test_damage_is_found_before_any_work_and_gc_mends_it(reference: Path, tmp_pa
     assert "0.0 MiB in 0 folders" in sweep("gc", store=store).stdout
     ended = sweep(*GRID, store=store)
     assert ended.returncode == 0
+    assert table(store) == table(reference)
+
+
+def test_retry_runs_what_is_missing_without_hydra(reference: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    shutil.copytree(reference, store)
+    for folder in list(store.glob("score/*"))[:2]:
+        shutil.rmtree(folder)
+    assert "waiting" in sweep("ls", store=store).stdout
+    ended = sweep("retry", "name=s", "workers=1", store=store)
+    assert ended.returncode == 0, ended.stderr
+    assert "2 to run" in ended.stdout
     assert table(store) == table(reference)
 
 

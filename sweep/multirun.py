@@ -53,6 +53,8 @@ class Sweeper(hydra.plugins.sweeper.Sweeper):
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        if not isinstance(self.launcher, PlanLauncher):
+            fail("this launcher runs cell by cell and shares nothing; choose hydra/launcher=local or submitit_slurm")
 
     def sweep(self, arguments: list[str]) -> Any:
         assert self.launcher is not None

@@ -48,7 +48,8 @@ def command(*words: str) -> str:
     except subprocess.TimeoutExpired:
         raise ValueError(f"{words[0]} has not answered for {SECONDS:.0f} s; is SLURM's controller up?") from None
     if done.returncode:
-        raise ValueError(f"{words[0]} failed: {' '.join(done.stderr.split())}")
+        said = " ".join(done.stderr.split())
+        raise ValueError(f"{words[0]} failed ({said}); see that SLURM answers here, or use hydra/launcher=local")
     return done.stdout
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from analysis.conclusions import matrix_sheet, record, sentences, verdict_sheets
@@ -15,10 +16,15 @@ from analysis.series import Block, blocks, cross_effects
 from analysis.sheets import block_sheets, cross_sheets, overview, render
 from analysis.summary import Fitted, analyse
 from analysis.table import read
+from analysis.verdict_figures import draw_matrix, draw_pareto
 from analysis.verdicts.gather import Findings, findings
 from analysis.verdicts.verdict import MARGIN, Verdict
 from analysis.words import heading, sentence, warning_lines
 
+_TITLES = {
+    "forgetting": "Forgetting and transfer, against training on the ability alone",
+    "pareto": "Strategies by pairs of abilities (filled: probably undominated; losses point upwards)",
+}
 Results = list[tuple[Block, list[Fitted]]]
 
 
@@ -36,12 +42,13 @@ def write(table: Path, out: Path, title: str, margin: float = MARGIN) -> list[st
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn = {block.name: draw(block, found, figures) for block, found in results}
+    compared = _draw_strategies(answers, figures)
     (out / "table.txt").write_text(_text(results, effects, answers), encoding="utf-8")
     (out / "curves.json").write_text(json.dumps([_record(*r) for r in results], indent=1) + "\n", encoding="utf-8")
     (out / "verdicts.json").write_text(json.dumps(record(answers), indent=1) + "\n", encoding="utf-8")
-    parts = _parts(results, effects, drawn, answers)
+    parts = _parts(results, effects, drawn, answers, compared)
     (out / "report.html").write_text(page(title, _lead(frame), parts), encoding="utf-8")
-    names = [f"figures/{name}.{suffix}" for name in drawn for suffix in ("svg", "png")]
+    names = [f"figures/{name}.{suffix}" for name in [*drawn, *compared] for suffix in ("svg", "png")]
     return ["table.txt", "curves.json", "verdicts.json", "report.html", *names]
 
 
@@ -75,7 +82,20 @@ def _reasons(block: Block, found: list[Fitted]) -> list[str]:
     return [f"{', '.join(filter(None, labels))}: {why}" if any(labels) else why for why, labels in by_reason.items()]
 
 
-def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str], answers: Findings) -> list[Part]:
+def _draw_strategies(answers: Findings, folder: Path) -> dict[str, str]:
+    """The figures of compared strategies: file name to SVG text."""
+    drawn = {}
+    for metric, compared, chances in answers.strategies:
+        if not np.isnan(compared.alone).all():
+            drawn[f"forgetting-{metric}"] = draw_matrix(metric, compared, folder)
+        if len(compared.abilities) > 1:
+            drawn[f"pareto-{metric}"] = draw_pareto(metric, compared, chances, folder)
+    return drawn
+
+
+def _parts(
+    results: Results, effects: pd.DataFrame, drawn: dict[str, str], answers: Findings, compared: dict[str, str]
+) -> list[Part]:
     """The sections of the report: the overview first, then the verdicts."""
     top = overview(results)
     parts = [Part(top.title, [top])] if top else []
@@ -83,6 +103,7 @@ def _parts(results: Results, effects: pd.DataFrame, drawn: dict[str, str], answe
     sheets += [matrix_sheet(*strategy) for strategy in answers.strategies]
     if sheets or answers.shares:
         parts.append(Part("Verdicts", sheets, sentences=sentences(answers)))
+    parts += [Part(_TITLES[name.partition("-")[0]], [], svg) for name, svg in compared.items()]
     if answers.audits:
         parts.append(Part("Audit", [], sentences=answers.audits))
     for block, found in results:

@@ -51,11 +51,16 @@ def draw(block: Block, found: list[Fitted], folder: Path) -> str:
         (_curves if block.axis else _bars)(axes, block, found)
         axes.set_title(heading(block), y=1.02)
         figure.subplots_adjust(left=0.11, right=0.96, top=0.91, bottom=0.14)
-        svg = io.BytesIO()
-        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
-        (folder / f"{block.name}.svg").write_bytes(svg.getvalue())
-        figure.set_dpi(130)
-        FigureCanvasAgg(figure).print_png(folder / f"{block.name}.png", metadata={"Software": "Dosage"})
+        return save(figure, folder, block.name)
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write the figure as SVG and PNG; the SVG text. To be called within the style it was drawn in."""
+    svg = io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
+    (folder / f"{name}.svg").write_bytes(svg.getvalue())
+    figure.set_dpi(130)
+    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": "Dosage"})
     return svg.getvalue().decode()
 
 

@@ -133,7 +133,7 @@ def overview(results: Sequence[Found]) -> Sheet | None:
     lead = [f for f in (name, "series" if labelled else "") if f]
     rows = []
     for value, label in keys:
-        start = ([amount(value)] if axis else []) + ([label] if labelled else [])
+        start = ([amount(value)] if axis else []) + ([label] if labelled else []) or ["all"]
         rows.append((*start, *(column.get((value, label), "") for column in columns if column is not None)))
     bare = _untrained(chosen)
     if bare:

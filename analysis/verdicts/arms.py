@@ -50,9 +50,9 @@ def arms(rows: pd.DataFrame) -> Arms:
     metric = str(first["metric"])
     loss = any(word in metric for word in LOSSES)
     share = not loss and bool(rows["value"].between(0, 1).all())
+    rows = rows[rows["value"] > 0] if loss else rows  # a loss of 0 has no logarithm
     value = rows["value"].to_numpy(float)
-    with np.errstate(all="ignore"):
-        value = -np.log(np.where(value > 0, value, np.nan)) if loss else value
+    value = -np.log(value) if loss else value
     factors = [str(c) for c in rows if c not in NO_DESIGN]
     group = rows.groupby(factors, dropna=False, sort=True).ngroup().to_numpy() if factors else np.zeros(len(rows), int)
     runs = np.bincount(group)

@@ -13,7 +13,7 @@ from analysis.verdicts.arms import NO_DESIGN
 
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals that published shares are rounded to, at most
-CROSSED = ("model", "strategy", "trained_on", "fraction", "replay", "seed")
+CROSSED = ("model", "training", "fraction", "replay", "seed")
 
 
 def audit(frame: pd.DataFrame) -> list[str]:
@@ -41,7 +41,10 @@ def impossible(frame: pd.DataFrame) -> list[str]:
 
 def contradictions(frame: pd.DataFrame) -> list[str]:
     """Designs that were measured twice with the same seed and differ."""
-    keys = [c for c in frame if c not in NO_DESIGN] + ["ability", "task", "metric"] + ["seed"] * ("seed" in frame)
+    factors = [c for c in frame if c not in NO_DESIGN]
+    if not factors or "seed" not in frame:  # rows that differ may then be other designs, or other seeds
+        return []
+    keys = [*factors, "ability", "task", "metric", "seed"]
     groups = frame.groupby(keys, dropna=False, sort=True)["value"]
     spread = groups.transform("max") - groups.transform("min")
     bad = frame[spread > 1e-12].drop_duplicates(keys)
@@ -60,6 +63,8 @@ def missing(frame: pd.DataFrame) -> list[str]:
     for a design that never meant to have them all.
     """
     rows = frame[~untrained(frame)]
+    names = [c for c in ("strategy", "trained_on") if c in rows]
+    rows = rows.assign(training=rows[names].astype(str).agg(" of ".join, axis=1)) if names and len(rows) else rows
     factors = [c for c in CROSSED if c in rows and rows[c].nunique() > 1]
     if not len(rows) or len(factors) < 2:
         return []

@@ -41,6 +41,7 @@ def findings(frame: pd.DataFrame, margin: float = MARGIN) -> Findings:
     rows = headline(frame)
     rows = rows[~untrained(rows)]
     found = [arms(part) for _, part in rows.groupby(["ability", "task", "metric"], sort=False)]
+    found = [f for f in found if len(f.table)]
     own = [f.with_rows(f.table["samples"] > 0) if "samples" in f.table else f for f in found]
     own = [f for f in own if len(f.table)]
     verdicts = [v for f in own for v in _scalings(f, margin)]

@@ -15,6 +15,7 @@ from analysis.verdicts.arms import Arms
 from analysis.verdicts.phrases import reason, spread, unit
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import Verdict, draws_of, holm, judge
+from analysis.words import fraction
 
 DRAWS = 2000
 ALONE = "single"
@@ -49,6 +50,8 @@ def compare(found: Sequence[Arms]) -> Comparison | None:
         table = f.table[f.table["samples"] > 0].copy()
         if "params" in table and table["params"].nunique() > 1:
             return None
+        if table.loc[table["strategy"] != ALONE, "strategy"].nunique() < 2:
+            return None
         table["label"] = _labels(table)
         best = table[table["samples"] == table["samples"].max()]
         lone = best[best["strategy"] == ALONE]
@@ -71,7 +74,7 @@ def _labels(table: pd.DataFrame) -> pd.Series[str]:
     if "replay" not in table:
         return label
     several = table.groupby("strategy")["replay"].transform("nunique") > 1
-    return label.where(~several, label + " replay " + table["replay"].map("{:g}".format))
+    return label.where(~several, label + " replay " + table["replay"].map(fraction))
 
 
 def pairs(c: Comparison, metric: str, margin: float) -> list[Verdict]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tables import FULL, TASKS, data_amount, strategies
+from tables import FULL, TASKS, Simulation, data_amount, strategies
 
 from analysis.__main__ import main
 
@@ -154,6 +154,25 @@ def test_strategies_are_rows_of_the_overview(tmp_path):
     overview = text[text.index("accuracy in % by ability") :].splitlines()
     assert overview[2].split() == ["series", *FULL]
     assert [line.split()[0] for line in overview[4:8]] == ["untrained", "multitask", "sequential", "dmt"]
+
+
+def test_strategies_beside_training_alone_have_a_matrix_and_a_pareto_view(tmp_path):
+    simulation = Simulation(5)
+    for ability in FULL:
+        simulation.cell(f"{ability}", "single", (ability,), 1.0)
+    for strategy in ("multitask", "dmt"):
+        simulation.cell(strategy, strategy, tuple(FULL), 1.0)
+    simulation.frame().to_parquet(tmp_path / "t.parquet")
+    text = run("table=t.parquet", cwd=tmp_path)
+    assert "forgetting: what is lost or gained" in text
+    figures = tmp_path / "t-analysis" / "figures"
+    for metric in ("accuracy", "loss"):
+        for kind in ("forgetting", "pareto"):
+            assert (figures / f"{kind}-{metric}.png").exists()
+    page = Page((tmp_path / "t-analysis" / "report.html").read_text())
+    assert page.open == []
+    assert page.counts["svg"] == 10
+    assert len(page.ids) == len(set(page.ids))
 
 
 def test_a_sweep_is_found_in_the_store(tmp_path):

@@ -254,3 +254,27 @@ def test_a_table_gives_the_verdicts_its_design_can_answer():
     assert all(v.sentence.endswith(".") for v in found.verdicts)
     with pytest.raises(ValueError, match="margin=2"):
         findings(data_amount(), margin=2)
+
+
+def test_alone_and_mixed_lack_no_cells():
+    simulation = Simulation(3)
+    for fraction in (1 / 16, 1.0):
+        for ability in FULL:
+            simulation.cell(f"{ability}-{fraction}", "single", (ability,), fraction)
+        simulation.cell(f"mixed-{fraction}", "multitask", tuple(FULL), fraction)
+    assert audit(simulation.frame()) == []
+
+
+@pytest.mark.parametrize("column", ["n_items", "strategy", "total_samples", "samples", "seed", "fraction", "params"])
+def test_tables_without_a_column_say_what_they_can(column):
+    frame = data_amount()
+    found = findings(frame.drop(columns=[column]))
+    assert found.verdicts or column == "samples"
+    assert findings(frame[frame["strategy"] == "base"]).verdicts == ()
+
+
+def test_losses_of_zero_and_constant_scores_have_verdicts_or_none():
+    frame = data_amount()
+    for value in (0.0, 1.0):
+        found = findings(frame.assign(value=value))
+        assert all(v.effect == 0 for v in found.verdicts)

@@ -37,11 +37,14 @@ def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, 
     """Let the model answer the items."""
     task, decoding = TASKS[spec.task], spec.decoding
     assert decoding is not None  # AnswerSpec has checked it
-    items = task.items(locate(inputs["data"], spec.file))[: spec.items]
-    names = _distinct([item["id"] for item in items])
+    items = task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]
+    _distinct([item["id"] for item in items])
+    places = [(item, number) for item in items for number in range(spec.samples)]
+    names = [f"{item['id']}#{number}" if spec.samples > 1 else item["id"] for item, number in places]
+    own = [{"item": item["id"]} if spec.samples > 1 else {} for item, _ in places]
     tokenizer, model = load_tokenizer(spec, inputs), load_model(spec, inputs)
     before = [{"role": "system", "content": spec.system}] if spec.system else []
-    texts = [render(tokenizer, before + task.messages(item)) for item in items]
+    texts = [render(tokenizer, before + task.messages(item)) for item, _ in places]
     tokens = encode(tokenizer, texts)
 
     def records(batch: Sequence[int]) -> Iterator[Row]:
@@ -49,7 +52,7 @@ def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, 
         answers = local.answer(model, tokenizer, prompts, decoding=decoding, stops=task.stops)
         for row, found in zip(batch, answers, strict=True):
             yield {
-                "id": names[row], "prompt": texts[row], "prompt_tokens": len(tokens[row]),
+                "id": names[row], **own[row], "prompt": texts[row], "prompt_tokens": len(tokens[row]),
                 "text": found.text, "tokens": len(found.tokens), "finish": found.finish,
             }  # fmt: skip
 
@@ -114,11 +117,10 @@ def _samples(inputs: Mapping[str, Path], count: int | None) -> list[tuple[str, n
     return found
 
 
-def _distinct(names: list[str]) -> list[str]:
+def _distinct(names: list[str]) -> None:
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise ValueError(f"two items have the id {twice!r}; ids must differ")
-    return names
 
 
 def _manifest(spec: AnswerSpec, out: Path, items: int, counts: Mapping[str, int]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,38 @@ def share(name: str, flags: Sequence[bool]) -> Metric | None:
         return None
     value = sum(flags) / len(flags)
     return Metric(name, value, len(flags), math.sqrt(value * (1 - value) / len(flags)))
+
+
+def rate(name: str, scores: Sequence[Mapping[str, Any]], flag: str) -> Metric | None:
+    """The share of scores with a true flag; where an item was answered several times, clustered by item."""
+    groups = by_item(scores)
+    if all(len(rows) == 1 for rows in groups):
+        return share(name, [bool(rows[0][flag]) for rows in groups])
+    return mean(name, [sum(bool(row[flag]) for row in rows) / len(rows) for rows in groups])
+
+
+def by_item(scores: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The scores of each item; a score without the field ``item`` is one of its own."""
+    groups: dict[Any, list[Mapping[str, Any]]] = {}
+    for place, row in enumerate(scores):
+        groups.setdefault(row.get("item", place), []).append(row)
+    return list(groups.values())
+
+
+def mean(name: str, values: Sequence[float]) -> Metric | None:
+    """The mean of one number an item, with its standard error (0 for a single item); None without any."""
+    if not values:
+        return None
+    value, count = math.fsum(values) / len(values), len(values)
+    spread = math.fsum((one - value) ** 2 for one in values) / (count - 1) if count > 1 else 0.0
+    return Metric(name, value, count, math.sqrt(spread / count))
+
+
+def pass_at_k(answers: int, right: int, k: int) -> float:
+    """The chance that one of ``k`` answers drawn from these is right (unbiased; Chen et al. 2021, arXiv:2107.03374)."""
+    if answers - right < k:
+        return 1.0
+    return 1.0 - math.prod(1.0 - k / number for number in range(answers - right + 1, answers + 1))
 
 
 def ratio(name: str, numerators: Sequence[float], denominators: Sequence[float]) -> Metric | None:

@@ -13,8 +13,11 @@ Row = dict[str, Any]
 GZIP = b"\x1f\x8b"  # how a gzipped file begins, whatever its name
 
 
-def read(path: Path) -> list[Row]:
-    """The objects of a JSON-lines file, which may be gzipped; a bad line is a ValueError that names it."""
+def read(path: Path, fields: Mapping[str, str] | None = None) -> list[Row]:
+    """The objects of a JSON-lines file, which may be gzipped; a bad line is a ValueError that names it.
+
+    ``fields`` gives a name of ours to a column of the file; its own name stays as well.
+    """
     if not path.is_file():
         raise ValueError(f"{path} does not exist; give a JSON-lines file of test items")
     data = path.read_bytes()
@@ -22,7 +25,8 @@ def read(path: Path) -> list[Row]:
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            found.append(_parsed(path, number, line))
+            row = _parsed(path, number, line)
+            found.append({**row, **{ours: row[theirs] for ours, theirs in (fields or {}).items() if theirs in row}})
     return found
 
 

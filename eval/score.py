@@ -37,15 +37,16 @@ def _losses(responses: Sequence[Row], out: Path) -> Row:
 def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path) -> Row:
     """Judge every answer text, in the order of the answers."""
     task = TASKS[spec.task]
-    items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file))[: spec.items]}
-    if set(items) != {row["id"] for row in responses}:
-        odd = sorted(set(items) ^ {row["id"] for row in responses})
+    items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
+    answered = {_item(row) for row in responses}
+    if set(items) != answered:
+        odd = sorted(set(items) ^ answered)
         raise ValueError(
             f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again"
         )
     verdicts, contained = _executed(spec, task, items, responses)
     scores = [
-        {"id": row["id"], **task.score(items[row["id"]], row["text"], verdict.status), **_detail(verdict)}
+        {**_name(row), **task.score(items[_item(row)], row["text"], verdict.status), **_detail(verdict)}
         for row, verdict in zip(responses, verdicts, strict=True)
     ]
     write(out / "scores.jsonl", scores)
@@ -60,10 +61,19 @@ def _executed(
     """How the program of each answer ended, and what contained it; empty verdicts for tasks that run nothing."""
     if task.program is None:
         return [Verdict("", 0.0, 0, "")] * len(responses), {"sandbox": None}
-    programs = [task.program(items[row["id"]], row["text"]) for row in responses]
+    programs = [task.program(items[_item(row)], row["text"]) for row in responses]
     limits = Limits(spec.seconds, spec.memory_mib << 20)
     found, level = run_all(programs, limits, unsafe=os.environ.get(ALLOW_UNSAFE) == "1")
     return found, {"sandbox": level.number, "sandbox_name": level.name}
+
+
+def _item(row: Row) -> str:
+    """The id of the item that was answered; where each was answered once, that of the answer."""
+    return str(row.get("item", row["id"]))
+
+
+def _name(row: Row) -> Row:
+    return {name: row[name] for name in ("id", "item") if name in row}
 
 
 def _detail(verdict: Verdict) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-TASKS = ("gsm8k", "humaneval", "ifeval", "loss")
+TASKS = ("gsm8k", "humaneval", "mbpp", "ifeval", "exact_match", "regex", "choice", "loss")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,17 @@ class Decoding:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How items are read: ``fields`` gives a name of ours to a column of the user's; ``pattern`` is that of a regex."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+    pattern: str = ""
+
+
+AS_IS = Reading()
+
+
+@dataclass(frozen=True)
 class AnswerSpec:
     """A model's answers to the items of one task.
 
@@ -30,7 +41,8 @@ class AnswerSpec:
     items come from the input ``data``: a file, or ``file`` inside a folder; ``items`` keeps the first so many (None:
     all). ``system`` is the system turn that training used, if any. The input ``tokenizer``, tokenised samples with
     their tokenizer, gives the chat template where the model's own folder has none. Task ``loss`` reads the tokenised
-    samples of the input(s) named ``data`` or ``data.*``, generates nothing and has no decoding.
+    samples of the input(s) named ``data`` or ``data.*``, generates nothing and has no decoding. With ``samples`` above
+    1 every item is answered so many times, each time by random numbers of its own.
     """
 
     task: str
@@ -41,8 +53,14 @@ class AnswerSpec:
     decoding: Decoding | None
     precision: str
     system: str = field(default="", metadata={"neutral": ""})
+    reading: Reading = field(default=AS_IS, metadata={"neutral": AS_IS})
+    samples: int = field(default=1, metadata={"neutral": 1})
 
     def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"samples={self.samples} must be at least 1")
+        if self.samples > 1 and (self.decoding is None or not self.decoding.temperature):
+            raise ValueError(f"samples={self.samples}: greedy answers are all the same; set a temperature above 0")
         if self.task not in TASKS:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
         if (self.decoding is None) != (self.task == "loss"):
@@ -58,6 +76,7 @@ class ScoreSpec:
     items: int | None
     seconds: float
     memory_mib: int
+    reading: Reading = field(default=AS_IS, metadata={"neutral": AS_IS})
 
 
 @dataclass(frozen=True)

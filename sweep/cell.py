@@ -131,7 +131,8 @@ class Task:
     """A measurement: ``task`` says how to ask and score, ``ability`` where the result counts.
 
     Task ``loss`` without a place reads the held-out rows of the ability's sources; with one, the answers in that file,
-    read by ``format`` and ``fields`` as a source is.
+    read by ``format`` and ``fields`` as a source is. For any other task ``fields`` gives a name of ours to a column of
+    the file. With ``samples`` above 1, which needs a temperature, every item is answered so many times.
     """
 
     ability: str
@@ -143,6 +144,8 @@ class Task:
     items: int | None = None
     max_new_tokens: int = 256
     temperature: float = 0.0
+    samples: int = 1
+    pattern: str = ""
     seconds: float = 3.0
     memory_mib: int = 1024
 
@@ -156,6 +159,11 @@ class Task:
         if self.format is not None:
             one_of("format", self.format, FORMATS)
         positive(items=self.items, max_new_tokens=self.max_new_tokens, seconds=self.seconds, memory_mib=self.memory_mib)
+        positive(samples=self.samples)
+        if self.samples > 1 and not self.temperature:
+            raise ValueError(f"samples={self.samples}: greedy answers are all the same; set temperature above 0")
+        if self.task == "regex" and not self.pattern:
+            raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
 
 
 @dataclass(frozen=True)

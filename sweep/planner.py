@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eval.spec import AnswerSpec, Decoding, ScoreSpec
+from eval.spec import AnswerSpec, Decoding, Reading, ScoreSpec
 from sweep.amounts import amounts
 from sweep.cell import Cell, Data, Model, Source, Task
 from sweep.files import Files
@@ -188,8 +188,21 @@ class Planner:
         if decoding and not decoding.temperature:
             decoding = replace(decoding, seed=0)  # greedy answers use no randomness: seeds share nothing they need not
         system = "" if task.task == "loss" else cell.data.system
-        answer = AnswerSpec(task.task, task.world or "", task.items, None, None, decoding, cell.suite.precision, system)
-        return answer, ScoreSpec(task.task, task.world or "", task.items, task.seconds, task.memory_mib)
+        file, fields = task.world or "", () if task.task == "loss" else tuple(sorted(task.fields.items()))
+        answer = AnswerSpec(
+            task.task,
+            file,
+            task.items,
+            None,
+            None,
+            decoding,
+            cell.suite.precision,
+            system,
+            Reading(fields),
+            task.samples,
+        )
+        reading = Reading(fields, task.pattern)  # a new pattern asks nobody again
+        return answer, ScoreSpec(task.task, file, task.items, task.seconds, task.memory_mib, reading)
 
     def _once(self, known: tuple[Any, ...], build: Any, *owners: Any) -> Stage:
         if known not in self.made:

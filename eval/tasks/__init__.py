@@ -9,7 +9,8 @@ from pathlib import Path
 from eval.metrics import Metric
 from eval.rows import Row
 from eval.sandbox.programs import Program
-from eval.tasks import gsm8k, humaneval, ifeval
+from eval.spec import Reading
+from eval.tasks import code, gsm8k, humaneval, ifeval, mbpp, own
 
 Messages = list[dict[str, str]]
 
@@ -24,7 +25,7 @@ class Task:
     fields, the headline ``accuracy`` first.
     """
 
-    items: Callable[[Path], list[Row]]
+    items: Callable[[Path, Reading], list[Row]]
     messages: Callable[[Row], Messages]
     stops: tuple[str, ...]
     program: Callable[[Row, str], Program] | None
@@ -35,7 +36,11 @@ class Task:
 TASKS = {
     "gsm8k": Task(gsm8k.items, gsm8k.messages, (), None, gsm8k.score, gsm8k.metrics),
     "humaneval": Task(
-        humaneval.items, humaneval.messages, humaneval.STOPS, humaneval.program, humaneval.score, humaneval.metrics
+        humaneval.items, humaneval.messages, humaneval.STOPS, humaneval.program, humaneval.score, code.metrics
     ),
+    "mbpp": Task(mbpp.items, mbpp.messages, (), mbpp.program, mbpp.score, code.metrics),
     "ifeval": Task(ifeval.items, ifeval.messages, (), None, ifeval.score, ifeval.metrics),
+    "exact_match": Task(own.items, own.messages, (), None, own.match, own.metrics),
+    "regex": Task(own.patterned, own.messages, (), None, own.find, own.metrics),
+    "choice": Task(own.choosing, own.messages, (), None, own.choose, own.metrics),
 }

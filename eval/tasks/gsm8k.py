@@ -14,8 +14,9 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
-from eval.metrics import Metric, present, share
+from eval.metrics import Metric, present, rate
 from eval.rows import Row, field, read
+from eval.spec import AS_IS, Reading
 
 # A sign counts only where nothing stands before it that could be subtracted from. Linear in the length of the text.
 NUMBER = re.compile(r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)")
@@ -26,9 +27,9 @@ LATEX = str.maketrans({"{": None, "}": None, "\\": None, "!": None})
 LONGEST = 40  # a longer run of digits is no answer to a word problem
 
 
-def items(path: Path) -> list[Row]:
+def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     """The problems; ``id`` is the row number from 0."""
-    rows = read(path)
+    rows = read(path, dict(reading.fields))
     found = []
     for number, row in enumerate(rows):
         answer = field(path, number, row, "answer", str)
@@ -58,9 +59,7 @@ def score(item: Row, text: str, status: str = "") -> Row:
 def metrics(scores: Sequence[Row]) -> list[Metric]:
     """Shares of items: ``accuracy`` (staged), ``strict``, ``format_rate``."""
     return present(
-        share("accuracy", [row["correct"] for row in scores]),
-        share("strict", [row["strict"] for row in scores]),
-        share("format_rate", [row["formatted"] for row in scores]),
+        rate("accuracy", scores, "correct"), rate("strict", scores, "strict"), rate("format_rate", scores, "formatted")
     )
 
 

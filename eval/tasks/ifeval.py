@@ -13,13 +13,14 @@ from pathlib import Path
 
 from eval.metrics import Metric, present, ratio, share
 from eval.rows import Row, field, read
+from eval.spec import AS_IS, Reading
 from eval.tasks.instructions import INSTRUCTIONS, UNSUPPORTED
 
 
-def items(path: Path) -> list[Row]:
+def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     """The prompts with their instructions; ``id`` is the key. An instruction that is not known is a ValueError."""
     found = []
-    for number, row in enumerate(read(path)):
+    for number, row in enumerate(read(path, dict(reading.fields))):
         kinds = field(path, number, row, "instruction_id_list", list)
         arguments = field(path, number, row, "kwargs", list)
         for kind in kinds:

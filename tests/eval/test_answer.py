@@ -62,6 +62,19 @@ def test_items_keeps_the_first(whole, inputs, tmp_path):
     assert few["responses.jsonl"] == b"".join(whole["responses.jsonl"].splitlines(keepends=True)[:7])
 
 
+def test_samples_of_an_item_differ_and_are_named(inputs, tmp_path):
+    spec = replace(SPEC, items=3, samples=2, decoding=Decoding(30, 1.0, 0))
+    found = ran(tmp_path / "drawn", spec, inputs)
+    rows = [json.loads(line) for line in found["responses.jsonl"].splitlines()]
+    assert [(row["id"], row["item"]) for row in rows] == [(f"{i}#{n}", str(i)) for i in range(3) for n in range(2)]
+    assert all(
+        a["prompt"] == b["prompt"] and a["text"] != b["text"] for a, b in zip(rows[::2], rows[1::2], strict=True)
+    )
+    assert ran(tmp_path / "again", spec, inputs, EvalRun("key", 64)) == found
+    with pytest.raises(ValueError, match="samples=2: greedy answers are all the same"):
+        replace(SPEC, samples=2)
+
+
 def test_a_killed_run_goes_on_where_it_stood(whole, inputs, tmp_path):
     out = tmp_path / "killed"
     out.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from eval import score
-from eval.metrics import ratio, share
+from eval.metrics import pass_at_k, ratio, share
 from eval.rows import write
 from eval.spec import ScoreSpec
 
@@ -110,3 +111,33 @@ def test_errors_of_shares_and_ratios():
     found = ratio("r", [1.0, 2.0, 6.0], [1, 1, 1])
     assert found.value == 3 and found.stderr == pytest.approx(math.sqrt(7 / 3))
     assert ratio("r", [3.0], [2]).stderr == 0
+
+
+def test_several_answers_to_an_item_are_one_cluster(tmp_path):
+    write(
+        tmp_path / "code.jsonl",
+        [{"task_id": name, "prompt": PROMPT, "entry_point": "double", "test": TEST} for name in ("a", "b")],
+    )
+    right, wrong = CODE["right"][0], CODE["wrong"][0]
+    texts = {"a": [right, wrong, wrong, wrong, right], "b": [wrong] * 5}
+    rows = [
+        {"id": f"{name}#{number}", "item": name, "text": text, "tokens": 3, "finish": "stop"}
+        for name, given in texts.items()
+        for number, text in enumerate(given)
+    ]
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    write(folder / "responses.jsonl", rows)
+    spec = replace(SPEC, task="humaneval", file="code.jsonl")
+    metrics, _, scores = ran(tmp_path / "out", spec, {"answers": folder, "data": tmp_path})
+    accuracy = metrics["accuracy"]
+    assert (accuracy["value"], accuracy["n_items"]) == (0.2, 2) and accuracy["stderr"] == pytest.approx(0.2)
+    assert metrics["pass@5"]["value"] == 0.5 and "pass@10" not in metrics
+    assert [row["item"] for row in scores] == ["a"] * 5 + ["b"] * 5
+
+
+def test_pass_at_k_is_the_share_of_draws_that_hold_a_right_answer():
+    for answers, right, k in itertools.product(range(1, 8), range(8), range(1, 8)):
+        if right <= answers and k <= answers:
+            draws = list(itertools.combinations([True] * right + [False] * (answers - right), k))
+            assert pass_at_k(answers, right, k) == pytest.approx(sum(map(any, draws)) / len(draws))

@@ -1,0 +1,66 @@
+"""Finding the code that a model's text means, and summing up how the programs ended."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Sequence
+
+from eval.metrics import Metric, by_item, mean, pass_at_k, present, rate
+from eval.rows import Row
+
+FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
+STARTS = re.compile(r"^(?:from |import |def |async def |class |@)", re.MULTILINE)
+SPACE = re.compile(r"\A (?=(?: {4})*\S)")  # some chat templates put one space between prompt and answer
+LONGEST = 20_000  # characters of an answer that are looked at; a function that answers a problem is far shorter
+KS = (5, 10, 100)
+
+
+def cleaned(text: str) -> str:
+    """The part of an answer that is looked at, with plain line ends."""
+    return SPACE.sub("", text[:LONGEST].replace("\r\n", "\n"))
+
+
+def definition(name: str) -> re.Pattern[str]:
+    """What a definition of that function at the margin looks like."""
+    return re.compile(rf"^(?:async )?def {re.escape(name)}\b", re.MULTILINE)
+
+
+def function(code: str, defines: re.Pattern[str]) -> str:
+    """The part of ``code`` from its first import or definition to the last line that still parses."""
+    for match in STARTS.finditer(code):
+        parsed = longest(code[match.start() :])
+        if defines.search(parsed):
+            return parsed
+    return code
+
+
+def longest(code: str) -> str:
+    """``code`` without the lines from the one on where Python stops understanding it."""
+    while code.strip():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # odd escapes in a model's text are none of our business
+                ast.parse(code)
+            return code
+        except SyntaxError as error:
+            lines = code.split("\n")
+            code = "\n".join(lines[: min((error.lineno or 1), len(lines)) - 1])
+        except (ValueError, RecursionError, MemoryError):
+            return ""
+    return ""
+
+
+def metrics(scores: Sequence[Row]) -> list[Metric]:
+    """Shares of answers: ``accuracy`` (pass@1) and ``timeout_rate``; ``pass@k`` where each item has k answers or more.
+
+    Items with several answers are clusters.
+    """
+    timeouts = [{**row, "late": row["status"] == "timeout"} for row in scores]
+    groups = [[bool(row["correct"]) for row in rows] for rows in by_item(scores)]
+    fewest = min(map(len, groups), default=0)
+    wide = [
+        mean(f"pass@{k}", [pass_at_k(len(right), sum(right), k) for right in groups]) for k in KS if 1 < k <= fewest
+    ]
+    return present(rate("accuracy", scores, "correct"), *wide, rate("timeout_rate", timeouts, "late"))

@@ -1,0 +1,72 @@
+"""Short programs (MBPP), zero-shot in chat form with all asserts shown: does the function pass them?
+
+Of the full published file the 500 items of the test split count, task ids 11 to 510. The asserts call the function from
+another process, so what it returns is compared by value.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from eval.rows import Row, field, read
+from eval.sandbox.programs import Program
+from eval.spec import AS_IS, Reading
+from eval.tasks import code
+
+FULL, TEST = 974, range(11, 511)
+ASK = "{text}\n\nYour code should pass these tests:\n\n{tests}\n"
+
+
+def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
+    """The problems; ``id`` is the task_id. A problem whose tests call no function of its solution is a ValueError."""
+    rows = read(path, dict(reading.fields))
+    kept = [row for row in rows if row.get("task_id") in TEST] if len(rows) == FULL else rows
+    return [_item(path, number, row) for number, row in enumerate(kept)]
+
+
+def messages(item: Row) -> list[dict[str, str]]:
+    """What the function is to do, then the asserts."""
+    return [{"role": "user", "content": ASK.format(text=item["text"], tests="\n".join(item["tests"]))}]
+
+
+def program(item: Row, text: str) -> Program:
+    """What is run: the candidate; and, apart from it, what the tests set up, and the tests."""
+    return Program(candidate(item, text) + "\n", "\n".join([*item["setup"], *item["tests"]]) + "\n")
+
+
+def score(item: Row, text: str, status: str) -> Row:
+    """``correct`` only if every assert held; ``status`` as the sandbox reports it."""
+    return {"correct": status == "passed", "status": status, "extracted": candidate(item, text)}
+
+
+def candidate(item: Row, text: str) -> str:
+    """The code meant by an answer: the first fenced block, or else the text, that defines the function."""
+    text, defines = code.cleaned(text), code.definition(item["entry_point"])
+    blocks = code.FENCE.findall(text)
+    for part in [*blocks, text]:
+        if defines.search(part):
+            return code.function(part, defines)
+    return blocks[0] if blocks else text
+
+
+def _item(path: Path, number: int, row: Row) -> Row:
+    tests = field(path, number, row, "test_list", list)
+    solution = field(path, number, row, "code", str)
+    made = [node.name for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.FunctionDef)]
+    called = {
+        node.func.id
+        for test in tests
+        for node in ast.walk(ast.parse(test))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    entries = [name for name in made if name in called]
+    if not entries:
+        raise ValueError(f"{path}: item {number}: its tests call no function of its solution")
+    return {
+        "id": str(field(path, number, row, "task_id", (int, str))),
+        "text": field(path, number, row, "text" if "text" in row else "prompt", str),
+        "tests": tests,
+        "setup": [row.get("test_setup_code") or "", *(row.get("test_imports") or ())],
+        "entry_point": entries[-1],
+    }

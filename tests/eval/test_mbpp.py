@@ -1,0 +1,63 @@
+"""Short programs: every published solution passes when judged from outside, and no stub does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eval.sandbox.client import Limits, Sandbox
+from eval.tasks import mbpp
+
+ROW = {
+    "task_id": 1, "text": "Double it.",
+    "code": "def helper(x):\n    return x\ndef double(x):\n    return 2 * helper(x)",
+    "test_list": ["assert double(2) == 4", "assert double([1]) == [1, 1]"], "test_setup_code": "",
+}  # fmt: skip
+RIGHT = ["def double(x):\n    return x + x", "Sure:\n```python\ndef double(x):\n    return x + x\n```\nDone.",
+         "```\nimport math\n```\n```\nimport operator\ndef double(x):\n    return operator.add(x, x)\n```"]  # fmt: skip
+WRONG = ["", "def double(x):\n    return 4", "def other(x):\n    return 2 * x", "assert True", "raise SystemExit(0)",
+         "class E:\n    def __eq__(self, o): return True\ndef double(x):\n    return E()"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(Limits(3, 1 << 30)) as running:
+        yield running
+
+
+def made(tmp_path, *rows):
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return mbpp.items(path)
+
+
+def test_answers_are_found_and_judged(tmp_path, sandbox):
+    (item,) = made(tmp_path, ROW)
+    assert item["entry_point"] == "double" and item["id"] == "1"
+    assert "assert double(2) == 4" in mbpp.messages(item)[0]["content"]
+    assert [sandbox.run(mbpp.program(item, text)).status for text in RIGHT] == ["passed"] * len(RIGHT)
+    assert "passed" not in [sandbox.run(mbpp.program(item, text)).status for text in WRONG]
+
+
+def test_tests_of_nothing_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="item 0: its tests call no function"):
+        made(tmp_path, ROW | {"test_list": ["assert True"]})
+
+
+def test_published_solutions_pass_and_stubs_fail(shared, sandbox):
+    path = shared / "code" / "mbpp.jsonl"
+    solutions = {str(row["task_id"]): row["code"] for row in map(json.loads, path.read_text().splitlines())}
+    items = mbpp.items(path)
+    assert len(items) == 500 and items[0]["id"] == "11"
+    some = items[::5]
+    assert [
+        item["id"] for item in some if sandbox.run(mbpp.program(item, solutions[item["id"]])).status != "passed"
+    ] == []
+    stubs = [f"def {item['entry_point']}(*given):\n    return None\n" for item in some]
+    passed = [
+        item["id"]
+        for item, stub in zip(some, stubs, strict=True)
+        if sandbox.run(mbpp.program(item, stub)).status == "passed"
+    ]
+    assert passed == []

@@ -10,9 +10,19 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eval import run_code
+from eval import evaluate, run_code
 
 HELP = """\
+python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face folder without a sweep
+  model=FOLDER       weights, tokenizer and chat template; or a hub id, with revision=
+  suite=NAME         a suite of conf/suite (default open), or a YAML file like one
+  tasks=NAME,NAME    some tasks of the suite only          items=NUMBER    the first items of each
+  data=FOLDER        what DOSAGE_DATA is in the suite      world=FOLDER    the embedded world's (suite=micro)
+  precision=NAME     fp32 or bf16                          batch_rows=NUMBER  rows in one forward pass
+  system=TEXT        the system turn of training           seed=NUMBER     of drawn answers
+  out=FOLDER         where records go (default evaluations/MODEL): answers that are there already are scored anew, not
+                     given anew, as long as weights, items and decoding are the same
+
 python -m eval run-code programs=FILE out=FILE      run programs in the sandbox; one verdict a line
   programs=FILE      JSON lines {"id", "program"}, optionally with "tests", which then judge the program from outside
   out=FILE           JSON lines {"id", "status", "seconds", "memory_bytes", "detail"} in the same order; status is
@@ -24,7 +34,10 @@ python -m eval run-code programs=FILE out=FILE      run programs in the sandbox;
                      below 2 only with DOSAGE_UNSAFE_CODE=1)
 """
 
-VERBS: dict[str, tuple[type, Callable[[Any], str]]] = {"run-code": (run_code.RunCode, run_code.run)}
+VERBS: dict[str, tuple[type, Callable[[Any], str]]] = {
+    "": (evaluate.Evaluate, evaluate.run),
+    "run-code": (run_code.RunCode, run_code.run),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,7 +58,7 @@ def parse(arguments: Sequence[str]) -> tuple[Any, Callable[[Any], str]]:
     """What is asked for, and what does it. ValueError for an unknown or missing word, naming the nearest one."""
     verb, rest = ("", arguments) if "=" in arguments[0] else (arguments[0], arguments[1:])
     if verb not in VERBS:
-        raise ValueError(f"{verb or arguments[0]!r} is no verb of eval{_near(verb, list(VERBS))}; see --help")
+        raise ValueError(f"{verb!r} is no verb of eval{_near(verb, list(VERBS))}; see --help")
     kind, act = VERBS[verb]
     types_of = typing.get_type_hints(kind)
     given: dict[str, Any] = {}
@@ -60,7 +73,7 @@ def parse(arguments: Sequence[str]) -> tuple[Any, Callable[[Any], str]]:
         given[key] = _read(key, value, types_of[key])
     needed = [one.name for one in dataclasses.fields(kind) if one.default is dataclasses.MISSING]
     if missing := [name for name in needed if name not in given]:
-        raise ValueError(f"{verb}: {', '.join(f'{name}=' for name in missing)} is missing; see --help")
+        raise ValueError(f"{', '.join(f'{name}=' for name in missing)} is missing; see --help")
     return kind(**given), act
 
 

@@ -34,9 +34,7 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
 
 
 def patterned(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """Questions with the pattern that finds the answer. ValueError for a pattern that is missing or none."""
-    if not reading.pattern:
-        raise ValueError("task regex needs a pattern, such as 'Answer: (.+)'")
+    """Questions with the pattern that finds the answer, which only scoring needs. ValueError for one that is none."""
     try:
         re.compile(reading.pattern)
     except re.error as error:
@@ -69,6 +67,8 @@ def match(item: Row, text: str, status: str = "") -> Row:
 
 def find(item: Row, text: str, status: str = "") -> Row:
     """``correct`` when the last match of the pattern, its first group where it has one, is a given answer."""
+    if not item["pattern"]:
+        raise ValueError("task regex needs a pattern, such as 'Answer: (.+)'")
     found = [match.group(1 if match.re.groups else 0) or "" for match in re.finditer(item["pattern"], text)]
     return _judged(item, _plain(found[-1]) if found else None)
 

@@ -40,9 +40,11 @@ def test_patterns(tmp_path):
         False,
         False,
     ]
-    for pattern, said in (("", "needs a pattern"), ("(", "no regular expression")):
-        with pytest.raises(ValueError, match=said):
-            made(tmp_path, "regex", rows, Reading((), pattern))
+    with pytest.raises(ValueError, match="no regular expression"):
+        made(tmp_path, "regex", rows, Reading((), "("))
+    (bare,) = made(tmp_path, "regex", rows)  # to be asked, an item needs no pattern
+    with pytest.raises(ValueError, match="needs a pattern"):
+        correct("regex", bare, "7")
 
 
 @pytest.mark.parametrize("answer", ["green", "B", "b", 1])

@@ -27,6 +27,12 @@ python -m analysis advise sweep=NAME | table=FILE budget=SAMPLES     the composi
 python -m analysis next sweep=NAME | table=FILE quantity=QUANTITY    the cells to run next
   quantity=QUANTITY  what is to become surer: an ability's curve, such as math, or one point of it, such as math@4096
 
+python -m analysis import from=FILE mapping=FILE.yaml out=FILE      a result table of others as a long table
+  from=FILE          .csv, .parquet, or the results (file or folder) of lm-eval; W&B: its exported .csv
+  mapping=FILE.yaml  columns: {ability: COLUMN, ...}, constants: {metric: accuracy, ...}, wide: {columns: '[0-9]+',
+                     to: samples}, scale: 0.01, tasks: {gsm8k: math}, metrics: {gsm8k: exact_match}
+  out=FILE           the long table to write, .csv or .parquet
+
 python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
   x=COLUMN[,COLUMN]  the amount(s); two for law=additive
   y=COLUMN           the loss or score
@@ -43,6 +49,7 @@ KEYS = {
     "": ("sweep", "store", "table", "out", "margin"),
     "advise": ("sweep", "store", "table", "budget", "weights", "seed"),
     "next": ("sweep", "store", "table", "quantity"),
+    "import": ("from", "mapping", "out"),
     "fit": ("table", "x", "y", "law", "objective", "trials", "group", "delta", "level", "seed"),
 }
 
@@ -183,6 +190,23 @@ def next_cells(given: dict[str, str]) -> str:
     return next_text(_places(given)[0], given["quantity"])
 
 
+def import_table(given: dict[str, str]) -> str:
+    """Write a table of others as a long table; what was written, as text."""
+    for key in KEYS["import"]:
+        if key not in given:
+            raise ValueError(
+                f"import needs {key}=..., for example: import from=theirs.csv mapping=map.yaml out=long.csv"
+            )
+    out = Path(given["out"])
+    if out.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"out={given['out']} must end in .csv or .parquet")
+    from analysis.foreign import convert
+
+    frame = convert(Path(given["from"]), Path(given["mapping"]))
+    frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out, index=False)
+    return f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
+
+
 def _float(given: dict[str, str], key: str, default: float) -> float:
     try:
         return float(given.get(key, default))
@@ -190,7 +214,13 @@ def _float(given: dict[str, str], key: str, default: float) -> float:
         raise ValueError(f"{key}={given[key]!r} is not a number") from error
 
 
-VERBS = {"": analyse_table, "advise": advise_composition, "next": next_cells, "fit": fit_columns}
+VERBS = {
+    "": analyse_table,
+    "advise": advise_composition,
+    "next": next_cells,
+    "import": import_table,
+    "fit": fit_columns,
+}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from analysis.conclusions import matrix_sheet, record, sentences, verdict_sheets
 from analysis.figures import draw
 from analysis.report import Part, page
 from analysis.series import Block, blocks, cross_effects
-from analysis.sheets import block_sheets, cross_sheets, overview, render
+from analysis.sheets import block_sheets, cross_sheets, overview, render, rollout_sheet
 from analysis.summary import Fitted, analyse
 from analysis.table import read
 from analysis.verdict_figures import draw_matrix, draw_pareto
@@ -110,7 +110,9 @@ def _parts(
         said = [sentence(block, f) for f in found]
         prefix = [f"{f.series.label} " if f.series.label else "" for f in found]
         warned = [f"{who}{line}" for who, f in zip(prefix, found, strict=True) for line in warning_lines(f)]
-        parts.append(Part(heading(block), block_sheets(block, found), drawn[block.name], said, warned))
+        ahead = rollout_sheet(block, found)
+        shown = block_sheets(block, found) + ([ahead] if ahead else [])
+        parts.append(Part(heading(block), shown, drawn[block.name], said, warned))
     return parts + [Part(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
 
 

@@ -65,6 +65,27 @@ def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
     return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
 
 
+def rollout_sheet(block: Block, found: Sequence[Fitted]) -> Sheet | None:
+    """How far each law was off beyond the amounts it was fitted to, and its weight; None where no amount was spare.
+
+    Root mean squares over the origins: relative for losses, in logits for scores whose items are known.
+    """
+    rows = []
+    for f in found:
+        if f.curve is None or f.curve.rollout is None:
+            continue
+        for curve, error, weight in zip(f.curve.curves, f.curve.rollout.errors, f.curve.weights, strict=True):
+            who = ": ".join(filter(None, (f.series.label, curve.law.name)))
+            off = "-" if not np.isfinite(error) else f"{np.sqrt(error):.3g}"
+            rows.append((who, str(len(f.curve.rollout.origins)), off, f"{100 * weight:.0f} %"))
+    if not rows:
+        return None
+    objective = next(f.curve.curves[0].problem.objective.name for f in found if f.curve)
+    unit = {"log": "relative", "quasibinomial": "in logits"}.get(objective, "in units of the value")
+    title = "beyond the amounts fitted (rolling origin)"
+    return Sheet(title, ("law", "origins", f"off by, {unit}", "weight"), tuple(rows))
+
+
 def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tuple[str, ...]) -> Sheet:
     """One row an amount, a column a series and kind ("measured", "fitted")."""
     header = [block.axis]

@@ -55,9 +55,15 @@ def differences(found: Arms) -> list[Difference]:
 
 
 def synergies(found: Arms, margin: float) -> list[Verdict]:
-    """For each mixed strategy: the difference at the smallest and at the largest amount, and its trend between."""
+    """For each mixed strategy: the difference at the smallest and at the largest amount, and its trend between.
+
+    Several strategies at one amount are no question of synergy but of strategy (`against_alone`): none for them.
+    """
     verdicts = []
-    for d in differences(found):
+    all_ = differences(found)
+    if len(all_) > 1 and all(len(d.logs) == 1 for d in all_):
+        return []
+    for d in all_:
         ends = [0] if len(d.logs) == 1 else [0, -1]
         for k in ends:
             about = f"{found.name}, {d.label} minus alone at {amount(2 ** d.logs[k])} samples"

@@ -107,7 +107,7 @@ def test_the_report_stands_alone(analysed):
     page = Page(text)
     assert page.open == []
     assert page.counts["svg"] == 6
-    assert page.counts["table"] == 10  # overview, verdicts, six blocks, two effects on other abilities
+    assert page.counts["table"] == 16  # overview, verdicts, six blocks with their rollouts, two effects on others
     assert not {"script", "link", "img", "iframe"} & set(page.counts)
     assert all(link.startswith("#") for link in page.links)
     assert {link[1:] for link in page.links} <= set(page.ids)

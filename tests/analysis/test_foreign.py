@@ -1,0 +1,114 @@
+"""Tables of others become long tables, and say what is wrong with them."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.__main__ import main
+from analysis.foreign import convert
+
+FLAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "fits" / "sft_loss_vs_samples_flan.csv"
+
+
+def mapping(folder, text):
+    path = folder / "map.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_long_table_is_renamed_scaled_and_keeps_its_factors(tmp_path):
+    pd.DataFrame({"domain": ["math", "code"], "score": [50.0, None], "n": [10, 20], "lr": [1e-5, 2e-5]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    plan = "columns: {ability: domain, value: score, samples: n}\nconstants: {task: gsm8k}\nscale: 0.01"
+    frame = convert(tmp_path / "t.csv", mapping(tmp_path, plan))
+    assert frame.to_dict("records") == [
+        {"ability": "math", "task": "gsm8k", "metric": "accuracy", "value": 0.5, "samples": 10.0, "lr": 1e-5}
+    ]
+
+
+def test_a_wide_table_has_one_row_an_amount(tmp_path):
+    pd.DataFrame({"name": ["a", "b"], "100": [3.0, 2.0], "200": [2.5, 1.5]}).to_csv(tmp_path / "t.csv", index=False)
+    plan = "columns: {model: name}\nconstants: {ability: chat, metric: loss}\nwide: {columns: '[0-9]+', to: samples}"
+    frame = convert(tmp_path / "t.csv", mapping(tmp_path, plan))
+    assert sorted(zip(frame["model"], frame["samples"], frame["value"], strict=True)) == [
+        ("a", 100.0, 3.0),
+        ("a", 200.0, 2.5),
+        ("b", 100.0, 2.0),
+        ("b", 200.0, 1.5),
+    ]
+
+
+@pytest.mark.skipif(not FLAN.exists(), reason="the public curves are not beside the project")
+def test_public_curves_are_imported_and_analysed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mapping(
+        tmp_path,
+        "columns: {model: config name, params: size}\nconstants: {ability: chat, metric: loss}\n"
+        "wide: {columns: '[1-9][0-9]*', to: samples}",
+    )
+    assert main(["import", f"from={FLAN}", "mapping=map.yaml", "out=long.csv"]) == 0
+    frame = pd.read_csv("long.csv")
+    assert len(frame) == 30 * 14
+    assert frame["samples"].max() == 1638400
+
+
+def results(**tasks):
+    return {
+        "results": tasks,
+        "n-samples": {name: {"original": 1319, "effective": 200} for name in tasks},
+        "model_name": "m",
+    }
+
+
+def test_lm_eval_results_are_read_from_a_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    gsm8k = {"alias": "gsm8k", "exact_match,strict": 0.3, "exact_match_stderr,strict": 0.03, "acc,none": 0.4}
+    (tmp_path / "run" / "results_1.json").write_text(json.dumps(results(gsm8k=gsm8k, other={"acc,none": 0.1})))
+    frame = convert(tmp_path / "run", mapping(tmp_path, "tasks: {gsm8k: math}\nconstants: {samples: 100}"))
+    (row,) = frame.to_dict("records")
+    assert (row["ability"], row["value"], row["stderr"], row["n_items"]) == ("math", 0.3, 0.03, 200.0)
+    assert (row["model"], row["samples"], row["their_metric"]) == ("m", 100.0, "exact_match")
+    chosen = convert(tmp_path / "run", mapping(tmp_path, "tasks: {gsm8k: math}\nmetrics: {gsm8k: acc}"))
+    assert chosen["value"].item() == 0.4
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ("colums: {}", "key 'colums' is unknown"),
+        ("- a", "must hold some of the keys"),
+        ("columns: {ability: domane}", "column 'domane' is absent; columns: domain, score"),
+        ("columns: {ability: domain}", "nothing gives 'value'"),
+        ("columns: {ability: domain, value: score}", "divide percentages by 100"),
+        ("constants: {ability: a}\nwide: {columns: '[0-9]+', to: samples}", "no column matches"),
+        ("wide: {columns: 'score'}", "needs the two keys"),
+    ],
+)
+def test_mappings_that_do_not_fit_are_named(tmp_path, plan, message):
+    pd.DataFrame({"domain": ["math"], "score": [41.0]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(ValueError, match=message):
+        convert(tmp_path / "t.csv", mapping(tmp_path, plan))
+
+
+def test_what_is_no_result_of_lm_eval_is_named(tmp_path):
+    plan = mapping(tmp_path, "tasks: {gsm8k: math}")
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(ValueError, match="no 'results'"):
+        convert(tmp_path / "results.json", plan)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no results"):
+        convert(tmp_path / "empty", plan)
+    (tmp_path / "results.json").write_text(json.dumps(results(mmlu={"acc,none": 0.1})))
+    with pytest.raises(ValueError, match="none of the tasks gsm8k"):
+        convert(tmp_path / "results.json", plan)
+
+
+def test_the_command_names_what_it_needs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", "from=t.csv"]) == 2
+    assert "import needs mapping=..." in capsys.readouterr().err
+    assert main(["import", "from=t.csv", "mapping=m.yaml", "out=x.txt"]) == 2
+    assert "must end in .csv or .parquet" in capsys.readouterr().err

@@ -11,15 +11,16 @@ if TYPE_CHECKING:
     from analysis.curve import Curve, fit
     from analysis.law import Law
     from analysis.laws import LAWS
-    from analysis.points import Points
+    from analysis.points import Points, judge_share
     from analysis.uncertainty import Prediction
 
-__all__ = ["LAWS", "Average", "Curve", "Law", "Points", "Prediction", "fit", "fit_average"]
+__all__ = ["LAWS", "Average", "Curve", "Law", "Points", "Prediction", "fit", "fit_average", "judge_share"]
 
 _HOMES = {
     "LAWS": "analysis.laws",
     "Law": "analysis.law",
     "Points": "analysis.points",
+    "judge_share": "analysis.points",
     "Curve": "analysis.curve",
     "fit": "analysis.curve",
     "Average": "analysis.average",

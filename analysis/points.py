@@ -77,6 +77,19 @@ class Points:
         return len(np.unique(np.stack(list(self.x.values())), axis=1).T)
 
 
+def judge_share(score: ArrayLike) -> Array:
+    """Judges' scores from 1 to 10 as shares ``(score - 1) / 9``, for score laws and objective="quasibinomial" with the
+    number of judged turns as trials: its estimated dispersion stands for how judges differ from coins.
+
+    Raises ValueError for a score outside 1 to 10.
+    """
+    values = np.asarray(score, dtype=float)
+    bad = (values < 1) | (values > 10)
+    if bad.any():
+        raise ValueError(f"judge score {values[bad].flat[0]:g} is not from 1 to 10")
+    return (values - 1) / 9
+
+
 def _column(name: str, values: ArrayLike, size: int | None = None, low: float = -np.inf) -> Array:
     """``values`` as one checked float column."""
     column = np.array(values, dtype=float)

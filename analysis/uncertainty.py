@@ -114,18 +114,20 @@ def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDA
     groups, size = int(label.max()) + 1, np.bincount(label)
     if groups < 2 or size.max() == 1:
         return none, groups
-    member = (label[:, None] == np.arange(groups)).astype(float)
-    kept = member - jac @ (inverse @ (jac.T @ member))  # what the fit leaves of a shift of each group
-    gram = kept.T @ kept
-    own = member.T @ kept
-    # E[sum over groups of (group's sum)^2] = noise * trace(own) + shift * sum(own^2); E[residual^2] likewise.
-    sums, square = float(((member.T @ residual) ** 2).sum()), float((residual**2).sum())
-    system = np.array([[np.trace(own), (own**2).sum()], [dof, np.trace(gram)]])
+    total = np.stack([np.bincount(label, column) for column in jac.T], axis=1)  # (groups, coordinates)
+    both, within = inverse @ (total.T @ total), inverse @ (jac.T @ jac)
+    # With M what the fit leaves of a vector of residuals and Z the membership of groups: Z'MZ = diag(size) - T I T'.
+    lost = np.einsum("gi,ij,gj->g", total, inverse, total)
+    trace = float(size.sum() - lost.sum())
+    square_of = float((size**2).sum() - 2 * (size * lost).sum() + np.trace(both @ both))
+    trace_of_square = float(size.sum() - 2 * lost.sum() + np.trace(both @ within))
+    # E[sum over groups of (group's sum)^2] = noise * tr(Z'MZ) + shift * |Z'MZ|^2; E[residual^2] likewise.
+    sums, square = float((np.bincount(label, residual) ** 2).sum()), float((residual**2).sum())
+    system = np.array([[trace, square_of], [dof, trace_of_square]])
     if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
         return none, groups
     shift = float(np.linalg.solve(system, [sums, square])[1])
-    pull = inverse @ (jac.T @ member)
-    return max(shift, 0.0) * pull @ pull.T, groups
+    return np.asarray(max(shift, 0.0) * both @ inverse), groups
 
 
 def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> Spread:

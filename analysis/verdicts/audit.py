@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import product
 
 import numpy as np
@@ -64,7 +65,8 @@ def missing(frame: pd.DataFrame) -> list[str]:
     """
     rows = frame[~untrained(frame)]
     names = [c for c in ("strategy", "trained_on") if c in rows]
-    rows = rows.assign(training=rows[names].astype(str).agg(" of ".join, axis=1)) if names and len(rows) else rows
+    if names:
+        rows = rows.assign(training=reduce(lambda a, b: a + " of " + b, (rows[c].astype(str) for c in names)))
     factors = [c for c in CROSSED if c in rows and rows[c].nunique() > 1]
     if not len(rows) or len(factors) < 2:
         return []

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import LAWS, Points, fit
+from analysis.uncertainty import _between
 
 AMOUNTS = np.geomspace(100, 1e6, 8)
 FIVE = np.array([32.0, 128, 512, 2048, 8192])
@@ -125,3 +126,18 @@ def test_seeds_that_lie_high_or_low_as_a_whole_widen_the_interval_as_needed(shif
         return Points(points.x, points.value * np.exp(shift * rng.normal(size=3)[seeds]), group=seeds)
 
     assert 0.92 <= covered(draw, "bounded", "log", lambda rng: truth, at, runs=200) <= 0.98
+
+
+def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():
+    rng = np.random.default_rng(0)
+    jac, group = rng.normal(size=(24, 4)), np.repeat([0, 1, 2], [7, 8, 9])
+    inverse = np.linalg.inv(jac.T @ jac)
+    left = np.eye(24) - jac @ inverse @ jac.T
+    residual = left @ (rng.normal(size=24) + np.array([1, -1, 0.5])[group])
+    member = (group[:, None] == np.arange(3)).astype(float)
+    own = member.T @ left @ member
+    system = [[np.trace(own), (own**2).sum()], [20, np.trace(own)]]
+    shift = np.linalg.solve(system, [((member.T @ residual) ** 2).sum(), (residual**2).sum()])[1]
+    pull = inverse @ jac.T @ member
+    assert shift > 0
+    assert _between(inverse, jac, residual, 20, group)[0] == pytest.approx(shift * pull @ pull.T)

@@ -69,7 +69,7 @@ class Spread:
         across = np.einsum("...i,ij,...j->...", gradient, self.between, gradient)
         wide = quantile(level, self.dof) * np.sqrt(self.dispersion * variance)
         if across.any():
-            wide = np.hypot(wide, quantile(level, self.groups - 1) * np.sqrt(across))
+            wide = np.hypot(wide, quantile(level, self.groups - 1) * np.sqrt(np.maximum(across, 0.0)))
         if not self.counts:
             return np.asarray(wide)
         return np.asarray(np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance)))
@@ -127,7 +127,8 @@ def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDA
     if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
         return none, groups
     shift = float(np.linalg.solve(system, [sums, square])[1])
-    return np.asarray(max(shift, 0.0) * both @ inverse), groups
+    pull = inverse @ total.T
+    return max(shift, 0.0) * pull @ pull.T, groups
 
 
 def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> Spread:

@@ -12,15 +12,30 @@ if TYPE_CHECKING:
     from analysis.law import Law
     from analysis.laws import LAWS
     from analysis.points import Points, judge_share
+    from analysis.pool import Pooled, fit_pooled
     from analysis.uncertainty import Prediction
 
-__all__ = ["LAWS", "Average", "Curve", "Law", "Points", "Prediction", "fit", "fit_average", "judge_share"]
+__all__ = [
+    "LAWS",
+    "Average",
+    "Curve",
+    "Law",
+    "Points",
+    "Pooled",
+    "Prediction",
+    "fit",
+    "fit_average",
+    "fit_pooled",
+    "judge_share",
+]
 
 _HOMES = {
     "LAWS": "analysis.laws",
     "Law": "analysis.law",
     "Points": "analysis.points",
     "judge_share": "analysis.points",
+    "Pooled": "analysis.pool",
+    "fit_pooled": "analysis.pool",
     "Curve": "analysis.curve",
     "fit": "analysis.curve",
     "Average": "analysis.average",

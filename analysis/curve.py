@@ -123,6 +123,7 @@ class Curve:
             self.problem.y,
             self.problem.trials,
             self.problem.weight * weights[:, label],
+            self.problem.prior,
         )
         theta, _ = solve(problem, np.tile(self.theta, (draws, 1)), space.low, space.high, steps=60, tolerance=1e-8)
         return Draws({n: np.asarray(v) for n, v in space.natural(theta).items()}, self.law)
@@ -178,26 +179,29 @@ def fit(
     delta: float = 1e-3,
     seed: int = 0,
     held: Mapping[str, float] | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
 ) -> Curve:
     """The curve of ``law`` that minimises the sum ``objective`` over ``points``.
 
     ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``held`` fixes parameters, for example ``{"g":
-    0.25}``.
+    0.25}``; ``priors`` gives exponents, floors or chances a mean and a stiffness (see `Problem.prior`), and lets the
+    law do with one amount less for each of them (`analysis.pool` is their user).
     Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
     amounts.
     """
     form = law_named(law).over(tuple(points.x))
     criterion = Objective(objective, delta)
     kept, codes = usable(points, form.zeros)
-    if kept.amounts() < form.min_amounts:
+    fewest = form.min_amounts - len(priors or {})
+    if kept.amounts() < fewest:
         raise ValueError(
-            f"law {law!r} needs at least {form.min_amounts} distinct amounts above 0; the points have "
+            f"law {law!r} needs at least {fewest} distinct amounts above 0; the points have "
             f"{kept.amounts()}: measure more amounts or choose a law with fewer parameters"
         )
     criterion.check(kept)
     if objective == "quasibinomial" and separated(kept):
         codes.append("separated")
-    problem = _problem(form, criterion, kept, held or {})
+    problem = _problem(form, criterion, kept, held or {}, priors or {})
     theta, cost, agreeing = _search(problem, seed)
     active = active_bounds(problem, theta)
     error = spread(problem, theta, active, kept.group)
@@ -218,10 +222,30 @@ def fit(
     )
 
 
-def _problem(law: Law, objective: Objective, points: Points, held: Mapping[str, float]) -> Problem:
+def _problem(
+    law: Law,
+    objective: Objective,
+    points: Points,
+    held: Mapping[str, float],
+    priors: Mapping[str, tuple[float, float]],
+) -> Problem:
     x = tuple(points.x.values())
     weight = np.ones(len(points)) if points.weight is None else points.weight
-    return Problem(coordinates(law, x, points.value, held), objective, x, points.value, points.trials, weight[None, :])
+    space = coordinates(law, x, points.value, held)
+    prior = _prior(space, objective, priors)
+    return Problem(space, objective, x, points.value, points.trials, weight[None, :], prior)
+
+
+def _prior(
+    space: Coordinates, objective: Objective, given: Mapping[str, tuple[float, float]]
+) -> tuple[Array, Array] | None:
+    """Means and stiffnesses of the free coordinates: those given, beside counts also the laws' own; None for none."""
+    pairs = []
+    for p in space.free:
+        own = (p.prior[0], p.prior[1] ** -2) if p.prior and objective.name == "quasibinomial" else (0.0, 0.0)
+        pairs.append(given.get(p.name, own))
+    mean, stiff = np.array(pairs, dtype=float).reshape(-1, 2).T
+    return (mean, stiff) if stiff.any() else None
 
 
 def _search(problem: Problem, seed: int) -> tuple[Array, float, int]:

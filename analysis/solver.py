@@ -31,6 +31,7 @@ class Problem:
     y: Array
     trials: Array | None
     weight: Array
+    prior: tuple[Array, Array] | None = None  # mean and stiffness (0 for none) of each coordinate, in units of the cost
 
     def fitted(self, theta: Array) -> Array:
         """Values at the points: (batch, free parameters) -> (batch, points)."""
@@ -79,12 +80,10 @@ class Problem:
         return self if len(self.weight) == 1 else replace(self, weight=self.weight[keep])
 
     def _prior(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Cost, gradient and curvature of the priors, which act beside counts only."""
-        free = self.space.free
-        if self.objective.name != "quasibinomial" or all(p.prior is None for p in free):
+        """Cost, gradient and curvature of the priors."""
+        if self.prior is None:
             return np.zeros(theta.shape[:-1]), np.zeros_like(theta), np.zeros(theta.shape[-1])
-        mean = np.array([p.prior[0] if p.prior else 0.0 for p in free])
-        stiff = np.array([p.prior[1] ** -2 if p.prior else 0.0 for p in free])
+        mean, stiff = self.prior
         away = theta - mean
         return 0.5 * (stiff * away**2).sum(axis=-1), stiff * away, stiff
 

@@ -55,6 +55,7 @@ class Curve:
     spread: Spread
     problem: Problem
     theta: Array
+    first: Array  # starts of the search from the grid, best first
 
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
         """Values at amounts ``x`` with intervals at ``level``.
@@ -202,7 +203,8 @@ def fit(
     if objective == "quasibinomial" and separated(kept):
         codes.append("separated")
     problem = _problem(form, criterion, kept, held or {}, priors or {})
-    theta, cost, agreeing = _search(problem, seed)
+    first = starts(problem, STARTS - 2)
+    theta, cost, agreeing = _search(problem, first, seed)
     active = active_bounds(problem, theta)
     error = spread(problem, theta, active, kept.group)
     norm = gradient_norm(problem, theta, active)
@@ -219,6 +221,7 @@ def fit(
         error,
         problem,
         theta,
+        first,
     )
 
 
@@ -248,10 +251,9 @@ def _prior(
     return (mean, stiff) if stiff.any() else None
 
 
-def _search(problem: Problem, seed: int) -> tuple[Array, float, int]:
+def _search(problem: Problem, grid: Array, seed: int) -> tuple[Array, float, int]:
     """The best of the refined starts, its cost, and how many starts reach it."""
     space = problem.space
-    grid = starts(problem, STARTS - 2)
     jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(grid), grid.shape[1]))
     first = np.concatenate([grid, np.clip(grid[0] + jitter, space.low, space.high)])
     theta, cost = solve(problem, first, space.low, space.high)

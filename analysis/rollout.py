@@ -10,7 +10,6 @@ import numpy as np
 from analysis.curve import Curve
 from analysis.points import Array
 from analysis.solver import Problem, solve
-from analysis.starts import starts
 from analysis.uncertainty import SCALES
 
 ORIGINS = 4  # at most; spread over the larger half of the amounts
@@ -52,7 +51,7 @@ def _errors(curve: Curve, ahead: Array) -> Array:
     """The mean square error over the points marked in each row of ``ahead``, each row fitted to the others."""
     problem = curve.problem
     space = problem.space
-    first = starts(problem, STARTS)
+    first = curve.first[:STARTS]
     weight = np.where(ahead, 0.0, problem.weight)
     folds = replace(problem, weight=np.repeat(weight, len(first), axis=0))
     reached, cost = solve(folds, np.tile(first, (len(ahead), 1)), space.low, space.high, steps=20, tolerance=1e-4)

@@ -72,6 +72,19 @@ def ratio(name: str, numerators: Sequence[float], denominators: Sequence[float])
     return Metric(name, value, count, math.sqrt(spread * count / (count - 1)) / total if count > 1 else 0.0)
 
 
+Z = 1.959963984540054  # 95 %
+
+
+def interval(metric: Metric) -> tuple[float, float]:
+    """The 95 % interval of a number: Wilson's for a share of single answers, else the normal one around a mean."""
+    value, count = metric.value, metric.n_items
+    if not 0 <= value <= 1 or not math.isclose(metric.stderr**2 * count, value * (1 - value), abs_tol=1e-12):
+        return value - Z * metric.stderr, value + Z * metric.stderr
+    centre, room = value + Z**2 / (2 * count), Z * math.sqrt(metric.stderr**2 + Z**2 / (4 * count**2))
+    low, high = ((centre + side * room) / (1 + Z**2 / count) for side in (-1, 1))
+    return max(0.0, low), min(1.0, high)
+
+
 def present(*metrics: Metric | None) -> list[Metric]:
     """The metrics that exist: one that is missing stays absent and never turns into a number."""
     return [metric for metric in metrics if metric is not None]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from eval.metrics import Metric, present, ratio, share
+from eval.metrics import Metric, interval, present, ratio, share
 from eval.rows import Row, locate, read, write, write_json
 from eval.sandbox.client import Limits, Verdict
 from eval.sandbox.pool import verdicts as run_all
@@ -31,7 +31,7 @@ def _losses(responses: Sequence[Row], out: Path) -> Row:
         ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses),
     )
     metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
-    return {"metrics": _written(present(metric)), "sandbox": None}
+    return {**_written(present(metric)), "sandbox": None}
 
 
 def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path) -> Row:
@@ -51,8 +51,11 @@ def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[R
     ]
     write(out / "scores.jsonl", scores)
     metrics = [*task.metrics(scores), *_rates(responses)]
+    foreign = [name for name in next(iter(scores), {}) if name.startswith("lmeval_")]
+    if foreign:  # beside the metrics: they are another project's rules, not measurements of ours
+        contained["compatibility"] = {name: sum(row[name] for row in scores) / len(scores) for name in foreign}
     unsupported = sum(row["correct"] is None for row in scores)
-    return {"metrics": _written(metrics), **contained, **({"unsupported": unsupported} if unsupported else {})}
+    return {**_written(metrics), **contained, **({"unsupported": unsupported} if unsupported else {})}
 
 
 def _executed(
@@ -88,5 +91,7 @@ def _rates(responses: Sequence[Row]) -> list[Metric]:
     )
 
 
-def _written(metrics: Sequence[Metric]) -> list[Row]:
-    return [asdict(metric) for metric in metrics]
+def _written(metrics: Sequence[Metric]) -> Row:
+    """The metrics, and by their names the 95 % intervals."""
+    intervals = {metric.metric: [round(bound, 6) for bound in interval(metric)] for metric in metrics}
+    return {"metrics": [asdict(metric) for metric in metrics], "intervals": intervals}

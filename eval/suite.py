@@ -8,9 +8,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from eval.spec import TASKS
 
 PLACE = Path(__file__).resolve().parents[1] / "conf" / "suite"
@@ -53,6 +50,9 @@ class Suite:
 
 def load(name: str, data: str | None) -> Suite:
     """The suite of that name, or in that file, with ``data`` as DOSAGE_DATA. ValueError for what is no suite."""
+    from omegaconf import OmegaConf  # here, so that run-code needs nothing but Python itself
+    from omegaconf.errors import OmegaConfBaseException
+
     path = Path(name) if name.endswith((".yaml", ".yml")) else PLACE / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(one.stem for one in PLACE.glob("*.yaml")))

@@ -56,11 +56,12 @@ class Running:
     def _act(self, act: str, given: list[Any], named: dict[str, Any]) -> Any:
         match act:
             case "run":
-                body = ast.Module(self._parts[given[0]].body, [])
-                return exec(compile(body, "program", "exec", dont_inherit=True), self._module.__dict__)
-            case "name":
-                space = self._module.__dict__
-                return space[given[0]] if given[0] in space else vars(builtins)[given[0]]
+                body = self._parts[given[0]].body
+                code = body if isinstance(body, str) else ast.Module(body, [])
+                exec(compile(code, "program", "exec", dont_inherit=True), self._module.__dict__)
+                return self._named(given[1:])
+            case "names":
+                return self._named(given)
             case "call":
                 return given[0](*given[1:], **named)
             case "get":
@@ -69,6 +70,11 @@ class Running:
                 return setattr(*given)
             case _:
                 return operate(*given)
+
+    def _named(self, names: Sequence[str]) -> dict[str, Any]:
+        """What the program, or Python itself, calls by each of the names; those that mean nothing are left out."""
+        own, shared = self._module.__dict__, vars(builtins)
+        return {name: (own if name in own else shared)[name] for name in names if name in own or name in shared}
 
     def _changed(self, data: list[Any], given: list[Any]) -> list[Any]:
         """Place and new value of every argument that the program has changed."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -73,11 +72,13 @@ def over(channel: int, line: bytes) -> bytes:
 def judged(parts: Sequence[Part], candidate: Candidate) -> str:
     """The outcome, 'STATUS DETAIL': passed only if every part has run to its end. Raises Ended without an answer."""
     try:
+        found: dict[str, Any] = {}
         for place, part in enumerate(parts):
             if part.kind == OWN:
-                candidate.ask("run", [place])
+                found = candidate.ask("run", [place, *_names(parts[place + 1 : place + 2])[0]])
             else:
-                _test(part, candidate)
+                _test(part, candidate, found)
+                found = {}
     except Ended:
         raise
     except MemoryError:
@@ -87,25 +88,23 @@ def judged(parts: Sequence[Part], candidate: Candidate) -> str:
     return "passed"
 
 
-def _test(part: Part, candidate: Candidate) -> None:
-    """Run tests here, with the names of the program that they use."""
-    names, shared = wanted(part.body)
-    space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
-    if part.kind == ASSERTED:
-        space["__builtins__"] = CONDITION
-        names += [name for name in shared if name not in CONDITION]
-    # A builtin stays Python's own, unless the tests use nothing else of the program.
-    found = _found(names, candidate) or _found(shared, candidate)
+def _test(part: Part, candidate: Candidate, found: dict[str, Any]) -> None:
+    """Run tests here, with the names of the program that they use; ``found`` holds them if they are known already."""
+    if not found:
+        names, shared = _names([part])
+        # A builtin stays Python's own, unless the tests use nothing else of the program.
+        found = (candidate.ask("names", names) if names else {}) or candidate.ask("names", shared)
+    space = {"__name__": "tests", "__builtins__": CONDITION if part.kind == ASSERTED else builtins}
+    assert isinstance(part.body, list)
     exec(compile(ast.Module(part.body, []), "tests", "exec", dont_inherit=True), {**space, **found})
 
 
-def _found(names: Sequence[str], candidate: Candidate) -> dict[str, Any]:
-    """The program's value or object for each of the names that it has."""
-    found = {}
-    for name in names:
-        with contextlib.suppress(KeyError):  # then the test says that it is not defined
-            found[name] = candidate.ask("name", [name])
-    return found
+def _names(parts: Sequence[Part]) -> tuple[list[str], list[str]]:
+    """The names that tests need from the program, and those that builtins have too; none for its own parts."""
+    if not parts or not isinstance(parts[0].body, list) or parts[0].kind == OWN:
+        return [], []
+    names, shared = wanted(parts[0].body)
+    return names + [name for name in shared if parts[0].kind == ASSERTED and name not in CONDITION], shared
 
 
 def _is_instance(value: Any, kind: Any) -> bool:

@@ -20,21 +20,24 @@ class Program:
 
 @dataclass(frozen=True)
 class Part:
-    """Statements that run together: the program's OWN in its process; an ASSERTED condition and TESTS at the judge."""
+    """Statements that run together: the program's OWN in its process; an ASSERTED condition and TESTS at the judge.
+
+    OWN statements may still be text.
+    """
 
     kind: str
-    body: list[ast.stmt]
+    body: list[ast.stmt] | str
 
 
 def parts(program: Program) -> list[Part]:
-    """A program in the order of its statements. Code that Python cannot parse is a SyntaxError.
+    """A program in the order of its statements. What Python cannot parse is a SyntaxError, here or when it is run.
 
     Given tests are one part after the code. Otherwise a test function that the last statement calls is one, and so is
     every assertion at the margin that looks at nothing private; all the rest is the program's own.
     """
-    body = ast.parse(program.code).body
     if program.tests is not None:
-        return [Part(OWN, body), Part(TESTS, ast.parse(program.tests).body)]
+        return [Part(OWN, program.code), Part(TESTS, ast.parse(program.tests).body)]
+    body = ast.parse(program.code).body
     last = _called(body)
     tests = [statement for statement in body if statement is last]
     found: list[Part] = []
@@ -43,7 +46,7 @@ def parts(program: Program) -> list[Part]:
             continue
         if isinstance(statement, ast.Assert) and _plain(statement):
             found.append(Part(ASSERTED, [statement]))
-        elif found and found[-1].kind == OWN:
+        elif found and found[-1].kind == OWN and isinstance(found[-1].body, list):
             found[-1].body.append(statement)
         else:
             found.append(Part(OWN, [statement]))

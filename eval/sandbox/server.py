@@ -77,7 +77,12 @@ def main(name: str | int) -> None:
         for line in lines:
             asked = json.loads(line)
             limits = child.Limits(asked["seconds"], asked["memory_bytes"])
-            _reply(replies, _execute(Program(asked.get("code") or asked["program"], asked.get("tests")), limits, host))
+            _reply(
+                replies,
+                _execute(
+                    Program(asked["code"] if "code" in asked else asked["program"], asked.get("tests")), limits, host
+                ),
+            )
 
 
 def _warm() -> None:

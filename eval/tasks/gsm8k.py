@@ -17,6 +17,7 @@ from pathlib import Path
 from eval.metrics import Metric, present, rate
 from eval.rows import Row, field, read
 from eval.spec import AS_IS, Reading
+from eval.tasks import lmeval
 
 # A sign counts only where nothing stands before it that could be subtracted from. Linear in the length of the text.
 NUMBER = re.compile(r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)")
@@ -45,7 +46,7 @@ def messages(item: Row) -> list[dict[str, str]]:
 
 
 def score(item: Row, text: str, status: str = "") -> Row:
-    """``correct`` (staged), ``strict``, ``formatted``, and the two numbers as text (None where there is none)."""
+    """``correct`` (staged), ``strict``, ``formatted``, the two numbers as text or None, and lm-eval's verdicts."""
     gold, first, found = strict(item["answer"]), strict(text), staged(text)
     return {
         "correct": found is not None and found == gold,
@@ -53,6 +54,7 @@ def score(item: Row, text: str, status: str = "") -> Row:
         "formatted": first is not None,
         "extracted": None if found is None else str(found),
         "gold": str(gold),
+        **lmeval.verdicts(item["answer"], text),
     }
 
 

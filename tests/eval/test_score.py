@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from eval import score
-from eval.metrics import pass_at_k, ratio, share
+from eval.metrics import interval, pass_at_k, ratio, share
 from eval.rows import write
 from eval.spec import ScoreSpec
 
@@ -141,3 +141,12 @@ def test_pass_at_k_is_the_share_of_draws_that_hold_a_right_answer():
         if right <= answers and k <= answers:
             draws = list(itertools.combinations([True] * right + [False] * (answers - right), k))
             assert pass_at_k(answers, right, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+
+
+def test_intervals_of_shares_are_wilsons():
+    # scipy.stats.binomtest(k, n).proportion_ci(method="wilson")
+    for right, count, low, high in ((0, 10, 0.0, 0.277533), (3, 10, 0.107791, 0.603222), (164, 164, 0.977113, 1.0)):
+        found = interval(share("s", [True] * right + [False] * (count - right)))
+        assert found == pytest.approx((low, high), abs=1e-6)
+    clustered = interval(ratio("r", [2.0, 6.0], [1, 4]))
+    assert clustered == pytest.approx((1.6 - 1.959964 * 0.16, 1.6 + 1.959964 * 0.16), abs=1e-6)

@@ -72,7 +72,7 @@ def _m4_logit(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number)
         gap = np.minimum(w, 0) - rest + power_ * (np.maximum(w, 0) + rest) - want
         step = gap / (1 - share + power_ * share)
         w = w - step
-        if np.abs(step).max(initial=0.0) < 1e-7:  # steps square what is left
+        if np.abs(step).max(initial=0.0) < 1e-5:  # steps square what is left
             break
     return w
 

@@ -54,7 +54,7 @@ def _errors(curve: Curve, ahead: Array) -> Array:
     first = curve.first[:STARTS]
     weight = np.where(ahead, 0.0, problem.weight)
     folds = replace(problem, weight=np.repeat(weight, len(first), axis=0))
-    reached, cost = solve(folds, np.tile(first, (len(ahead), 1)), space.low, space.high, steps=20, tolerance=1e-4)
+    reached, cost = solve(folds, np.tile(first, (len(ahead), 1)), space.low, space.high, steps=14, tolerance=1e-4)
     best = np.arange(len(ahead)) * len(first) + cost.reshape(len(ahead), -1).argmin(axis=1)
     with np.errstate(all="ignore"):
         square = _gap(problem, problem.fitted(reached[best])) ** 2

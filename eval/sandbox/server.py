@@ -51,8 +51,8 @@ class Host:
     rules: int = -1
 
 
-def main(name: str | int) -> None:
-    """Serve at the level of that name or number until standard input ends."""
+def main(name: str) -> None:
+    """Serve at the level of that name until standard input ends."""
     requests, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -61,7 +61,7 @@ def main(name: str | int) -> None:
     try:
         for module in MODULES.split():
             importlib.import_module(module)
-        host = _prepared(next(level for level in LEVELS if name in (level.name, level.number)))
+        host = _prepared(next(level for level in LEVELS if level.name == name))
         probed = _execute(Program(probe(host.level), ""), child.Limits(5, 1 << 30), host)
     except OSError as error:
         _reply(replies, {"error": str(error)})
@@ -79,9 +79,7 @@ def main(name: str | int) -> None:
             limits = child.Limits(asked["seconds"], asked["memory_bytes"])
             _reply(
                 replies,
-                _execute(
-                    Program(asked["code"] if "code" in asked else asked["program"], asked.get("tests")), limits, host
-                ),
+                _execute(Program(asked["code"], asked["tests"]), limits, host),
             )
 
 

@@ -50,7 +50,7 @@ def test_published_solutions_pass_and_stubs_fail(shared, sandbox):
     solutions = {str(row["task_id"]): row["code"] for row in map(json.loads, path.read_text().splitlines())}
     items = mbpp.items(path)
     assert len(items) == 500 and items[0]["id"] == "11"
-    some = items[::5]
+    some = items[::10]
     assert [
         item["id"] for item in some if sandbox.run(mbpp.program(item, solutions[item["id"]])).status != "passed"
     ] == []

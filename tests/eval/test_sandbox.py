@@ -250,7 +250,8 @@ def test_published_solutions_pass_and_stubs_fail(level, shared):
     with Sandbox(Limits(3, 1 << 30), unsafe=True, levels=[level]) as running:
         items = list(zip(humaneval.items(path), solutions, strict=True))
         references = [running.run(humaneval.program(item, solution)).status for item, solution in items]
-        stubs = [running.run(humaneval.program(item, "    return None\n")).status for item, _ in items]
+        few = items if level.number == 3 else items[::8]
+        stubs = [running.run(humaneval.program(item, "    return None\n")).status for item, _ in few]
     assert references == ["passed"] * 164
     assert "passed" not in stubs
 

@@ -28,7 +28,7 @@ demo: setup  ## sweep data amounts over the embedded world, then curves and repo
 	$(BIN)/python -m analysis sweep=data_amount store=$(STORE)
 
 test: $(VENV)/.developer  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.developer  ## format, lint and types
 	$(BIN)/ruff format --check .

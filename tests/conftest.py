@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,12 +26,20 @@ TINY = [
 
 
 def command(*words: str, store: Path, **environment: str) -> subprocess.Popen[str]:
-    """Start ``python -m sweep WORDS`` as a user would, in a process group of its own."""
+    """Start ``python -m sweep WORDS`` as a user would, in a process group of its own.
+
+    Tests may themselves run in the background of a script, which ignores SIGINT and hands that on; a user's shell does
+    not, so the default is put back.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "sweep", *words, f"store={store}"], cwd=ROOT, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_ctrl_c,
         env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160", **environment},
     )  # fmt: skip
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def sweep(*words: str, store: Path, seconds: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from eval.spec import TASKS
@@ -241,7 +241,7 @@ class Cell:
                 f"it has {', '.join(self.data.abilities)}; add a source under data.sources or drop the ability"
             )
 
-    @property
+    @cached_property
     def stages(self) -> list[dict[str, Fraction]]:
         """The strategy's stages with shares as exact numbers and ``selected`` replaced by the cell's ability."""
         where = f"strategy.{self.strategy.name}"
@@ -252,9 +252,6 @@ class Cell:
             }
             for stage in self.strategy.stages
         ]
-
-    def pretraining(self) -> bool:
-        return self.model.scratch
 
 
 def share(name: str, value: object) -> Fraction:
@@ -270,12 +267,3 @@ def share(name: str, value: object) -> Fraction:
     if number > 1 and number.denominator != 1:
         raise ValueError(f"{name}={value}: a value above 1 is a number of samples and must be whole")
     return number
-
-
-def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a nested plain config as (dotted path, value)."""
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from leaves(item, f"{prefix}.{name}" if prefix else str(name))
-    else:
-        yield prefix, value

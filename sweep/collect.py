@@ -7,22 +7,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sweep.record import Saved, SavedCell, load
+from sweep.record import Saved, SavedCell
 from sweep.store import Store
 
 FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "samples")
 """Columns every table starts with; the factors of the cells follow."""
 
 
-def write(store: Store, name: str) -> Path:
+def write(saved: Saved, store: Store) -> Path:
     """Write the sweep's table as CSV and Parquet; return the CSV's path. Scores that are missing are absent rows."""
     import pyarrow as pa
     from pyarrow import parquet  # slow to import, and only needed when a table is written
 
-    saved = load(store, name)
     rows = [row for cell in saved.cells for row in _rows(saved, cell, store)]
-    columns = list(dict.fromkeys([*FIRST, *(key for cell in saved.cells for key in cell.factors)]))
-    folder = store.sweep(name)
+    columns = list(dict.fromkeys([*FIRST, *sorted({key for cell in saved.cells for key in cell.factors})]))
+    folder = store.sweep(saved.name)
     path = folder / "table.csv"
     scratch = folder / "table.tmp"
     with scratch.open("w", newline="") as stream:

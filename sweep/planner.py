@@ -39,7 +39,7 @@ class Planner:
         return trained, {name: self._score(name, task, cell, trained) for name, task in cell.suite.tasks.items()}
 
     def _trained(self, cell: Cell) -> tuple[Stage, ...]:
-        chain = [self._base(cell)] if cell.pretraining() else []
+        chain = [self._base(cell)] if cell.model.scratch else []
         for portions in self._portions(cell):
             sources = {name: self._tokens(name, cell, "train") for p in portions for name in p.sources}
             init: Mapping[str, Stage | File] = {"init": chain[-1]} if chain else self._model_input(cell.model, "init")

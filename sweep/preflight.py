@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweep.plan import Plan
+from sweep.stage import Stage
 from sweep.store import Store
 from train.spec import Hub
 
@@ -32,16 +33,21 @@ def hubs(plan: Plan) -> Iterator[tuple[str, Hub]]:
     """Every hub model and data set that a missing stage reads."""
     store = Store(plan.path)
     for stage in plan.stages:
-        if store.has(stage):
-            continue
-        if stage.kind == "tokens" and stage.spec.hub:
-            yield "data set", stage.spec.hub
-        if stage.kind == "tokens" and stage.spec.tokenizer_hub:
-            yield "model", stage.spec.tokenizer_hub
-        if stage.kind == "train" and stage.spec.hub:
-            yield "model", stage.spec.hub
-        if stage.kind == "answer" and stage.spec.model_repo:
-            yield "model", Hub(stage.spec.model_repo, stage.spec.model_revision or "main")
+        wanted = _wanted(stage)
+        if wanted and not store.has(stage):
+            yield from wanted
+
+
+def _wanted(stage: Stage) -> list[tuple[str, Hub]]:
+    spec = stage.spec
+    match stage.kind:
+        case "tokens":
+            return [(kind, hub) for kind, hub in (("data set", spec.hub), ("model", spec.tokenizer_hub)) if hub]
+        case "train":
+            return [("model", spec.hub)] if spec.hub else []
+        case "answer":
+            return [("model", Hub(spec.model_repo, spec.model_revision or "main"))] if spec.model_repo else []
+    return []
 
 
 def cached(kind: str, hub: Hub) -> bool:

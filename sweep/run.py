@@ -63,7 +63,7 @@ def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
 
 
 def _conclude(saved: Saved, store: Store, outcome: Outcome, progress: Progress, console: Console) -> int:
-    table = collect.write(store, saved.name)
+    table = collect.write(saved, store)
     if progress.missing:
         console.print(f"{len(outcome.built)} stages in {span(progress.elapsed)}")
     _failures(outcome, store, console)

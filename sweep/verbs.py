@@ -138,7 +138,7 @@ def collect(given: list[str]) -> int:
 
     values = _arguments("collect", given, {"name": ""})
     store = Store(values["store"])
-    print(table.write(store, _one_sweep(store, values["name"])))
+    print(table.write(load(store, _one_sweep(store, values["name"])), store))
     return 0
 
 

@@ -14,17 +14,17 @@ import numpy as np
 from scipy.optimize import minimize
 
 from analysis import LAWS, Points, fit, fit_average
+from tests.analysis.test_laws import TRUE
 
 FITS = Path(__file__).resolve().parents[3] / "shared" / "data" / "fits"
 SIMULATED_TABLES = Path(__file__).resolve().parents[1] / "analysis"
-TRUE = (1.7, 400.0, 0.34, 410.0, 0.28)
 
 
 def additive() -> str:
     """CPU time of the size-and-data fit on 240 points and of 1,000 bootstrap draws; an independent search's optimum."""
     rng = np.random.default_rng(0)
     n, d = np.exp(rng.uniform(np.log(4e7), np.log(2e10), 240)), np.exp(rng.uniform(np.log(2e8), np.log(4e11), 240))
-    y = LAWS["additive"].value(n, d, *TRUE) * np.exp(0.01 * rng.standard_t(3, 240))
+    y = LAWS["additive"].value(n, d, *TRUE["additive"]) * np.exp(0.01 * rng.standard_t(3, 240))
     points = Points({"params": n, "tokens": d}, value=y)
     took, curve = _cpu(lambda: fit(points, "additive", "huber_log", delta=1e-3))
     draws, _ = _cpu(lambda: curve.bootstrap(draws=1000, seed=0), 1)
@@ -86,17 +86,10 @@ def extrapolation() -> str:
     return "; ".join(said)
 
 
-SIMULATED = {
-    "power": (30.0, 0.3),
-    "power_floor": (1.2, 30.0, 0.4),
-    "shifted_power": (1.0, 30.0, 0.4, 3000.0),
-    "bounded": (1.0, 4.0, 2e4, 0.6),
-    "m4": (1.0, 4.0, 0.8, 30.0, 0.4),
-    "log_linear": (0.1, 0.05),
-    "hinge": (0.1, 0.06, float(np.log(2e4))),
-    "sigmoid": (0.0, 0.9, 0.8, float(np.log(2e4))),
-    "neg_log_accuracy": (0.1, 10.0, 0.3),
-}
+ONE_AMOUNT = (
+    "power", "power_floor", "shifted_power", "bounded", "m4", "log_linear", "hinge", "sigmoid", "neg_log_accuracy",
+)  # fmt: skip
+SIMULATED = {name: TRUE[name] for name in ONE_AMOUNT}
 
 
 def recovery() -> str:

@@ -13,8 +13,8 @@ from eval import score
 from eval.rows import write_json
 from eval.run_code import unsafe_allowed
 from eval.sandbox.client import Limits, Sandbox
-from eval.spec import AnswerSpec, Decoding, EvalRun, Reading, ScoreSpec
-from eval.suite import Entry, Suite, load
+from eval.spec import AnswerSpec, Decoding, EvalRun, Reading, ScoreSpec, Suite, Task
+from eval.suite import load
 from eval.tasks import TASKS as KINDS
 
 CHUNK = 1 << 22
@@ -46,7 +46,7 @@ class Evaluate:
 class _Work:
     """One task: what to answer and how to score it, from which file, and what names the answers."""
 
-    entry: Entry
+    entry: Task
     answer: AnswerSpec
     score: ScoreSpec
     inputs: Mapping[str, Path]
@@ -69,14 +69,14 @@ def run(asked: Evaluate) -> str:
     return "\n".join([_table(work, found), *notes, *([level] if level else []), f"records: {out}"])
 
 
-def _wanted(asked: Evaluate, suite: Suite) -> dict[str, Entry]:
+def _wanted(asked: Evaluate, suite: Suite) -> dict[str, Task]:
     names = asked.tasks.split(",") if asked.tasks else list(suite.tasks)
     if unknown := [name for name in names if name not in suite.tasks]:
         raise ValueError(f"tasks={','.join(unknown)}: suite {suite.name} has {', '.join(suite.tasks)}")
     return {name: suite.tasks[name] for name in names}
 
 
-def _work(asked: Evaluate, suite: Suite, name: str, entry: Entry, weights: str) -> _Work:
+def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str) -> _Work:
     """One task's specs; ValueError when its file is not there."""
     place = Path(asked.world, entry.world) if asked.world and entry.world else Path(entry.path or "")
     if not place.is_file():

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from eval.spec import TASKS
+from eval.spec import Suite
 from train.spec import (
     FORMATS,
     LONG_POLICIES,
@@ -124,56 +124,6 @@ class Strategy:
 
     name: str
     stages: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A measurement: ``task`` says how to ask and score, ``ability`` where the result counts.
-
-    Task ``loss`` without a place reads the held-out rows of the ability's sources; with one, the answers in that file,
-    read by ``format`` and ``fields`` as a source is. For any other task ``fields`` gives a name of ours to a column of
-    the file. With ``samples`` above 1, which needs a temperature, every item is answered so many times.
-    """
-
-    ability: str
-    task: str
-    world: str | None = None
-    path: str | None = None
-    format: str | None = None
-    fields: dict[str, str] = field(default_factory=dict)
-    items: int | None = None
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    samples: int = 1
-    pattern: str = ""
-    seconds: float = 3.0
-    memory_mib: int = 1024
-
-    def __post_init__(self) -> None:
-        one_of("task", self.task, TASKS)
-        places = (self.world is not None) + (self.path is not None)
-        if places > 1 or (places == 0 and self.task != "loss"):
-            raise ValueError(f"task={self.task}: give exactly one of world and path")
-        if (self.format is not None) != (self.task == "loss" and places == 1):
-            raise ValueError(f"task={self.task}, format={self.format}: task loss on a file needs a format, others none")
-        if self.format is not None:
-            one_of("format", self.format, FORMATS)
-        positive(items=self.items, max_new_tokens=self.max_new_tokens, seconds=self.seconds, memory_mib=self.memory_mib)
-        positive(samples=self.samples)
-        if self.samples > 1 and not self.temperature:
-            raise ValueError(f"samples={self.samples}: greedy answers are all the same; set temperature above 0")
-        if self.task == "regex" and not self.pattern:
-            raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
-
-
-@dataclass(frozen=True)
-class Suite:
-    """The tasks by name, the precision of the model while it answers, and rows in one forward pass."""
-
-    name: str
-    tasks: dict[str, Task]
-    precision: str
-    batch_rows: int
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eval.spec import AnswerSpec, Decoding, Reading, ScoreSpec
+from eval.spec import AnswerSpec, Decoding, Reading, ScoreSpec, Task
 from sweep.amounts import amounts
-from sweep.cell import Cell, Data, Model, Source, Task
+from sweep.cell import Cell, Data, Model, Source
 from sweep.files import Files
 from sweep.stage import File, Stage
 from train.spec import Hub, Portion, TextFile, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec

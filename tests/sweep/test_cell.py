@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.cell import Source, Task, share
+from eval.spec import Task
+from sweep.cell import Source, share
 
 
 @given(st.fractions(0, 1))

@@ -1,4 +1,4 @@
-"""What identifies answers and scores, and how they may be run. Imports nothing heavy: the planner reads it."""
+"""What suites ask for, what identifies answers and scores, and how they may be run. Light: the planner reads it."""
 
 from __future__ import annotations
 

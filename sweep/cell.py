@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from eval.spec import Suite
+from eval.spec import Suite, Task
 from train.spec import (
     FORMATS,
     LONG_POLICIES,
@@ -174,15 +174,16 @@ class Cell:
             for name in stage:
                 self._known(f"strategy={self.strategy.name}, stage {number + 1}", name)
         for name, task in self.suite.tasks.items():
-            if (
-                task.task == "loss"
-                and not task.format
-                and not any(s.held_out for s in self.data.of(task.ability).values())
-            ):
-                raise ValueError(
-                    f"suite task {name}: no source of ability {task.ability!r} has held-out rows; "
-                    "set held_out on one of its sources, or drop the task"
-                )
+            self._answerable(name, task)
+
+    def _answerable(self, name: str, task: Task) -> None:
+        if task.format is not None:
+            one_of(f"suite.tasks.{name}.format", task.format, FORMATS)
+        elif task.task == "loss" and not any(s.held_out for s in self.data.of(task.ability).values()):
+            raise ValueError(
+                f"suite task {name}: no source of ability {task.ability!r} has held-out rows; "
+                "set held_out on one of its sources, or drop the task"
+            )
 
     def _known(self, where: str, ability: str) -> None:
         if ability not in self.data.abilities:

@@ -60,6 +60,10 @@ def test_unchanged_branches_are_the_same_objects():
         (["recipe.epochs=null"], "set exactly one"),
         (["recipe.warmup=1.5"], "shares of all steps"),
         (["suite.tasks.gsm8k.task=quiz"], "gsm8k, humaneval"),
+        (
+            ["suite.tasks.math_loss.path=x", "suite.tasks.math_loss.format=xml"],
+            r"suite\.tasks\.math_loss\.format='xml'.*gsm8k",
+        ),
         (["+foo=1"], "foo"),
         (["tracker.name=paper"], "none, wandb"),
     ],

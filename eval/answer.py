@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.batches import plan
 from eval.engines import local
@@ -17,7 +19,7 @@ from eval.models import encode, load_model, load_tokenizer, render
 from eval.responses import Responses
 from eval.rows import Row, locate, write_json
 from eval.spec import AnswerSpec, EvalRun
-from eval.tasks import TASKS
+from eval.tasks import TASKS, Messages
 
 LOGITS = 1 << 26  # numbers in one forward pass that keeps the logits of all positions: 256 MiB
 TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last
@@ -33,38 +35,101 @@ def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun) -
         (_predict if spec.task == "loss" else _ask)(spec, inputs, out, how, responses)
 
 
+@dataclass(frozen=True)
+class _Question:
+    """One turn of one answering of an item: the user's message stands last in ``asks``, what precedes it before."""
+
+    id: str
+    own: Row
+    asks: Messages
+    earlier: str | None
+    temperature: float
+
+
 def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Responses) -> None:
-    """Let the model answer the items."""
+    """Let the model answer the items: all first turns, then all second ones with the first answers in between."""
     task, decoding = TASKS[spec.task], spec.decoding
     assert decoding is not None  # AnswerSpec has checked it
     items = task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]
     _distinct([item["id"] for item in items])
-    places = [(item, number) for item in items for number in range(spec.samples)]
-    names = [f"{item['id']}#{number}" if spec.samples > 1 else item["id"] for item, number in places]
-    own = [{"item": item["id"]} if spec.samples > 1 else {} for item, _ in places]
+    conversations = [
+        _conversation(item, number if spec.samples > 1 else None, turns(task.messages(item)), decoding.temperature)
+        for item in items
+        for number in range(spec.samples)
+    ]
     tokenizer, model = load_tokenizer(spec, inputs), load_model(spec, inputs)
-    before = [{"role": "system", "content": spec.system}] if spec.system else []
-    texts = [render(tokenizer, before + task.messages(item)) for item, _ in places]
-    tokens = encode(tokenizer, texts)
-
-    def records(batch: Sequence[int]) -> Iterator[Row]:
-        prompts = [local.Prompt(names[row], tokens[row]) for row in batch]
-        answers = local.answer(model, tokenizer, prompts, decoding=decoding, stops=task.stops)
-        for row, found in zip(batch, answers, strict=True):
-            yield {
-                "id": names[row], **own[row], "prompt": texts[row], "prompt_tokens": len(tokens[row]),
-                "text": found.text, "tokens": len(found.tokens), "finish": found.finish,
-            }  # fmt: skip
-
-    batches = plan([len(ids) for ids in tokens], rows=how.batch_rows, tokens=TOKENS)
-    _fill(responses, names, batches, records)
-    rows = responses.finish(names)
+    said: dict[str | None, Messages] = {None: [{"role": "system", "content": spec.system}] if spec.system else []}
+    for turn in range(max(map(len, conversations), default=0)):
+        asked = [conversation[turn] for conversation in conversations if len(conversation) > turn]
+        before = [said[question.earlier] + question.asks for question in asked]
+        texts = [render(tokenizer, messages) for messages in before]
+        _answer(model, tokenizer, asked, texts, spec, how, responses)
+        for question, messages in zip(asked, before, strict=True):
+            answer = {"role": "assistant", "content": responses.records[question.id]["text"]}
+            said[question.id] = [*messages, answer]
+    rows = responses.finish([question.id for conversation in conversations for question in conversation])
     counts = {
         "prompt_tokens": sum(row["prompt_tokens"] for row in rows),
         "tokens": sum(row["tokens"] for row in rows),
         "truncated": sum(row["finish"] == "length" for row in rows),
     }
     _manifest(spec, out, len(rows), counts)
+
+
+def turns(messages: Messages) -> list[Messages]:
+    """A conversation cut where the model is to speak: after a user's message that no given answer follows."""
+    found: list[Messages] = [[]]
+    for place, message in enumerate(messages):
+        found[-1].append(message)
+        following = messages[place + 1]["role"] if place + 1 < len(messages) else None
+        if message["role"] == following == "user":
+            found.append([])
+    return found
+
+
+def _conversation(item: Row, sample: int | None, parts: Sequence[Messages], temperature: float) -> list[_Question]:
+    """The turns of one answering of an item. ``item["temperature"]``, where there is one, goes before the task's."""
+    made: list[_Question] = []
+    for number, asks in enumerate(parts, start=1):
+        name = f"{item['id']}/{number}" if len(parts) > 1 else item["id"]
+        own = {"item": item["id"]} if len(parts) > 1 or sample is not None else {}
+        own |= {"turn": number} if len(parts) > 1 else {}
+        name += "" if sample is None else f"#{sample}"
+        earlier = made[-1].id if made else None
+        made.append(_Question(name, own, asks, earlier, item.get("temperature", temperature)))
+    return made
+
+
+def _answer(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[_Question],
+    texts: Sequence[str],
+    spec: AnswerSpec,
+    how: EvalRun,
+    responses: Responses,
+) -> None:
+    """Answer the questions, whose rendered prompts are ``texts``, in batches of one temperature."""
+    assert spec.decoding is not None
+    decoding, stops = spec.decoding, TASKS[spec.task].stops
+    tokens = encode(tokenizer, texts)
+
+    def records(batch: Sequence[int]) -> Iterator[Row]:
+        prompts = [local.Prompt(questions[row].id, tokens[row]) for row in batch]
+        warm = replace(decoding, temperature=questions[batch[0]].temperature)
+        answers = local.answer(model, tokenizer, prompts, decoding=warm, stops=stops)
+        for row, found in zip(batch, answers, strict=True):
+            yield {
+                "id": questions[row].id, **questions[row].own, "prompt": texts[row], "prompt_tokens": len(tokens[row]),
+                "text": found.text, "tokens": len(found.tokens), "finish": found.finish,
+            }  # fmt: skip
+
+    batches = []
+    for temperature in sorted({question.temperature for question in questions}):
+        rows = [row for row, question in enumerate(questions) if question.temperature == temperature]
+        planned = plan([len(tokens[row]) for row in rows], rows=how.batch_rows, tokens=TOKENS)
+        batches += [[rows[place] for place in batch] for batch in planned]
+    _fill(responses, [question.id for question in questions], batches, records)
 
 
 def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Responses) -> None:

@@ -37,8 +37,8 @@ def start(task: str, arguments: tuple[object, ...], folder: Path, *, ranks: int 
     ]  # fmt: skip
 
 
-def finish(processes: list[subprocess.Popen[str]], *, code: int = 0, seconds: float = 150) -> str:
-    """Wait for all; what they wrote to stderr. Fails unless each ended with ``code``."""
+def finish(processes: list[subprocess.Popen[str]], *, code: int = 0, seconds: float = 600) -> str:
+    """Wait for all, on a busy machine too; what they wrote to stderr. Fails unless each ended with ``code``."""
     said = [process.communicate(timeout=seconds)[1] for process in processes]
     codes = [process.returncode for process in processes]
     assert codes == [code] * len(codes), f"exit codes {codes}\n" + "\n".join(text[-3000:] for text in said)

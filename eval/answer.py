@@ -19,7 +19,8 @@ from eval.models import encode, load_model, load_tokenizer, render
 from eval.responses import Responses
 from eval.rows import Row, locate, write_json
 from eval.spec import AnswerSpec, EvalRun
-from eval.tasks import TASKS, Messages
+from eval.tasks import FORMS, Messages
+from eval.tasks.shots import shots
 
 LOGITS = 1 << 26  # numbers in one forward pass that keeps the logits of all positions: 256 MiB
 TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last
@@ -48,12 +49,15 @@ class _Question:
 
 def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Responses) -> None:
     """Let the model answer the items: all first turns, then all second ones with the first answers in between."""
-    task, decoding = TASKS[spec.task], spec.decoding
+    task, decoding = FORMS[spec.form][spec.task], spec.decoding
     assert decoding is not None  # AnswerSpec has checked it
     items = task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]
     _distinct([item["id"] for item in items])
+    shown = {"shots": shots(spec, inputs)}
     conversations = [
-        _conversation(item, number if spec.samples > 1 else None, turns(task.messages(item)), decoding.temperature)
+        _conversation(
+            item, number if spec.samples > 1 else None, turns(task.messages(item | shown)), decoding.temperature
+        )
         for item in items
         for number in range(spec.samples)
     ]
@@ -111,8 +115,8 @@ def _answer(
 ) -> None:
     """Answer the questions, whose rendered prompts are ``texts``, in batches of one temperature."""
     assert spec.decoding is not None
-    decoding, stops = spec.decoding, TASKS[spec.task].stops
-    tokens = encode(tokenizer, texts)
+    decoding, stops = spec.decoding, FORMS[spec.form][spec.task].stops
+    tokens = encode(tokenizer, texts, spec.form)
 
     def records(batch: Sequence[int]) -> Iterator[Row]:
         prompts = [local.Prompt(questions[row].id, tokens[row]) for row in batch]

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from eval.spec import AnswerSpec
+from eval.spec import COMPLETED, AnswerSpec
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -28,7 +28,7 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
 
 
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
-    """The tokenizer stored with the model; one without a chat template is a ValueError."""
+    """The tokenizer stored with the model; for the chat form one without a chat template is a ValueError."""
     source, revision = _source(spec, inputs)
     if "tokenizer" in inputs:
         source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
@@ -36,21 +36,29 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
     except OSError as error:
         raise ValueError(f"tokenizer of {source} cannot be opened: {error}") from error
-    if not tokenizer.chat_template:
-        raise ValueError(f"tokenizer of {source} has no chat template; store one with the model, as training does")
+    if spec.form == "chat" and not tokenizer.chat_template:
+        raise ValueError(
+            f"tokenizer of {source} has no chat template; store one with the model, as training does, or measure it in "
+            f"completion form (form: completion, for the tasks {', '.join(COMPLETED)})"
+        )
     return tokenizer
 
 
 def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
-    """A conversation as the model reads it, up to where the assistant speaks."""
+    """A conversation as the model reads it, up to where the assistant speaks; a text to go on with as it is."""
+    if messages[-1]["role"] == "text":
+        return messages[-1]["content"]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     assert isinstance(text, str)  # one conversation, not tokenised
     return text
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[tuple[int, ...]]:
-    """The ids of rendered conversations: what the template writes, nothing else; two BOS in a row are a ValueError."""
-    encoded = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], form: str = "chat") -> list[tuple[int, ...]]:
+    """The ids of rendered prompts; two BOS in a row are a ValueError.
+
+    Of a conversation: what the template writes, nothing else. Of a text: with what the tokenizer puts before texts.
+    """
+    encoded = tokenizer(list(texts), add_special_tokens=form == "completion")["input_ids"] if texts else []
     for ids in encoded:
         if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
             raise ValueError("the chat template writes two BOS tokens; remove one from it")

@@ -12,7 +12,7 @@ from eval.rows import Row, locate, read, write, write_json
 from eval.sandbox.client import Limits, Verdict
 from eval.sandbox.pool import verdicts as run_all
 from eval.spec import ScoreSpec
-from eval.tasks import TASKS, Task
+from eval.tasks import FORMS, Task
 
 ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where nothing contains it
 
@@ -36,7 +36,7 @@ def _losses(responses: Sequence[Row], out: Path) -> Row:
 
 def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path) -> Row:
     """Judge every answer text, in the order of the answers."""
-    task = TASKS[spec.task]
+    task = FORMS[spec.form][spec.task]
     items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
     answered = {_item(row) for row in responses}
     if set(items) != answered:

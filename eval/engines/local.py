@@ -158,9 +158,17 @@ def _chosen(logits: torch.Tensor, rows: Sequence[_Row], decoding: Decoding) -> l
     """The next token of each row: the most likely one, or a draw by the inverse of the cumulated distribution."""
     if decoding.temperature == 0:
         return logits.argmax(-1).tolist()
-    cumulated = torch.softmax(logits.double().cpu() / decoding.temperature, -1).cumsum(-1)
+    cumulated = _nucleus(torch.softmax(logits.double().cpu() / decoding.temperature, -1), decoding.top_p).cumsum(-1)
     draws = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64) * cumulated[:, -1:]
     return torch.searchsorted(cumulated, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
+
+
+def _nucleus(chances: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The chances of the likeliest tokens that together reach ``top_p``, 0 for all others: [rows, vocabulary]."""
+    if top_p == 1:
+        return chances
+    ranked, order = chances.sort(-1, descending=True, stable=True)
+    return chances.scatter(-1, order, ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0))
 
 
 def _text(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.metrics import Metric
@@ -19,10 +19,11 @@ Messages = list[dict[str, str]]
 class Task:
     """One benchmark.
 
-    ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item.
-    ``stops`` end an answer. ``score`` judges one answer text. Where ``program`` is given, that program is run first and
-    ``score`` receives the status it ended with as its third argument, otherwise ''. ``metrics`` sums up the per-item
-    fields, the headline ``accuracy`` first.
+    ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item, or one
+    message with the role ``text`` to go on with; ``examples`` reads the worked examples that may come before it as
+    ``item["shots"]``. ``stops`` end an answer. ``score`` judges one answer text. Where ``program`` is given, that
+    program is run first and ``score`` receives the status it ended with as its third argument, otherwise ''.
+    ``metrics`` sums up the per-item fields, the headline ``accuracy`` first.
     """
 
     items: Callable[[Path, Reading], list[Row]]
@@ -31,16 +32,31 @@ class Task:
     program: Callable[[Row, str], Program] | None
     score: Callable[[Row, str, str], Row]
     metrics: Callable[[Sequence[Row]], list[Metric]]
+    examples: Callable[[Path, Reading], list[Row]] | None = None
 
 
 TASKS = {
-    "gsm8k": Task(gsm8k.items, gsm8k.messages, (), None, gsm8k.score, gsm8k.metrics),
+    "gsm8k": Task(gsm8k.items, gsm8k.messages, (), None, gsm8k.score, gsm8k.metrics, gsm8k.items),
     "humaneval": Task(
         humaneval.items, humaneval.messages, humaneval.STOPS, humaneval.program, humaneval.score, code.metrics
     ),
-    "mbpp": Task(mbpp.items, mbpp.messages, (), mbpp.program, mbpp.score, code.metrics),
+    "mbpp": Task(mbpp.items, mbpp.messages, (), mbpp.program, mbpp.score, code.metrics, mbpp.examples),
     "ifeval": Task(ifeval.items, ifeval.messages, (), None, ifeval.score, ifeval.metrics),
     "exact_match": Task(own.items, own.messages, (), None, own.match, own.metrics),
     "regex": Task(own.patterned, own.messages, (), None, own.find, own.metrics),
     "choice": Task(own.choosing, own.messages, (), None, own.choose, own.metrics),
 }
+
+COMPLETIONS = {
+    "gsm8k": replace(TASKS["gsm8k"], messages=gsm8k.continued, stops=gsm8k.STOPS),
+    "humaneval": replace(
+        TASKS["humaneval"],
+        messages=humaneval.continued,
+        stops=humaneval.MARGIN,
+        program=humaneval.joined,
+        score=humaneval.judged,
+    ),
+    "mbpp": replace(TASKS["mbpp"], messages=mbpp.continued, stops=mbpp.STOPS),
+}
+
+FORMS = {"chat": TASKS, "completion": COMPLETIONS}

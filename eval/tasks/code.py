@@ -39,17 +39,32 @@ def function(code: str, defines: re.Pattern[str]) -> str:
 def longest(code: str) -> str:
     """``code`` without the lines from the one on where Python stops understanding it."""
     while code.strip():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # odd escapes in a model's text are none of our business
-                ast.parse(code)
-            return code
-        except SyntaxError as error:
-            lines = code.split("\n")
-            code = "\n".join(lines[: min((error.lineno or 1), len(lines)) - 1])
-        except (ValueError, RecursionError, MemoryError):
-            return ""
+        match _error(code):
+            case None:
+                return code
+            case SyntaxError(lineno=number):
+                lines = code.split("\n")
+                code = "\n".join(lines[: min(number or 1, len(lines)) - 1])
+            case _:
+                return ""
     return ""
+
+
+def _error(code: str) -> Exception | None:
+    """Why Python cannot parse ``code``; None when it can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes in a model's text are none of our business
+            ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return error
+    return None
+
+
+def judged(program: str, entry_point: str, status: str) -> Row:
+    """``correct`` only if the program passed; ``status`` as the sandbox reports it; ``parsed``: is there a function?"""
+    parsed = bool(definition(entry_point).search(program)) and _error(program) is None
+    return {"correct": status == "passed", "status": status, "parsed": parsed, "extracted": program}
 
 
 def metrics(scores: Sequence[Row]) -> list[Metric]:

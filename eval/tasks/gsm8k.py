@@ -1,4 +1,4 @@
-"""Grade-school word problems (GSM8K), zero-shot: is the final number right?
+"""Grade-school word problems (GSM8K), with or without worked examples: is the final number right?
 
 Three numbers belong together. ``strict`` takes only the trained form, a number right after the first ``####``.
 ``accuracy`` is staged: the last ``####`` number, else the last boxed one, else the last after "answer is" or "answer:",
@@ -24,7 +24,9 @@ NUMBER = re.compile(r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)?(?:[0-9][0-9,]*
 STRICT = re.compile(r"####[ \t]*([-\u2212]?[$£€]?[0-9][0-9,]*(?:\.[0-9]+)?)")
 PHRASE = re.compile(r"answer[ \t]*(?:is\b|:|=)", re.IGNORECASE)
 SUM = re.compile(r"^[0-9\s.,$+*/x×÷()=-]*=")  # "10 - 3 = 7": the result counts
+TURNS = (("user", "question"), ("assistant", "answer"))
 LATEX = str.maketrans({"{": None, "}": None, "\\": None, "!": None})
+STOPS = ("Question:", "</s>", "<|im_end|>")  # a model that goes on with a plain text asks itself the next question
 LONGEST = 40  # a longer run of digits is no answer to a word problem
 
 
@@ -41,8 +43,15 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
 
 
 def messages(item: Row) -> list[dict[str, str]]:
-    """The question, and nothing else."""
-    return [{"role": "user", "content": item["question"]}]
+    """The question, after the worked examples in ``item["shots"]``, if any, as earlier turns."""
+    told = [(role, one[part]) for one in item.get("shots", ()) for role, part in TURNS]
+    return [{"role": role, "content": text} for role, text in [*told, ("user", item["question"])]]
+
+
+def continued(item: Row) -> list[dict[str, str]]:
+    """The same as one text to go on with, in the words of lm-eval's task gsm8k."""
+    told = [f"Question: {one['question']}\nAnswer: {one['answer']}\n\n" for one in item.get("shots", ())]
+    return [{"role": "text", "content": "".join(told) + f"Question: {item['question']}\nAnswer:"}]
 
 
 def score(item: Row, text: str, status: str = "") -> Row:

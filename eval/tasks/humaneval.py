@@ -1,14 +1,16 @@
 """Function completion (HumanEval): does the function pass the problem's own tests?
 
-The model is asked in chat form. Its text may be a fenced block, a whole function with or without talk around it, or a
-bare body; `candidate` turns each into the definition that is tested. Imports and helpers of the prompt are kept in
-front of it.
+In chat form the text may be a fenced block, a whole function with or without talk around it, or a bare body;
+`candidate` turns each into the definition that is tested. Imports and helpers of the prompt are kept in front of it. In
+completion form the model goes on with the prompt as published, its last newline included, up to the first line at the
+margin, and prompt and text are tested as they are (Chen et al. 2021, arXiv:2107.03374).
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 from eval.rows import Row, field, read
@@ -17,7 +19,8 @@ from eval.spec import AS_IS, Reading
 from eval.tasks import code
 
 ASK = "Complete the following Python function.\n\n"
-STOPS = ("\nif __name__",)  # nothing after it can matter to the tests
+STOPS = ("\nif __name__",)  # nothing after it can matter to the tests; an answer may begin with imports or a fence
+MARGIN = tuple(f"\n{word}" for word in ("class", "def", "#", "if", "print", "@", "```", "import", "from", "assert"))
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
@@ -25,7 +28,8 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     found = []
     for number, row in enumerate(read(path, dict(reading.fields))):
         kept = {name: field(path, number, row, name, str) for name in ("prompt", "entry_point", "test")}
-        found.append({"id": field(path, number, row, "task_id", str), **kept})
+        solution = {"code": row["canonical_solution"]} if "canonical_solution" in row else {}
+        found.append({"id": field(path, number, row, "task_id", str), **kept, **solution})
     return found
 
 
@@ -41,7 +45,22 @@ def program(item: Row, text: str) -> Program:
 
 def score(item: Row, text: str, status: str) -> Row:
     """``correct`` only if the program ran through its check; ``status`` as the sandbox reports it."""
-    return {"correct": status == "passed", "status": status, "extracted": candidate(item, text)}
+    return code.judged(candidate(item, text), item["entry_point"], status)
+
+
+def continued(item: Row) -> list[dict[str, str]]:
+    """The prompt, to the letter."""
+    return [{"role": "text", "content": item["prompt"]}]
+
+
+def joined(item: Row, text: str) -> Program:
+    """As `program`, for a text that goes on with the prompt."""
+    return replace(program(item, text), code=item["prompt"] + text + "\n")
+
+
+def judged(item: Row, text: str, status: str) -> Row:
+    """As `score`, for a text that goes on with the prompt."""
+    return code.judged(item["prompt"] + text, item["entry_point"], status)
 
 
 def candidate(item: Row, text: str) -> str:

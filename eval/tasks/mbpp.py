@@ -1,7 +1,9 @@
-"""Short programs (MBPP), zero-shot in chat form with all asserts shown: does the function pass them?
+"""Short programs (MBPP) with all asserts shown: does the function pass them?
 
-Of the full published file the 500 items of the test split count, task ids 11 to 510. The asserts call the function from
-another process, so what it returns is compared by value.
+Of the full published file the 500 items of the test split count, task ids 11 to 510; worked examples are those with the
+ids 2, 3 and 4 (Austin et al. 2021, arXiv:2108.07732). In completion form code stands between [BEGIN] and [DONE], in the
+words of lm-eval's task mbpp. The asserts call the function from another process, so what it returns is compared by
+value.
 """
 
 from __future__ import annotations
@@ -15,7 +17,13 @@ from eval.spec import AS_IS, Reading
 from eval.tasks import code
 
 FULL, TEST = 974, range(11, 511)
+EXAMPLES = ("2", "3", "4")
 ASK = "{text}\n\nYour code should pass these tests:\n\n{tests}\n"
+CONTINUE = (
+    "You are an expert Python programmer, and here is your task: {text} "
+    "Your code should pass these tests:\n\n{tests}\n[BEGIN]\n"
+)
+STOPS = ("[DONE]",)
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
@@ -25,9 +33,22 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     return [_item(path, number, row) for number, row in enumerate(kept)]
 
 
+def examples(path: Path, reading: Reading = AS_IS) -> list[Row]:
+    """The published worked examples that a file holds."""
+    rows = read(path, dict(reading.fields))
+    return [_item(path, number, row) for number, row in enumerate(rows) if str(row.get("task_id")) in EXAMPLES]
+
+
 def messages(item: Row) -> list[dict[str, str]]:
-    """What the function is to do, then the asserts."""
-    return [{"role": "user", "content": ASK.format(text=item["text"], tests="\n".join(item["tests"]))}]
+    """What the function is to do, then the asserts; worked examples as earlier turns."""
+    told = [turn for one in item.get("shots", ()) for turn in (("user", _ask(ASK, one)), ("assistant", one["code"]))]
+    return [{"role": role, "content": text} for role, text in [*told, ("user", _ask(ASK, item))]]
+
+
+def continued(item: Row) -> list[dict[str, str]]:
+    """The same as one text to go on with."""
+    told = [f"{_ask(CONTINUE, one)}{one['code']}\n[DONE]\n\n" for one in item.get("shots", ())]
+    return [{"role": "text", "content": "".join(told) + _ask(CONTINUE, item)}]
 
 
 def program(item: Row, text: str) -> Program:
@@ -37,7 +58,7 @@ def program(item: Row, text: str) -> Program:
 
 def score(item: Row, text: str, status: str) -> Row:
     """``correct`` only if every assert held; ``status`` as the sandbox reports it."""
-    return {"correct": status == "passed", "status": status, "extracted": candidate(item, text)}
+    return code.judged(candidate(item, text), item["entry_point"], status)
 
 
 def candidate(item: Row, text: str) -> str:
@@ -48,6 +69,10 @@ def candidate(item: Row, text: str) -> str:
         if defines.search(part):
             return code.function(part, defines)
     return blocks[0] if blocks else text
+
+
+def _ask(wording: str, item: Row) -> str:
+    return wording.format(text=item["text"], tests="\n".join(item["tests"]))
 
 
 def _item(path: Path, number: int, row: Row) -> Row:
@@ -65,6 +90,7 @@ def _item(path: Path, number: int, row: Row) -> Row:
         raise ValueError(f"{path}: item {number}: its tests call no function of its solution")
     return {
         "id": str(field(path, number, row, "task_id", (int, str))),
+        "code": solution,
         "text": field(path, number, row, "text" if "text" in row else "prompt", str),
         "tests": tests,
         "setup": [row.get("test_setup_code") or "", *(row.get("test_imports") or ())],

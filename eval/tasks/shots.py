@@ -1,0 +1,27 @@
+"""Worked examples: which of them stand before every item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+from eval.rows import Row, locate
+from eval.spec import AnswerSpec
+from eval.tasks import FORMS
+
+
+def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
+    """The examples of the input ``shots`` that the spec asks for, in the order shown. ValueError when it has fewer."""
+    read = FORMS[spec.form][spec.task].examples
+    if spec.shots is None or read is None:
+        return []
+    place = locate(inputs["shots"], spec.shots.file)
+    pool, number = read(place, spec.reading), spec.shots.number
+    if number > len(pool):
+        raise ValueError(
+            f"shots={number}: {place} holds {len(pool)} worked examples of task {spec.task}; ask for fewer"
+        )
+    if spec.shots.seed is None:
+        return pool[:number]
+    return Random(f"shots:{spec.shots.seed}").sample(pool, number)

@@ -1,0 +1,142 @@
+"""What a judge is asked: templates by kind, from a file in FastChat's format or our own, and their filling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from eval.rows import field, read
+
+Messages = list[dict[str, str]]
+
+PLACE = re.compile(r"\{((?:question|answer|answer_a|answer_b|ref_answer)(?:_\d+)?|conversation(?:_a|_b)?|references)\}")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A system turn and a user's turn with places such as ``{question_1}``, which also tell what it is for."""
+
+    name: str
+    pairwise: bool
+    system: str
+    text: str
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        return frozenset(PLACE.findall(self.system + self.text))
+
+    @property
+    def referenced(self) -> bool:
+        return any(place.startswith("ref") for place in self.places)
+
+    def shows(self, turns: int) -> bool:
+        """True when it shows a dialogue of exactly so many turns; ``{conversation}`` shows any number above 1."""
+        if any(place.startswith("conversation") for place in self.places):
+            return turns > 1
+        numbers = [int(place.rpartition("_")[2]) for place in self.places if place[-1].isdigit()]
+        return turns == max(numbers, default=1)
+
+
+def load(path: Path | None) -> tuple[Template, ...]:
+    """The templates of a file with ``name``, ``type``, ``system_prompt`` and ``prompt_template``; without, our own."""
+    return tuple(_template(path, number, row) for number, row in enumerate(read(path))) if path else OWN
+
+
+def _template(path: Path, number: int, row: Mapping[str, object]) -> Template:
+    name, kind, system, text = (
+        field(path, number, row, column, str) for column in ("name", "type", "system_prompt", "prompt_template")
+    )
+    if kind not in ("single", "pairwise"):
+        raise ValueError(f"{path}: item {number}, field 'type': {kind!r} is unknown; write single or pairwise")
+    return Template(name, kind == "pairwise", system, text)
+
+
+def pick(templates: Sequence[Template], *, pairwise: bool, referenced: bool, turns: int) -> Template:
+    """The one template for a question; ValueError when there is none, or more than one."""
+    fit = [one for one in templates if one.pairwise == pairwise and one.referenced == referenced and one.shows(turns)]
+    if len(fit) != 1:
+        wanted = (
+            f"{'two answers' if pairwise else 'one answer'}, turn {turns}, with{'' if referenced else 'out'} reference"
+        )
+        names = ", ".join(one.name for one in fit) or "none"
+        raise ValueError(f"judge prompts for {wanted}: {names}; give exactly one, or none at all to use our own")
+    return fit[0]
+
+
+def fill(
+    template: Template, questions: Sequence[str], answers: Mapping[str, Sequence[str]], references: Sequence[str]
+) -> Messages:
+    """The judge's messages. ``answers`` by answerer ('' alone, or 'a' and 'b') and turn, the graded one last.
+
+    All places are filled at once, so what stands in a question or answer is never taken for a place.
+    """
+    values = {"question": questions[0], **_numbered("question", questions), **_numbered("ref_answer", references)}
+    values["references"] = _dialogue(questions, references, "Reference answer")
+    for name, texts in answers.items():
+        end = f"_{name}" if name else ""
+        values |= {f"answer{end}": texts[0], **_numbered(f"answer{end}", texts)}
+        values[f"conversation{end}"] = _dialogue(questions, texts, f"Assistant {name.upper()}".strip())
+    system, text = (PLACE.sub(lambda found: values[found.group(1)], part) for part in (template.system, template.text))
+    return [*([{"role": "system", "content": system}] if system.strip() else []), {"role": "user", "content": text}]
+
+
+def _numbered(name: str, texts: Sequence[str]) -> dict[str, str]:
+    return {f"{name}_{number}": text for number, text in enumerate(texts, start=1)}
+
+
+def _dialogue(questions: Sequence[str], answers: Sequence[str], speaker: str) -> str:
+    pairs = zip(questions, answers, strict=False)
+    return "\n\n".join(f"User:\n{question}\n\n{speaker}:\n{answer}" for question, answer in pairs)
+
+
+GRADER = "You are a fair and careful examiner of the answers that AI assistants give."
+QUALITY = (
+    "Look at whether the answer does what was asked, whether it is correct, how thorough it is, and how clearly it is "
+    "written. Length by itself earns nothing."
+)
+CORRECTNESS = (
+    "Compare the answer with the reference answer, name its mistakes, and judge how correct and helpful it is."
+)
+RATE = (
+    "Explain your judgement in a few sentences. Then end with the rating, a number from 1 (useless) to 10 (excellent) "
+    "in double square brackets, like this: Rating: [[6]]"
+)
+CHOOSE = (
+    "Neither the order of the two, nor their length, nor a name may sway you. Explain your judgement in a few "
+    "sentences. Then end with [[A]] if assistant A did better, [[B]] if assistant B did, or [[C]] if neither did."
+)
+LAST = "Only the last answer counts; what comes before it is its context."
+
+
+def _own(name: str, pairwise: bool, reference: bool, several: bool) -> Template:
+    task = "Compare the answers of two AI assistants." if pairwise else "Rate the answer of an AI assistant."
+    asks = [task, *([LAST] if several else []), CORRECTNESS if reference else QUALITY, CHOOSE if pairwise else RATE]
+    question = [] if several else ["<question>\n{question}\n</question>"]
+    known = ["<reference>\n{references}\n</reference>" if several else "<reference>\n{ref_answer_1}\n</reference>"]
+    ends = ("_a", "_b") if pairwise else ("",)
+    word = "conversation" if several else "answer"
+    shown = [f"<{word}{end}>\n{{{word}{end}}}\n</{word}{end}>" for end in ends]
+    return Template(
+        name, pairwise, GRADER, "\n\n".join([" ".join(asks), *question, *(known if reference else []), *shown])
+    )
+
+
+OWN = tuple(
+    _own(
+        f"{'pair' if pairwise else 'single'}{'-reference' * reference}{'-turns' * several}",
+        pairwise,
+        reference,
+        several,
+    )
+    for pairwise in (False, True)
+    for reference in (False, True)
+    for several in (False, True)
+)
+AGAIN = {
+    False: "Your reply ends with no rating from 1 to 10 in double square brackets. Reply with it alone, as in [[6]].",
+    True: "Your reply holds no verdict. Reply with the verdict alone: [[A]], [[B]] or [[C]].",
+}
+"""What a judge is told when nothing can be read from its reply; by whether it compared two answers."""

@@ -1,0 +1,106 @@
+"""Who judges, and how a judge is asked. Light: the planner reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+REPLY_TOKENS = 300
+"""Tokens of a judge's reply: a guess, for estimates alone."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who grades: ``model`` by its name at an endpoint, else the local model of `JudgeRun`, which its content names.
+
+    Every prompt is put ``repeats`` times. ``extra`` is a JSON object of further fields of the request; null drops one
+    of ours.
+    """
+
+    model: str | None = None
+    repeats: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 2048
+    extra: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("repeats", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.temperature < 0:
+            raise ValueError(f"temperature={self.temperature} must be 0 or more")
+        if self.extra and not isinstance(_json(self.extra), dict):
+            raise ValueError(f'extra={self.extra!r} is no JSON object, such as {{"reasoning_effort": "low"}}')
+
+
+@dataclass(frozen=True)
+class JudgeRun:
+    """How a judge is asked, never what it is asked.
+
+    An OpenAI-compatible endpoint at ``base_url``, with the key in the environment variable ``key_variable`` (``''``:
+    none is sent), or the local model in the folder ``path``. ``prompts`` is a file of prompts in FastChat's format
+    (None: our own). Prices are dollars a million tokens; ``dollars`` is what all runs under one ``ledger`` may spend.
+    Replies are kept in the folder ``cache``, which is relative to the store.
+    """
+
+    base_url: str = "https://api.openai.com/v1"
+    key_variable: str = "OPENAI_API_KEY"
+    path: str | None = None
+    prompts: str | None = None
+    concurrency: int = 8
+    seconds: float = 180.0
+    retries: int = 8
+    backoff: float = 1.0
+    input_price: float | None = None
+    output_price: float | None = None
+    dollars: float = 10.0
+    cache: str = "judge"
+    ledger: str = "run"
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "seconds", "backoff", "dollars"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+        for name in ("retries", "input_price", "output_price"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
+
+    def price(self, input_tokens: float, output_tokens: float) -> float:
+        """Dollars for so many tokens; 0 where there is no price."""
+        return (input_tokens * (self.input_price or 0.0) + output_tokens * (self.output_price or 0.0)) / 1e6
+
+
+def lacking(judge: Judge | None, how: JudgeRun | None, environment: Mapping[str, str]) -> str:
+    """What must be set before this judge can be asked, in one sentence; '' when nothing is missing."""
+    if judge is None or how is None or (judge.model is None) == (how.path is None):
+        return (
+            "set suite.judge.model to the name of a judge (such as gpt-4-0613) at suite.judging.base_url, or "
+            "suite.judging.path to the folder of a local one, not both"
+        )
+    if how.path is not None:
+        if judge.repeats > 1 and not judge.temperature:
+            return (
+                f"suite.judge.repeats={judge.repeats}: a local judge at temperature 0 says the same every time; "
+                "set suite.judge.repeats=1, or suite.judge.temperature above 0"
+            )
+        return ""
+    if how.input_price is None or how.output_price is None:
+        return (
+            "set suite.judging.input_price and suite.judging.output_price, in dollars a million tokens "
+            "(0 for a server of your own)"
+        )
+    if how.key_variable and not environment.get(how.key_variable):
+        return (
+            f"the environment variable {how.key_variable} holds no key: set it, name another with "
+            "suite.judging.key_variable, or set that to '' for a server that wants none"
+        )
+    return ""
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

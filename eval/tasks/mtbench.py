@@ -1,0 +1,105 @@
+"""Open questions of one or several turns, for a judge to grade: MT-Bench (Zheng et al. 2023, arXiv:2306.05685).
+
+``mtbench``: questions of two turns with a temperature per category. ``judge``: questions of the user's own, one turn
+(``prompt``) or several (``turns``), with a ``reference`` answer (a text, or one a turn) where there is one. Verdicts
+are ratings from 1 to 10; ``accuracy`` is their mean as a share, (score - 1) / 9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.metrics import Metric, by_item, present, ratio
+from eval.rows import Row, field, read
+from eval.spec import AS_IS, Reading
+
+TEMPERATURES = {
+    "writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1,
+    "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0,
+}  # fmt: skip
+LOWEST, HIGHEST = 1.0, 10.0
+
+
+def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
+    """The questions: ``id``, ``turns``, ``category``, ``references`` (one a turn, or none at all).
+
+    ``id`` is the field ``question_id`` or ``id``, else the row number from 0.
+    """
+    return [_item(path, number, row) for number, row in enumerate(read(path, dict(reading.fields)))]
+
+
+def benchmark(path: Path, reading: Reading = AS_IS) -> list[Row]:
+    """MT-Bench's questions: also ``temperature``, by category or as the question requires.
+
+    Their own ``reference`` is a note to people that covers some turns only, so no judge sees it.
+    """
+    found = []
+    for row, item in zip(read(path, dict(reading.fields)), items(path, reading), strict=True):
+        warm = row.get("required_temperature", TEMPERATURES.get(item["category"]))
+        found.append({**item, "references": [], **({} if warm is None else {"temperature": float(warm)})})
+    return found
+
+
+def _item(path: Path, number: int, row: Row) -> Row:
+    turns = field(path, number, row, "turns", list) if "turns" in row else [field(path, number, row, "prompt", str)]
+    if not turns or not all(isinstance(turn, str) for turn in turns):
+        raise ValueError(f"{path}: item {number}, field 'turns' must be a list of texts, at least one")
+    given = row.get("reference") or []
+    references = [str(one) for one in given] if isinstance(given, list) else [str(given)]
+    if references and len(references) != len(turns):
+        raise ValueError(f"{path}: item {number}, field 'reference': {len(references)} answers to {len(turns)} turns")
+    name = str(row.get("question_id", row.get("id", number)))
+    return {"id": name, "turns": turns, "category": str(row.get("category", "")), "references": references}
+
+
+def messages(item: Row) -> list[dict[str, str]]:
+    """The user's turns; the model's own answers come between them."""
+    return [{"role": "user", "content": turn} for turn in item["turns"]]
+
+
+def references(path: Path) -> dict[str, list[str]]:
+    """Reference answers by question from a file of answers in FastChat's format; of several choices the first."""
+    found = {}
+    for number, row in enumerate(read(path)):
+        choices = field(path, number, row, "choices", list)
+        if not choices or not all(isinstance(turn, str) for turn in choices[0].get("turns", [None])):
+            raise ValueError(f"{path}: item {number}, field 'choices' holds no turns of text")
+        found[str(field(path, number, row, "question_id", (str, int)))] = list(choices[0]["turns"])
+    return found
+
+
+def metrics(scores: Sequence[Row]) -> list[Metric]:
+    """Of rows with ``rating`` (None: no reply held one), ``ratings`` (by repeat), ``turn`` and ``category``.
+
+    ``accuracy`` (the score as a share), ``score``, ``turn_N`` where questions have several turns, ``score_CATEGORY``,
+    each over the answers that have a rating; ``unparsed_rate``, the share of replies that held none. Errors are
+    clustered by question.
+    """
+    rated = [row for row in scores if row["rating"] is not None]
+    turns = sorted({row["turn"] for row in scores})
+    categories = sorted({row["category"] for row in scores} - {""})
+    parts = {f"turn_{turn}": [row for row in rated if row["turn"] == turn] for turn in turns if len(turns) > 1}
+    parts |= {f"score_{name}": [row for row in rated if row["category"] == name] for name in categories}
+    found = [clustered("accuracy", rated, lambda row: share(row["rating"])), clustered("score", rated, rating)]
+    unparsed = clustered("unparsed_rate", scores, lambda row: row["ratings"].count(None) / len(row["ratings"]))
+    return present(*found, *(clustered(name, rows, rating) for name, rows in parts.items()), unparsed)
+
+
+def share(rating: float) -> float:
+    """A rating from 1 to 10 as a share from 0 to 1."""
+    return (rating - LOWEST) / (HIGHEST - LOWEST)
+
+
+def rating(row: Mapping[str, Any]) -> float:
+    return float(row["rating"])
+
+
+def clustered(
+    name: str, rows: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], float]
+) -> Metric | None:
+    """The mean over all rows, with the standard error clustered by question; None without any."""
+    groups = by_item(rows)
+    return ratio(name, [math.fsum(value(row) for row in group) for group in groups], [len(group) for group in groups])

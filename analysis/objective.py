@@ -75,6 +75,12 @@ class Objective:
             return np.asarray(fitted - y)
         return np.where(fitted > 0, np.log(np.maximum(fitted, 1e-300)) - np.log(y), np.inf)
 
+    def second(self, up: Array, here: Array, down: Array) -> Array:
+        """The second difference of the residual from ``down`` over ``here`` to ``up``, in units of the fitted value."""
+        if self.name in ("log", "huber_log"):
+            return np.asarray(here * (np.log(up) + np.log(down) - 2 * np.log(here)))
+        return np.asarray(up + down - 2 * here)
+
     def derivatives(self, fitted: Array, y: Array, trials: Array | None) -> tuple[Array, Array, Array]:
         """Of ``half`` times a term, by the fitted value: slope, Gauss-Newton curvature, and one that is never 0."""
         if self.name == "quasibinomial":

@@ -31,12 +31,27 @@ def shifted_power(x: Number, E: Number, A: Number, b: Number, D0: Number) -> Num
     return E + A * np.exp(-b * np.log(x + D0))
 
 
+def shifted_power_gradient(x: Array, E: Array, A: Array, b: Array, D0: Array) -> tuple[Array, Array]:
+    """`shifted_power` and its derivatives by E, A, b and D0 along a new last axis, in real arithmetic."""
+    logs = np.log(x + D0)
+    fall = np.exp(-b * logs)
+    return E + A * fall, _partials(np.ones_like(fall), fall, -A * fall * logs, -A * b * fall / (x + D0))
+
+
 def bounded(x: Number, E: Number, L0: Number, D0: Number, b: Number) -> Number:
     """``E + (L0 - E) / (1 + (x / D0)^b)``: from L0 with no data to E with endless data.
 
     The rectified law of Lin et al. 2024 (arXiv 2402.02314), ``E + B / (D0^b + x^b)`` with ``B = (L0 - E) D0^b``.
     """
     return E + (L0 - E) * logistic(b * (np.log(D0) - np.log(x)))
+
+
+def bounded_gradient(x: Array, E: Array, L0: Array, D0: Array, b: Array) -> tuple[Array, Array]:
+    """`bounded` and its derivatives by E, L0, D0 and b along a new last axis, in real arithmetic."""
+    before = np.log(D0) - np.log(x)
+    share = logistic(b * before)
+    bend = (L0 - E) * share * (1 - share)
+    return E + (L0 - E) * share, _partials(1 - share, share, bend * b / D0, bend * before)
 
 
 def m4(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Number:
@@ -55,8 +70,7 @@ def m4_gradient(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Numbe
     by_e = rest + bend * (1 - a) / height
     by_l0 = share - bend * (1 - a) / height
     by_a = bend * (np.log(height) + log_logistic(-w))
-    partials = np.broadcast_arrays(by_e, by_l0, by_a, bend / B, -bend * np.log(x))
-    return E + height * share, np.stack(partials, axis=-1)
+    return E + height * share, _partials(by_e, by_l0, by_a, bend / B, -bend * np.log(x))
 
 
 def _m4_logit(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Array:
@@ -140,6 +154,14 @@ def additive(n: Number, d: Number, E: Number, A: Number, a: Number, B: Number, b
     return E + A * np.exp(-a * np.log(n)) + B * np.exp(-b * np.log(d))
 
 
+def additive_gradient(n: Array, d: Array, E: Array, A: Array, a: Array, B: Array, b: Array) -> tuple[Array, Array]:
+    """`additive` and its derivatives by E, A, a, B and b along a new last axis, in real arithmetic."""
+    log_n, log_d = np.log(n), np.log(d)
+    size, data = np.exp(-a * log_n), np.exp(-b * log_d)
+    partials = _partials(np.ones_like(size), size, -A * size * log_n, data, -B * data * log_d)
+    return E + A * size + B * data, partials
+
+
 def multiplicative(n: Number, d: Number, E: Number, A: Number, a: Number, b: Number) -> Number:
     """``E + A n^-a d^-b`` in size n (or other pretraining amount) and fine-tuning data d: one amplitude, so that the
     gain from data shrinks with size. Zhang et al. 2024 (arXiv 2402.17193).
@@ -165,6 +187,10 @@ def repetition(u: Number, d: Number, E: Number, A: Number, b: Number, R: Number)
     distinct = np.minimum(u, d)
     worth = 1 + R * (1 - np.exp(-(d / distinct - 1) / R))
     return E + A * np.exp(-b * (np.log(distinct) + np.log(worth)))
+
+
+def _partials(*columns: Array) -> Array:
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
 def logistic(w: Number) -> Number:

@@ -75,6 +75,7 @@ LAWS: dict[str, Law] = {
             (_FLOOR, _amplitude("A", "b"), _EXPONENT, Parameter("D0", "amount")),
             ("E", "A"),
             6,
+            gradient=forms.shifted_power_gradient,
         ),
         Law(
             "bounded",
@@ -82,6 +83,7 @@ LAWS: dict[str, Law] = {
             (_FLOOR, _START, Parameter("D0", "amount"), Parameter("b", "exponent", 1e-4, 5.0)),
             ("E", "L0"),
             6,
+            gradient=forms.bounded_gradient,
         ),
         Law(
             "m4",
@@ -137,6 +139,7 @@ LAWS: dict[str, Law] = {
             ("E", "A", "B"),
             6,
             variables=2,
+            gradient=forms.additive_gradient,
         ),
         Law(
             "multiplicative",

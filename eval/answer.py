@@ -16,7 +16,7 @@ from eval.batches import plan
 from eval.engines import local
 from eval.engines.losses import losses
 from eval.models import encode, load_model, load_tokenizer, render
-from eval.responses import Responses
+from eval.records import Records
 from eval.rows import Row, locate, write_json
 from eval.spec import AnswerSpec, EvalRun
 from eval.tasks import FORMS, Messages
@@ -32,7 +32,7 @@ def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun) -
     A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there.
     Batches are planned over all items, whatever is done already, so a resumed run writes the same bytes.
     """
-    with _one_thread(), Responses(out, how.key) as responses:
+    with _one_thread(), Records(out, "responses", how.key) as responses:
         (_predict if spec.task == "loss" else _ask)(spec, inputs, out, how, responses)
 
 
@@ -47,7 +47,7 @@ class _Question:
     temperature: float
 
 
-def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Responses) -> None:
+def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Records) -> None:
     """Let the model answer the items: all first turns, then all second ones with the first answers in between."""
     task, decoding = FORMS[spec.form][spec.task], spec.decoding
     assert decoding is not None  # AnswerSpec has checked it
@@ -111,7 +111,7 @@ def _answer(
     texts: Sequence[str],
     spec: AnswerSpec,
     how: EvalRun,
-    responses: Responses,
+    responses: Records,
 ) -> None:
     """Answer the questions, whose rendered prompts are ``texts``, in batches of one temperature."""
     assert spec.decoding is not None
@@ -136,7 +136,7 @@ def _answer(
     _fill(responses, [question.id for question in questions], batches, records)
 
 
-def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Responses) -> None:
+def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Records) -> None:
     """Let the model predict the supervised tokens of held-out samples."""
     samples = _samples(inputs, spec.items)
     model = load_model(spec, inputs)
@@ -161,7 +161,7 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalR
 
 
 def _fill(
-    responses: Responses,
+    responses: Records,
     names: Sequence[str],
     batches: list[list[int]],
     records: Callable[[Sequence[int]], Iterator[Row]],

@@ -62,7 +62,8 @@ def locate(source: Path, file: str) -> Path:
 def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write one object a line, through a temporary name, so that the file is whole or absent."""
     partial = path.with_name(path.name + ".writing")
-    partial.write_text("".join(line(row) for row in rows), encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(line(row) for row in rows)
     partial.replace(path)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from eval.metrics import Metric, interval, present, ratio, share
+from eval import summary
+from eval.metrics import present, ratio
+from eval.records import Records
 from eval.rows import Row, locate, read, write, write_json
 from eval.sandbox.client import Limits, Verdict
 from eval.sandbox.pool import verdicts as run_all
@@ -18,10 +23,13 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write scores.jsonl (one record an item) and summary.json (metrics and sandbox) into ``out``."""
+    """Write scores.jsonl (one record an answer, in their order) and summary.json into ``out``.
+
+    A killed run leaves its verdicts in ``out``, and the next one on the same answers goes on from there.
+    """
     responses = read(inputs["answers"] / "responses.jsonl")
-    summary = _losses(responses, out) if spec.task == "loss" else _verdicts(spec, inputs, responses, out)
-    write_json(out / "summary.json", {"task": spec.task, "items": len(responses), **summary})
+    found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out)
+    write_json(out / "summary.json", summary.whole(spec.task, responses, found, inputs["answers"]))
 
 
 def _losses(responses: Sequence[Row], out: Path) -> Row:
@@ -31,11 +39,11 @@ def _losses(responses: Sequence[Row], out: Path) -> Row:
         ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses),
     )
     metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
-    return {**_written(present(metric)), "sandbox": None}
+    return {**summary.written(present(metric)), "sandbox": None}
 
 
-def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path) -> Row:
-    """Judge every answer text, in the order of the answers."""
+def _judged(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path) -> Row:
+    """Judge every answer text."""
     task = FORMS[spec.form][spec.task]
     items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
     answered = {_item(row) for row in responses}
@@ -44,30 +52,43 @@ def _verdicts(spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[R
         raise ValueError(
             f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again"
         )
-    verdicts, contained = _executed(spec, task, items, responses)
-    scores = [
-        {**_name(row), **task.score(items[_item(row)], row["text"], verdict.status), **_detail(verdict)}
-        for row, verdict in zip(responses, verdicts, strict=True)
-    ]
-    write(out / "scores.jsonl", scores)
-    metrics = [*task.metrics(scores), *_rates(responses)]
-    foreign = [name for name in next(iter(scores), {}) if name.startswith("lmeval_")]
-    if foreign:  # beside the metrics: they are another project's rules, not measurements of ours
-        contained["compatibility"] = {name: sum(row[name] for row in scores) / len(scores) for name in foreign}
-    unsupported = sum(row["correct"] is None for row in scores)
-    return {**_written(metrics), **contained, **({"unsupported": unsupported} if unsupported else {})}
+    with Records(out, "scores", _key(spec, inputs)) as records:
+        contained = _fill(spec, task, items, responses, records)
+        scores = records.finish([row["id"] for row in responses])
+    flagged = {name: _flagged(folder) for name, folder in sorted(inputs.items()) if name.startswith("overlap.")}
+    return {**summary.judged(task, scores, responses, flagged), **contained}
 
 
-def _executed(
-    spec: ScoreSpec, task: Task, items: Mapping[str, Row], responses: Sequence[Row]
-) -> tuple[list[Verdict], Row]:
-    """How the program of each answer ended, and what contained it; empty verdicts for tasks that run nothing."""
+def _fill(spec: ScoreSpec, task: Task, items: Mapping[str, Row], responses: Sequence[Row], records: Records) -> Row:
+    """Record the verdict on each answer that has none yet as it falls; what contained the programs, if any ran."""
+    waiting = [row for row in responses if row["id"] not in records.records]
+
+    def keep(place: int, verdict: Verdict) -> None:
+        row = waiting[place]
+        judged = task.score(items[_item(row)], row["text"], verdict.status)
+        records.add([{**_name(row), **judged, **_detail(verdict)}])
+
     if task.program is None:
-        return [Verdict("", 0.0, 0, "")] * len(responses), {"sandbox": None}
-    programs = [task.program(items[_item(row)], row["text"]) for row in responses]
+        for place in range(len(waiting)):
+            keep(place, Verdict("", 0.0, 0, ""))
+        return {"sandbox": None}
+    programs = [task.program(items[_item(row)], row["text"]) for row in waiting]
     limits = Limits(spec.seconds, spec.memory_mib << 20)
-    found, level = run_all(programs, limits, unsafe=os.environ.get(ALLOW_UNSAFE) == "1")
-    return found, {"sandbox": level.number, "sandbox_name": level.name}
+    _, level = run_all(programs, limits, unsafe=os.environ.get(ALLOW_UNSAFE) == "1", told=keep)
+    return {"sandbox": level.number, "sandbox_name": level.name}
+
+
+def _key(spec: ScoreSpec, inputs: Mapping[str, Path]) -> str:
+    """What verdicts that were left behind must rest on: answers, items, and the machine that contained programs."""
+    found = hashlib.sha256(json.dumps([asdict(spec), platform.node()], sort_keys=True).encode())
+    for file in (inputs["answers"] / "responses.jsonl", locate(inputs["data"], spec.file)):
+        found.update(hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()[:16]
+
+
+def _flagged(folder: Path) -> set[str]:
+    """The items that a training source holds."""
+    return {row["id"] for row in read(folder / "items.jsonl") if row["flagged"]}
 
 
 def _item(row: Row) -> str:
@@ -82,16 +103,3 @@ def _name(row: Row) -> Row:
 def _detail(verdict: Verdict) -> Row:
     """The kind of error a program died of; not its message, which may differ from run to run."""
     return {"error": verdict.detail.partition(":")[0]} if verdict.detail else {}
-
-
-def _rates(responses: Sequence[Row]) -> list[Metric]:
-    return present(
-        share("truncated_rate", [row["finish"] == "length" for row in responses]),
-        share("empty_rate", [not row["text"].strip() for row in responses]),
-    )
-
-
-def _written(metrics: Sequence[Metric]) -> Row:
-    """The metrics, and by their names the 95 % intervals."""
-    intervals = {metric.metric: [round(bound, 6) for bound in interval(metric)] for metric in metrics}
-    return {"metrics": [asdict(metric) for metric in metrics], "intervals": intervals}

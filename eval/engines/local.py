@@ -167,7 +167,7 @@ def _nucleus(chances: torch.Tensor, top_p: float) -> torch.Tensor:
     """The chances of the likeliest tokens that together reach ``top_p``, 0 for all others: [rows, vocabulary]."""
     if top_p == 1:
         return chances
-    ranked, order = chances.sort(-1, descending=True, stable=True)
+    ranked, order = torch.sort(chances, dim=-1, descending=True, stable=True)
     return chances.scatter(-1, order, ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0))
 
 

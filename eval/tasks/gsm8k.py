@@ -61,6 +61,7 @@ def score(item: Row, text: str, status: str = "") -> Row:
         "correct": found is not None and found == gold,
         "strict": first is not None and first == gold,
         "formatted": first is not None,
+        "parsed": found is not None,
         "extracted": None if found is None else str(found),
         "gold": str(gold),
         **lmeval.verdicts(item["answer"], text),

@@ -2,8 +2,7 @@
 
 Strict judges the answer as it is; loose takes the best of eight forms: with the first line, the last line, both or none
 removed, and each with or without asterisks. ``accuracy`` asks for all instructions of a prompt (strict); the
-instruction-level numbers pool them. Languages are not detected: ``language:response_language`` is counted as
-unsupported, its prompts are left out of the prompt-level numbers, and ``change_case`` looks at the case alone.
+instruction-level numbers pool them.
 """
 
 from __future__ import annotations
@@ -11,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.metrics import Metric, present, ratio, share
+from eval.metrics import Metric, present, rate, ratio
 from eval.rows import Row, field, read
 from eval.spec import AS_IS, Reading
-from eval.tasks.instructions import INSTRUCTIONS, UNSUPPORTED
+from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """The prompts with their instructions; ``id`` is the key. An instruction that is not known is a ValueError."""
+    """The prompts with their instructions; ``id`` is the key.
+
+    An instruction that is not known or lacks an argument is a ValueError: nothing is ever drawn in its place.
+    """
     found = []
     for number, row in enumerate(read(path, dict(reading.fields))):
         kinds = field(path, number, row, "instruction_id_list", list)
         arguments = field(path, number, row, "kwargs", list)
         for kind in kinds:
-            if kind not in INSTRUCTIONS and kind not in UNSUPPORTED:
+            if kind not in INSTRUCTIONS:
                 raise ValueError(
                     f"{path}: item {number}: instruction {kind!r} is unknown; known: {', '.join(INSTRUCTIONS)}"
                 )
@@ -32,6 +34,9 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
             raise ValueError(f"{path}: item {number}: {len(kinds)} instructions but {len(arguments)} kwargs")
         # Only null padding is dropped: a zero is an argument.
         given = [{name: value for name, value in one.items() if value is not None} for one in arguments]
+        for kind, one in zip(kinds, given, strict=True):
+            if missing := [name for name in ARGUMENTS.get(kind, ()) if name not in one]:
+                raise ValueError(f"{path}: item {number}: instruction {kind!r} lacks {', '.join(missing)}")
         prompt = field(path, number, row, "prompt", str)
         found.append({"id": str(row.get("key", number)), "prompt": prompt, "kinds": kinds, "arguments": given})
     return found
@@ -43,13 +48,12 @@ def messages(item: Row) -> list[dict[str, str]]:
 
 
 def score(item: Row, text: str, status: str = "") -> Row:
-    """``correct`` and ``loose`` for the prompt (None if an instruction is unsupported), and both per instruction."""
+    """``correct`` and ``loose`` for the prompt, and both per instruction."""
     strict = [_follows(kind, given, [text]) for kind, given in zip(item["kinds"], item["arguments"], strict=True)]
     loose = [_follows(kind, given, _forms(text)) for kind, given in zip(item["kinds"], item["arguments"], strict=True)]
-    supported = None not in strict
     return {
-        "correct": all(strict) if supported else None,
-        "loose": all(loose) if supported else None,
+        "correct": all(strict),
+        "loose": all(loose),
         "instructions": item["kinds"],
         "followed": strict,
         "followed_loose": loose,
@@ -58,25 +62,21 @@ def score(item: Row, text: str, status: str = "") -> Row:
 
 def metrics(scores: Sequence[Row]) -> list[Metric]:
     """``accuracy`` (prompt level, strict), ``prompt_loose``, ``instruction_strict``, ``instruction_loose``."""
-    judged = [row for row in scores if row["correct"] is not None]
     return present(
-        share("accuracy", [row["correct"] for row in judged]),
-        share("prompt_loose", [row["loose"] for row in judged]),
+        rate("accuracy", scores, "correct"),
+        rate("prompt_loose", scores, "loose"),
         _pooled("instruction_strict", [row["followed"] for row in scores]),
         _pooled("instruction_loose", [row["followed_loose"] for row in scores]),
     )
 
 
-def _pooled(name: str, verdicts: Sequence[Sequence[bool | None]]) -> Metric | None:
-    """The share of followed instructions over all prompts, clustered by prompt; unsupported ones are left out."""
-    kept = [[verdict for verdict in row if verdict is not None] for row in verdicts]
-    return ratio(name, [sum(row) for row in kept if row], [len(row) for row in kept if row])
+def _pooled(name: str, verdicts: Sequence[Sequence[bool]]) -> Metric | None:
+    """The share of followed instructions over all prompts, clustered by prompt."""
+    return ratio(name, [sum(row) for row in verdicts], [len(row) for row in verdicts])
 
 
-def _follows(kind: str, given: Row, forms: Sequence[str]) -> bool | None:
-    """Whether any form follows the instruction; an empty form never does; None where it cannot be judged."""
-    if kind in UNSUPPORTED:
-        return None
+def _follows(kind: str, given: Row, forms: Sequence[str]) -> bool:
+    """Whether any form follows the instruction; an empty form never does."""
     return any(form.strip() != "" and INSTRUCTIONS[kind](form, given) for form in forms)
 
 

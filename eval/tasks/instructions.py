@@ -23,7 +23,7 @@ SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)")
 CAPITAL_WORD = re.compile(r"\w+(?:[-'\u2019]\w+)*")
 CHOICES = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 POSTSCRIPTS = {"P.P.S": re.compile(r"p\.\s?p\.\s?s"), "P.S.": re.compile(r"p\.\s?s\.")}
-UNSUPPORTED = frozenset({"language:response_language"})
+LANGDETECT_SEED = 0  # its detector draws at random; the factory's seed makes one text one language
 
 
 def _relation(count: int, relation: str, bound: int) -> bool:
@@ -169,11 +169,26 @@ def capital_word_frequency(text: str, given: Arguments) -> bool:
 
 
 def english_capital(text: str, given: Arguments) -> bool:
-    return text.isupper()
+    return text.isupper() and _is_in(text, "en")
 
 
 def english_lowercase(text: str, given: Arguments) -> bool:
-    return text.islower()
+    return text.islower() and _is_in(text, "en")
+
+
+def response_language(text: str, given: Arguments) -> bool:
+    return _is_in(text, given["language"])
+
+
+def _is_in(text: str, language: str) -> bool:
+    """Whether a text is in the language; True, as published, where none can be made out, as of digits alone."""
+    import langdetect  # reads its profiles on import's first use: only where languages matter
+
+    langdetect.DetectorFactory.seed = LANGDETECT_SEED
+    try:
+        return bool(langdetect.detect(text) == language)
+    except langdetect.LangDetectException:
+        return True
 
 
 def no_comma(text: str, given: Arguments) -> bool:
@@ -205,4 +220,26 @@ INSTRUCTIONS: dict[str, Callable[[str, Arguments], bool]] = {
     "change_case:english_capital": english_capital,
     "change_case:english_lowercase": english_lowercase,
     "punctuation:no_comma": no_comma,
+    "language:response_language": response_language,
 }
+
+ARGUMENTS = {
+    "keywords:existence": ("keywords",),
+    "keywords:frequency": ("keyword", "frequency", "relation"),
+    "keywords:forbidden_words": ("forbidden_words",),
+    "keywords:letter_frequency": ("letter", "let_frequency", "let_relation"),
+    "length_constraints:number_sentences": ("num_sentences", "relation"),
+    "length_constraints:number_paragraphs": ("num_paragraphs",),
+    "length_constraints:number_words": ("num_words", "relation"),
+    "length_constraints:nth_paragraph_first_word": ("num_paragraphs", "nth_paragraph", "first_word"),
+    "detectable_content:number_placeholders": ("num_placeholders",),
+    "detectable_content:postscript": ("postscript_marker",),
+    "detectable_format:number_bullet_lists": ("num_bullets",),
+    "detectable_format:number_highlighted_sections": ("num_highlights",),
+    "detectable_format:multiple_sections": ("section_spliter", "num_sections"),
+    "combination:repeat_prompt": ("prompt_to_repeat",),
+    "startend:end_checker": ("end_phrase",),
+    "change_case:capital_word_frequency": ("capital_frequency", "capital_relation"),
+    "language:response_language": ("language",),
+}
+"""What each instruction must be told; the others need nothing."""

@@ -78,17 +78,17 @@ def choose(item: Row, text: str, status: str = "") -> Row:
     named = {_plain(choice): letter for letter, choice in zip(LETTERS, item["choices"], strict=False)}
     letters = [*ANNOUNCED.findall(text)[-1:], *ALONE.findall(text.strip())]
     found = named.get(_plain(text)) or next(iter(letters), None)
-    return {"correct": found == item["letter"], "found": found is not None, "extracted": found, "gold": item["letter"]}
+    return {"correct": found == item["letter"], "parsed": found is not None, "extracted": found, "gold": item["letter"]}
 
 
 def metrics(scores: Sequence[Row]) -> list[Metric]:
-    """Shares of answers: ``accuracy``, and ``found_rate``: those in which an answer could be made out."""
-    return present(rate("accuracy", scores, "correct"), rate("found_rate", scores, "found"))
+    """The share of right answers, ``accuracy``."""
+    return present(rate("accuracy", scores, "correct"))
 
 
 def _judged(item: Row, found: str | None) -> Row:
     gold = {_plain(answer) for answer in item["answers"]}
-    return {"correct": found in gold, "found": bool(found), "extracted": found, "gold": item["answers"]}
+    return {"correct": found in gold, "parsed": bool(found), "extracted": found, "gold": item["answers"]}
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Every instruction type on answers that follow it and answers that do not; strict and loose; honest gaps."""
+"""Every instruction type on answers that follow it and answers that do not; strict and loose; nothing at random."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from eval.tasks import ifeval
-from eval.tasks.instructions import INSTRUCTIONS, UNSUPPORTED, count_sentences
+from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS, count_sentences
 
 # type: arguments, texts that follow, texts that do not
 CASES = {
@@ -56,8 +56,21 @@ CASES = {
         ["NO WAY out"],
         ["No WAY out"],
     ),
-    "change_case:english_capital": ({}, ["ALL 3!"], ["All"]),
-    "change_case:english_lowercase": ({}, ["all 3!"], ["All"]),
+    "change_case:english_capital": (
+        {},
+        ["THE LETTERS OF THIS SENTENCE ARE LARGE."],
+        ["All of this is in English", "ALLE DIESE WÖRTER SIND DEUTSCH UND NICHT ENGLISCH."],
+    ),
+    "change_case:english_lowercase": (
+        {},
+        ["the letters of this sentence are small."],
+        ["All of this is in English", "alle diese wörter sind deutsch und nicht englisch."],
+    ),
+    "language:response_language": (
+        {"language": "de"},
+        ["Dieser Satz ist auf Deutsch geschrieben.", "123"],  # of digits no language can be made out
+        ["This sentence is written in English.", "Cette phrase est en français, bien sûr."],
+    ),
     "punctuation:no_comma": ({}, ["a b"], ["a, b"]),
 }
 
@@ -68,7 +81,7 @@ def item(kind, given):
 
 def test_all_types_have_cases():
     assert set(CASES) == set(INSTRUCTIONS)
-    assert len(INSTRUCTIONS) + len(UNSUPPORTED) == 25
+    assert len(INSTRUCTIONS) == 25
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -88,7 +101,7 @@ def test_an_empty_answer_follows_nothing(kind):
 
 def test_loose_forgives_a_frame_and_asterisks():
     capitals = item("change_case:english_capital", {})
-    framed = ifeval.score(capitals, "Sure, here it is:\n*ALL OF IT*\nHope it helps")
+    framed = ifeval.score(capitals, "Sure, here it is:\n*ALL OF IT IS IN LARGE LETTERS*\nHope it helps")
     assert not framed["correct"] and framed["loose"]
     assert not ifeval.score(capitals, "Sure\nso so\nbye")["loose"]
 
@@ -102,17 +115,44 @@ def test_loose_lets_each_instruction_choose_its_form():
     assert verdict["followed"] == [False, True] and verdict["loose"]
 
 
-def test_levels_are_counted_apart_and_gaps_stay_absent():
+def test_levels_are_counted_apart():
     rows = [
         ifeval.score({"kinds": ["punctuation:no_comma", "startend:quotation"], "arguments": [{}, {}]}, "plain"),
         ifeval.score(item("punctuation:no_comma", {}), "plain"),
-        ifeval.score({"kinds": ["language:response_language", "punctuation:no_comma"], "arguments": [{}, {}]}, "ja"),
     ]
     found = {metric.metric: metric for metric in ifeval.metrics(rows)}
     assert found["accuracy"].value == 0.5 and found["accuracy"].n_items == 2
-    assert found["instruction_strict"].value == 3 / 4
-    assert rows[2]["correct"] is None and rows[2]["followed"] == [None, True]
-    assert ifeval.metrics(rows[2:])[0].metric == "instruction_strict"  # no accuracy can be given
+    assert found["instruction_strict"].value == 2 / 3
+
+
+def test_languages_are_the_same_on_every_look():
+    """The detector draws at random; these texts lie between languages, where an unseeded one wavers."""
+    texts = ["no problem", "la casa", "tamo sa me", "ok de la den", "a i o u e", "in a vase"] * 3
+    given = [[instruction_language(text, code) for code in ("en", "es", "it", "nl", "hr")] for text in texts]
+    assert given[:6] == given[6:12] == given[12:]
+
+
+def instruction_language(text, code):
+    return ifeval.score(item("language:response_language", {"language": code}), text)["correct"]
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_a_missing_argument_is_named_and_never_drawn(kind, tmp_path):
+    path, given = tmp_path / "general.jsonl", CASES[kind][0]
+    for name in ARGUMENTS[kind]:
+        less = {key: value for key, value in given.items() if key != name} | {name: None}
+        path.write_text(json.dumps({"key": 1, "prompt": "p", "instruction_id_list": [kind], "kwargs": [less]}))
+        with pytest.raises(ValueError, match=f"instruction '{kind}' lacks {name}"):
+            ifeval.items(path)
+
+
+def test_the_two_published_signs_count_as_letters(shared):
+    rows = {row["id"]: row for row in ifeval.items(shared / "general" / "ifeval_input_data.jsonl")}
+    for key, sign in (("1122", "#"), ("1129", "!")):
+        place = rows[key]["kinds"].index("keywords:letter_frequency")
+        bound = rows[key]["arguments"][place]["let_frequency"]
+        assert ifeval.score(rows[key], f"x{sign}" * bound)["followed"][place]
+        assert not ifeval.score(rows[key], f"x{sign}" * (bound - 1) + "y" * 99)["followed"][place]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +187,6 @@ def test_unknown_instructions_and_relations_are_named(tmp_path):
 def test_the_published_prompts_load(shared):
     rows = ifeval.items(shared / "general" / "ifeval_input_data.jsonl")
     kinds = {kind for row in rows for kind in row["kinds"]}
-    assert len(rows) == 541 and kinds == set(INSTRUCTIONS) | UNSUPPORTED
+    assert len(rows) == 541 and kinds == set(INSTRUCTIONS)
     for row in rows:
         assert ifeval.score(row, "Some answer.")["instructions"] == row["kinds"]

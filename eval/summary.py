@@ -1,0 +1,78 @@
+"""What is said of a set of scores: metrics with their errors and intervals, shares of odd answers, and warnings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from eval.metrics import Metric, interval, present, rate, share
+from eval.rows import Row
+from eval.tasks import Task
+
+ALARMS = {"truncated_rate": 0.2, "empty_rate": 0.1, "parse_failure_rate": 0.2, "timeout_rate": 0.1}
+"""Shares of answers above which a number says little about the ability: more room, or another format, is needed."""
+
+
+def whole(task: str, responses: Sequence[Row], found: Row, answers: Path) -> Row:
+    """The summary of a score: ``found`` with the numbers of items and answers, who answered, and warnings."""
+    manifest = answers / "manifest.json"
+    engine = json.loads(manifest.read_bytes()) if manifest.exists() else {}
+    items = {row.get("item", row["id"]) for row in responses}
+    return {
+        "task": task, "items": len(items), "answers": len(responses), **found,
+        **{name: engine[name] for name in ("engine", "precision", "versions") if name in engine},
+        "warnings": warnings(found["metrics"]),
+    }  # fmt: skip
+
+
+def judged(task: Task, scores: Sequence[Row], responses: Sequence[Row], flagged: Mapping[str, set[str]]) -> Row:
+    """Metrics of the scores, of odd answers, and of the items that no training source holds; counts by source."""
+    metrics = [*task.metrics(scores), *_odd(scores, responses), *_clean(task, scores, flagged)]
+    found = written(metrics)
+    foreign = [name for name in next(iter(scores), {}) if name.startswith("lmeval_")]
+    if foreign:  # beside the metrics: they are another project's rules, not measurements of ours
+        found["compatibility"] = {name: sum(row[name] for row in scores) / len(scores) for name in foreign}
+    if flagged:
+        found["contaminated"] = {name.removeprefix("overlap."): len(ids) for name, ids in flagged.items()}
+    return found
+
+
+def written(metrics: Sequence[Metric]) -> Row:
+    """The metrics, and by their names the 95 % intervals."""
+    intervals = {metric.metric: [round(bound, 6) for bound in interval(metric)] for metric in metrics}
+    return {"metrics": [asdict(metric) for metric in metrics], "intervals": intervals}
+
+
+def warnings(metrics: Sequence[Row]) -> list[str]:
+    """A sentence for each share of odd answers that is too large to trust the rest."""
+    found = {metric["metric"]: metric["value"] for metric in metrics}
+    return [
+        f"{name} is {found[name]:.0%}, above {limit:.0%}"
+        for name, limit in ALARMS.items()
+        if found.get(name, 0.0) > limit
+    ]
+
+
+def _odd(scores: Sequence[Row], responses: Sequence[Row]) -> list[Metric]:
+    """Shares of answers that were cut off, are empty, or hold nothing that could be judged."""
+    unparsed = [{**row, "odd": not row.get("parsed", True)} for row in scores]
+    return present(
+        share("truncated_rate", [row["finish"] == "length" for row in responses]),
+        share("empty_rate", [not row["text"].strip() for row in responses]),
+        rate("parse_failure_rate", unparsed, "odd") if any("parsed" in row for row in scores) else None,
+    )
+
+
+def _clean(task: Task, scores: Sequence[Row], flagged: Mapping[str, set[str]]) -> list[Metric]:
+    """The headline number on the items that no training source holds, and the share of the others."""
+    if not flagged:
+        return []
+    held = set().union(*flagged.values())
+    items = {str(row.get("item", row["id"])) for row in scores}
+    clean = [row for row in scores if row.get("item", row["id"]) not in held]
+    headline = [
+        replace(metric, metric="accuracy_clean") for metric in task.metrics(clean) if metric.metric == "accuracy"
+    ]
+    return [*headline, *present(share("contaminated_rate", [item in held for item in items]))]

@@ -36,6 +36,10 @@ class _Trouble:
     after: float | None = None
 
 
+class _Stopped(Exception):
+    """The call was given up because another one failed."""
+
+
 class Endpoint:
     """``Endpoint(judge, how).speak`` asks for replies."""
 
@@ -65,8 +69,15 @@ class Endpoint:
         """
 
         def one(question: Question) -> None:
-            allowed()
-            heard(question, self._reply(question.messages))
+            try:
+                if not self._stop.is_set():
+                    allowed()
+                    heard(question, self._reply(question.messages))
+            except _Stopped:
+                pass  # another call has failed, and says why
+            except BaseException:
+                self._stop.set()
+                raise
 
         with ThreadPoolExecutor(self.how.concurrency) as pool:
             calls = [pool.submit(one, question) for question in questions]
@@ -79,22 +90,20 @@ class Endpoint:
                 raise
 
     def _reply(self, messages: Messages) -> Reply:
-        trouble = _Trouble("stopped")
+        """The reply, after as many tries as it takes and ``retries`` allow."""
+        wait = 0.0
         for attempt in range(self.how.retries + 1):
-            if self._stop.wait(max(0.0, self._until - time.monotonic())):
-                break
+            if self._stop.wait(max(wait, self._until - time.monotonic())):
+                raise _Stopped
             found = self._try(messages)
             if isinstance(found, Reply):
                 return found
-            trouble = found
             wait = min(LONGEST, self.how.backoff * 2**attempt) * (0.5 + random.random())
             if found.after is not None:
                 self._until = time.monotonic() + min(found.after, PATIENCE)
-                wait = 0.0
-            if attempt < self.how.retries and self._stop.wait(wait):
-                break
+                wait *= 0.1  # the server has named the time; this only keeps callers from coming all at once
         raise RuntimeError(
-            f"judge: {self.how.base_url} failed {attempt + 1} times, the last time: {trouble.reason}; "
+            f"judge: {self.how.base_url} failed {self.how.retries + 1} times, the last time: {found.reason}; "
             "replies so far are kept, and the same command goes on from them"
         )
 

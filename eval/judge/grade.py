@@ -87,6 +87,7 @@ def _score(one: Graded, judgments: Sequence[Judgment[float]]) -> Row:
     return {
         "id": one.row["id"], "item": one.item["id"], "turn": one.turn, "category": one.item["category"],
         "rating": rating, "share": None if rating is None else mtbench.share(rating), "ratings": found,
+        "parsed": rating is not None,
     }  # fmt: skip
 
 

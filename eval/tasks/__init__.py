@@ -10,7 +10,7 @@ from eval.metrics import Metric
 from eval.rows import Row
 from eval.sandbox.programs import Program
 from eval.spec import Reading
-from eval.tasks import code, gsm8k, humaneval, ifeval, mbpp, own
+from eval.tasks import code, gsm8k, humaneval, ifeval, mbpp, mtbench, own
 
 Messages = list[dict[str, str]]
 
@@ -21,16 +21,16 @@ class Task:
 
     ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item, or one
     message with the role ``text`` to go on with; ``examples`` reads the worked examples that may come before it as
-    ``item["shots"]``. ``stops`` end an answer. ``score`` judges one answer text. Where ``program`` is given, that
-    program is run first and ``score`` receives the status it ended with as its third argument, otherwise ''.
-    ``metrics`` sums up the per-item fields, the headline ``accuracy`` first.
+    ``item["shots"]``. ``stops`` end an answer. ``score`` judges one answer text; without it a judge does. Where
+    ``program`` is given, that program is run first and ``score`` receives the status it ended with as its third
+    argument, otherwise ''. ``metrics`` sums up the per-item fields, the headline ``accuracy`` first.
     """
 
     items: Callable[[Path, Reading], list[Row]]
     messages: Callable[[Row], Messages]
     stops: tuple[str, ...]
     program: Callable[[Row, str], Program] | None
-    score: Callable[[Row, str, str], Row]
+    score: Callable[[Row, str, str], Row] | None
     metrics: Callable[[Sequence[Row]], list[Metric]]
     examples: Callable[[Path, Reading], list[Row]] | None = None
 
@@ -45,6 +45,8 @@ TASKS = {
     "exact_match": Task(own.items, own.messages, (), None, own.match, own.metrics),
     "regex": Task(own.patterned, own.messages, (), None, own.find, own.metrics),
     "choice": Task(own.choosing, own.messages, (), None, own.choose, own.metrics),
+    "mtbench": Task(mtbench.benchmark, mtbench.messages, (), None, None, mtbench.metrics),
+    "judge": Task(mtbench.items, mtbench.messages, (), None, None, mtbench.metrics),
 }
 
 COMPLETIONS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -38,7 +39,7 @@ class Panel:
     """A judge with its kept replies and its ledger. ``voice`` is made only when something has to be asked."""
 
     def __init__(self, judge: Judge, how: JudgeRun, voice: Callable[[], Voice]) -> None:
-        self._how, self._judge, self._voice = how, judge, voice
+        self._how, self._judge, self._voice = how, judge, cache(voice)
         self._replies = Replies(Path(how.cache), judge)
         self._ledger = Ledger(Path(how.cache), how.ledger)
 

@@ -1,4 +1,4 @@
-"""The process that runs the program. It obeys the judge through one descriptor and has no way to give a verdict."""
+"""The process that runs the program. It obeys the judge through two pipes and has no way to give a verdict."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import json
 import os
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from eval.sandbox.handles import operate
-from eval.sandbox.programs import Part
+from eval.sandbox.programs import Program, parts
 from eval.sandbox.values import pack, unpack
 
 MUTABLE = (list, dict, set, bytearray)
 
 
-def serve(parts: Sequence[Part], channel: int) -> NoReturn:
-    """Answer orders, one a line, until the channel closes; then end, whatever the program has set up."""
+def serve(program: Program, orders: int, answers: int) -> NoReturn:
+    """Answer orders, one a line, until there are no more; then end, whatever the program has set up."""
     write, leave = os.write, os._exit
     try:
-        program = Running(parts)
-        for order in os.fdopen(channel, "rb"):
-            left = program.answer(order)
+        running = Running(program)
+        while order := receive(orders, sys.maxsize):
+            left = running.answer(order)
             while left:
-                left = left[write(channel, left) :]
+                left = left[write(answers, left) :]
     finally:
         leave(0)
 
@@ -34,8 +34,8 @@ def serve(parts: Sequence[Part], channel: int) -> NoReturn:
 class Running:
     """The program as a module of its own, and its objects that the judge knows by number."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = parts
+    def __init__(self, program: Program) -> None:
+        self._parts = parts(program)
         self._module = types.ModuleType("program")
         self._objects: list[Any] = []
         sys.modules["program"] = self._module
@@ -85,6 +85,17 @@ class Running:
     def _refer(self, value: Any) -> int:
         self._objects.append(value)
         return len(self._objects) - 1
+
+
+def receive(channel: int, most: int, read: Callable[[int, int], bytes] = os.read) -> bytes:
+    """One line, or what has come once it is longer than ``most``; b'' at the end. ``read`` is safe from the program."""
+    line = bytearray()
+    while not line.endswith(b"\n") and len(line) <= most:
+        part = read(channel, 1 << 16)
+        if not part:
+            return b""
+        line += part
+    return bytes(line)
 
 
 def described(error: BaseException) -> list[str]:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import resource
 import signal
-import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
 from eval.sandbox import candidate, judge
 from eval.sandbox.levels import Level
-from eval.sandbox.programs import Part, Program, parts
+from eval.sandbox.programs import Program
 
 if sys.platform == "linux":  # before any fork: a contained child can import nothing of ours
     from eval.sandbox import landlock, linux, namespaces, seccomp
 
-VERDICT, CHANNEL = 3, 4  # the judge's only descriptors besides standard input, output and error, which lead nowhere
+    FOLLOW, fork = linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL), linux.fork
+else:
+    fork = os.fork
+
+# Standard input, output and error lead nowhere. What comes after them: at the judge the way of the verdict, in the
+# program's process the orders it gets and the answers it gives.
+VERDICT, ORDERS, ANSWERS = 3, 3, 4
 FILE_BYTES, FILES, STACK_BYTES, PROCESSES = 4 << 20, 64, 64 << 20, 64
+
+Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -35,18 +41,54 @@ class Limits:
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a program lives: its level, its limits, the folder it starts in, Landlock's rules (-1: none)."""
+    """Where programs live: a level, limits, and the steps that put up every wall but the filter, in their order.
+
+    Steps are made once, with their arguments: a child that looks up little copies few pages of its parent's memory.
+    """
 
     level: Level
     limits: Limits
-    folder: str
-    rules: int
+    walls: tuple[Step, ...]
 
 
-def run(program: Program, writer: int, cell: Cell) -> NoReturn:
+def cell(level: Level, limits: Limits, rules: int) -> Cell:
+    """The cell of a level; ``rules`` are Landlock's (-1: none)."""
+    walls: list[Step] = [os.setsid]
+    if level.namespaces:
+        walls += namespaces.scratch()
+    if level.filters:
+        walls.append(linux.drop_capabilities())
+    if level.landlock:
+        walls.append(landlock.restrict(rules))
+    return Cell(level, limits, (*walls, *_bounds({resource.RLIMIT_CPU: math.ceil(limits.seconds)})))
+
+
+def lasting(level: Level, memory_bytes: int) -> list[Step]:
+    """To set the limits that the server itself can live with, and hands down."""
+    wanted = {
+        resource.RLIMIT_AS: memory_bytes, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: FILES,
+        resource.RLIMIT_CORE: 0, resource.RLIMIT_STACK: STACK_BYTES,
+    }  # fmt: skip
+    if level.namespaces:  # elsewhere all processes of the user would count
+        wanted[resource.RLIMIT_NPROC] = PROCESSES
+    return _bounds(wanted)
+
+
+def _bounds(wanted: Mapping[int, int]) -> list[Step]:
+    """To set each limit, unless there is a lower one."""
+    # Soft and hard are equal: the first process of a namespace ignores the soft limit's signal.
+    return [partial(resource.setrlimit, kind, (most, most)) for kind, most in map(_within, wanted, wanted.values())]
+
+
+def _within(kind: int, value: int) -> tuple[int, int]:
+    _, hard = resource.getrlimit(kind)
+    return kind, value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def run(program: Program, writer: int, cell: Cell, folder: str) -> NoReturn:
     """Contain this process, let another run the program, write ``STATUS DETAIL``, and end, whatever happens."""
     try:
-        problem = _contained(cell)
+        problem = _contained(cell, folder)
         os.dup2(writer, VERDICT)
         os.closerange(VERDICT + 1, FILES)
         outcome = f"refused containment: {problem}" if problem else _outcome(program, cell)
@@ -55,56 +97,29 @@ def run(program: Program, writer: int, cell: Cell) -> NoReturn:
         os._exit(0)
 
 
-def _contained(cell: Cell) -> str:
+def _contained(cell: Cell, folder: str) -> str:
     """'' once every wall but the filter stands; otherwise why not, and the program must not run."""
     try:
-        os.setsid()
-        os.chdir(cell.folder)
-        if cell.level.namespaces:
-            namespaces.scratch()
-        if cell.level.filters:
-            linux.drop_capabilities()
-        if cell.level.landlock:
-            landlock.restrict(cell.rules)
-        _limit(cell)
+        os.chdir(folder)
+        for step in cell.walls:
+            step()
     except Exception as error:
         return str(error) or type(error).__name__
     return ""
 
 
-def _limit(cell: Cell) -> None:
-    # Soft and hard are equal: the first process of a namespace ignores the soft limit's signal.
-    wanted = {
-        resource.RLIMIT_CPU: math.ceil(cell.limits.seconds), resource.RLIMIT_AS: cell.limits.memory_bytes,
-        resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: FILES, resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_STACK: STACK_BYTES,
-    }  # fmt: skip
-    if cell.level.namespaces:  # elsewhere all processes of the user would count
-        wanted[resource.RLIMIT_NPROC] = PROCESSES
-    for kind, value in wanted.items():
-        _, hard = resource.getrlimit(kind)
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (bound, bound))
-
-
 def _outcome(program: Program, cell: Cell) -> str:
-    """Parse, start the program's process, judge, and end it."""
-    try:
-        found = parts(program)
-    except MemoryError:
-        return "memory MemoryError"
-    except Exception as error:  # the text is none that Python can read
-        return candidate.failed(*candidate.described(error))
-    here, there = socket.socketpair()
-    born = os.fork()
-    random.seed(0)  # the same program gets the same numbers, and so do its tests
+    """Start the program's process, judge, and end it."""
+    orders, order = os.pipe()
+    answers, answer = os.pipe()
+    born = fork()
     if born == 0:
-        _program(found, there.detach(), cell)
-    os.dup2(here.detach(), CHANNEL)
-    os.closerange(CHANNEL + 1, FILES)
-    _filter(cell, [os.getpid(), born])
+        _program(program, orders, answer, cell)
+    os.close(orders)
+    os.close(answer)
+    _filter(cell, (os.getpid(), born))
     try:
-        outcome = judge.judged(found, judge.Candidate(partial(judge.over, CHANNEL)))
+        outcome = judge.judged(program, judge.Candidate(partial(judge.over, order, answers)))
     except judge.Ended:
         outcome = ""
     os.kill(born, signal.SIGKILL)
@@ -112,22 +127,23 @@ def _outcome(program: Program, cell: Cell) -> str:
     return outcome or _ended(status, used, cell.limits)
 
 
-def _program(found: Sequence[Part], channel: int, cell: Cell) -> NoReturn:
-    """What the program's own process does: it keeps nothing but its end of the channel, and never returns."""
+def _program(program: Program, orders: int, answer: int, cell: Cell) -> NoReturn:
+    """What the program's own process does: it keeps nothing but its ends of two pipes, and never returns."""
     try:
-        os.dup2(channel, VERDICT)  # so this number leads to the judge here, and nowhere else
-        os.closerange(VERDICT + 1, FILES)
+        os.dup2(orders, ORDERS)  # so this number leads from the judge here, and nowhere else
+        os.dup2(answer, ANSWERS)
+        os.closerange(ANSWERS + 1, FILES)
         if cell.level.filters:
-            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-        _filter(cell, [os.getpid()])
-        candidate.serve(found, VERDICT)
+            FOLLOW()
+        _filter(cell, (os.getpid(),))
+        candidate.serve(program, ORDERS, ANSWERS)
     finally:
         os._exit(0)
 
 
-def _filter(cell: Cell, may_signal: Sequence[int]) -> None:
+def _filter(cell: Cell, may_signal: tuple[int, ...]) -> None:
     if cell.level.filters:
-        seccomp.install(cell.level.paths, may_signal=may_signal)
+        seccomp.filtering(cell.level.paths, may_signal)()
 
 
 def _ended(status: int, used: resource.struct_rusage, limits: Limits) -> str:

@@ -24,7 +24,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from eval.sandbox import server
 sys.path.pop(0)
-server.main(sys.argv[2])
+server.main(*sys.argv[2:])
 """
 FLAGS = ("-s", "-S", "-P", "-B")  # isolated, but for the hash seed: sets must come in the same order in every run
 START_SECONDS = 60
@@ -76,7 +76,7 @@ class Sandbox:
         for level in self._levels:
             if level.number < LEAST and not self._unsafe:
                 break
-            self._server = _start(level)
+            self._server = _start(level, self._limits)
             hello = self._answer(START_SECONDS)
             if hello is not None and "error" not in hello:
                 self.level = level
@@ -98,13 +98,11 @@ class Sandbox:
         size = len(asked.code) + len(asked.tests or "")
         if size > LONGEST:
             return Verdict("refused", 0.0, 0, f"{size} characters, at most {LONGEST} are run")
-        limits = self._limits
-        request = {**asdict(asked), "seconds": limits.seconds, "memory_bytes": limits.memory_bytes}
-        reply = self._asked(request, math.ceil(limits.seconds) * WALL_PER_SECOND + GRACE_SECONDS)
+        reply = self._asked(asdict(asked), math.ceil(self._limits.seconds) * WALL_PER_SECOND + GRACE_SECONDS)
         if reply is not None:
             return Verdict(**reply)
         self._stop()
-        self._server = _start(self.level)
+        self._server = _start(self.level, self._limits)
         hello = self._answer(START_SECONDS)
         if hello is None or "error" in hello:
             raise RuntimeError(f"the sandbox ended and cannot be started again at level {self.level.number}: {hello}")
@@ -137,8 +135,17 @@ class Sandbox:
         self._server.communicate()
 
 
-def _start(level: Level) -> subprocess.Popen[bytes]:
-    command = [sys.executable, *FLAGS, "-c", START, str(ROOT), level.name]
+def _start(level: Level, limits: Limits) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        *FLAGS,
+        "-c",
+        START,
+        str(ROOT),
+        level.name,
+        str(limits.seconds),
+        str(limits.memory_bytes),
+    ]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"}, start_new_session=True

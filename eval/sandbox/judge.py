@@ -1,6 +1,6 @@
 """The process that judges: it runs the tests, and asks the program's process for everything the program made.
 
-The two share nothing but a descriptor. So the program can reach neither the verdict, nor the tests, nor the values they
+The two share nothing but two pipes. So the program can reach neither the verdict, nor the tests, nor the values they
 compare with: it can only answer, as a function does.
 """
 
@@ -11,11 +11,12 @@ import builtins
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from eval.sandbox.candidate import described, failed
+from eval.sandbox.candidate import described, failed, receive
 from eval.sandbox.handles import Handle, ask_of
-from eval.sandbox.programs import ASSERTED, OWN, Part, wanted
+from eval.sandbox.programs import ASSERTED, OWN, TESTS, Part, Program, parts, wanted
 from eval.sandbox.values import pack, unpack
 
 LONGEST = 16 << 20  # bytes of one answer
@@ -51,31 +52,28 @@ class Candidate:
         return Handle(number, self.ask)
 
 
-def over(channel: int, line: bytes) -> bytes:
-    """Exchange lines over a descriptor. Raises Ended when there is no answer, or one above 16 MiB."""
+def over(orders: int, answers: int, line: bytes) -> bytes:
+    """Exchange lines over two pipes. Raises Ended when there is no answer, or one above 16 MiB."""
     try:
         while line:
-            line = line[os.write(channel, line) :]
-        answer = bytearray()
-        while not answer.endswith(b"\n") and len(answer) <= LONGEST:
-            part = os.read(channel, 1 << 16)
-            if not part:
-                raise Ended
-            answer += part
+            line = line[os.write(orders, line) :]
+        answer = receive(answers, LONGEST)
     except OSError:
         raise Ended from None
-    if len(answer) > LONGEST:
+    if not answer or len(answer) > LONGEST:
         raise Ended
-    return bytes(answer)
+    return answer
 
 
-def judged(parts: Sequence[Part], candidate: Candidate) -> str:
+def judged(program: Program, candidate: Candidate) -> str:
     """The outcome, 'STATUS DETAIL': passed only if every part has run to its end. Raises Ended without an answer."""
     try:
         found: dict[str, Any] = {}
-        for place, part in enumerate(parts):
+        order = [replace(one, body=_statements(one)) if one.kind == TESTS else one for one in parts(program)]
+        for place, part in enumerate(order):
             if part.kind == OWN:
-                found = candidate.ask("run", [place, *_names(parts[place + 1 : place + 2])[0]])
+                tested = [name for one in order[place + 1 : place + 2] if one.kind != OWN for name in _names(one)[0]]
+                found = candidate.ask("run", [place, *tested])
             else:
                 _test(part, candidate, found)
                 found = {}
@@ -91,20 +89,21 @@ def judged(parts: Sequence[Part], candidate: Candidate) -> str:
 def _test(part: Part, candidate: Candidate, found: dict[str, Any]) -> None:
     """Run tests here, with the names of the program that they use; ``found`` holds them if they are known already."""
     if not found:
-        names, shared = _names([part])
+        names, shared = _names(part)
         # A builtin stays Python's own, unless the tests use nothing else of the program.
-        found = (candidate.ask("names", names) if names else {}) or candidate.ask("names", shared)
+        found = (candidate.ask("names", names) if names else {}) or (candidate.ask("names", shared) if shared else {})
     space = {"__name__": "tests", "__builtins__": CONDITION if part.kind == ASSERTED else builtins}
-    assert isinstance(part.body, list)
-    exec(compile(ast.Module(part.body, []), "tests", "exec", dont_inherit=True), {**space, **found})
+    exec(compile(ast.Module(_statements(part), []), "tests", "exec", dont_inherit=True), {**space, **found})
 
 
-def _names(parts: Sequence[Part]) -> tuple[list[str], list[str]]:
-    """The names that tests need from the program, and those that builtins have too; none for its own parts."""
-    if not parts or not isinstance(parts[0].body, list) or parts[0].kind == OWN:
-        return [], []
-    names, shared = wanted(parts[0].body)
-    return names + [name for name in shared if parts[0].kind == ASSERTED and name not in CONDITION], shared
+def _names(part: Part) -> tuple[list[str], list[str]]:
+    """The names that tests need from the program, and those that builtins have too."""
+    names, shared = wanted(_statements(part))
+    return names + [name for name in shared if part.kind == ASSERTED and name not in CONDITION], shared
+
+
+def _statements(part: Part) -> list[ast.stmt]:
+    return ast.parse(part.body).body if isinstance(part.body, str) else part.body
 
 
 def _is_instance(value: Any, kind: Any) -> bool:

@@ -46,10 +46,10 @@ def ruleset(*, readable: Sequence[str], devices: Sequence[str], writable: Sequen
     return made
 
 
-def restrict(made: int) -> None:
-    """Put this process behind the rules, for good."""
-    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    linux.system_call("landlock_restrict_self", RESTRICT_SELF, ctypes.c_int(made), ctypes.c_uint(0))
+def restrict(made: int) -> linux.Step:
+    """To put the process behind the rules, for good."""
+    given = (ctypes.c_long(RESTRICT_SELF), ctypes.c_int(made), ctypes.c_uint(0))
+    return linux.step("landlock_restrict_self", "syscall", *given)
 
 
 def _bits(table: dict[int, int], version: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
@@ -20,7 +22,10 @@ MOUNT_SETATTR = 442  # the same number on every architecture
 MACHINE = platform.machine()  # looked up once: it is slow
 LAST_CAPABILITY = 63  # the kernel knows fewer and refuses the rest
 
+Step = Callable[[], object]  # a call with all its arguments made: a child that makes it copies few pages of memory
+
 _libc = ctypes.CDLL(None, use_errno=True)
+_held = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock during a call
 
 
 class _Attributes(ctypes.Structure):
@@ -40,25 +45,43 @@ def _text(value: str | None) -> bytes | None:
     return None if value is None else os.fsencode(value)
 
 
+def step(name: str, function: str, *arguments: Any) -> Step:
+    """A function of the C library to be called later; ``name`` is what an error says."""
+    return partial(_called, name, getattr(_libc, function), *arguments)
+
+
+def _called(name: str, function: Callable[..., int], *arguments: Any) -> int:
+    return _checked(name, function(*arguments))
+
+
 def system_call(name: str, number: int, *arguments: Any) -> int:
     """Any call by its number; ``name`` is what an error says."""
     return _checked(name, _libc.syscall(ctypes.c_long(number), *arguments))
 
 
-def unshare(flags: int) -> None:
-    """Move this process into new namespaces (children only, for processes)."""
-    _checked("unshare", _libc.unshare(ctypes.c_int(flags)))
+def fork() -> int:
+    """Fork without Python's own preparations, which cost a child a hundred pages of memory.
+
+    For a process of one thread only, which holds no lock that a child would have to let go of. Random numbers go on
+    from where the parent stands.
+    """
+    return _checked("fork", _held.fork())
 
 
-def rejoin(namespace: int, kind: int) -> None:
-    """Let later children be born into the namespace behind the descriptor again."""
-    _checked("setns", _libc.setns(ctypes.c_int(namespace), ctypes.c_int(kind)))
+def unshare(flags: int) -> Step:
+    """To move the process into new namespaces (children only, for processes)."""
+    return step("unshare", "unshare", ctypes.c_int(flags))
 
 
-def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    """Mount as mount(2) does."""
+def rejoin(namespace: int, kind: int) -> Step:
+    """To let later children be born into the namespace behind the descriptor again."""
+    return step("setns", "setns", ctypes.c_int(namespace), ctypes.c_int(kind))
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> Step:
+    """To mount as mount(2) does."""
     given = (_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(options))
-    _checked(f"mount {target}", _libc.mount(*given))
+    return step(f"mount {target}", "mount", *given)
 
 
 def pivot_here() -> None:
@@ -76,10 +99,10 @@ def freeze_mounts() -> None:
     system_call("mount_setattr", MOUNT_SETATTR, ctypes.c_int(AT_FDCWD), b"/", flags, ctypes.byref(wanted), size)
 
 
-def prctl(option: int, value: int, pointer: Any = None) -> None:
-    """Set one property of this process."""
+def prctl(option: int, value: int, pointer: Any = None) -> Step:
+    """To set one property of the process."""
     given = (ctypes.c_ulong(value), pointer or ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-    _checked(f"prctl {option}", _libc.prctl(ctypes.c_int(option), *given))
+    return step(f"prctl {option}", "prctl", ctypes.c_int(option), *given)
 
 
 def forgo_capabilities() -> None:
@@ -90,7 +113,7 @@ def forgo_capabilities() -> None:
             return  # the first number that this kernel does not know, or none is ours to drop
 
 
-def drop_capabilities() -> None:
-    """Give up every capability for good."""
+def drop_capabilities() -> Step:
+    """To give up every capability for good."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-    system_call("capset", CAPSET[MACHINE], header, (ctypes.c_uint32 * 6)())
+    return step("capset", "syscall", ctypes.c_long(CAPSET[MACHINE]), header, (ctypes.c_uint32 * 6)())

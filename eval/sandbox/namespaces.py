@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import sysconfig
+from functools import partial
 from pathlib import Path
 
 from eval.sandbox import linux
@@ -32,7 +33,7 @@ def enter() -> int:
         | linux.CLONE_NEWIPC
         | linux.CLONE_NEWUTS
         | linux.CLONE_NEWPID
-    )
+    )()
     own = Path("/proc/self")
     (own / "setgroups").write_text("deny")
     (own / "uid_map").write_text(f"{NOBODY} {user} 1")
@@ -40,24 +41,23 @@ def enter() -> int:
     child = os.fork()
     if child:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)()
     processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     _build_root()
     return processes
 
 
-def scratch() -> None:
-    """Give this process mounts of its own and a small empty folder in memory to work in."""
-    linux.unshare(linux.CLONE_NEWNS)
+def scratch() -> list[linux.Step]:
+    """To give the process mounts of its own and a small empty folder in memory to work in."""
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("tmpfs", SCRATCH, "tmpfs", flags, SCRATCH_OPTIONS)
-    os.chdir(SCRATCH)
+    made = linux.mount("tmpfs", SCRATCH, "tmpfs", flags, SCRATCH_OPTIONS)
+    return [linux.unshare(linux.CLONE_NEWNS), made, partial(os.chdir, SCRATCH)]
 
 
 def _build_root() -> None:
     """Put libraries and harmless devices under a new root, move there, and make it read-only."""
-    linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
-    linux.mount("tmpfs", str(ROOT), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")
+    linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)()
+    linux.mount("tmpfs", str(ROOT), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")()
     for folder in libraries():
         _place(Path(folder))
     for device in DEVICES:
@@ -86,7 +86,7 @@ def _place(path: Path) -> None:
         target.mkdir(exist_ok=True)
     else:
         target.touch()
-    linux.mount(str(path), str(target), None, linux.MS_BIND | linux.MS_REC)
+    linux.mount(str(path), str(target), None, linux.MS_BIND | linux.MS_REC)()
 
 
 def _inside(path: Path) -> Path:

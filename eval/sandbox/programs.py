@@ -22,7 +22,7 @@ class Program:
 class Part:
     """Statements that run together: the program's OWN in its process; an ASSERTED condition and TESTS at the judge.
 
-    OWN statements may still be text.
+    OWN statements and TESTS may still be text.
     """
 
     kind: str
@@ -36,7 +36,7 @@ def parts(program: Program) -> list[Part]:
     every assertion at the margin that looks at nothing private; all the rest is the program's own.
     """
     if program.tests is not None:
-        return [Part(OWN, program.code), Part(TESTS, ast.parse(program.tests).body)]
+        return [Part(OWN, program.code), Part(TESTS, program.tests)]
     body = ast.parse(program.code).body
     last = _called(body)
     tests = [statement for statement in body if statement is last]

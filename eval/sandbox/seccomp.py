@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import struct
 from collections.abc import Sequence
@@ -77,16 +78,19 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def install(paths: str, *, may_signal: Sequence[int]) -> None:
-    """Filter this process and all it starts, for good. ``paths`` is that of a level; signals go to these alone."""
+@functools.cache
+def filtering(paths: str, may_signal: Sequence[int]) -> linux.Step:
+    """To filter the process and all it starts, for good. ``paths`` is that of a level; signals go to these alone.
+
+    Needs PR_SET_NO_NEW_PRIVS. Made once for processes that have the same numbers every time.
+    """
     machine = linux.MACHINE
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no system-call filter for {machine}; known: {', '.join(ARCHITECTURES)}")
     column = list(ARCHITECTURES).index(machine)
     signals = [_if_argument(numbers[column], 0, may_signal) for numbers in SIGNALS.values()]
     code = b"".join([HEADS[machine, paths], *signals, _step(RETURN, REFUSE)])
-    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(code) // 8, code)))
+    return linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(code) // 8, code)))
 
 
 def _head(machine: str, paths: str) -> bytes:

@@ -30,7 +30,7 @@ for descriptor in range(64):
         count += 1
     except OSError:
         pass
-assert count == 4, count  # standard input, output, error and the pipe of the verdict
+assert count == 5, count  # standard input, output and error, orders and answers
 """
 FORK_STORM = """
 import os

@@ -31,7 +31,7 @@ ROWS = 2000  # of the source, held at a time
 PARTS = {
     "gsm8k": ("question", "answer"), "humaneval": ("prompt", "code"), "mbpp": ("text", "code"),
     "ifeval": ("prompt", ""), "exact_match": ("prompt", "answers"), "regex": ("prompt", "answers"),
-    "choice": ("prompt", "answers"),
+    "choice": ("prompt", "answers"), "mtbench": ("turns", "references"), "judge": ("turns", "references"),
 }  # fmt: skip
 """The fields of a task's items that hold what is asked and what is to be answered ('': nothing)."""
 
@@ -47,7 +47,7 @@ def run(spec: OverlapSpec, inputs: Mapping[str, Path], out: Path) -> None:
 
 def measure(task: str, items: Sequence[Row], source: Iterable[list[str]]) -> list[Row]:
     """For each item the shares of its runs, by part and size, that are in the source (None: too short); is it held?"""
-    asked, answered = PARTS.get(task, ("prompt", "answers"))
+    asked, answered = PARTS[task]
     parts = {
         name: [words(" ".join(texts.strings(item.get(column, "")))) for item in items]
         for name, column in (("prompt", asked), ("answer", answered))

@@ -29,7 +29,9 @@ class Task:
 
     Task ``loss`` without a place reads the held-out rows of the ability's sources; with one, the answers in that file,
     read by ``format`` and ``fields`` as a source is. For any other task ``fields`` gives a name of ours to a column of
-    the file. With ``samples`` above 1, which needs a temperature, every item is answered so many times. ``references``
+    the file. With ``samples`` above 1, which needs a temperature, every item is answered so many times. Before each
+    item stand ``shots`` worked examples of ``shots_from``, which lies where the items lie: a file of the world, a path,
+    or a split of the hub data set. They are the first ones, or drawn by ``shots_seed``. ``references``
     is a file of reference answers that the judge is shown.
     """
 
@@ -75,8 +77,11 @@ class Task:
                 raise ValueError(f"{name}={value} must be above 0")
         if self.samples > 1 and not self.temperature:
             raise ValueError(f"samples={self.samples}: greedy answers are all the same; set temperature above 0")
-        if self.shots and self.shots_from is None and self.task != "mbpp":
-            raise ValueError(f"shots={self.shots}: say with shots_from where the worked examples lie")
+        if self.shots and self.shots_from is None and (self.task != "mbpp" or self.hub):
+            raise ValueError(
+                f"task={self.task}, shots={self.shots}: say with shots_from where the worked examples lie: a file of "
+                "the world, a path, or a split of the hub data set, whichever the items have"
+            )
         asked(self.task, self.form, self.shots)
         if self.task == "regex" and not self.pattern:
             raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
@@ -205,6 +210,10 @@ class ScoreSpec:
     def __post_init__(self) -> None:
         if (self.judge is not None) != (self.task in JUDGED):
             raise ValueError(f"task={self.task}: a judge is for the tasks {', '.join(JUDGED)}, and they need one")
+
+
+ROWS = "rows.jsonl"
+"""The file of a rows stage."""
 
 
 @dataclass(frozen=True)

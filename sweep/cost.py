@@ -19,7 +19,16 @@ GPU_FLOPS = 4.0e14
 LARGE = 10**8
 """Parameters from which on nobody trains on a CPU: such models are estimated for GPUs wherever the plan is made."""
 
-OVERHEAD_SECONDS = {"world": 3.0, "tokenizer": 1.0, "tokens": 1.0, "train": 0.5, "answer": 0.5, "score": 0.2}
+OVERHEAD_SECONDS = {
+    "world": 3.0,
+    "tokenizer": 1.0,
+    "tokens": 1.0,
+    "train": 0.5,
+    "answer": 0.5,
+    "score": 0.2,
+    "rows": 5.0,
+    "overlap": 1.0,
+}
 """Seconds of a stage besides its model's operations, on the machine named at CPU_FLOPS."""
 
 ANSWER_TOKENS = 60

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.spec import AnswerSpec, Decoding, Reading, ScoreSpec, Task
+from eval.spec import ROWS, HubRows, OverlapSpec, Reading, Task
+from sweep import task_specs
 from sweep.amounts import amounts
 from sweep.cell import Cell, Data, Model, Source
 from sweep.files import Files
@@ -97,20 +99,27 @@ class Planner:
 
     def _task_tokens(self, name: str, task: Task, cell: Cell) -> Stage:
         """The answers of a task's own file, tokenised for its loss."""
-        source = Source(task.ability, task.format or "", task.world, task.path, samples=task.items, fields=task.fields)
-        known = ("answers", id(cell.data), id(cell.model), id(task))
-        return self._once(known, lambda: self._make_tokens(f"suite.tasks.{name}", source, cell, "train"), cell, task)
+        where, known = f"suite.tasks.{name}", ("answers", id(cell.data), id(cell.model), id(task))
+        source = Source(
+            task.ability, task.format or "", task.world, task.path, task.hub, task.revision, task.split,
+            task.items or (0 if task.hub else None), fields=task.fields,
+        )  # fmt: skip
+        rows = self._place(where, task, task.split, cell.data) if task.hub else None
+        return self._once(known, lambda: self._make_tokens(where, source, cell, "train", rows), cell, task)
 
-    def _make_tokens(self, where: str, source: Source, cell: Cell, part: str) -> Stage:
+    def _make_tokens(
+        self, where: str, source: Source, cell: Cell, part: str, rows: tuple[Stage | File, str] | None = None
+    ) -> Stage:
+        """A source, tokenised; its rows are those of ``rows``, a stage and its file, where given."""
         data = cell.data
         spec = TokensSpec(
-            format=source.format, file=source.world or "", hub=_hub(source),
+            format=source.format, file=rows[1] if rows else source.world or "", hub=None if rows else _hub(source),
             split=source.split, fields=tuple(sorted(source.fields.items())), tokenizer_hub=_hub(cell.model),
             template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
             max_length=data.max_length, held_out=source.held_out, part="held_out" if part == "held_out" else "train",
             on_bad_row=source.on_bad_row, on_long=source.on_long,
         )  # fmt: skip
-        inputs: dict[str, Stage | File] = dict(self._rows_input(where, source, data))
+        inputs: dict[str, Stage | File] = {"data": rows[0]} if rows else dict(self._rows_input(where, source, data))
         if cell.model.scratch:
             inputs["tokenizer"] = self._tokenizer(data)
         else:
@@ -161,15 +170,18 @@ class Planner:
     def _score(self, name: str, task: Task, cell: Cell, trained: tuple[Stage, ...]) -> Stage:
         model = {"model": trained[-1]} if trained else self._model_input(cell.model, "model")
         data = self._task_data(name, task, cell)
-        answer, score = self._task_specs(task, cell)
+        shots, overlaps = {}, {}
+        if task.task != "loss":
+            shots, overlaps = self._shots(name, task, cell), self._overlaps(name, task, cell)
+        answer, score = task_specs.make(task, cell)
         if not model:
             answer = replace(answer, model_repo=cell.model.hub, model_revision=cell.model.revision)
         if not trained and task.task != "loss":  # a base has no chat template; the tokenised sources hold the cell's
             source = next(iter(cell.data.sources))
             model = {**model, "tokenizer": self._tokens(source, cell, "train")}
-        answers = Stage("answer", answer, {**model, **data})
+        answers = Stage("answer", answer, {**model, **data, **shots})
         self.parameters[answers.key] = parameters(cell)
-        return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data)})
+        return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data), **overlaps})
 
     def _task_data(self, name: str, task: Task, cell: Cell) -> dict[str, Stage | File]:
         where = f"suite.tasks.{name}"
@@ -178,31 +190,49 @@ class Planner:
                 return {f"data.{name}": self._task_tokens(name, task, cell)}
             held = [n for n, source in cell.data.of(task.ability).items() if source.held_out]
             return {f"data.{n}": self._tokens(n, cell, "held_out") for n in held}
-        if task.world is not None:
-            return {"data": self._world(where, cell.data)}
-        assert task.path is not None
-        return {"data": self.files.file(f"{where}.path", task.path, task.items is not None)}
+        return {"data": self._place(where, task, task.world or task.path or task.split, cell.data)[0]}
 
-    def _task_specs(self, task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
-        decoding = None if task.task == "loss" else Decoding(task.max_new_tokens, task.temperature, cell.seed)
-        if decoding and not decoding.temperature:
-            decoding = replace(decoding, seed=0)  # greedy answers use no randomness: seeds share nothing they need not
-        system = "" if task.task == "loss" else cell.data.system
-        file, fields = task.world or "", () if task.task == "loss" else tuple(sorted(task.fields.items()))
-        answer = AnswerSpec(
-            task.task,
-            file,
-            task.items,
-            None,
-            None,
-            decoding,
-            cell.suite.precision,
-            system,
-            Reading(fields),
-            task.samples,
-        )
-        reading = Reading(fields, task.pattern)  # a new pattern asks nobody again
-        return answer, ScoreSpec(task.task, file, task.items, task.seconds, task.memory_mib, reading)
+    def _place(self, where: str, task: Task, place: str, data: Data) -> tuple[Stage | File, str]:
+        """Where a task's items, or its worked examples, come from, and the file in that."""
+        if task.world is not None:
+            return self._world(where, data), place
+        if task.hub is not None:
+            return self._hub_rows(task.hub, task.revision, task.config, place), ROWS
+        return self.files.file(f"{where}.path", place, task.items is not None), ""
+
+    def _hub_rows(self, repo: str, revision: str | None, config: str | None, split: str) -> Stage:
+        spec = HubRows(repo, revision or "", config, split)
+        return self._once(("rows", spec), lambda: Stage("rows", spec, {}))
+
+    def _shots(self, name: str, task: Task, cell: Cell) -> dict[str, Stage | File]:
+        """The input that holds the worked examples, if there are any."""
+        if not task.shots:
+            return {}
+        place = task.shots_from or task.world or task.path or task.split
+        return {"shots": self._place(f"suite.tasks.{name}", task, place, cell.data)[0]}
+
+    def _overlaps(self, name: str, task: Task, cell: Cell) -> dict[str, Stage]:
+        """How much of the task each source of the data holds, whether this cell trains on it or not: so that all cells
+        of a sweep are also compared on the same clean items."""
+        data, found = cell.data, {}
+        for kind, sources in (("sources", data.sources), ("corpus", data.corpus if cell.model.scratch else {})):
+            for source in sources:
+                known = ("overlap", id(data), kind, source, id(task))
+                label = source if kind == "sources" else f"corpus-{source}"
+                where = f"data.{kind}.{source}"
+                make = partial(self._make_overlap, name, task, where, sources[source], data)
+                found[f"overlap.{label}"] = self._once(known, make, data, task)
+        return found
+
+    def _make_overlap(self, name: str, task: Task, where: str, source: Source, data: Data) -> Stage:
+        items, file = self._place(f"suite.tasks.{name}", task, task.world or task.path or task.split, data)
+        if source.hub is not None:
+            held: Stage | File = self._hub_rows(source.hub, source.revision, None, source.split)
+        else:
+            held = self._rows_input(where, source, data)["data"]
+        source_file = ROWS if source.hub is not None else source.world or ""
+        spec = OverlapSpec(task.task, file, source_file, Reading(tuple(sorted(task.fields.items()))))
+        return Stage("overlap", spec, {"data": items, "source": held})
 
     def _once(self, known: tuple[Any, ...], build: Any, *owners: Any) -> Stage:
         if known not in self.made:

@@ -45,13 +45,17 @@ def _wanted(stage: Stage) -> list[tuple[str, Hub]]:
             return [(kind, hub) for kind, hub in (("data set", spec.hub), ("model", spec.tokenizer_hub)) if hub]
         case "train":
             return [("model", spec.hub)] if spec.hub else []
+        case "rows":
+            return [("data set", Hub(spec.repo, spec.revision))]
         case "answer":
             return [("model", Hub(spec.model_repo, spec.model_revision or "main"))] if spec.model_repo else []
     return []
 
 
 def cached(kind: str, hub: Hub) -> bool:
-    """True when the hub's own cache on this machine holds the repository at the revision."""
+    """True when the hub's own cache on this machine holds the repository at the revision, or it is a local folder."""
+    if Path(hub.repo).is_dir():
+        return True
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     root = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
     folder = root / f"{'datasets' if kind == 'data set' else 'models'}--{hub.repo.replace('/', '--')}"

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eval.spec import AnswerSpec, EvalRun, ScoreSpec
+from eval.spec import AnswerSpec, EvalRun, HubRows, OverlapSpec, ScoreSpec
 from sweep.stage import File, Ref, Stage, plain, restore
 from sweep.store import Busy, Store, write_json
 from train.spec import Run, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
@@ -41,6 +41,8 @@ WORK = {
     "train": Work("train.loop", TrainSpec, Run),
     "answer": Work("eval.answer", AnswerSpec, EvalRun),
     "score": Work("eval.score", ScoreSpec),
+    "rows": Work("eval.hub", HubRows),
+    "overlap": Work("eval.overlap", OverlapSpec),
 }
 
 LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")

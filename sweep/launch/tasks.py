@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from sweep.stage import Ref, Stage
 from sweep.work import Job
 
-PART = {"world": "data", "tokenizer": "data", "tokens": "data", "train": "train", "answer": "eval", "score": "eval"}
+PART = {
+    "world": "data",
+    "tokenizer": "data",
+    "tokens": "data",
+    "train": "train",
+    "answer": "eval",
+    "score": "eval",
+    "rows": "data",
+    "overlap": "data",
+}
 """What a kind belongs to: data preparation, training, or the evaluation of one model."""
 
 MODEL_KINDS = ("train", "answer")

@@ -133,6 +133,12 @@ PAIRED = (
     "revision",
     "samples",
     "split",
+    "config",
+    "form",
+    "top_p",
+    "shots",
+    "shots_from",
+    "shots_seed",
 )
 """Ends of leaves that change only together with others; each reaches a spec, whose fields test_stage covers."""
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sweep.stage
-from eval.spec import TASKS, AnswerSpec, Decoding, ScoreSpec
+from eval.spec import TASKS, AnswerSpec, Decoding, HubRows, OverlapSpec, ScoreSpec, Shots
 from sweep.stage import File, Stage, canonical, plain, restore
 from train.spec import FORMATS, Architecture, Hub, Portion, Recipe, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
 
@@ -21,7 +21,7 @@ TOKENS = TokensSpec(
     128, 10, "train", "error", "truncate",
 )  # fmt: skip
 WORLD = WorldSpec(0, 100, 100, 100, 10, 500)
-SPECS = (WorldSpec, TokensSpec, TrainSpec, AnswerSpec, ScoreSpec, TokenizerSpec)
+SPECS = (WorldSpec, TokensSpec, TrainSpec, AnswerSpec, ScoreSpec, TokenizerSpec, HubRows, OverlapSpec)
 
 
 @pytest.mark.parametrize("cls", SPECS, ids=lambda c: c.__name__)
@@ -53,7 +53,7 @@ def test_specs_differ_exactly_when_their_identities_do(cls):
 
 WORDS = {
     "format": FORMATS, "supervise": ("assistant", "all"), "part": ("train", "held_out"), "task": TASKS,
-    "on_bad_row": ("error", "skip"), "on_long": ("error", "skip", "truncate"),
+    "form": ("chat", "completion"), "on_bad_row": ("error", "skip"), "on_long": ("error", "skip", "truncate"),
 }  # fmt: skip
 
 
@@ -66,8 +66,10 @@ def from_hint(name, hint):
         return st.sampled_from([None, TRAIN.architecture])
     if hint == Decoding | None:
         return st.sampled_from(
-            [None, Decoding(8, 0.0, 0), Decoding(8, 0.5, 0), Decoding(9, 0.0, 0), Decoding(8, 0.0, 1)]
+            [None, *(Decoding(*one) for one in ((8, 0.0, 0), (8, 0.5, 0), (9, 0.0, 0), (8, 0.0, 1), (8, 0.5, 0, 0.9)))]
         )
+    if hint == Shots | None:
+        return st.sampled_from([None, Shots(5, ""), Shots(4, ""), Shots(5, "math.jsonl"), Shots(5, "", 0)])
     if hint is float:
         return st.floats(0.5, 100.0)
     if hint is int:

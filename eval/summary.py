@@ -45,11 +45,11 @@ def written(metrics: Sequence[Metric]) -> Row:
     return {"metrics": [asdict(metric) for metric in metrics], "intervals": intervals}
 
 
-def warnings(metrics: Sequence[Row]) -> list[str]:
-    """A sentence for each share of odd answers that is too large to trust the rest."""
+def warnings(metrics: Sequence[Row]) -> list[Row]:
+    """Each share of odd answers that is too large to trust the rest, with its limit."""
     found = {metric["metric"]: metric["value"] for metric in metrics}
     return [
-        f"{name} is {found[name]:.0%}, above {limit:.0%}"
+        {"metric": name, "value": found[name], "limit": limit}
         for name, limit in ALARMS.items()
         if found.get(name, 0.0) > limit
     ]

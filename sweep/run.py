@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from sweep import collect
+from sweep import caveats, collect
 from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
 from sweep.launch.slurm import Settings
@@ -67,6 +67,8 @@ def _conclude(saved: Saved, store: Store, outcome: Outcome, progress: Progress, 
     if progress.missing:
         console.print(f"{len(outcome.built)} stages in {span(progress.elapsed)}")
     _failures(outcome, store, console)
+    for line in caveats.write(saved, store):
+        console.print(line, style="yellow" if line.startswith("warning") else None, markup=False)
     console.print(f"table: {table}")
     return 1 if outcome.failed or outcome.skipped else 0
 

@@ -134,11 +134,13 @@ def cancel(given: list[str]) -> int:
 
 def collect(given: list[str]) -> int:
     """Write a sweep's table anew from its scores."""
+    from sweep import caveats
     from sweep import collect as table
 
     values = _arguments("collect", given, {"name": ""})
     store = Store(values["store"])
-    print(table.write(load(store, _one_sweep(store, values["name"])), store))
+    saved = load(store, _one_sweep(store, values["name"]))
+    print(*caveats.write(saved, store), table.write(saved, store), sep="\n")
     return 0
 
 

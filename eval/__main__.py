@@ -19,6 +19,7 @@ python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face fo
   tasks=NAME,NAME    some tasks of the suite only          items=NUMBER    the first items of each
   data=FOLDER        what DOSAGE_DATA is in the suite      world=FOLDER    the embedded world's (suite=micro)
   precision=NAME     fp32 or bf16                          batch_rows=NUMBER  rows in one forward pass
+  train=PLACE        a file or folder of training data: how much of the items it holds, and scores without those
   system=TEXT        the system turn of training           seed=NUMBER     of drawn answers
   out=FOLDER         where records go (default evaluations/MODEL): answers that are there already are scored anew, not
                      given anew, as long as weights, items and decoding are the same

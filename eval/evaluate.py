@@ -9,20 +9,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eval import score
+from eval import hub, overlap, score, texts
 from eval.rows import write_json
 from eval.run_code import unsafe_allowed
 from eval.sandbox.client import Limits, Sandbox
-from eval.spec import AnswerSpec, Decoding, EvalRun, Reading, ScoreSpec, Suite, Task
+from eval.spec import ROWS, AnswerSpec, Decoding, EvalRun, HubRows, OverlapSpec, Reading, ScoreSpec, Shots, Suite, Task
 from eval.suite import load
-from eval.tasks import TASKS as KINDS
+from eval.tasks import FORMS
+from eval.tasks.shots import shots
 
 CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """``model``: a folder, or a hub id with its ``revision``. The rest narrows the suite or says where things lie."""
+    """``model``: a folder, or a hub id with its ``revision``. The rest narrows the suite or says where things lie.
+
+    ``train`` is a file or folder of training data, whose overlap with the items is measured.
+    """
 
     model: str
     suite: str = "open"
@@ -36,10 +40,13 @@ class Evaluate:
     seed: int = 0
     data: str | None = None
     world: str | None = None
+    train: str | None = None
 
     def __post_init__(self) -> None:
         if not Path(self.model).is_dir() and self.revision is None:
             raise ValueError(f"model={self.model} is no folder; for a model of the hub also give revision=")
+        if self.train is not None and not texts.files(Path(self.train)):
+            raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,17 @@ def run(asked: Evaluate) -> str:
     wanted = _wanted(asked, suite)
     left_out = [name for name, entry in wanted.items() if entry.task == "loss"]
     weights = _weights(asked)
-    work = {name: _work(asked, suite, name, one, weights) for name, one in wanted.items() if name not in left_out}
-    level = _sandbox(work)
     out = Path(asked.out or f"evaluations/{Path(asked.model).name}")
-    found = {name: _measured(one, out / name, asked.batch_rows or suite.batch_rows) for name, one in work.items()}
+    work = {name: _work(asked, suite, name, wanted[name], weights, out) for name in wanted if name not in left_out}
+    level = _sandbox(work)
+    found = {
+        name: _measured(one, out / name, asked.batch_rows or suite.batch_rows, asked.train)
+        for name, one in work.items()
+    }
     summary = {"model": asked.model, "weights": weights, "suite": suite.name, "tasks": found, "left_out": left_out}
     write_json(out / "summary.json", summary)
     notes = [f"left out, as they need a sweep's tokens: {', '.join(left_out)}"] if left_out else []
+    notes += [note for name in work for note in _caveats(name, found[name])]
     return "\n".join([_table(work, found), *notes, *([level] if level else []), f"records: {out}"])
 
 
@@ -76,37 +87,54 @@ def _wanted(asked: Evaluate, suite: Suite) -> dict[str, Task]:
     return {name: suite.tasks[name] for name in names}
 
 
-def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str) -> _Work:
-    """One task's specs; ValueError when its file is not there."""
-    place = Path(asked.world, entry.world) if asked.world and entry.world else Path(entry.path or "")
-    if not place.is_file():
-        remedy = "give world=FOLDER" if entry.world else "get it, or give data=FOLDER"
-        raise ValueError(f"task {name}: {entry.world if entry.world else place} does not exist; {remedy}")
+def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, out: Path) -> _Work:
+    """One task's specs; ValueError when its data is not there or not as it should be."""
+    inputs = {"data": _place(asked, name, entry, entry.world or entry.path or entry.split, out)}
+    if entry.shots:
+        inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
+    data = [_digest(place) for place in inputs.values()]
     fields = tuple(sorted(entry.fields.items()))
     local = Path(asked.model).is_dir()
     answer = AnswerSpec(
         task=entry.task, file="", items=asked.items or entry.items, model_repo=None if local else asked.model,
         model_revision=None if local else asked.revision,
-        decoding=Decoding(entry.max_new_tokens, entry.temperature, asked.seed),
-        precision=asked.precision or suite.precision, system=asked.system, reading=Reading(fields),
-        samples=entry.samples,
+        decoding=Decoding(entry.max_new_tokens, entry.temperature, asked.seed, entry.top_p),
+        precision=asked.precision or suite.precision, system="" if entry.form == "completion" else asked.system,
+        reading=Reading(fields), samples=entry.samples, form=entry.form,
+        shots=Shots(entry.shots, "", entry.shots_seed) if entry.shots else None,
     )  # fmt: skip
     reading = Reading(fields, entry.pattern)
-    judged = ScoreSpec(entry.task, "", answer.items, entry.seconds, entry.memory_mib, reading)
-    KINDS[entry.task].items(place, reading)  # so a bad file is told before a model is loaded
-    inputs = {"data": place, **({"model": Path(asked.model)} if local else {})}
-    return _Work(entry, answer, judged, inputs, _key(asdict(answer), weights, _digest(place)))
+    judged = ScoreSpec(entry.task, "", answer.items, entry.seconds, entry.memory_mib, reading, entry.form)
+    FORMS[entry.form][entry.task].items(inputs["data"], reading)  # so a bad file is told before a model is loaded
+    shots(answer, inputs)
+    if local:
+        inputs["model"] = Path(asked.model)
+    return _Work(entry, answer, judged, inputs, _key(asdict(answer), weights, *data))
+
+
+def _place(asked: Evaluate, name: str, entry: Task, place: str, out: Path) -> Path:
+    """The file of a task's items or worked examples; rows of a hub are brought to OUT/TASK/rows."""
+    if entry.hub is not None:
+        folder = out / name / "rows" / place
+        folder.mkdir(parents=True, exist_ok=True)
+        hub.run(HubRows(entry.hub, entry.revision or "", entry.config, place), {}, folder)
+        return folder / ROWS
+    found = Path(asked.world, place) if asked.world and entry.world else Path(place)
+    if not found.is_file():
+        remedy = "give world=FOLDER" if entry.world else "get it, or give data=FOLDER"
+        raise ValueError(f"task {name}: {place} does not exist; {remedy}")
+    return found
 
 
 def _sandbox(work: Mapping[str, _Work]) -> str:
     """Which level will contain generated code; RuntimeError when none may. '' where no task runs any."""
-    if all(KINDS[one.entry.task].program is None for one in work.values()):
+    if all(FORMS[one.entry.form][one.entry.task].program is None for one in work.values()):
         return ""
     with Sandbox(Limits(1, 256 << 20), unsafe=unsafe_allowed()) as sandbox:
         return f"generated code ran at sandbox level {sandbox.level.number} ({sandbox.level.name})"
 
 
-def _measured(work: _Work, out: Path, batch_rows: int) -> dict[str, Any]:
+def _measured(work: _Work, out: Path, batch_rows: int, train: str | None) -> dict[str, Any]:
     """Answer, unless the same weights have answered the same before; score; the summary of the scores."""
     answers, scores, stamp = out / "answers", out / "scores", out / "answers" / "key.json"
     answers.mkdir(parents=True, exist_ok=True)
@@ -117,8 +145,30 @@ def _measured(work: _Work, out: Path, batch_rows: int) -> dict[str, Any]:
         stamp.unlink(missing_ok=True)
         answer.run(work.answer, work.inputs, answers, EvalRun(work.key, batch_rows))
         write_json(stamp, {"key": work.key})
-    score.run(work.score, {"answers": answers, "data": work.inputs["data"]}, scores)
+    held = _overlaps(work, Path(train), out / "overlap") if train else {}
+    score.run(work.score, {"answers": answers, "data": work.inputs["data"], **held}, scores)
     return {"ability": work.entry.ability, **json.loads((scores / "summary.json").read_bytes())}
+
+
+def _overlaps(work: _Work, train: Path, out: Path) -> dict[str, Path]:
+    """The overlap of each file of training data with the items, as inputs of the score."""
+    found = {}
+    for file in texts.files(train):
+        name = "-".join(file.relative_to(train if train.is_dir() else train.parent).parts)
+        found[f"overlap.{name}"] = folder = out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = OverlapSpec(work.entry.task, "", "", work.score.reading)
+        overlap.run(spec, {"data": work.inputs["data"], "source": file}, folder)
+    return found
+
+
+def _caveats(name: str, found: Mapping[str, Any]) -> list[str]:
+    """What a reader of a task's numbers must know."""
+    odd = [f"{one['metric']} is {one['value']:.0%}, above {one['limit']:.0%}" for one in found["warnings"]]
+    held = [
+        f"{count} of {found['items']} items are in {source}" for source, count in found.get("contaminated", {}).items()
+    ]
+    return [*(f"warning: {name}: {one}" for one in odd), *(f"overlap: {name}: {one}" for one in held)]
 
 
 def _table(work: Mapping[str, _Work], found: Mapping[str, Mapping[str, Any]]) -> str:

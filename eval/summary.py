@@ -35,7 +35,8 @@ def judged(task: Task, scores: Sequence[Row], responses: Sequence[Row], flagged:
     if foreign:  # beside the metrics: they are another project's rules, not measurements of ours
         found["compatibility"] = {name: sum(row[name] for row in scores) / len(scores) for name in foreign}
     if flagged:
-        found["contaminated"] = {name.removeprefix("overlap."): len(ids) for name, ids in flagged.items()}
+        items = {str(row.get("item", row["id"])) for row in scores}
+        found["contaminated"] = {name.removeprefix("overlap."): len(ids & items) for name, ids in flagged.items()}
     return found
 
 

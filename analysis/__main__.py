@@ -12,12 +12,14 @@ from pathlib import Path
 
 HELP = """\
 python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and report.html for a long table
-  sweep=NAME         a collected sweep: store/sweeps/NAME/table.parquet (or table.csv)
+  sweep=NAME[,NAME]  collected sweeps: store/sweeps/NAME/table.parquet (or table.csv), with items.parquet
   store=PATH         where sweeps lie (default: $DOSAGE_STORE, else ./store)
   table=FILE         a long table of your own, .csv or .parquet: columns ability, task, metric, value; optional
                      n_items, stderr, seed, params, model, strategy, sweep, cell; one column per factor, such as
                      samples, fraction, replay
+  items=FILE         per-item results that go with table=: item, value and columns that the table has too
   margin=NUMBER      the difference that matters to verdicts: of a score, or relative of a loss (default 0.02)
+  weights=WEIGHTS    what each ability counts for the best replay, such as '{math: 1, code: 2}' (default: all alike)
   out=DIR            where results go (default: the sweep's folder /analysis, or FILE's name with -analysis)
 
 python -m analysis advise sweep=NAME | table=FILE budget=SAMPLES     the composition and strategy to train
@@ -46,7 +48,7 @@ python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns 
 """
 
 KEYS = {
-    "": ("sweep", "store", "table", "out", "margin"),
+    "": ("sweep", "store", "table", "items", "out", "margin", "weights"),
     "advise": ("sweep", "store", "table", "budget", "weights", "seed"),
     "next": ("sweep", "store", "table", "quantity"),
     "import": ("from", "mapping", "out"),
@@ -97,43 +99,61 @@ def _near(word: str, known: Sequence[str]) -> str:
 
 def analyse_table(given: dict[str, str]) -> str:
     """Write the analysis, or reuse what an earlier run wrote for the same table; the text for the terminal."""
-    table, out, title = _places(given)
+    tables, items, out, title = _places(given)
     margin = _float(given, "margin", 0.02)
-    stamp = f"{digest(table)} margin {margin:g}"
+    stamp = f"{digest(*tables, *items)} margin {margin:g} weights {given.get('weights', '')}"
     if not _fresh(out, stamp):
-        from analysis.analyse import (
-            write,
-        )  # pandas, scipy and matplotlib: half of a second that a reused analysis saves
+        # pandas, scipy and matplotlib: half of a second that a reused analysis saves
+        from analysis.advice.describe import weights_of
+        from analysis.analyse import write
 
-        names = write(table, out, title, margin)
+        names = write(tables, out, title, margin, items, weights_of(given.get("weights", "{}")))
         (out / "analysis.json").write_text(
             json.dumps({"digest": stamp, "files": names}, indent=1) + "\n", encoding="utf-8"
         )
     return f"{(out / 'table.txt').read_text(encoding='utf-8')}\nreport: {out / 'report.html'}\n"
 
 
-def _places(given: dict[str, str]) -> tuple[Path, Path, str]:
-    """The table, the folder for results, and the report's title."""
+def _places(given: dict[str, str]) -> tuple[list[Path], list[Path], Path, str]:
+    """The tables, the files of items there are, the folder for results, and the report's title."""
     if ("sweep" in given) == ("table" in given):
         raise ValueError("give either sweep=NAME or table=FILE, for example: python -m analysis sweep=data_amount")
     if "table" in given:
         table = Path(given["table"])
         if not table.exists():
             raise FileNotFoundError(f"there is no table {table}; give table=FILE.csv or table=FILE.parquet")
-        return table, Path(given.get("out", table.with_name(table.stem + "-analysis"))), table.stem
-    name = given["sweep"]
-    folder = Path(given.get("store") or os.environ.get("DOSAGE_STORE") or "store") / "sweeps" / name
+        items = [Path(given["items"])] if "items" in given else []
+        return [table], items, Path(given.get("out", table.with_name(table.stem + "-analysis"))), table.stem
+    if "items" in given:
+        raise ValueError(f"items={given['items']} goes with table=FILE; a sweep has its items beside its table")
+    folders = [_store(given) / "sweeps" / name for name in given["sweep"].split(",")]
+    items = [folder / "items.parquet" for folder in folders if (folder / "items.parquet").exists()]
+    place = folders[0] if len(folders) == 1 else folders[0].with_name("+".join(f.name for f in folders))
+    return [_table(f) for f in folders], items, Path(given.get("out", place / "analysis")), place.name
+
+
+def _store(given: dict[str, str]) -> Path:
+    return Path(given.get("store") or os.environ.get("DOSAGE_STORE") or "store")
+
+
+def _table(folder: Path) -> Path:
+    """The table in the folder of a sweep."""
     for file in ("table.parquet", "table.csv"):
         if (folder / file).exists():
-            return folder / file, Path(given.get("out", folder / "analysis")), name
+            return folder / file
+    name = folder.name
     raise FileNotFoundError(
         f"sweep {name!r} has no table in {folder}; collect it first: python -m sweep collect name={name}"
     )
 
 
-def digest(table: Path) -> str:
-    """What the results depend on: the table's bytes and this package's source."""
-    sums = hashlib.sha256(table.read_bytes())
+def digest(*files: Path) -> str:
+    """What the results depend on: the bytes of tables and items, and this package's source."""
+    sums = hashlib.sha256()
+    for file in files:
+        if not file.exists():
+            raise FileNotFoundError(f"there is no file {file}; items= takes a .csv, .csv.gz or .parquet")
+        sums.update(file.read_bytes())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         sums.update(source.read_bytes())
     return sums.hexdigest()

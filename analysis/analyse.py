@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.conclusions import matrix_sheet, record, sentences, verdict_sheets
 from analysis.figures import draw
+from analysis.items import read_items
 from analysis.report import Part, page
 from analysis.series import Block, blocks, cross_effects
 from analysis.sheets import block_sheets, cross_sheets, overview, render, rollout_sheet
@@ -28,17 +29,25 @@ _TITLES = {
 Results = list[tuple[Block, list[Fitted]]]
 
 
-def write(table: Path, out: Path, title: str, margin: float = MARGIN) -> list[str]:
-    """Analyse ``table`` into ``out``; the names of the files written. The same table gives the same bytes.
+def write(
+    tables: Sequence[Path],
+    out: Path,
+    title: str,
+    margin: float = MARGIN,
+    items: Sequence[Path] = (),
+    weights: Mapping[str, float] | None = None,
+) -> list[str]:
+    """Analyse ``tables`` into ``out``; the names of the files written. The same tables give the same bytes.
 
-    ``margin`` is the difference that matters to verdicts (see `findings`).
+    ``margin`` is the difference that matters to verdicts, ``weights`` those of the abilities (see `findings`),
+    ``items`` files of per-item results.
 
     Raises ValueError when the table is no long table, or holds no row to analyse.
     """
-    frame = read(table)
+    frame = read(*tables)
     results = [(block, analyse(block)) for block in blocks(frame) if block.series]
     effects = cross_effects(frame)
-    answers = findings(frame, margin)
+    answers = findings(frame, margin, read_items(*items), weights)
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn = {block.name: draw(block, found, figures) for block, found in results}

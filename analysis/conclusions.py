@@ -29,7 +29,8 @@ FOUND = {
 
 def verdict_sheets(verdicts: Sequence[Verdict]) -> list[Sheet]:
     """One table a question: what about, the effect with its interval, the margin, the power to see an effect as large
-    as the margin, the smallest effect that shows with a chance of 80 %, the finding.
+    as the margin, the smallest effect that shows with a chance of 80 % (marked where it is larger than the effect), the
+    finding.
     """
     sheets = []
     for question, title in QUESTIONS.items():
@@ -45,7 +46,8 @@ def verdict_sheets(verdicts: Sequence[Verdict]) -> list[Sheet]:
 def _row(verdict: Verdict) -> tuple[str, ...]:
     power = "-" if np.isnan(verdict.power) else f"{100 * verdict.power:.0f} %"
     detectable = size(verdict.detectable, verdict.share).lstrip("+") if verdict.power == verdict.power else "-"
-    finding = FOUND.get(verdict.question, {}).get(verdict.finding, verdict.finding)
+    detectable += " > effect" if verdict.small else ""
+    finding = verdict.edge or FOUND.get(verdict.question, {}).get(verdict.finding, verdict.finding)
     finding = {"up": "better", "down": "worse"}.get(finding, finding)
     return verdict.about, spread(verdict), size(verdict.margin, verdict.share).lstrip("+"), power, detectable, finding
 
@@ -72,7 +74,10 @@ def record(found: Findings) -> dict[str, object]:
         {
             "about": s.about,
             "shares": dict(zip(("amount", "ratio", "interaction", "rest"), map(float, s.value), strict=True)),
+            "low": list(map(float, s.low)),
+            "high": list(map(float, s.high)),
             "partial": {"amount": s.partial[0], "ratio": s.partial[1]},
+            "ranges": {"amount": s.amounts, "ratio": s.ratios},
         }
         for s in found.shares
     ]

@@ -17,6 +17,7 @@ CONSEQUENCES = (
     "supervised_tokens",
     "steps",
     "flops",
+    "hours",
     "presentations",
 )  # follow from the factors; vary with the seed
 UNITS = {

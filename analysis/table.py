@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -38,24 +39,30 @@ COLUMNS = (
     Column("total_samples", "number", "training samples of all abilities", low=0),
     Column("fraction", "number", "share of the full data", low=0),
     Column("replay", "number", "share of specialised data repeated in the second stage", low=0),
+    Column("hours", "number", "hours on one device that the cell's own stages take", low=0),
 )
 SHARES = ("accuracy",)  # metrics that are shares of items
 
 
-def read(path: Path) -> pd.DataFrame:
-    """The checked table in ``path`` (.csv or .parquet), rows in file order, text columns as text.
+def read(*paths: Path) -> pd.DataFrame:
+    """The checked table in ``paths`` (.csv or .parquet), rows in file order, text columns as text.
 
-    Raises FileNotFoundError when there is no such file, ValueError naming column, row, value and remedy when it is
-    not a long table.
+    A measurement that several files have (the same cell of two sweeps) is there once. Raises FileNotFoundError when
+    there is no such file, ValueError naming column, row, value and remedy when it is not a long table.
     """
-    return check(load(path), str(path))
+    frames = [check(load(path), str(path)) for path in paths]
+    if len(frames) == 1:
+        return frames[0]
+    frame = pd.concat(frames, ignore_index=True)
+    own = [c.name for c in COLUMNS if c.name in frame and c.name not in ("sweep", "cell", "fraction", "hours")]
+    return frame.drop_duplicates([*own, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
 
 
 def load(path: Path) -> pd.DataFrame:
-    """Any table in ``path`` (.csv or .parquet), unchecked; errors as in `read`."""
+    """Any table in ``path`` (.csv, .csv.gz or .parquet), unchecked; errors as in `read`."""
     if not path.exists():
         raise FileNotFoundError(f"there is no table {path}; give table=FILE.csv or table=FILE.parquet")
-    suffix = path.suffix.lower()
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"table {path} ends in {suffix!r}; save it as .csv or .parquet")
     try:
@@ -91,6 +98,16 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
         if not (numbers.isna() & checked[name].notna()).any():
             checked[name] = numbers
     return checked
+
+
+def counted(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are shares of items that are right or wrong, as far as their standard error tells."""
+    if not {"stderr", "n_items"} <= set(frame):
+        return np.ones(len(frame), dtype=bool)
+    value, items, error = (frame[name].to_numpy(float) for name in ("value", "n_items", "stderr"))
+    coins = value * (1 - value)
+    close = np.abs(error**2 * items - coins) <= 0.02 * np.maximum(coins, 1 / items)
+    return np.asarray(np.isnan(error) | np.isnan(items) | close)
 
 
 def _parsed(raw: pd.Series[str]) -> pd.Series[float]:

@@ -7,15 +7,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sweep import items
 from sweep.record import Saved, SavedCell
+from sweep.stage import File
 from sweep.store import Store
 
-FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "samples")
-"""Columns every table starts with; the factors of the cells follow."""
+FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "samples", "hours")
+"""Columns every table starts with; the factors of the cells follow. ``hours`` is the plan's estimate for the cell's own
+stages (fine-tuning, answers, scores) on one device: a GPU where the plan counts on one, else a core."""
 
 
 def write(saved: Saved, store: Store) -> Path:
-    """Write the sweep's table as CSV and Parquet; return the CSV's path. Scores that are missing are absent rows."""
+    """Write the sweep's table as CSV and Parquet, and its items; return the CSV's path.
+
+    Scores that are missing are absent rows.
+    """
     import pyarrow as pa
     from pyarrow import parquet  # slow to import, and only needed when a table is written
 
@@ -31,11 +37,13 @@ def write(saved: Saved, store: Store) -> Path:
     scratch.replace(path)
     parquet.write_table(pa.table({c: [row.get(c) for row in rows] for c in columns}), scratch)
     scratch.replace(folder / "table.parquet")
+    items.write(saved, store)
     return path
 
 
 def _rows(saved: Saved, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
     rows = []
+    hours = _hours(saved, cell)
     for task, score in sorted(cell.scores.items()):
         summary = store.path(saved.jobs[score["key"]].stage) / "summary.json"
         if not summary.exists():
@@ -51,7 +59,18 @@ def _rows(saved: Saved, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
                     "task": task,
                     **metric,
                     "samples": cell.factors.get(f"samples_{ability}", 0),
+                    "hours": hours,
                     **cell.factors,
                 }
             )
     return rows
+
+
+def _hours(saved: Saved, cell: SavedCell) -> float:
+    """Estimated hours of the stages that are the cell's own; a base model is everybody's."""
+    jobs = [saved.jobs[key] for key in cell.trained if saved.jobs[key].stage.spec.architecture is None]
+    for score in cell.scores.values():
+        scored = saved.jobs[score["key"]]
+        earlier = [node for node in scored.stage.inputs.values() if not isinstance(node, File)]
+        jobs += [scored, *(saved.jobs[node.key] for node in earlier if node.kind == "answer")]
+    return round(sum(job.seconds for job in jobs) / 3600, 6)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sweep.items import COLUMNS
 from tests.conftest import ROOT, TINY, sweep
 
 CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
@@ -36,6 +37,19 @@ def test_the_table_holds_every_ability_of_every_cell(store: Path):
     losses = table[table.metric == "loss"].pivot(index="cell", columns="ability", values="value")
     assert losses.shape == (6, 3)
     assert losses.notna().all().all()
+
+
+def test_the_items_behind_every_measurement_add_up_to_it(store: Path):
+    folder = store / "sweeps" / "smoke"
+    table, items = pd.read_parquet(folder / "table.parquet"), pd.read_parquet(folder / "items.parquet")
+    assert tuple(items) == COLUMNS
+    names = ["cell", "ability", "task", "metric"]
+    weighted = items.assign(total=items["value"] * items["weight"]).groupby(names, observed=True)[["total", "weight"]]
+    mean = weighted.sum().eval("total / weight").rename("mean").reset_index()
+    both = table[table["metric"].isin(("accuracy", "loss"))].merge(mean.astype(dict.fromkeys(names, str)), on=names)
+    assert len(both) == 6 * 6
+    assert both["mean"].to_numpy() == pytest.approx(both["value"].to_numpy())
+    assert (table["hours"] > 0).all()
 
 
 def test_training_on_an_ability_lowers_its_loss(store: Path):

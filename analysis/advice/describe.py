@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -14,9 +14,9 @@ from analysis.sheets import render
 from analysis.table import read
 
 
-def advice_text(table: Path, budget: float, weights: str, seed: int) -> str:
+def advice_text(tables: Sequence[Path], budget: float, weights: str, seed: int) -> str:
     """The best composition of each strategy, the front, how sure the ranking is, and the line that runs the best."""
-    found = advise(read(table), budget, weights_of(weights), seed)
+    found = advise(read(*tables), budget, weights_of(weights), seed)
     text = "".join(render(s) for s in advice_sheets(found))
     text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
     if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
@@ -25,9 +25,9 @@ def advice_text(table: Path, budget: float, weights: str, seed: int) -> str:
     return f"{text}run it: {override(found)}\n"
 
 
-def next_text(table: Path, quantity: str) -> str:
+def next_text(tables: Sequence[Path], quantity: str) -> str:
     """The cells most worth running, and the line that runs the first."""
-    found = choices(read(table), quantity)
+    found = choices(read(*tables), quantity)
     return f"{render(sheet(found, quantity))}run it: python -m sweep {found[0].line}\n"
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from analysis.items import Items
 from analysis.points import Array
 from analysis.series import CONSEQUENCES
+from analysis.table import counted
 
+Codes = NDArray[np.int64]
 NO_DESIGN = ("ability", "task", "metric", "value", "n_items", "stderr", "seed", "sweep", "cell", *CONSEQUENCES)
 LOSSES = ("loss", "perplexity", "error")
 
@@ -20,7 +25,8 @@ class Arms:
 
     ``mean`` counts upwards: a share as it is, a loss as minus its logarithm, so that a larger one is better and a
     difference of losses is a relative one. ``variance`` is NaN where nothing tells the noise; ``dof`` are the
-    degrees of freedom of its estimate, infinite where the number of items gives it.
+    degrees of freedom of its estimate, infinite where the number of items gives it. ``items`` holds what each item
+    adds to the mean of each arm, by the labels of ``table``, and ``paired`` what runs add to it, where items are known.
     """
 
     ability: str
@@ -29,6 +35,8 @@ class Arms:
     share: bool
     table: pd.DataFrame
     dof: float
+    items: Array | None = None  # (arms, items); a row's mean is that of its arm; NaN where unknown
+    paired: Scatter | None = None
 
     @property
     def name(self) -> str:
@@ -36,10 +44,48 @@ class Arms:
 
     def with_rows(self, keep: pd.Series[bool]) -> Arms:
         """The arms in the rows marked by ``keep``."""
-        return Arms(self.ability, self.task, self.metric, self.share, self.table[keep], self.dof)
+        return replace(self, table=self.table[keep])
+
+    def items_of(self, labels: Sequence[int]) -> Array | None:
+        """What each item adds to the arms with these labels; None where one of them lacks items of another."""
+        if self.items is None:
+            return None
+        chosen = self.items[list(labels)]
+        chosen = chosen[:, ~np.isnan(chosen).all(axis=0)]
+        return None if chosen.shape[1] < 2 or np.isnan(chosen).any() else chosen
+
+    def covariance(self, labels: Sequence[int]) -> Array:
+        """Of the means of the arms with these labels, as far as it matters to differences between them.
+
+        Arms that answered the same items share their difficulty: the covariance over items, and the scatter of runs
+        beyond it. Shares get half an item's variance a run on top, so that an interval is that of Agresti and Min
+        (2005, Stat. Med. 24) for two single runs, sound also where they hardly differ. Without items: `variance` alone.
+        """
+        chosen = self.items_of(labels)
+        rows = self.table.loc[list(labels)]
+        if chosen is None or self.paired is None:
+            return np.diag(rows["variance"].to_numpy(float))
+        runs, count = rows["runs"].to_numpy(float), chosen.shape[1]
+        if self.share:
+            total, wide = chosen.sum(axis=1), count + 2
+            over_items = (chosen @ chosen.T - np.outer(total, total) / wide + np.diag(0.5 / runs)) / wide**2
+        else:
+            over_items = np.cov(chosen).reshape(len(runs), len(runs)) / count
+        return np.asarray(over_items + np.diag(self.paired.scale[list(labels)] / runs))
 
 
-def arms(rows: pd.DataFrame) -> Arms:
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """The variance of a single run of each arm beyond that of its items, the variance between runs that this was
+    estimated from, and the degrees of freedom of that.
+    """
+
+    scale: Array
+    between: Array
+    dof: float
+
+
+def arms(rows: pd.DataFrame, items: Items | None = None) -> Arms:
     """The arms in the rows of one ability, task and metric.
 
     Shares of items have binomial noise, times the dispersion over runs of one design where that is larger: runs answer
@@ -60,7 +106,48 @@ def arms(rows: pd.DataFrame) -> Arms:
     order = np.unique(group, return_index=True)[1]
     variance, dof = _noise(rows, value, group, mean, share, loss)
     table = rows.iloc[order][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
-    return Arms(str(first["ability"]), str(first["task"]), metric, share, table, dof)
+    made = Arms(str(first["ability"]), str(first["task"]), metric, share, table, dof)
+    found = items.matrix(rows) if items is not None and len(rows) else None
+    if found is None:
+        return made
+    seed = pd.factorize(rows["seed"])[0] if "seed" in rows else np.zeros(len(rows), int)
+    return _with_items(made, *found, value, group, seed, loss)
+
+
+def _with_items(made: Arms, value: Array, weight: Array, means: Array, group: Codes, seed: Codes, loss: bool) -> Arms:
+    """The arms with their items: ``value`` and ``weight`` (runs, items), the ``means`` of the runs, their arms."""
+    with np.errstate(invalid="ignore"):
+        rate = np.nansum(weight * value, axis=1, keepdims=True) / np.nansum(weight, axis=1, keepdims=True)
+        adds = weight * len(weight.T) / np.nansum(weight, axis=1, keepdims=True) * (value - rate)
+    adds = means[:, None] - adds / rate if loss else means[:, None] + adds  # linearised, as the logarithm of a loss is
+    runs = np.bincount(group)
+    total = np.zeros((len(runs), adds.shape[1]))
+    np.add.at(total, group, adds)
+    each = total / runs[:, None]
+    return replace(made, items=each, paired=_scatter(made, adds - each[group], means, group, seed))
+
+
+def _scatter(made: Arms, apart: Array, means: Array, group: Codes, seed: Codes) -> Scatter:
+    """How far the runs of an arm lie apart beyond what their items explain (``apart``: of the runs' items from the
+    arm's), pooled over arms; for shares in proportion to p (1 - p).
+    """
+    full = ~np.isnan(apart).any(axis=1) & (np.bincount(group)[group] > 1)
+    mean = made.table["mean"].to_numpy(float)
+    unit = mean * (1 - mean) if made.share else np.ones(len(mean))
+    group, apart, away = group[full], apart[full], (means - mean[group])[full]
+    spare = np.bincount(group, minlength=len(mean)) - (np.bincount(group, minlength=len(mean)) > 0)
+    seed = np.unique(seed[full], return_inverse=True)[1]
+    count = len(np.unique(group))
+    crossed = count > 2 and len(seed) == count * len(np.unique(seed))
+    if crossed:  # what a seed does to all arms alike is no difference between them; two arms are too few to tell
+        away = away - (np.bincount(seed, away) / np.bincount(seed))[seed]
+    dof = float(spare.sum() - (seed.max() if crossed else 0))
+    if dof < 1 or spare @ unit <= 0:
+        return Scatter(np.zeros(len(mean)), np.zeros(len(mean)), float("inf"))
+    within = float(((apart - apart.mean(axis=1, keepdims=True)) ** 2).sum()) / apart.shape[1] ** 2 / spare.sum()
+    between = float((away**2).sum()) / dof
+    each = unit * spare.sum() / (spare @ unit)
+    return Scatter(each * max(0.0, between - within), each * between, dof)
 
 
 def _noise(rows: pd.DataFrame, value: Array, group: Array, mean: Array, share: bool, loss: bool) -> tuple[Array, float]:
@@ -72,6 +159,9 @@ def _noise(rows: pd.DataFrame, value: Array, group: Array, mean: Array, share: b
         items = np.bincount(group, rows["n_items"].to_numpy(float)) / runs
         near = (mean * items * runs + 1) / (items * runs + 2)
         unit = near * (1 - near) / items
+        if not counted(rows).all():  # ratings, or several answers an item: their error is measured
+            measured = np.bincount(group, rows["stderr"].to_numpy(float) ** 2) / runs
+            unit = np.where(np.bincount(group, ~counted(rows)) > 0, np.maximum(measured, 1e-12), unit)
         dispersion = float((away / unit[group]).sum() / spare) if spare > 0 else 1.0
         return max(1.0, dispersion) * unit / runs, spare if dispersion > 1 else float("inf")
     if spare > 0:

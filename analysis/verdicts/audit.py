@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from itertools import product
 
@@ -9,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.series import untrained
-from analysis.table import SHARES
+from analysis.table import SHARES, counted
 from analysis.verdicts.arms import NO_DESIGN
+from analysis.verdicts.phrases import size
+from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals that published shares are rounded to, at most
@@ -26,7 +29,7 @@ def impossible(frame: pd.DataFrame) -> list[str]:
     """Shares that no whole number of right items gives, even after rounding to the decimals they are written with."""
     if "n_items" not in frame:
         return []
-    rows = frame[frame["metric"].isin(SHARES) & frame["n_items"].notna()]
+    rows = frame[frame["metric"].isin(SHARES) & frame["n_items"].notna() & counted(frame)]
     value, items = rows["value"].to_numpy(float), rows["n_items"].to_numpy(float)
     nearest = np.round(value * items) / items
     rounded = np.zeros(len(rows), bool)
@@ -78,6 +81,25 @@ def missing(frame: pd.DataFrame) -> list[str]:
     absent = [cell for cell in product(*values) if cell not in have]
     shown = [", ".join(f"{f} {_short(v)}" for f, v in zip(factors, cell, strict=True)) for cell in absent[:SHOWN]]
     return [f"missing cell: {cell}" for cell in shown] + _more(len(absent))
+
+
+def undetectable(verdicts: Sequence[Verdict]) -> list[str]:
+    """Differences that are smaller than the smallest the design detects with a chance of 80 %, by question."""
+    said = []
+    for question in dict.fromkeys(v.question for v in verdicts):
+        known = [v for v in verdicts if v.question == question and v.finding != "equal" and v.low == v.low]
+        small = [v for v in known if v.small]
+        shown = [
+            f"{v.about} ({size(v.effect, v.share)}, detectable {size(v.detectable, v.share).lstrip('+')})"
+            for v in small[:SHOWN]
+        ]
+        if small:
+            more = f"; and {len(small) - SHOWN} more" if len(small) > SHOWN else ""
+            said.append(
+                f"{question}: {len(small)} of {len(known)} differences are smaller than the design detects with a "
+                f"chance of 80 %: {'; '.join(shown)}{more}"
+            )
+    return said
 
 
 def _short(value: object) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from analysis.items import Items
 from analysis.points import Array
 from analysis.series import headline, untrained
 from analysis.verdicts.arms import Arms, arms
-from analysis.verdicts.audit import audit
+from analysis.verdicts.audit import audit, undetectable
 from analysis.verdicts.ratio import Shares, amount_or_ratio
-from analysis.verdicts.replay import best_k, by_replay, replays
+from analysis.verdicts.replay import Replays, best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
 from analysis.verdicts.strategy import Comparison, against_alone, compare, pairs, pareto
@@ -34,13 +36,21 @@ class Findings:
     strategies: tuple[tuple[str, Comparison, tuple[float, ...]], ...]  # by metric
 
 
-def findings(frame: pd.DataFrame, margin: float = MARGIN) -> Findings:
-    """Everything the table answers. ``margin`` is the difference that matters: of a score, or relative of a loss."""
+def findings(
+    frame: pd.DataFrame,
+    margin: float = MARGIN,
+    items: Items | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> Findings:
+    """Everything the table answers. ``margin`` is the difference that matters: of a score, or relative of a loss.
+
+    ``items`` pairs comparisons item by item; ``weights`` of the abilities choose the best replay (default: all alike).
+    """
     if not 0 < margin < 1:
         raise ValueError(f"margin={margin} must lie between 0 and 1, for example 0.02 for two points")
     rows = headline(frame)
     rows = rows[~untrained(rows)]
-    found = [arms(part) for _, part in rows.groupby(["ability", "task", "metric"], sort=False)]
+    found = [arms(part, items) for _, part in rows.groupby(["ability", "task", "metric"], sort=False)]
     found = [f for f in found if len(f.table)]
     own = [f.with_rows(f.table["samples"] > 0) if "samples" in f.table else f for f in found]
     own = [f for f in own if len(f.table)]
@@ -61,10 +71,9 @@ def findings(frame: pd.DataFrame, margin: float = MARGIN) -> Findings:
         replayed = by_replay(chosen)
         if replayed:
             verdicts += replays(replayed, margin)
-            k, sure = best_k(replayed)
-            how = "" if np.isnan(sure) else f" (best with a chance of {100 * sure:.0f} %)"
-            notes.append(f"{metric}: replay {fraction(k)} is best for equal weights of the abilities{how}.")
-    return Findings(tuple(verdicts), shares, tuple(notes), tuple(audit(frame)), tuple(strategies))
+            notes.append(_replay_note(metric, replayed, weights))
+    audits = (*audit(frame), *undetectable(verdicts))
+    return Findings(tuple(verdicts), shares, tuple(notes), audits, tuple(strategies))
 
 
 def _scalings(found: Arms, margin: float) -> list[Verdict]:
@@ -72,14 +81,28 @@ def _scalings(found: Arms, margin: float) -> list[Verdict]:
     table = found.table
     if "samples" not in table:
         return []
-    names = [c for c in SERIES if c in table and table[c].nunique(dropna=False) > 1]
+    names: list[str] = []
+    for c in (c for c in SERIES if c in table):  # as far as the columns before leave it open
+        open_ = table.groupby(names, dropna=False)[c].nunique(dropna=False).max() if names else table[c].nunique()
+        names += [c] if open_ > 1 else []
     parts = [("", table)] if not names else table.groupby(names, dropna=False, sort=True)
     out = []
     for key, part in parts:
-        label = ", ".join(map(str, key)) if names else ""
+        label = ", ".join(_said(name, value) for name, value in zip(names, key, strict=True) if value == value)
         verdict = scaling(found.with_rows(table.index.isin(part.index)), label, margin)
         out += [verdict] if verdict else []
     return out
+
+
+def _said(name: str, value: object) -> str:
+    return f"{name} {fraction(value)}" if isinstance(value, float) else str(value)
+
+
+def _replay_note(metric: str, replayed: Replays, weights: Mapping[str, float] | None) -> str:
+    k, sure = best_k(replayed, weights)
+    how = "" if np.isnan(sure) else f" (best with a chance of {100 * sure:.0f} %)"
+    said = "weights " + ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
+    return f"{metric}: replay {fraction(k)} is best for {said if weights else 'equal weights of the abilities'}{how}."
 
 
 def _pareto_note(metric: str, compared: Comparison, chance: Array) -> list[str]:

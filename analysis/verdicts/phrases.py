@@ -33,7 +33,18 @@ def reason(verdict: Verdict) -> str:
     if np.isnan(verdict.low):
         return "; runs with other seeds would tell the noise"
     if verdict.finding == "undecided":
-        return f"; the design shows a difference of {margin} {what} with a chance of {100 * verdict.power:.0f} %"
+        chance = f"; the design shows a difference of {margin} {what} with a chance of {100 * verdict.power:.0f} %"
+        return f"{pairing(verdict)}{chance}"
     if verdict.finding == "equal":
-        return f", within the margin of {margin} {what}"
-    return ""
+        return f", within the margin of {margin} {what}{pairing(verdict)}"
+    least = size(verdict.detectable, verdict.share).lstrip("+")
+    weak = f"; that is less than the {least} {what} which the design detects reliably" if verdict.small else ""
+    return f"{pairing(verdict)}{weak}"
+
+
+def pairing(verdict: Verdict) -> str:
+    """That an effect is paired item by item, and what that saved, as part of a sentence."""
+    if not verdict.items:
+        return ""
+    saved = f", which narrows the interval by {100 * verdict.narrower:.0f} %" if verdict.narrower >= 0.005 else ""
+    return f"; paired over {verdict.items:,} items{saved}"

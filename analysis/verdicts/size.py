@@ -7,8 +7,9 @@ from itertools import pairwise
 import pandas as pd
 
 from analysis.verdicts.arms import Arms
+from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.phrases import reason, spread, unit
-from analysis.verdicts.verdict import Verdict, judge
+from analysis.verdicts.verdict import Verdict
 from analysis.words import amount
 
 WORDS = {
@@ -17,11 +18,14 @@ WORDS = {
     "equal": "equals",
     "undecided": "is not clearly different from",
 }
-RESULTS = ("mean", "variance", "runs")
+RESULTS = ("mean", "variance", "runs", "label")
 
 
 def matched(left: pd.DataFrame, right: pd.DataFrame, apart: tuple[str, ...]) -> pd.DataFrame:
-    """Arms that agree in every factor but ``apart``: columns of ``left``, and those of ``right`` with ``_other``."""
+    """Arms that agree in every factor but ``apart``: columns of ``left``, and those of ``right`` with ``_other``; each
+    with its ``label``.
+    """
+    left, right = (table.assign(label=table.index) for table in (left, right))
     by = [c for c in left if c not in RESULTS and c not in apart]
     if not by:
         return left.merge(right, how="cross", suffixes=("", "_other"))
@@ -41,10 +45,9 @@ def sizes(found: Arms, margin: float) -> list[Verdict]:
         pairs = matched(left, right, ("params", "model"))
         if not len(pairs):
             continue
-        gain = float((pairs["mean_other"] - pairs["mean"]).mean())
-        noise = float((pairs["variance"] + pairs["variance_other"]).sum(min_count=1)) / len(pairs) ** 2
         about = f"{found.name}, {amount(large)} against {amount(small)} parameters"
-        verdict = judge("size", about, gain, noise, found.dof, margin, found.share)
+        weights = difference(list(pairs["label_other"]), list(pairs["label"]))
+        verdict = contrast("size", about, found, weights, margin)
         said = (
             f"{found.name}: {amount(large)} parameters {WORDS[verdict.finding]} {amount(small)} at equal data "
             f"({len(pairs)} designs): {spread(verdict)} {unit(found.share)}{reason(verdict)}."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from analysis.points import Array
 from analysis.verdicts.arms import Arms
-from analysis.verdicts.phrases import reason, spread, unit
+from analysis.verdicts.contrast import contrast, difference, dof, mean_of
+from analysis.verdicts.phrases import pairing, reason, spread, unit
 from analysis.verdicts.size import WORDS
-from analysis.verdicts.verdict import Verdict, draws_of, holm, judge
+from analysis.verdicts.verdict import Verdict, draws_of, holm
 from analysis.words import fraction
 
 DRAWS = 2000
@@ -26,6 +27,7 @@ class Comparison:
     """Strategies (columns) by ability (rows), at the data that all of them were given: means and variances.
 
     ``alone`` holds the model trained on an ability only (NaN where there is none); ``dof`` goes with each ability.
+    ``found`` are the arms of each ability, ``rows`` the labels of those behind each strategy and of those alone.
     """
 
     abilities: tuple[str, ...]
@@ -36,36 +38,57 @@ class Comparison:
     alone_variance: Array
     dof: Array
     share: bool
+    found: tuple[Arms, ...]
+    rows: tuple[Mapping[str, list[int]], ...]
+
+    def draws(self, ability: int, count: int, seed: int) -> Array:
+        """Draws (count, strategies) of the means of one ability; arms that answered the same items vary together."""
+        found, rows = self.found[ability], [self.rows[ability][s] for s in self.strategies]
+        labels = [i for part in rows for i in part]
+        gather = np.array([[mean_of(part).get(i, 0.0) for i in labels] for part in rows])
+        spread_ = gather @ found.covariance(labels) @ gather.T
+        return draws_of(self.mean[ability], spread_, float(self.dof[ability]), count, seed)
 
 
 def compare(found: Sequence[Arms]) -> Comparison | None:
     """The strategies that were measured in every ability at equal own data; None for fewer than two.
 
-    One arm a strategy and ability: the one with the most own samples; strategies with a replay get one column a replay.
+    Of each strategy and ability the arms with the most own samples; strategies with a replay get one column a replay.
     """
     if not found or any(not {"strategy", "samples"} <= set(f.table) for f in found):
         return None
-    columns, alone = [], []
+    rows = []
     for f in found:
         table = f.table[f.table["samples"] > 0].copy()
         if "params" in table and table["params"].nunique() > 1:
             return None
         if table.loc[table["strategy"] != ALONE, "strategy"].nunique() < 2:
             return None
-        table["label"] = _labels(table)
-        best = table[table["samples"] == table["samples"].max()]
-        lone = best[best["strategy"] == ALONE]
-        alone.append((float(lone["mean"].mean()), float(lone["variance"].mean())) if len(lone) else (np.nan, np.nan))
-        mixed = best[best["strategy"] != ALONE]
-        columns.append(mixed.groupby("label")[["mean", "variance"]].mean())
-    shared = sorted(set.intersection(*(set(c.index) for c in columns)))
+        best = table.assign(_name=_labels(table))[table["samples"] == table["samples"].max()]
+        rows.append({str(name): [int(i) for i in part.index] for name, part in best.groupby("_name")})
+    shared = sorted(set.intersection(*(set(r) for r in rows)) - {ALONE})
     if len(shared) < 2:
         return None
-    mean, variance = (np.array([[c.loc[s, what] for s in shared] for c in columns]) for what in ("mean", "variance"))
-    lone_mean, lone_variance = np.array(alone).T
-    dof = np.array([f.dof for f in found])
     names = tuple(f.ability for f in found)
-    return Comparison(names, tuple(shared), mean, variance, lone_mean, lone_variance, dof, all(f.share for f in found))
+    columns = [_means(f, [r.get(s, []) for s in (*shared, ALONE)]) for f, r in zip(found, rows, strict=True)]
+    mean, variance = (np.array([c[k] for c in columns]) for k in (0, 1))
+    dofs = np.array([f.dof if f.paired is None else _least_dof(f, r) for f, r in zip(found, rows, strict=True)])
+    return Comparison(
+        names, tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1], variance[:, -1], dofs,
+        all(f.share for f in found), tuple(found), tuple(rows),
+    )  # fmt: skip
+
+
+def _means(found: Arms, rows: list[list[int]]) -> tuple[Array, Array]:
+    """The mean and variance of each group of arms; NaN for an empty one."""
+    parts = [found.table.loc[labels, ["mean", "variance"]].mean().to_numpy(float) for labels in rows]
+    mean, variance = np.array(parts).T
+    return mean, variance / np.array([max(len(labels), 1) for labels in rows])
+
+
+def _least_dof(found: Arms, rows: Mapping[str, list[int]]) -> float:
+    """The fewest degrees of freedom of the differences between groups of arms."""
+    return min(dof(found, difference(a, b)) for a, b in combinations(rows.values(), 2))
 
 
 def _labels(table: pd.DataFrame) -> pd.Series[str]:
@@ -83,18 +106,17 @@ def pairs(c: Comparison, metric: str, margin: float) -> list[Verdict]:
     """
     raw = []
     for row, ability in enumerate(c.abilities):
-        for i, j in combinations(range(len(c.strategies)), 2):
-            about = f"{ability} {metric}, {c.strategies[j]} against {c.strategies[i]}"
-            effect = float(c.mean[row, j] - c.mean[row, i])
-            noise = float(c.variance[row, j] + c.variance[row, i])
-            raw.append(judge("strategy", about, effect, noise, float(c.dof[row]), margin, c.share))
+        for old, new in combinations(c.strategies, 2):
+            about = f"{ability} {metric}, {new} against {old}"
+            weights = difference(c.rows[row][new], c.rows[row][old])
+            raw.append(contrast("strategy", about, c.found[row], weights, margin))
     out = []
     for verdict, adjusted in zip(raw, holm([v.p for v in raw]), strict=True):
         held = verdict.finding in ("up", "down") and adjusted >= 0.05
-        final = Verdict(**{**vars(verdict), "p": adjusted, "finding": "undecided" if held else verdict.finding})
+        final = replace(verdict, p=adjusted, finding="undecided" if held else verdict.finding)
         ability, _, rest = final.about.partition(", ")
         new, _, old = rest.partition(" against ")
-        why = f"; not significant among {len(raw)} comparisons" if held else reason(final)
+        why = f"{pairing(final)}; not significant among {len(raw)} comparisons" if held else reason(final)
         said = f"{ability}: {new} {WORDS[final.finding]} {old}: {spread(final)} {unit(c.share)}{why}."
         out.append(final.said(said))
     return out
@@ -107,11 +129,10 @@ def against_alone(c: Comparison, metric: str, margin: float) -> list[Verdict]:
     for row, ability in enumerate(c.abilities):
         if np.isnan(c.alone[row]):
             continue
-        for j, strategy in enumerate(c.strategies):
-            effect = float(c.mean[row, j] - c.alone[row])
-            noise = float(c.variance[row, j] + c.alone_variance[row])
+        for strategy in c.strategies:
             about = f"{ability} {metric}, {strategy} against {ability} alone"
-            verdict = judge("forgetting", about, effect, noise, float(c.dof[row]), margin, c.share)
+            weights = difference(c.rows[row][strategy], c.rows[row][ALONE])
+            verdict = contrast("forgetting", about, c.found[row], weights, margin)
             said = f"{ability} {metric}: {strategy} {words[verdict.finding]} training on {ability} alone"
             verdicts.append(verdict.said(f"{said}: {spread(verdict)} {unit(c.share)}{reason(verdict)}."))
     return verdicts
@@ -124,7 +145,7 @@ def pareto(c: Comparison, seed: int = 0) -> Array:
     """
     if not np.isfinite(c.variance).all() or not (c.dof > 0).all():
         return np.full(len(c.strategies), np.nan)
-    rows = [draws_of(c.mean[i], c.variance[i], float(c.dof[i]), DRAWS, seed + i) for i in range(len(c.abilities))]
+    rows = [c.draws(i, DRAWS, seed + i) for i in range(len(c.abilities))]
     return np.asarray(front(np.stack(rows, axis=-1)).mean(axis=0))
 
 

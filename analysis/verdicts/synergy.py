@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analysis.points import Array
 from analysis.uncertainty import quantile
 from analysis.verdicts.arms import Arms
+from analysis.verdicts.contrast import Weights, contrast, difference, dof
 from analysis.verdicts.phrases import reason, spread, unit
 from analysis.verdicts.scaling import slope
 from analysis.verdicts.size import matched
@@ -21,12 +23,16 @@ APART = ("strategy", "trained_on", "total_samples", "fraction", "replay", "arm",
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Mixed minus alone at each own amount (logarithm to base 2), with variances; and the mixed strategy's name."""
+    """Mixed minus alone at each own amount (logarithm to base 2), with their covariance and its degrees of freedom; the
+    mixed strategy's name, and the weights of the arms behind each difference.
+    """
 
     label: str
     logs: Array
     delta: Array
-    variance: Array
+    covariance: Array
+    dof: float
+    weights: tuple[Weights, ...]
 
 
 def differences(found: Arms) -> list[Difference]:
@@ -41,17 +47,21 @@ def differences(found: Arms) -> list[Difference]:
     out = []
     for label in sorted(names.unique()):
         pairs = matched(alone, mixed[names == label], apart)
-        if not len(pairs):
-            continue
-        pairs = pairs.assign(
-            delta=pairs["mean_other"] - pairs["mean"], noise=pairs["variance"] + pairs["variance_other"]
-        )
-        groups = pairs.groupby("samples")
-        counts = groups["delta"].size().to_numpy()
-        noise = groups["noise"].sum(min_count=1).to_numpy() / counts**2
-        logs = np.log2(np.array(list(groups.groups), dtype=float))
-        out.append(Difference(str(label), logs, groups["delta"].mean().to_numpy(), noise))
+        if len(pairs):
+            out.append(_difference(found, str(label), pairs))
     return out
+
+
+def _difference(found: Arms, label: str, pairs: pd.DataFrame) -> Difference:
+    groups = pairs.groupby("samples")
+    weights = tuple(difference(list(part["label_other"]), list(part["label"])) for _, part in groups)
+    labels = sorted({i for each in weights for i in each})
+    gather = np.array([[each.get(i, 0.0) for i in labels] for each in weights])
+    logs = np.log2(np.array(list(groups.groups), dtype=float))
+    delta = gather @ found.table.loc[labels, "mean"].to_numpy(float)
+    tilt = logs - logs.mean() if len(logs) > 1 else np.ones(1)
+    free = dof(found, dict(zip(labels, tilt @ gather, strict=True)))
+    return Difference(label, logs, delta, gather @ found.covariance(labels) @ gather.T, free, weights)
 
 
 def synergies(found: Arms, margin: float) -> list[Verdict]:
@@ -67,7 +77,7 @@ def synergies(found: Arms, margin: float) -> list[Verdict]:
         ends = [0] if len(d.logs) == 1 else [0, -1]
         for k in ends:
             about = f"{found.name}, {d.label} minus alone at {amount(2 ** d.logs[k])} samples"
-            verdict = judge("synergy", about, d.delta[k], d.variance[k], found.dof, margin, found.share)
+            verdict = contrast("synergy", about, found, d.weights[k], margin)
             words = {"up": "helps", "down": "hurts", "equal": "changes little", "undecided": "has no clear effect"}
             said = f"{found.name}: {d.label} {words[verdict.finding]} at {amount(2 ** d.logs[k])} own samples"
             verdicts.append(verdict.said(f"{said}: {spread(verdict)} {unit(found.share)}{reason(verdict)}."))
@@ -78,23 +88,30 @@ def synergies(found: Arms, margin: float) -> list[Verdict]:
 
 def _trend(found: Arms, d: Difference, margin: float) -> Verdict:
     """Whether the benefit of mixing shrinks or grows with the ability's own data, and where it changes sign."""
-    effect, noise = slope(d.logs, d.delta, d.variance)
+    effect, noise = slope(d.logs, d.delta, d.covariance)
     about = f"{found.name}, {d.label} minus alone, per doubling"
-    verdict = judge("synergy", about, effect, noise, found.dof, margin / max(float(np.ptp(d.logs)), 1.0), found.share)
+    verdict = judge("synergy", about, effect, noise, d.dof, margin / max(float(np.ptp(d.logs)), 1.0), found.share)
     words = {"up": "grows", "down": "shrinks", "equal": "stays the same", "undecided": "has no clear trend"}
     said = f"{found.name}: the benefit of {d.label} {words[verdict.finding]} with own data: {spread(verdict)}"
-    return verdict.said(f"{said} {unit(found.share)} per doubling; {crossing_text(d, found.dof)}.")
+    return verdict.said(f"{said} {unit(found.share)} per doubling; {crossing_text(d)}.")
 
 
-def crossing_text(d: Difference, dof: float) -> str:
-    """The crossing in words, with its interval; ties and several changes of sign are named."""
-    signs = np.sign(d.delta)
-    changes = int((np.diff(signs[signs != 0]) != 0).sum())
-    ties = int((signs == 0).sum())
-    extra = f", {ties} ties" if ties else ""
+def crossing_text(d: Difference) -> str:
+    """The crossing in words, with its interval; ties and several changes of sign are named.
+
+    Mixed and alone change places where two differences next to each other, ties left out, are of opposite sign and both
+    clear of 0; further changes that the noise could have made are counted apart.
+    """
+    half = quantile(LEVEL, d.dof) * np.sqrt(np.diag(d.covariance)) if d.dof > 0 else np.full(len(d.logs), np.nan)
+    clear = np.sign(np.where(np.abs(d.delta) > half, d.delta, 0.0))
+    changes, sure = (int((np.diff(s[s != 0]) != 0).sum()) for s in (np.sign(d.delta), clear))
+    ties = int((d.delta == 0).sum())
+    extra = f", {ties} {'tie' if ties == 1 else 'ties'}" if ties else ""
+    if sure > 1:
+        return f"mixed and alone change places {sure} times{extra}, so there is no single crossing"
     if changes > 1:
-        return f"mixed and alone change places {changes} times{extra}, so there is no single crossing"
-    at, low, high = crossing(d, dof)
+        extra += f"; the sign changes {changes} times, as noise could make it"
+    at, low, high = crossing(d)
     if changes == 0 or not d.logs[0] <= at <= d.logs[-1]:
         return f"no crossing within the amounts measured{extra}"
     ends = ["the smallest amounts" if math.isinf(low) else amount(2**low)]
@@ -102,23 +119,24 @@ def crossing_text(d: Difference, dof: float) -> str:
     return f"they cross at about {amount(float(f'{2**at:.2g}'))} samples ({ends[0]} to {ends[1]}){extra}"
 
 
-def crossing(d: Difference, dof: float) -> tuple[float, float, float]:
+def crossing(d: Difference) -> tuple[float, float, float]:
     """Where the line through the differences is 0, in logarithms to base 2, with Fieller's 95 % interval (Fieller
     1954, J. R. Stat. Soc. B 16). An end is infinite where the slope's sign is not sure: then the interval is open.
     """
-    known = bool(np.isfinite(d.variance).all()) and dof > 0
-    weight = 1 / np.maximum(d.variance, 1e-300) if known else np.ones_like(d.delta)
-    centre = float((weight * d.logs).sum() / weight.sum())
-    s, var_s = slope(d.logs, d.delta, d.variance)
+    known = bool(np.isfinite(d.covariance).all()) and d.dof > 0
+    inverse = np.linalg.inv(d.covariance + 1e-24 * np.eye(len(d.logs))) if known else np.eye(len(d.logs))
+    weight = inverse.sum(axis=0)
+    centre = float(weight @ d.logs / weight.sum())  # there level and slope are independent
+    s, var_s = slope(d.logs, d.delta, d.covariance)
     if s == 0:
         return math.nan, -math.inf, math.inf
-    level = float((weight * d.delta).sum() / weight.sum())
+    level = float(weight @ d.delta / weight.sum())
     at = centre - level / s
     if not known:
         return at, -math.inf, math.inf
-    t = quantile(LEVEL, dof)
-    plain = 1 / float((weight * (d.logs - centre) ** 2).sum())
-    var_level = var_s / plain / float(weight.sum())  # the same inflation as the slope's
+    t = quantile(LEVEL, d.dof)
+    away = d.logs - centre
+    var_level = var_s * float(away @ inverse @ away) / float(weight.sum())  # the same inflation as the slope's
     a, b, c = s**2 - t**2 * var_s, level * s, level**2 - t**2 * var_level
     inside = b**2 - a * c
     if a <= 0 or inside < 0:

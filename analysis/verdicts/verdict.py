@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, stdtr
 
 from analysis.points import Array
 from analysis.uncertainty import quantile
@@ -23,6 +23,8 @@ class Verdict:
     ``finding`` is "up", "down", "equal" (the 90 % interval lies within the margin: two one-sided tests at 5 %,
     Schuirmann 1987) or "undecided". ``power`` is the chance that a true effect as large as the margin would show;
     ``detectable`` the smallest effect that would show with a chance of 80 %. ``p`` is two-sided, for an effect of 0.
+    ``items`` is how many items the effect is paired over (0: not paired), ``narrower`` the share of its interval's
+    width that pairing saved. ``edge`` says that scores lie at the "floor" or the "ceiling", where they cannot move.
     """
 
     question: str
@@ -37,6 +39,14 @@ class Verdict:
     finding: str
     share: bool
     sentence: str = ""
+    items: int = 0
+    narrower: float = 0.0
+    edge: str = ""
+
+    @property
+    def small(self) -> bool:
+        """Whether an effect that is not negligible is smaller than what the design detects with a chance of 80 %."""
+        return self.finding != "equal" and abs(self.effect) < self.detectable
 
     def said(self, sentence: str) -> Verdict:
         """The same with this sentence."""
@@ -84,8 +94,13 @@ def holm(p: list[float]) -> list[float]:
 
 
 def draws_of(means: Array, variances: Array, dof: float, count: int, seed: int = 0) -> Array:
-    """``count`` draws (draws, *means) from the t distributions of means."""
+    """``count`` draws (draws, *means) from the joint t distribution of means with these variances, or a covariance."""
     rng = np.random.default_rng(seed)
-    uniform = rng.uniform(size=(count, *means.shape))
-    unit = ndtri(uniform) if np.isinf(dof) else stdtrit(dof, uniform)
-    return np.asarray(means + np.sqrt(variances) * unit)
+    unit = rng.standard_normal((count, len(means)))
+    if variances.ndim == 1:
+        away = unit * np.sqrt(variances)
+    else:
+        size, direction = np.linalg.eigh(variances)
+        away = unit @ (direction * np.sqrt(np.maximum(size, 0.0))).T
+    wide = 1.0 if np.isinf(dof) else np.sqrt(dof / rng.chisquare(dof, (count, 1)))
+    return np.asarray(means + wide * away)

@@ -137,11 +137,11 @@ def test_cells_half_way_between_amounts_are_candidates():
 def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     path = tmp_path / "t.csv"
     table.to_csv(path, index=False)
-    text = advice_text(path, 6000, "{math: 1, code: 1, general: 1}", 0)
+    text = advice_text([path], 6000, "{math: 1, code: 1, general: 1}", 0)
     assert "predicted Pareto front" in text
     assert "run it: python -m sweep strategy=" in text
     assert text.count("check: ") == 3
-    assert "run it: python -m sweep strategy=" in next_text(path, "code")
+    assert "run it: python -m sweep strategy=" in next_text([path], "code")
 
 
 def test_what_cannot_be_advised_is_said(table):

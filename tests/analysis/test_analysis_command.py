@@ -195,7 +195,10 @@ def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
         (["advise", "table=t.csv", "budget=6000", "weights=math"], "weights='math' must look like"),
         (["next", "table=t.csv"], "next needs quantity=..."),
         (["next", "table=t.csv", "quantity=maths"], "ability 'maths' is not in the table"),
-        (["tabel=t.csv"], "key 'tabel' is unknown; did you mean 'table'? known: sweep, store, table, out, margin"),
+        (
+            ["tabel=t.csv"],
+            "key 'tabel' is unknown; did you mean 'table'? known: sweep, store, table, items, out, margin, weights",
+        ),
         (["fti", "table=t.csv"], "verb 'fti' is unknown; did you mean 'fit'?"),
         (["table=a.csv", "sweep=b"], "either sweep=NAME or table=FILE"),
         (["table=a.csv", "table=b.csv"], "key 'table' is given twice"),

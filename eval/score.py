@@ -12,12 +12,13 @@ from pathlib import Path
 
 from eval import summary
 from eval.judge import grade
+from eval.judge.spec import JudgeRun
 from eval.metrics import present, ratio
 from eval.records import Records
 from eval.rows import Row, locate, read, write, write_json
 from eval.sandbox.client import Limits, Verdict
 from eval.sandbox.pool import verdicts as run_all
-from eval.spec import JudgeRun, ScoreSpec
+from eval.spec import ScoreSpec
 from eval.tasks import FORMS, Task
 
 ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where nothing contains it

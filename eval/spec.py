@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eval.judge.spec import Judge as Judge
-from eval.judge.spec import JudgeRun as JudgeRun
+from eval.judge.spec import Judge, JudgeRun
 
 TASKS = ("gsm8k", "humaneval", "mbpp", "ifeval", "exact_match", "regex", "choice", "mtbench", "judge", "loss")
 

@@ -27,6 +27,7 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 EXECUTION = (
     "store", "workers", "dry_run", "exclude", "engine", "tracker", "suite.batch_rows",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
+    "suite.judging", "suite.tasks.*.references",
 )  # fmt: skip
 """Leaves that say where and how the work runs. They enter no identity; of a path, the content does."""
 

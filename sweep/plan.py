@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.judge.spec import JudgeRun
 from eval.spec import EvalRun
 from sweep.cell import Cell
 from sweep.files import Files
@@ -47,7 +48,7 @@ class Plan:
     duplicates: tuple[tuple[str, str], ...]
     excluded: tuple[str, ...]
     stages: tuple[Stage, ...]
-    how: Mapping[str, Run | EvalRun | None]
+    how: Mapping[str, Run | EvalRun | JudgeRun | None]
     lengths: Mapping[str, float]
     parameters: Mapping[str, int]
     absent: tuple[str, ...]
@@ -86,9 +87,11 @@ def _matches(factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
     return all(str(factors.get(name)) == str(value) for name, value in rule.items())
 
 
-def _collect(name: str, cells: Iterable[Planned]) -> tuple[tuple[Stage, ...], dict[str, Run | EvalRun | None]]:
+def _collect(
+    name: str, cells: Iterable[Planned]
+) -> tuple[tuple[Stage, ...], dict[str, Run | EvalRun | JudgeRun | None]]:
     stages: dict[str, Stage] = {}
-    how: dict[str, Run | EvalRun | None] = {}
+    how: dict[str, Run | EvalRun | JudgeRun | None] = {}
 
     def visit(stage: Stage, planned: Planned) -> None:
         if stage.key not in stages:
@@ -103,12 +106,14 @@ def _collect(name: str, cells: Iterable[Planned]) -> tuple[tuple[Stage, ...], di
     return tuple(stages.values()), how
 
 
-def _how(name: str, stage: Stage, planned: Planned) -> Run | EvalRun | None:
+def _how(name: str, stage: Stage, planned: Planned) -> Run | EvalRun | JudgeRun | None:
     cell = planned.cell
     if stage.kind == "train":
         title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"
         tags = (cell.model.name, cell.strategy.name, cell.data.name)
         return Run(stage.key, title, name, tags, cell.engine, cell.tracker)
+    if stage.kind == "score" and stage.spec.judge is not None:
+        return replace(cell.suite.judging or JudgeRun(), ledger=name)
     return EvalRun(stage.key, cell.suite.batch_rows) if stage.kind == "answer" else None
 
 

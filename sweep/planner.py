@@ -181,7 +181,8 @@ class Planner:
             model = {**model, "tokenizer": self._tokens(source, cell, "train")}
         answers = Stage("answer", answer, {**model, **data, **shots})
         self.parameters[answers.key] = parameters(cell)
-        return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data), **overlaps})
+        score, shown = task_specs.judged(name, task, cell, score, self.files)
+        return Stage("score", score, {"answers": answers, **({} if task.task == "loss" else data), **overlaps, **shown})
 
     def _task_data(self, name: str, task: Task, cell: Cell) -> dict[str, Stage | File]:
         where = f"suite.tasks.{name}"

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweep import judging
 from sweep.plan import Plan
 from sweep.stage import Stage
 from sweep.store import Store
@@ -20,6 +21,7 @@ SECONDS = 5.0
 def checked(plan: Plan) -> Plan:
     """The plan itself. Raises a ValueError that lists every file and hub repository that cannot be had."""
     problems = [f"{place}: no such file; get it, or give its path" for place in plan.absent]
+    problems += judging.problems(plan, Store(plan.path))
     missing = [(kind, hub) for kind, hub in dict.fromkeys(hubs(plan)) if not cached(kind, hub)]
     if missing and (why := unreachable()):
         problems += [f"{kind} {hub.repo}, revision {hub.revision}: not in the local hub cache" for kind, hub in missing]

@@ -7,6 +7,7 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
+from sweep import judging
 from sweep.cost import Cost, costs, memory_gib
 from sweep.plan import Plan, Planned
 from sweep.progress import span
@@ -26,7 +27,7 @@ def show_plan(plan: Plan, store: Store) -> int:
     if len(plan.cells) > ROWS:
         console.print(f"… and {len(plan.cells) - ROWS} more cells")
     console.print(_stages(plan, estimate, missing))
-    for line in summary(plan, estimate, missing, users):
+    for line in [*summary(plan, estimate, missing, users), *judging.lines(plan, store)]:
         console.print(line, highlight=False)
     return 0
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from eval.spec import ROWS, AnswerSpec, Decoding, Reading, ScoreSpec, Shots, Task
+from collections.abc import Mapping
+from dataclasses import replace
+
+from eval.judge.spec import Judge, JudgeRun
+from eval.spec import JUDGED, ROWS, AnswerSpec, Decoding, Reading, ScoreSpec, Shots, Task
 from sweep.cell import Cell
+from sweep.files import Files
+from sweep.stage import File, Stage
 
 
 def make(task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
@@ -16,12 +22,41 @@ def make(task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
         "" if loss or task.form == "completion" else cell.data.system, Reading(fields), task.samples, task.form, shots,
     )  # fmt: skip
     reading = Reading(fields, task.pattern)  # a new pattern asks nobody again
-    return answer, ScoreSpec(task.task, file, task.items, task.seconds, task.memory_mib, reading, task.form)
+    score = ScoreSpec(
+        task.task, file, task.items, task.seconds, task.memory_mib, reading, task.form,
+        (cell.suite.judge or Judge()) if task.task in JUDGED else None,
+    )  # fmt: skip
+    return answer, score
+
+
+def judged(
+    name: str, task: Task, cell: Cell, score: ScoreSpec, files: Files
+) -> tuple[ScoreSpec, Mapping[str, Stage | File]]:
+    """The score's spec with the judge's identity, and the files that a judge is shown; a local judge is one of them."""
+    if score.judge is None:
+        return score, {}
+    how = cell.suite.judging or JudgeRun()
+    places = {
+        "references": (f"suite.tasks.{name}.references", task.references),
+        "prompts": ("suite.judging.prompts", how.prompts),
+    }
+    found: dict[str, Stage | File] = {
+        kind: files.file(where, path, True) for kind, (where, path) in places.items() if path is not None
+    }
+    if how.path is None:
+        return score, found
+    if score.judge.model is not None:
+        raise ValueError(
+            f"suite.judge.model={score.judge.model} and suite.judging.path={how.path} exclude each other; drop one"
+        )
+    local = files.file("suite.judging.path", how.path)
+    named = replace(score.judge, model=local.key)
+    return replace(score, judge=named, precision=cell.suite.precision), {**found, "judge": local}
 
 
 def decoding(task: Task, seed: int) -> Decoding:
-    """How answers are drawn; greedy ones use no randomness, so that seeds share them."""
-    if not task.temperature:
+    """How answers are drawn; greedy ones use no randomness, so that seeds share them. MT-Bench draws by category."""
+    if not task.temperature and task.task != "mtbench":
         return Decoding(task.max_new_tokens, 0.0, 0)
     return Decoding(task.max_new_tokens, task.temperature, seed, task.top_p)
 

@@ -11,11 +11,12 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from eval.judge.spec import JudgeRun
 from eval.spec import AnswerSpec, EvalRun, HubRows, OverlapSpec, ScoreSpec
 from sweep.stage import File, Ref, Stage, plain, restore
 from sweep.store import Busy, Store, write_json
@@ -40,7 +41,7 @@ WORK = {
     "tokens": Work("train.tokens", TokensSpec),
     "train": Work("train.loop", TrainSpec, Run),
     "answer": Work("eval.answer", AnswerSpec, EvalRun),
-    "score": Work("eval.score", ScoreSpec),
+    "score": Work("eval.score", ScoreSpec, JudgeRun),
     "rows": Work("eval.hub", HubRows),
     "overlap": Work("eval.overlap", OverlapSpec),
 }
@@ -54,7 +55,7 @@ class Job:
     """A stage with all that a worker needs to run it; ``seconds`` is an estimate. Travels as plain JSON."""
 
     stage: Stage
-    how: Run | EvalRun | None
+    how: Run | EvalRun | JudgeRun | None
     store: Path
     seconds: float
 
@@ -93,7 +94,7 @@ class Job:
                 f"stage {value['kind']}-{value['key']} was planned by another version of the code, "
                 f"which would now make {stage.name}; run the sweep's command again"
             )
-        how = restore(work.how, value["how"]) if work.how else None
+        how = restore(work.how, value["how"]) if work.how and value["how"] is not None else None
         return Job(stage, how, Path(value["store"]), value["seconds"])
 
 
@@ -135,8 +136,10 @@ def _run(job: Job, out: Path) -> None:
         for name, node in job.stage.inputs.items()
     }
     run = importlib.import_module(work.module).run
-    if work.how is None:
+    if job.how is None:
         run(job.stage.spec, inputs, out)
+    elif isinstance(job.how, JudgeRun):
+        run(job.stage.spec, inputs, out, replace(job.how, cache=str(store.root / job.how.cache)))
     else:
         run(job.stage.spec, inputs, out, job.how)
 

@@ -19,6 +19,7 @@ TORCH_FREE = (
     "eval/spec.py",
     "eval/tasks",
     "eval/sandbox",
+    "eval/judge",
 )
 HEAVY = ("torch", "transformers", "datasets", "deepspeed", "wandb")
 
@@ -45,7 +46,7 @@ def test_packages_keep_their_distance(package: str):
         for name in imports(path):
             top = name.split(".")[0]
             if top in OURS and top != package:
-                allowed = package == "sweep" and name.startswith(("train.spec", "eval.spec"))
+                allowed = package == "sweep" and name.startswith(("train.spec", "eval.spec", "eval.judge.spec"))
                 warm = path.name == "server.py" and package == "sweep"  # it preloads by name what workers will need
                 assert allowed or warm, f"{path.relative_to(ROOT)} imports {name}"
 

@@ -10,11 +10,9 @@ from typing import Generic, Protocol, TypeVar
 
 from eval.judge.prompts import AGAIN
 from eval.judge.replies import Ledger, Question, Replies, Reply
-from eval.judge.spec import REPLY_TOKENS, Judge, JudgeRun
+from eval.judge.spec import REPLY_TOKENS, TOKEN, Judge, JudgeRun
 
 Verdict = TypeVar("Verdict")
-
-TOKEN = 4  # characters in a token, roughly
 
 
 class Voice(Protocol):

@@ -18,14 +18,13 @@ from typing import Any
 
 from eval.judge.prompts import Messages
 from eval.judge.replies import Question, Reply
-from eval.judge.spec import Judge, JudgeRun
+from eval.judge.spec import TOKEN, Judge, JudgeRun
 
 LONGEST = 60.0  # seconds between two tries, where the server names no time
 PATIENCE = 600.0  # seconds that a server may name
 PROBE = 10.0  # seconds for the first sign of life
 ROOM = 1 << 24  # bytes of a reply
 AGAIN = (408, 409, 425, 429)  # and all from 500 on
-TOKEN = 4  # characters in a token, roughly, where the server does not count
 
 
 @dataclass(frozen=True)
@@ -91,19 +90,20 @@ class Endpoint:
 
     def _reply(self, messages: Messages) -> Reply:
         """The reply, after as many tries as it takes and ``retries`` allow."""
-        wait = 0.0
+        wait, trouble = 0.0, _Trouble("")
         for attempt in range(self.how.retries + 1):
             if self._stop.wait(max(wait, self._until - time.monotonic())):
                 raise _Stopped
             found = self._try(messages)
             if isinstance(found, Reply):
                 return found
+            trouble = found
             wait = min(LONGEST, self.how.backoff * 2**attempt) * (0.5 + random.random())
-            if found.after is not None:
-                self._until = time.monotonic() + min(found.after, PATIENCE)
+            if trouble.after is not None:
+                self._until = time.monotonic() + min(trouble.after, PATIENCE)
                 wait *= 0.1  # the server has named the time; this only keeps callers from coming all at once
         raise RuntimeError(
-            f"judge: {self.how.base_url} failed {self.how.retries + 1} times, the last time: {found.reason}; "
+            f"judge: {self.how.base_url} failed {self.how.retries + 1} times, the last time: {trouble.reason}; "
             "replies so far are kept, and the same command goes on from them"
         )
 

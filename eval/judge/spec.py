@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+TOKEN = 4
+"""Characters in a token, roughly."""
+
 REPLY_TOKENS = 300
-"""Tokens of a judge's reply: a guess, for estimates alone."""
+FRAME_TOKENS = 200
+"""Tokens of a reply, a judge's or a model's, and of the judge's instructions: guesses, for estimates alone."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,30 @@ class JudgeRun:
     def price(self, input_tokens: float, output_tokens: float) -> float:
         """Dollars for so many tokens; 0 where there is no price."""
         return (input_tokens * (self.input_price or 0.0) + output_tokens * (self.output_price or 0.0)) / 1e6
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What judging takes: calls, the tokens of their prompts and replies, and dollars."""
+
+    calls: int
+    input_tokens: float
+    output_tokens: float
+    dollars: float
+
+
+def bill(conversations: Iterable[Sequence[str]], answer_tokens: int, judge: Judge, how: JudgeRun) -> Bill:
+    """An estimate before anything is answered, from the user's turns and the most tokens of an answer."""
+    calls, tokens, answer = 0, 0.0, min(answer_tokens, REPLY_TOKENS)
+    for turns in conversations:
+        shown = 0.0
+        for turn in turns:
+            shown += len(turn) / TOKEN + answer
+            tokens += FRAME_TOKENS + shown
+            calls += 1
+    calls, tokens = calls * judge.repeats, tokens * judge.repeats
+    replies = float(calls * min(REPLY_TOKENS, judge.max_tokens))
+    return Bill(calls, tokens, replies, 0.0 if how.path else how.price(tokens, replies))
 
 
 def lacking(judge: Judge | None, how: JudgeRun | None, environment: Mapping[str, str]) -> str:

@@ -139,6 +139,9 @@ PAIRED = (
     "shots",
     "shots_from",
     "shots_seed",
+    "references",
+    "judge",
+    "judging",
 )
 """Ends of leaves that change only together with others; each reaches a spec, whose fields test_stage covers."""
 

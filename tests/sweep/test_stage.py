@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sweep.stage
+from eval.judge.spec import Judge
 from eval.spec import TASKS, AnswerSpec, Decoding, HubRows, OverlapSpec, ScoreSpec, Shots
 from sweep.stage import File, Stage, canonical, plain, restore
 from train.spec import FORMATS, Architecture, Hub, Portion, Recipe, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
@@ -70,6 +71,8 @@ def from_hint(name, hint):
         )
     if hint == Shots | None:
         return st.sampled_from([None, Shots(5, ""), Shots(4, ""), Shots(5, "math.jsonl"), Shots(5, "", 0)])
+    if hint == Judge | None:
+        return st.one_of(st.none(), st.builds(Judge, st.none() | st.text(), st.integers(1, 9), st.floats(0, 9)))
     if hint is float:
         return st.floats(0.5, 100.0)
     if hint is int:

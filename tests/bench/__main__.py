@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, planning, stages, sweeps
+from tests.bench import curves, planning, programs, stages, sweeps
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,
@@ -19,6 +19,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "planning": planning.planning,
     "kills": sweeps.kills,
     "race": stages.race,
+    "sandbox": programs.sandbox,
     "additive": curves.additive,
     "averages": curves.averages,
     "tables": curves.tables,

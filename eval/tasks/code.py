@@ -11,7 +11,7 @@ from eval.metrics import Metric, by_item, mean, pass_at_k, present, rate
 from eval.rows import Row
 
 FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
-STARTS = re.compile(r"^(?:from |import |def |async def |class |@)", re.MULTILINE)
+STARTS = re.compile(r"^(?:from |import |def |async def |class |@|\w+ *= *\S)", re.MULTILINE)
 SPACE = re.compile(r"\A (?=(?: {4})*\S)")  # some chat templates put one space between prompt and answer
 LONGEST = 20_000  # characters of an answer that are looked at; a function that answers a problem is far shorter
 KS = (5, 10, 100)
@@ -28,7 +28,7 @@ def definition(name: str) -> re.Pattern[str]:
 
 
 def function(code: str, defines: re.Pattern[str]) -> str:
-    """The part of ``code`` from its first import or definition to the last line that still parses."""
+    """The part of ``code`` from its first import, definition or constant to the last line that still parses."""
     for match in STARTS.finditer(code):
         parsed = longest(code[match.start() :])
         if defines.search(parsed):

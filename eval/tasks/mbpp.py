@@ -9,6 +9,7 @@ value.
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 from eval.rows import Row, field, read
@@ -59,6 +60,16 @@ def program(item: Row, text: str) -> Program:
 def score(item: Row, text: str, status: str) -> Row:
     """``correct`` only if every assert held; ``status`` as the sandbox reports it."""
     return code.judged(candidate(item, text), item["entry_point"], status)
+
+
+def joined(item: Row, text: str) -> Program:
+    """As `program`, for a text that is code and nothing else."""
+    return replace(program(item, text), code=text + "\n")
+
+
+def judged(item: Row, text: str, status: str) -> Row:
+    """As `score`, for a text that is code and nothing else."""
+    return code.judged(text, item["entry_point"], status)
 
 
 def candidate(item: Row, text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from eval import score
 from eval.metrics import interval, pass_at_k, ratio, share
+from eval.records import Records
 from eval.rows import write
 from eval.spec import ScoreSpec
 
@@ -141,3 +142,54 @@ def test_intervals_of_shares_are_wilsons():
         assert found == pytest.approx((low, high), abs=1e-6)
     clustered = interval(ratio("r", [2.0, 6.0], [1, 4]))
     assert clustered == pytest.approx((1.6 - 1.959964 * 0.16, 1.6 + 1.959964 * 0.16), abs=1e-6)
+
+
+def test_a_killed_run_keeps_its_verdicts(tmp_path, monkeypatch):
+    """Programs that were judged before the kill are not run again; on other answers they are."""
+    write(
+        tmp_path / "code.jsonl",
+        [{"task_id": str(n), "prompt": PROMPT, "entry_point": "double", "test": TEST} for n in range(6)],
+    )
+    folder = answers(tmp_path / "answers", [(str(n), CODE["right"][0], "stop") for n in range(6)])
+    spec, inputs = replace(SPEC, task="humaneval", file="code.jsonl"), {"answers": folder, "data": tmp_path}
+    out = tmp_path / "out"
+    out.mkdir()
+    add, judged = Records.add, []
+
+    def dies(self, rows):
+        rows = list(rows)
+        if len(judged) == 4:
+            raise RuntimeError("killed")
+        add(self, rows)
+        judged.extend(row["id"] for row in rows)
+
+    monkeypatch.setattr(Records, "add", dies)
+    with pytest.raises(RuntimeError, match="killed"):
+        score.run(spec, inputs, out)
+    monkeypatch.setattr(Records, "add", add)
+    partial = out / "scores.partial.jsonl"
+    assert len(judged) == 4 and not (out / "scores.jsonl").exists()
+    partial.write_text(partial.read_text().replace('"status": "passed"', '"status": "as before"') + '{"id": "4", "cut')
+    score.run(spec, inputs, out)
+    rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    assert [row["status"] for row in rows] == ["as before" if row["id"] in judged else "passed" for row in rows]
+    assert not partial.exists() and len(rows) == 6
+
+    partial.write_text(json.dumps({"key": "of other answers"}) + "\n" + json.dumps(rows[0]) + "\n")
+    score.run(spec, inputs, out)
+    assert '"as before"' not in (out / "scores.jsonl").read_text()
+
+
+def test_summaries_say_who_answered_and_warn_of_odd_answers(tmp_path):
+    write(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 5)
+    texts = [(str(n), "so it goes on" if n < 2 else "#### 1", "length" if n < 2 else "stop") for n in range(5)]
+    inputs = {"answers": answers(tmp_path / "answers", texts), "data": tmp_path}
+    engine = {"engine": "local", "precision": "fp32", "versions": {"torch": "2"}}
+    (tmp_path / "answers" / "manifest.json").write_text(json.dumps({"task": "gsm8k", "items": 5, **engine}))
+    _, summary, _ = ran(tmp_path / "out", SPEC, inputs)
+    assert {name: summary[name] for name in engine} == engine and summary["items"] == summary["answers"] == 5
+    assert summary["warnings"] == [
+        {"metric": "truncated_rate", "value": 0.4, "limit": 0.2},
+        {"metric": "parse_failure_rate", "value": 0.4, "limit": 0.2},
+    ]
+    assert set(summary["intervals"]) == {row["metric"] for row in summary["metrics"]}

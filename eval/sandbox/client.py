@@ -76,6 +76,9 @@ class Sandbox:
         for level in self._levels:
             if level.number < LEAST and not self._unsafe:
                 break
+            if level.filters and sys.platform != "linux":
+                problems.append(f"level {level.number} ({level.name}): needs Linux, this is {sys.platform}")
+                continue
             self._server = _start(level, self._limits)
             hello = self._answer(START_SECONDS)
             if hello is not None and "error" not in hello:

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -266,6 +268,48 @@ def test_low_levels_are_refused_unless_allowed(number):
         pass
 
 
+OLD_KERNEL = """
+import ctypes, struct, sys
+from eval.sandbox import linux
+LOAD, EQUAL, RETURN, MISSING = 0x20, 0x15, 0x06, 0x50000 | 38
+steps = [(LOAD, 0, 0, 0), (EQUAL, 2, 0, 444), (EQUAL, 1, 0, {unshare})]
+steps += [(RETURN, 0, 0, 0x7FFF0000), (RETURN, 0, 0, MISSING)]
+code = b"".join(struct.pack("HBBI", *step) for step in steps)
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)()
+linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(Filter(len(steps), code)))()
+from eval.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("allowed", "ends"), [("", 2), ("1", 0)])
+def test_an_old_kernel_is_told(tmp_path, allowed, ends):
+    """A filter takes Landlock and namespaces from the kernel: nothing runs but by consent, and then at level 1."""
+    (tmp_path / "p.jsonl").write_text('{"id": 1, "program": "assert True"}\n')
+    words = ["run-code", f"programs={tmp_path}/p.jsonl", f"out={tmp_path}/out.jsonl"]
+    program = OLD_KERNEL.format(unshare={"x86_64": 272, "aarch64": 97}[os.uname().machine])
+    environment = {**os.environ, "DOSAGE_UNSAFE_CODE": allowed}
+    ended = subprocess.run([sys.executable, "-c", program, *words], env=environment, capture_output=True, text=True)
+    assert ended.returncode == ends, ended.stderr
+    if allowed:
+        assert "1 programs at level 1 (no-open): 1 passed" in ended.stdout
+    else:
+        assert "level 3 (isolated): [Errno 38] unshare" in ended.stderr
+        assert "level 2 (confined): [Errno 38] Landlock" in ended.stderr
+        assert "Use Linux with Landlock or user namespaces, or set DOSAGE_UNSAFE_CODE=1" in ended.stderr
+
+
+def test_another_system_is_told(monkeypatch):
+    monkeypatch.setattr("eval.sandbox.client.sys.platform", "darwin")
+    with (
+        pytest.raises(RuntimeError, match=r"needs Linux, this is darwin.*DOSAGE_UNSAFE_CODE=1"),
+        Sandbox(Limits(1, MEMORY)),
+    ):
+        pass
+
+
 def test_limits_are_checked():
     with pytest.raises(ValueError, match="seconds=0"):
         Limits(0, MEMORY)
@@ -346,13 +390,16 @@ def test_run_code(tmp_path, capsys):
         {"id": 7, "program": "def f(): return 1", "tests": "assert f()"},
     ]
     rows += [{"id": "b", "program": "import os; os._exit(0)"}, {"id": "c", "program": "x = bytearray(3 << 30)"}]
+    rows += [{"id": "d", "program": "while True: pass"}, {"id": "e", "program": "#" * (1 << 21)}]
+    rows += [{"id": "f", "program": "assert 1 + 1 == 3"}]
     source, out = tmp_path / "p.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert main(["run-code", f"programs={source}", f"out={out}", "seconds=1", "workers=2"]) == 0
-    assert "4 programs at level" in capsys.readouterr().out
+    assert "7 programs at level" in capsys.readouterr().out
     found = read(out)
     assert [(row["id"], row["status"]) for row in found] == [
-        ("a", "passed"), (7, "passed"), ("b", "crashed"), ("c", "memory")
+        ("a", "passed"), (7, "passed"), ("b", "crashed"), ("c", "memory"), ("d", "timeout"), ("e", "refused"),
+        ("f", "failed"),
     ]  # fmt: skip
     assert all(set(row) == {"id", "status", "seconds", "memory_bytes", "detail"} for row in found)
     for words, said in (

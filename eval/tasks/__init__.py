@@ -58,7 +58,7 @@ COMPLETIONS = {
         program=humaneval.joined,
         score=humaneval.judged,
     ),
-    "mbpp": replace(TASKS["mbpp"], messages=mbpp.continued, stops=mbpp.STOPS),
+    "mbpp": replace(TASKS["mbpp"], messages=mbpp.continued, stops=mbpp.STOPS, program=mbpp.joined, score=mbpp.judged),
 }
 
 FORMS = {"chat": TASKS, "completion": COMPLETIONS}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from eval import hub, overlap, score, texts
+from eval.digests import digest, key
+from eval.judge.court import Court, Keys, affordable, court
 from eval.rows import write_json
 from eval.run_code import unsafe_allowed
 from eval.sandbox.client import Limits, Sandbox
@@ -18,11 +19,9 @@ from eval.suite import load
 from eval.tasks import FORMS
 from eval.tasks.shots import shots
 
-CHUNK = 1 << 22
-
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Keys):
     """``model``: a folder, or a hub id with its ``revision``. The rest narrows the suite or says where things lie.
 
     ``train`` is a file or folder of training data, whose overlap with the items is measured.
@@ -58,6 +57,8 @@ class _Work:
     score: ScoreSpec
     inputs: Mapping[str, Path]
     key: str
+    court: Court | None
+    turns: Sequence[Sequence[str]]
 
 
 def run(asked: Evaluate) -> str:
@@ -69,6 +70,7 @@ def run(asked: Evaluate) -> str:
     out = Path(asked.out or f"evaluations/{Path(asked.model).name}")
     work = {name: _work(asked, suite, name, wanted[name], weights, out) for name in wanted if name not in left_out}
     level = _sandbox(work)
+    _announce(work, out)
     found = {
         name: _measured(one, out / name, asked.batch_rows or suite.batch_rows, asked.train)
         for name, one in work.items()
@@ -92,7 +94,7 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
     inputs = {"data": _place(asked, name, entry, entry.world or entry.path or entry.split, out)}
     if entry.shots:
         inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
-    data = [_digest(place) for place in inputs.values()]
+    data = [digest(place) for place in inputs.values()]
     fields = tuple(sorted(entry.fields.items()))
     local = Path(asked.model).is_dir()
     answer = AnswerSpec(
@@ -104,12 +106,15 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
         shots=Shots(entry.shots, "", entry.shots_seed) if entry.shots else None,
     )  # fmt: skip
     reading = Reading(fields, entry.pattern)
-    judged = ScoreSpec(entry.task, "", answer.items, entry.seconds, entry.memory_mib, reading, entry.form)
-    FORMS[entry.form][entry.task].items(inputs["data"], reading)  # so a bad file is told before a model is loaded
+    judges = court(asked, suite, name, entry, out)
+    judge = (judges.judge, answer.precision if "judge" in judges.files else "") if judges else (None, "")
+    scored = ScoreSpec(entry.task, "", answer.items, entry.seconds, entry.memory_mib, reading, entry.form, *judge)
+    items = FORMS[entry.form][entry.task].items(inputs["data"], reading)  # so a bad file is told before a model loads
     shots(answer, inputs)
     if local:
         inputs["model"] = Path(asked.model)
-    return _Work(entry, answer, judged, inputs, _key(asdict(answer), weights, *data))
+    turns = [item["turns"] for item in items[: answer.items]] if judges else []
+    return _Work(entry, answer, scored, inputs, key(asdict(answer), weights, *data), judges, turns)
 
 
 def _place(asked: Evaluate, name: str, entry: Task, place: str, out: Path) -> Path:
@@ -134,19 +139,35 @@ def _sandbox(work: Mapping[str, _Work]) -> str:
         return f"generated code ran at sandbox level {sandbox.level.number} ({sandbox.level.name})"
 
 
+def _announce(work: Mapping[str, _Work], out: Path) -> None:
+    """Say what judges will take before anything is answered; ValueError when one cannot be asked or paid."""
+    for name, one in work.items():
+        if one.court and not _answered(one, out / name):
+            due = affordable(one.court, one.turns, one.entry.max_new_tokens)
+            price = f", about ${due.dollars:.2f} of at most ${one.court.how.dollars:g}" if due.dollars else ""
+            print(f"judge of {name}: {due.calls} calls{price}", flush=True)
+
+
+def _answered(work: _Work, out: Path) -> bool:
+    """True when the same weights have answered the same before."""
+    stamp = out / "answers" / "key.json"
+    return stamp.exists() and json.loads(stamp.read_bytes()) == {"key": work.key}
+
+
 def _measured(work: _Work, out: Path, batch_rows: int, train: str | None) -> dict[str, Any]:
     """Answer, unless the same weights have answered the same before; score; the summary of the scores."""
     answers, scores, stamp = out / "answers", out / "scores", out / "answers" / "key.json"
     answers.mkdir(parents=True, exist_ok=True)
     scores.mkdir(exist_ok=True)
-    if not stamp.exists() or json.loads(stamp.read_bytes()) != {"key": work.key}:
+    if not _answered(work, out):
         from eval import answer  # torch only when a model has to speak
 
         stamp.unlink(missing_ok=True)
         answer.run(work.answer, work.inputs, answers, EvalRun(work.key, batch_rows))
         write_json(stamp, {"key": work.key})
     held = _overlaps(work, Path(train), out / "overlap") if train else {}
-    score.run(work.score, {"answers": answers, "data": work.inputs["data"], **held}, scores)
+    inputs = {"answers": answers, "data": work.inputs["data"], **held, **(work.court.files if work.court else {})}
+    score.run(work.score, inputs, scores, work.court.how if work.court else None)
     return {"ability": work.entry.ability, **json.loads((scores / "summary.json").read_bytes())}
 
 
@@ -186,17 +207,4 @@ def _weights(asked: Evaluate) -> str:
     folder = Path(asked.model)
     if not folder.is_dir():
         return f"{asked.model}@{asked.revision}"
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return _key(*(f"{path.name} {_digest(path)}" for path in files))
-
-
-def _digest(path: Path) -> str:
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(CHUNK):
-            found.update(part)
-    return found.hexdigest()
-
-
-def _key(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return digest(folder)

@@ -8,8 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from eval.judge.spec import Judge, JudgeRun
 from eval.spec import Suite, Task
 
+JUDGES = {"judge": Judge, "judging": JudgeRun}
 PLACE = Path(__file__).resolve().parents[1] / "conf" / "suite"
 
 
@@ -26,13 +28,15 @@ def load(name: str, data: str | None) -> Suite:
         os.environ["DOSAGE_DATA"] = data
     try:
         made: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-        return Suite(**{**made, "tasks": {task: _task(task, given) for task, given in made["tasks"].items()}})
+        tasks = {task: _known(f"task {task}", Task, given) for task, given in made["tasks"].items()}
+        judges = {name: _known(name, kind, made[name]) for name, kind in JUDGES.items() if made.get(name)}
+        return Suite(**{**made, "tasks": tasks, **judges})
     except (OmegaConfBaseException, TypeError, KeyError) as error:
         raise ValueError(f"{path} is no suite: {error}") from None
 
 
-def _task(name: str, given: Mapping[str, Any]) -> Task:
-    known = [one.name for one in fields(Task)]
+def _known(name: str, kind: type, given: Mapping[str, Any]) -> Any:
+    known = [one.name for one in fields(kind)]
     if unknown := set(given) - set(known):
-        raise ValueError(f"task {name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
-    return Task(**given)
+        raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    return kind(**given)

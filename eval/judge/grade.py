@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from eval.judge import prompts, ratings
 from eval.judge.ask import Judgment, Panel, Voice
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Question
-from eval.judge.spec import Judge, JudgeRun
+from eval.judge.spec import Judge, JudgeRun, lacking
 from eval.rows import Row
 from eval.spec import ScoreSpec
 from eval.tasks import mtbench
@@ -53,6 +54,8 @@ def voice(spec: ScoreSpec, inputs: Mapping[str, Path], how: JudgeRun) -> Voice:
         from eval.judge.local import LocalJudge  # torch only when a local model has to speak
 
         return LocalJudge(spec.judge, inputs["judge"], spec.precision)
+    if lacks := lacking(spec.judge, how, os.environ):
+        raise ValueError(f"judge: {lacks}")
     endpoint = Endpoint(spec.judge, how)
     endpoint.ready()
     return endpoint

@@ -148,7 +148,10 @@ def judged(tmp_path):
     data = jsonl(tmp_path / "questions.jsonl", QUESTIONS)
     references = [{"question_id": 101, "choices": [{"index": 0, "turns": ["REF ONE", "REF TWO"]}]}]
     inputs = {"answers": folder, "data": data, "references": jsonl(tmp_path / "references.jsonl", references)}
-    how = JudgeRun(key_variable="", seconds=5, retries=2, backoff=0.01, cache=str(tmp_path / "judge"))
+    how = JudgeRun(
+        key_variable="", seconds=5, retries=2, backoff=0.01, input_price=0.0, output_price=0.0,
+        cache=str(tmp_path / "judge"),
+    )  # fmt: skip
     return inputs, how
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.curve import Curve, fit
+from analysis.curve import Curve, Prepared, prepared, refined
 from analysis.points import Array, Points
-from analysis.rollout import Rollout, roll
+from analysis.rollout import Rollout, square_errors, windows
 from analysis.uncertainty import SCALES, Prediction, quantile
 
 ONE_ERROR = 0.6827  # the level of plus or minus one standard error
@@ -67,21 +67,32 @@ def fit_average(
     A law that needs more amounts than there are is left out, with the warning ``law_refused:NAME``.
     Raises ValueError when every law is refused, or for the reasons of `fit`.
     """
-    curves, refused = [], {}
+    begun, refused = [], {}
     for law in laws:
         try:
-            curves.append(fit(points, law, objective, delta, seed))
+            begun.append(prepared(points, law, objective, delta))
         except ValueError as error:
             refused[law] = str(error)
-    if not curves:
+    if not begun:
         reasons = "; ".join(refused.values()) or "laws is empty"
         raise ValueError(f"no law can be fitted: {reasons}")
+    curves, rollout = _refine(begun, seed)
     notes = [f"law_refused:{law}" for law in refused]
     notes += [f"{curve.law.name}:{code}" for curve in curves for code in curve.warnings]
-    rollout = roll(curves)
     errors = _from_aicc(curves) if rollout is None else rollout.errors
     errors = np.where(np.isfinite(errors), np.maximum(errors, 1e-20), 1e300)
     return Average(tuple(curves), (1 / errors) / (1 / errors).sum(), errors, rollout, tuple(notes))
+
+
+def _refine(begun: Sequence[Prepared], seed: int) -> tuple[list[Curve], Rollout | None]:
+    """The curves, and how they would have done beyond smaller amounts."""
+    origins = windows([b.problem for b in begun])
+    if origins is None:
+        return [refined(b, seed)[0] for b in begun], None
+    ahead, largest = origins
+    curves, reached = zip(*(refined(b, seed, ahead) for b in begun), strict=True)
+    square = [square_errors(b.problem, theta, ahead) for b, theta in zip(begun, reached, strict=True)]
+    return list(curves), Rollout(tuple(curve.law.name for curve in curves), largest, np.stack(square))
 
 
 def _from_aicc(curves: Sequence[Curve]) -> Array:

@@ -20,12 +20,14 @@ class Coordinates:
 
     Amplitudes and intercepts are taken at the centre of the logarithms of the amounts, where they are nearly
     independent of the exponent or slope they go with. ``held`` maps the parameters that are not searched to their
-    values.
+    values. A parameter (or its logarithm, where its role says so) is linear in the search coordinates: ``slope`` times
+    them plus ``shift``; an amplitude then takes its factor ``scale``.
     """
 
     law: Law
     held: Mapping[str, float]
-    centre: Array  # mean of ln amount, one entry a variable
+    slope: Array  # (parameters, free parameters)
+    shift: Array  # one entry a parameter
     low: Array  # bounds of the search coordinates, one entry a free parameter
     high: Array
 
@@ -35,38 +37,26 @@ class Coordinates:
 
     def natural(self, theta: Number) -> dict[str, Number]:
         """Natural parameters, each shaped as ``theta`` without its last axis; complex coordinates stay complex."""
-        at = {p.name: theta[..., i] for i, p in enumerate(self.free)}
+        raw = np.moveaxis(theta @ self.slope.T + self.shift, -1, 0)
         values: dict[str, Number] = {}
-        for p in self.law.parameters:
-            if p.name in self.held:
-                values[p.name] = np.full(theta.shape[:-1], self.held[p.name])
-                continue
-            value = at[p.name] + self._offset(p, {**at, **self.held}, values)
+        for p, value in zip(self.law.parameters, raw, strict=True):
             values[p.name] = np.exp(value) if p.role in LOGARITHMIC else value
+            if p.scale is not None and p.name not in self.held:
+                values[p.name] = values[p.name] * p.scale(values)
         return values
 
     def search(self, params: Mapping[str, Number]) -> Array:
         """The search coordinates of natural parameters, moved inside the bounds."""
         columns = []
         for p in self.free:
-            value = np.log(np.maximum(params[p.name], 1e-300)) if p.role in LOGARITHMIC else np.asarray(params[p.name])
-            columns.append(value - self._offset(p, params, params))
-        theta = np.stack(np.broadcast_arrays(*columns), axis=-1)
-        return np.asarray(np.clip(theta, self.low, self.high))
-
-    def _offset(self, p: Parameter, at: Mapping[str, Number | float], natural: Mapping[str, Number]) -> Number:
-        """What centring adds to a search coordinate to give the natural one (or its logarithm)."""
-        if p.role in ("amount", "log_amount", "knee"):
-            return float(self.centre[p.variable])
-        if not p.pivots:
-            return 0.0
-        moved = sum(at[name] * self.centre[self._variable(name)] for name in p.pivots)
-        if p.role not in LOGARITHMIC:
-            return -moved
-        return moved + (0.0 if p.scale is None else np.log(p.scale(natural)))
-
-    def _variable(self, name: str) -> int:
-        return self.law.parameters[self.law.names.index(name)].variable
+            value = params[p.name] if p.scale is None else params[p.name] / p.scale(params)
+            columns.append(np.log(np.maximum(value, 1e-300)) if p.role in LOGARITHMIC else np.asarray(value))
+        raw = np.stack(np.broadcast_arrays(*columns), axis=-1)
+        at = [self.law.names.index(p.name) for p in self.free]
+        # A parameter that is centred leans on others that are not, so one substitution undoes it.
+        lean = self.slope[at] - np.eye(len(at))
+        own = raw - self.shift[at]
+        return np.asarray(np.clip(own - own @ lean.T, self.low, self.high))
 
 
 def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, float]) -> Coordinates:
@@ -84,11 +74,30 @@ def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, flo
     kept = {**defaults, **held}
     logs = [positive_logs(amounts) for amounts in x]
     centre = np.array([column.mean() for column in logs])
-    bounds = [
-        _bounds(p, logs[p.variable] - centre[p.variable], y, law.score) for p in law.parameters if p.name not in kept
-    ]
+    free = [p for p in law.parameters if p.name not in kept]
+    bounds = [_bounds(p, logs[p.variable] - centre[p.variable], y, law.score) for p in free]
     low, high = np.array(bounds, dtype=float).reshape(-1, 2).T
-    return Coordinates(law, kept, centre, low, high)
+    slope, shift = _map(law, [p.name for p in free], kept, centre)
+    return Coordinates(law, kept, slope, shift, low, high)
+
+
+def _map(law: Law, free: list[str], held: Mapping[str, float], centre: Array) -> tuple[Array, Array]:
+    """Slopes and shifts of `Coordinates`; ``centre`` holds the mean of ln amount, one entry a variable."""
+    slope, shift = np.zeros((len(law.names), len(free))), np.zeros(len(law.names))
+    for i, p in enumerate(law.parameters):
+        if p.name in held:
+            shift[i] = np.log(max(held[p.name], 1e-300)) if p.role in LOGARITHMIC else held[p.name]
+            continue
+        slope[i, free.index(p.name)] = 1.0
+        if p.role in ("amount", "log_amount", "knee"):
+            shift[i] = centre[p.variable]
+        for name in p.pivots:
+            lever = float(centre[law.parameters[law.names.index(name)].variable]) * (1 if p.role in LOGARITHMIC else -1)
+            if name in held:
+                shift[i] += lever * held[name]
+            else:
+                slope[i, free.index(name)] += lever
+    return slope, shift
 
 
 def positive_logs(amounts: Array) -> Array:

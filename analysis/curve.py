@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ from analysis.starts import starts
 from analysis.uncertainty import KINDS, SCALES, Prediction, Spread, profile, quantile, spread
 
 STARTS = 6  # refined starts: four or more from the grid, two around the best of them
+TOLERANCE, ROUGHLY = 1e-9, 1e-4  # of the search for the curve, and of the fits to smaller amounts only
 AGREE = 1e-6  # starts agree when their objectives differ by less than this share
 
 
@@ -55,7 +56,6 @@ class Curve:
     spread: Spread
     problem: Problem
     theta: Array
-    first: Array  # starts of the search from the grid, best first
 
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
         """Values at amounts ``x`` with intervals at ``level``.
@@ -117,15 +117,7 @@ class Curve:
         weights = rng.exponential(size=(draws, int(label.max()) + 1))
         weights *= weights.shape[1] / weights.sum(axis=1, keepdims=True)
         space = self.problem.space
-        problem = Problem(
-            space,
-            self.problem.objective,
-            self.problem.x,
-            self.problem.y,
-            self.problem.trials,
-            self.problem.weight * weights[:, label],
-            self.problem.prior,
-        )
+        problem = replace(self.problem, weight=self.problem.weight * weights[:, label])
         theta, _ = solve(problem, np.tile(self.theta, (draws, 1)), space.low, space.high, steps=60, tolerance=1e-8)
         return Draws({n: np.asarray(v) for n, v in space.natural(theta).items()}, self.law)
 
@@ -190,6 +182,28 @@ def fit(
     Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
     amounts.
     """
+    return refined(prepared(points, law, objective, delta, held, priors), seed)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A fit before its search: the points that can be fitted, warnings about the rest, starts (best first)."""
+
+    problem: Problem
+    points: Points
+    codes: tuple[str, ...]
+    first: Array
+
+
+def prepared(
+    points: Points,
+    law: str,
+    objective: str,
+    delta: float,
+    held: Mapping[str, float] | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
+) -> Prepared:
+    """The checks of `fit`, and where its search starts."""
     form = law_named(law).over(tuple(points.x))
     criterion = Objective(objective, delta)
     kept, codes = usable(points, form.zeros)
@@ -203,25 +217,52 @@ def fit(
     if objective == "quasibinomial" and separated(kept):
         codes.append("separated")
     problem = _problem(form, criterion, kept, held or {}, priors or {})
-    first = starts(problem, STARTS - 2)
-    theta, cost, agreeing = _search(problem, first, seed)
-    active = active_bounds(problem, theta)
-    error = spread(problem, theta, active, kept.group)
-    norm = gradient_norm(problem, theta, active)
-    codes += notes(problem, theta, active, error, norm, agreeing * 2 >= STARTS)
+    return Prepared(problem, kept, tuple(codes), starts(problem, STARTS - 2))
+
+
+def refined(begun: Prepared, seed: int, ahead: Array | None = None) -> tuple[Curve, Array]:
+    """The curve from the best of the refined starts; and, for each row of ``ahead``, the coordinates of a rougher fit
+    without the points that are marked there (see `analysis.rollout`). All are searched in one batch.
+    """
+    problem, space = begun.problem, begun.problem.space
+    jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(begun.first), begun.first.shape[1]))
+    first = np.concatenate([begun.first, np.clip(begun.first[0] + jitter, space.low, space.high)])
+    weight, least = problem.weight, np.full(STARTS, TOLERANCE)
+    if ahead is not None:  # the best start of the grid does for each
+        weight = np.concatenate([np.repeat(weight, STARTS, axis=0), np.where(ahead, 0.0, weight)])
+        least = np.append(least, np.full(len(ahead), ROUGHLY))
+        first = np.concatenate([first, np.tile(first[:1], (len(ahead), 1))])
+    theta, cost = solve(replace(problem, weight=weight), first, space.low, space.high, tolerance=least)
+    return _curve(begun, theta[:STARTS], cost[:STARTS]), theta[STARTS:]
+
+
+def _curve(begun: Prepared, reached: Array, costs: Array) -> Curve:
+    """The best of the places that the starts reached, with its error and warnings."""
+    problem, space = begun.problem, begun.problem.space
+    best = int(np.argmin(costs))
+    if not np.isfinite(costs[best]):
+        raise ValueError(
+            f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}..."
+        )
+    theta, cost = reached[best], float(costs[best])
+    agreeing = int((costs <= cost + AGREE * abs(cost) + 1e-20 * len(problem.y)).sum())
+    here = problem.expand(theta[None])
+    active = active_bounds(space, theta, here.gradient[0])
+    error = spread(problem, theta, active, begun.points.group)
+    norm = gradient_norm(here, active)
+    codes = [*begun.codes, *notes(problem, theta, active, error, norm, agreeing * 2 >= STARTS)]
     return Curve(
-        form,
-        _natural(problem.space, theta),
-        cost / criterion.half,
+        space.law,
+        _natural(space, theta),
+        cost / problem.objective.half,
         STARTS,
         agreeing,
         norm,
         tuple(codes),
-        kept,
+        begun.points,
         error,
         problem,
         theta,
-        first,
     )
 
 
@@ -249,21 +290,6 @@ def _prior(
         pairs.append(given.get(p.name, own))
     mean, stiff = np.array(pairs, dtype=float).reshape(-1, 2).T
     return (mean, stiff) if stiff.any() else None
-
-
-def _search(problem: Problem, grid: Array, seed: int) -> tuple[Array, float, int]:
-    """The best of the refined starts, its cost, and how many starts reach it."""
-    space = problem.space
-    jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(grid), grid.shape[1]))
-    first = np.concatenate([grid, np.clip(grid[0] + jitter, space.low, space.high)])
-    theta, cost = solve(problem, first, space.low, space.high)
-    best = int(np.argmin(cost))
-    if not np.isfinite(cost[best]):
-        raise ValueError(
-            f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}..."
-        )
-    slack = AGREE * abs(cost[best]) + 1e-20 * len(problem.y)
-    return theta[best], float(cost[best]), int((cost <= cost[best] + slack).sum())
 
 
 def _natural(space: Coordinates, theta: Array) -> dict[str, float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.coordinates import Coordinates
 from analysis.law import LOGARITHMIC
 from analysis.points import Array, Points
-from analysis.solver import Problem
+from analysis.solver import Expansion, Problem
 from analysis.uncertainty import Spread
 
 WARNINGS = {
@@ -70,20 +71,20 @@ def separated(points: Points) -> bool:
     return bool(amount[wrong].max() < amount[right].min() or amount[right].max() < amount[wrong].min())
 
 
-def active_bounds(problem: Problem, theta: Array) -> NDArray[np.bool_]:
+def active_bounds(space: Coordinates, theta: Array, gradient: Array) -> NDArray[np.bool_]:
     """The coordinates that press against a bound."""
-    space = problem.space
-    gradient = problem.quadratic(theta[None])[0][0]
     return np.asarray(((theta <= space.low) & (gradient >= 0)) | ((theta >= space.high) & (gradient <= 0)))
 
 
-def gradient_norm(problem: Problem, theta: Array, active: NDArray[np.bool_]) -> float:
-    """What one more step promises to gain, as a share of the objective: 0 at a minimum, whatever the units."""
-    gradient, hessian, diagonal = (a[0] for a in problem.quadratic(theta[None]))
-    matrix = hessian + 1e-9 * np.diag(diagonal + 1e-300)
-    pull = np.where(active, 0.0, gradient)
+def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
+    """What one more step promises to gain, as a share of the objective: 0 at a minimum, whatever the units.
+
+    ``here`` has a batch of one.
+    """
+    matrix = here.hessian[0] + 1e-9 * np.diag(here.diagonal[0] + 1e-300)
+    pull = np.where(active, 0.0, here.gradient[0])
     gain = float(pull @ np.linalg.pinv(matrix, hermitian=True) @ pull)
-    return gain / max(float(problem.cost(theta[None])[0]), 1e-20)
+    return gain / max(float(here.cost[0]), 1e-20)
 
 
 def notes(

@@ -15,6 +15,8 @@ from scipy.special import loggamma
 from analysis.law import Number
 from analysis.points import Array
 
+LOG2 = float(np.log(2.0))
+
 
 def power(x: Number, A: Number, b: Number) -> Number:
     """``A x^-b``. Hestness et al. 2017 (arXiv 1712.00409)."""
@@ -74,21 +76,25 @@ def m4_gradient(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Numbe
 
 
 def _m4_logit(x: Number, E: Number, L0: Number, a: Number, B: Number, c: Number) -> Array:
-    """``logit((L - E) / (L0 - E))`` by Newton steps: the equation for it is monotone and of one curvature, so they
-    converge from any start.
+    """``logit((L - E) / (L0 - E))``, by Halley's steps. The equation for it is monotone and of one curvature, so the
+    start is where the nearest of three tangents meets it: those at both far ends and at 0.
     """
     want, power_ = np.broadcast_arrays(np.log(B) - c * np.log(x) - (1 - a) * np.log(L0 - E), a)
-    w = np.where(want < 0, want, want / power_)
-    for _ in range(60):
+    left, right, middle = want, want / power_, (want - (power_ - 1) * LOG2) * 2 / (1 + power_)
+    below, above = np.minimum(np.minimum(left, right), middle), np.maximum(np.maximum(left, right), middle)
+    w = np.where(power_ > 1, below, above)
+    for _ in range(40):
         small = np.exp(-np.abs(w))
         rest = np.log1p(small)  # ln logistic(w) is min(w, 0) - rest, ln logistic(-w) is min(-w, 0) - rest
         share = np.where(w > 0, 1.0, small) / (1 + small)
         gap = np.minimum(w, 0) - rest + power_ * (np.maximum(w, 0) + rest) - want
-        step = gap / (1 - share + power_ * share)
+        slope = 1 - share + power_ * share
+        step = gap / slope
+        step /= 1 - 0.5 * step * (power_ - 1) * share * (1 - share) / slope
         w = w - step
-        if np.abs(step).max(initial=0.0) < 1e-5:  # steps square what is left
+        if np.abs(step).max(initial=0.0) < 1e-4:  # steps cube what is left
             break
-    return w
+    return np.asarray(w)
 
 
 def m4_scale(at: Mapping[str, Number]) -> Number:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from analysis.coordinates import Coordinates
 from analysis.objective import Objective
@@ -113,18 +113,17 @@ class Problem:
 
 
 def solve(
-    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: float = 1e-9
+    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: ArrayLike = 1e-9
 ) -> tuple[Array, Array]:
     """Descend from each row of ``start`` within the bounds (one row, or one each): coordinates and costs reached.
 
-    A row is done when steps gain, or promise to gain, less than ``tolerance`` of the cost twice in a row.
+    A row is done when a step gains, or promises to gain, less than ``tolerance`` (one, or one each) of the cost.
     """
     theta = np.clip(start, low, high)
     low, high = np.broadcast_to(low, theta.shape), np.broadcast_to(high, theta.shape)
     state = problem.expand(theta)
     cost = state.cost
-    damp = np.full(len(theta), 1e-3)
-    idle = np.zeros(len(theta), dtype=int)
+    damp, least = np.full(len(theta), 1e-3), np.broadcast_to(tolerance, len(theta))
     live = np.flatnonzero(np.isfinite(cost))
     for _ in range(steps):
         if not len(live):
@@ -136,16 +135,15 @@ def solve(
         gain = here.cost - reached.cost
         taken = gain > 0
         shorten = ~taken & (damp[live] > 1e-3) & (damp[live] < 1e8)  # may gain yet, by a shorter step
-        small = (np.where(taken, gain, np.abs(promised)) <= tolerance * here.cost) & ~shorten
+        small = (np.where(taken, gain, np.abs(promised)) <= least[live] * here.cost) & ~shorten
         ratio = gain / np.maximum(promised, 1e-300)
         damp[live] *= np.where(taken, np.where(ratio > 0.75, 0.3, np.where(ratio > 0.25, 1.0, 3.0)), 3.0)
         damp[live] = np.clip(damp[live], 1e-12, 1e16)
         theta[live[taken]] = trial[taken]
         for kept, new in zip(state, reached, strict=True):
             kept[live[taken]] = new[taken]
-        idle[live] = np.where(small, idle[live] + 1, np.where(taken, 0, idle[live]))
         exact = cost[live] <= 1e-28 * len(problem.y)
-        live = live[~(exact | (idle[live] >= 2))]
+        live = live[~(exact | small)]
     return theta, cost
 
 
@@ -155,28 +153,29 @@ def _step(
     """The step of each row within its bounds, and the gain that its first-order part promises."""
     gradient, hessian = here.gradient, here.hessian
     free = ~(((theta <= low) & (gradient >= 0)) | ((theta >= high) & (gradient <= 0)))
-    step = _newton(gradient, hessian, damping, free)
+    inverse = _inverse(hessian, damping, free)
+    step = -np.matmul(inverse, gradient[..., None])[..., 0]
     for _ in range(2):  # what would leave its bounds goes to the bound, and the rest makes the best of it
         inside = np.clip(step, low - theta, high - theta)
         if (inside == step).all():
             break
         free &= inside == step
         fixed = np.where(free, 0.0, inside)
-        pull = gradient + np.matmul(hessian, fixed[..., None])[..., 0]
-        step = fixed + _newton(pull, hessian, damping, free)
+        inverse = _inverse(hessian, damping, free)
+        step = fixed - np.matmul(inverse, gradient[..., None] + np.matmul(hessian, fixed[..., None]))[..., 0]
     step = np.clip(step, low - theta, high - theta)
     promised = -(gradient * step).sum(-1) - 0.5 * (step * np.matmul(hessian, step[..., None])[..., 0]).sum(-1)
-    more = 0.5 * _newton(problem.bend(theta, step, here.fitted, here.lever), hessian, damping, free)
-    size = np.sqrt(here.diagonal)
-    trusted = np.linalg.norm(2 * more * size, axis=1) <= BEND * np.linalg.norm(step * size, axis=1)
+    more = -0.5 * np.matmul(inverse, problem.bend(theta, step, here.fitted, here.lever)[..., None])[..., 0]
+    trusted = (4 * here.diagonal * more**2).sum(-1) <= BEND**2 * (here.diagonal * step**2).sum(-1)
     return np.clip(step + np.where(trusted[:, None], more, 0.0), low - theta, high - theta), promised
 
 
-def _newton(gradient: Array, hessian: Array, damping: Array, free: NDArray[np.bool_]) -> Array:
-    """The damped Gauss-Newton step of each row in its free coordinates; 0 in the others."""
-    eye = np.eye(gradient.shape[-1])
+def _inverse(hessian: Array, damping: Array, free: NDArray[np.bool_]) -> Array:
+    """The inverse of each row's damped curvature over its free coordinates; 0 for the others."""
     both = free[:, :, None] & free[:, None, :]
-    matrix = np.where(both, hessian, 0.0) + eye * np.where(free, damping + 1e-300, 1.0)[:, :, None]
-    root = 1 / np.sqrt(np.maximum(np.einsum("bii->bi", matrix), 1e-300))
-    scaled = matrix * root[:, :, None] * root[:, None, :] + 1e-14 * eye
-    return np.asarray(-root * np.linalg.solve(scaled, (root * np.where(free, gradient, 0.0))[..., None])[..., 0])
+    diagonal = np.where(free, np.einsum("bii->bi", hessian) + damping + 1e-300, 1.0)
+    root = 1 / np.sqrt(diagonal)
+    outer = root[:, :, None] * root[:, None, :]
+    scaled = np.where(both, hessian * outer, 0.0)
+    np.einsum("bii->bi", scaled)[:] = 1 + 1e-14
+    return np.where(both, np.linalg.inv(scaled) * outer, 0.0)

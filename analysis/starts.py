@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -12,11 +13,14 @@ from analysis.points import Array
 from analysis.solver import Problem
 
 LEVELS = (0.0, 0.5, 0.8, 0.95)  # floors, as shares of the smallest value
+ENOUGH = 60  # points that the shapes are tried on
+GOLDEN = 0.5 * (5**0.5 - 1)
 HEIGHTS = (1.05, 1.3, 2.0, 4.0)  # values at little data, in largest values
 
 
 def starts(problem: Problem, count: int) -> Array:
     """Up to ``count`` starts (rows of search coordinates), best first, each of another exponent if possible."""
+    problem = _thinned(problem)
     space = problem.space
     law = space.law
     free = [p.name for p in space.free]
@@ -33,6 +37,21 @@ def starts(problem: Problem, count: int) -> Array:
     theta = space.search(params)
     cost = problem.cost(theta)
     return theta[_distinct(cost, grid, shapes, count)]
+
+
+def _thinned(problem: Problem) -> Problem:
+    """Some points, spread evenly but in no step that a grid of amounts could share: enough to rank shapes by."""
+    count = len(problem.y)
+    if count <= ENOUGH:
+        return problem
+    keep = np.unique((np.arange(ENOUGH) * GOLDEN % 1 * count).astype(int))
+    return replace(
+        problem,
+        x=tuple(column[keep] for column in problem.x),
+        y=problem.y[keep],
+        trials=None if problem.trials is None else problem.trials[keep],
+        weight=problem.weight[:, keep],
+    )
 
 
 def _grid(p: Parameter, problem: Problem) -> Array:
@@ -101,7 +120,7 @@ def _bounded_least_squares(columns: Array, target: Array, weight: Array, low: Ar
     diagonal = np.einsum("bii->bi", matrix)
     ridge = 1e-12 * diagonal.max(axis=-1, initial=0.0)[:, None, None] * np.eye(size) + 1e-300 * np.eye(size)
     values = np.clip(np.linalg.solve(matrix + ridge, right[..., None])[..., 0], low, high)
-    for _ in range(30):
+    for _ in range(12):
         for k in range(size):
             gap = right[:, k] - (matrix[:, k] * values).sum(-1)
             values[:, k] = np.clip(values[:, k] + gap / np.maximum(diagonal[:, k], 1e-300), low[k], high[k])

@@ -1,4 +1,4 @@
-"""`python -m eval [verb] key=value ...`: evaluate a model without a sweep, or run programs in the sandbox."""
+"""`python -m eval [verb] key=value ...`: evaluate a model without a sweep, compare two, or run programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eval import evaluate, run_code
+from eval import compare, evaluate, run_code
 
 HELP = """\
 python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face folder without a sweep
@@ -23,6 +23,15 @@ python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face fo
   system=TEXT        the system turn of training           seed=NUMBER     of drawn answers
   out=FOLDER         where records go (default evaluations/MODEL): answers that are there already are scored anew, not
                      given anew, as long as weights, items and decoding are the same
+
+  a task that needs a judge takes the suite's, and these keys before it:
+  judge=NAME         the judge's name at judge_url=URL (OpenAI-compatible, its key in the suite's key_variable), or
+  judge_path=FOLDER  a local judge                         repeats=NUMBER  of every question to the judge
+  prices=IN/OUT      dollars a million tokens, as 30/60    dollars=NUMBER  what may be spent in all
+
+python -m eval compare answers=FOLDER against=FOLDER out=FOLDER   let a judge compare two models, in both orders
+  answers=, against= what python -m eval wrote for two models: OUT, or any folder with a responses.jsonl
+  task=NAME          the suite's task (default mtbench)    suite=, data=, judge=, …   as above (default suite=paper)
 
 python -m eval run-code programs=FILE out=FILE      run programs in the sandbox; one verdict a line
   programs=FILE      JSON lines {"id", "program"}, optionally with "tests", which then judge the program from outside
@@ -37,6 +46,7 @@ python -m eval run-code programs=FILE out=FILE      run programs in the sandbox;
 
 VERBS: dict[str, tuple[type, Callable[[Any], str]]] = {
     "": (evaluate.Evaluate, evaluate.run),
+    "compare": (compare.Compare, compare.run),
     "run-code": (run_code.RunCode, run_code.run),
 }
 

@@ -23,6 +23,7 @@ from eval.tasks import lmeval
 NUMBER = re.compile(r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)")
 STRICT = re.compile(r"####[ \t]*([-\u2212]?[$£€]?[0-9][0-9,]*(?:\.[0-9]+)?)")
 PHRASE = re.compile(r"answer[ \t]*(?:is\b|:|=)", re.IGNORECASE)
+SPACED = re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")  # typographers' thousands
 SUM = re.compile(r"^[0-9\s.,$+*/x×÷()=-]*=")  # "10 - 3 = 7": the result counts
 TURNS = (("user", "question"), ("assistant", "answer"))
 LATEX = str.maketrans({"{": None, "}": None, "\\": None, "!": None})
@@ -83,6 +84,7 @@ def strict(text: str) -> Decimal | None:
 
 def staged(text: str) -> Decimal | None:
     """The final answer of a worked solution, or None when it holds no number."""
+    text = SPACED.sub(",", text)
     for place in _places(text):
         value = next(filter(None.__ne__, map(_value, NUMBER.findall(place))), None)
         if value is not None:

@@ -8,48 +8,48 @@ import pytest
 
 from eval.rows import read
 from eval.tasks import gsm8k
+from tests.eval.wordings import WORDINGS, worded
 
 BODY = "He had 10-3 boxes at 9:30 and paid $5.50 for 2 of them.\n"
-FORMS = {
-    "native": "#### {n}",
-    "separated": "#### {s}",
-    "phrase": "The answer is {n}",
-    "phrase and stop": "The answer is {n}.",
-    "money": "The answer is ${s}.",
-    "bold": "The answer is **{n}**.",
-    "boxed": "So we get $\\boxed{{{n}}}$.",
-    "cents": "The total is ${n}.00.",
-    "ellipsis": "That leaves {n}...",
-    "chatter": "#### {n}\nI hope this helps. It took 3 steps.",
-    "unit": "the answer is {n} apples",
-    "bare": "{n}",
+GOLDS = [0, 7, 18, -4, 70000, 1234567, 999]
+TRAINED = {
+    "native",
+    "separated",
+    "chatter",
+    "trailing spaces",
+    "decimals",
+    "marked without a space",
+    "marked, with a unit",
 }
-GOLDS = ["0", "7", "18", "-4", "70000", "1234567", "999"]
 
 
-def worded(form: str, gold: str) -> str:
-    return BODY + FORMS[form].format(n=gold, s=f"{int(gold):,}")
+@pytest.mark.parametrize("form", WORDINGS)
+def test_every_wording_is_understood(form):
+    for gold in GOLDS:
+        text = BODY + worded(form, gold)
+        verdict = gsm8k.score({"answer": f"#### {gold}"}, text)
+        assert verdict["correct"] and verdict["parsed"], (text, verdict)
+        assert not gsm8k.score({"answer": "#### 31337"}, text)["correct"]
+        if form in TRAINED:
+            assert verdict["strict"] and verdict["formatted"]
+        elif not form.startswith("marked"):
+            assert not verdict["strict"] and not verdict["formatted"]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("gold", GOLDS)
-def test_every_wording_is_understood(form, gold):
-    verdict = gsm8k.score({"answer": f"#### {gold}"}, worded(form, gold))
-    assert verdict["correct"], verdict
-    assert verdict["strict"] == verdict["formatted"] == (form in ("native", "separated", "chatter"))
-    assert not gsm8k.score({"answer": "#### 31337"}, worded(form, gold))["correct"]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_every_wording_of_the_published_golds(form, shared):
+@pytest.mark.parametrize("form", WORDINGS)
+def test_every_wording_of_the_published_golds(form, published):
     wrong = []
-    for item in gsm8k.items(shared / "math" / "gsm8k_test.jsonl"):
-        text, _, gold = item["answer"].rpartition("\n#### ")
-        gold = gold.replace(",", "")
-        answer = text + "\n" + FORMS[form].format(n=gold, s=f"{int(gold):,}")
-        if not gsm8k.score(item, answer)["correct"]:
-            wrong.append((item["id"], answer[-60:]))
-    assert not wrong
+    for item in published:
+        steps, _, gold = item["answer"].rpartition("\n#### ")
+        text = steps + "\n" + worded(form, int(gold.replace(",", "")))
+        if gsm8k.staged(text) != gsm8k.strict(item["answer"]):
+            wrong.append((item["id"], text[-60:]))
+    assert len(published) == 1319 and not wrong
+
+
+@pytest.fixture(scope="module")
+def published(shared):
+    return gsm8k.items(shared / "math" / "gsm8k_test.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,33 @@ def test_texts_without_a_number_are_wrong(text):
 
 @pytest.mark.parametrize(
     "unit",
-    ["9", "1,", "#### ", "\\boxed{", "answer is ", "answer is 1,1", "-", "1.", "####-$", "=1", "\\boxed{1,{", "\n"],
+    [
+        "9",
+        ",",
+        "1,",
+        "1,111,",
+        "#### ",
+        "####",
+        "#### 1",
+        "#### -",
+        "\\boxed{",
+        "answer is ",
+        "answer is 1,1",
+        "-",
+        "1.",
+        "####-$",
+        "=1",
+        "\\boxed{1,{",
+        "\n",
+        " ",
+        "$",
+        "{",
+        "1\u2009111",
+        "\u2009",
+        "answer is \n",
+        "0 = ",
+        "Answer: 1\n#### ",
+    ],
 )
 def test_hostile_texts_cost_no_more_than_their_length(unit):
     """Half a million characters of each: anything quadratic would need hours here."""

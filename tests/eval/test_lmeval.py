@@ -1,38 +1,60 @@
-"""Another project's rules, reproduced: the shares of re-worded gold solutions that they are known to find."""
+"""Another project's rules, reproduced: the verdicts that lm-eval 0.4.13 gave on every re-worded gold solution."""
 
 from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
 
 import pytest
 
 from eval.rows import read
 from eval.tasks.lmeval import verdicts
+from tests.eval.wordings import WORDINGS, worded
 
-# how the last line is worded, and the percentages that lm-eval 0.4's strict and flexible filters find
-FORMS = {
-    "native": ("#### {n}", 100, 100),
-    "grouped": ("#### {n:,}", 100, 100),
-    "phrase": ("The answer is {n}", 0, 100),
-    "dollars": ("The answer is ${n:,}.", 0, 100),
-    "bold": ("The answer is **{n}**.", 0, 100),
-    "boxed": ("The answer is $\\boxed{{{n}}}$.", 0, 0),
-    "cents": ("The answer is ${n}.00.", 0, 0),
-    "ellipsis": ("The answer is {n}...", 0, 0),
-    "chatter": ("#### {n}\nThat took 5 steps, i.e. 5.", 100, 2.8),
-    "bare": ("{n}", 0, 100),
-}
+# By wording: how many of the 1,319 golds the strict and the flexible rule find, each with a digest of the verdicts.
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "lmeval.json").read_text())
+IGNORED = [",", "\\$", "(?s).*#### ", "\\.$"]  # its task's regexes_to_ignore
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_known_shares(form, shared):
-    wording, strict, flexible = FORMS[form]
-    golds = [row["answer"] for row in read(shared / "math" / "gsm8k_test.jsonl")]
-    found = []
+@pytest.fixture(scope="module")
+def golds(shared):
+    return [row["answer"] for row in read(shared / "math" / "gsm8k_test.jsonl")]
+
+
+def reworded(form, golds):
     for gold in golds:
-        steps, number = gold.rsplit("####", 1)
-        found.append(verdicts(gold, steps + wording.format(n=int(number.replace(",", "")))))
-    shares = {name: 100 * sum(row[name] for row in found) / len(found) for name in found[0]}
-    assert shares["lmeval_strict"] == pytest.approx(strict, abs=0.05)
-    assert shares["lmeval_flexible"] == pytest.approx(flexible, abs=0.5)
+        steps, _, number = gold.rpartition("\n#### ")
+        yield f"{steps}\n{worded(form, int(number.replace(',', '')))}"
+
+
+def counted(found):
+    return [sum(found), hashlib.sha256(bytes(found)).hexdigest()[:16]]
+
+
+@pytest.mark.parametrize("form", WORDINGS)
+def test_verdicts_are_those_of_the_original_item_by_item(form, golds):
+    found = [verdicts(gold, text) for gold, text in zip(golds, reworded(form, golds), strict=True)]
+    ours = [part for rule in ("lmeval_strict", "lmeval_flexible") for part in counted([row[rule] for row in found])]
+    assert ours == GOLDEN[form]
+
+
+@pytest.mark.parametrize("form", WORDINGS)
+def test_the_original_still_says_so_where_it_is_installed(form, golds):
+    extraction = pytest.importorskip("lm_eval.filters.extraction")
+    from lm_eval.api.metrics import exact_match_hf_evaluate
+
+    texts, theirs = list(reworded(form, golds)), []
+    strict = extraction.RegexFilter("#### (\\-?[0-9\\.\\,]+)")
+    flexible = extraction.RegexFilter("(-?[$0-9.,]{2,})|(-?[0-9]+)", group_select=-1)
+    for rule in (strict, flexible):
+        given = [one[0] for one in rule.apply([[text] for text in texts], [{} for _ in texts])]
+        right = [
+            bool(exact_match_hf_evaluate([one], [gold], regexes_to_ignore=IGNORED, ignore_case=True)["exact_match"])
+            for one, gold in zip(given, golds, strict=True)
+        ]
+        theirs += counted(right)
+    assert theirs == GOLDEN[form]
 
 
 def test_nothing_is_wrong():

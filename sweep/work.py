@@ -46,6 +46,8 @@ WORK = {
     "overlap": Work("eval.overlap", OverlapSpec),
 }
 
+MODEL_KINDS = ("train", "answer")
+
 LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")
 """Their versions go into every record."""
 
@@ -63,6 +65,11 @@ class Job:
     def ranks(self) -> int:
         """Processes that work on the stage together."""
         return self.how.engine.ranks if isinstance(self.how, Run) else 1
+
+    @property
+    def runs_model(self) -> bool:
+        """True for a stage that runs a model, on a GPU where there is one: a score does so when its judge is local."""
+        return self.stage.kind in MODEL_KINDS or "judge" in self.stage.inputs
 
     @property
     def title(self) -> str:

@@ -32,8 +32,6 @@ PAUSE_SECONDS = 1.0
 SAVE_SECONDS = 60.0
 """Time for workers to save their state after Ctrl-C."""
 
-GPU_KINDS = ("train", "answer")
-
 
 @dataclass
 class Outcome:
@@ -199,7 +197,7 @@ class Pool:
     def _start_ready(self, server: Server, progress: Progress) -> None:
         blocked = []
         while any(self.free.values()) and (job := self.queue.pop()):
-            kind = "gpu" if self.size["gpu"] and job.stage.kind in GPU_KINDS else "cpu"
+            kind = "gpu" if self.size["gpu"] and job.runs_model else "cpu"
             # More ranks than slots: wait for all of them, then share.
             if len(self.free[kind]) >= min(job.ranks, self.size[kind]):
                 self._start(job, kind, server)

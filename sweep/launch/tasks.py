@@ -21,9 +21,6 @@ PART = {
 }
 """What a kind belongs to: data preparation, training, or the evaluation of one model."""
 
-MODEL_KINDS = ("train", "answer")
-"""Kinds that run a model, on a GPU where there is one."""
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -45,7 +42,7 @@ class Task:
     @property
     def shape(self) -> Shape:
         first = self.jobs[0]
-        return Shape(PART[first.stage.kind], first.ranks, any(job.stage.kind in MODEL_KINDS for job in self.jobs))
+        return Shape(PART[first.stage.kind], first.ranks, any(job.runs_model for job in self.jobs))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from sweep import judging
 from sweep.plan import CellError
 from sweep.preflight import checked
+from sweep.record import jobs
 from sweep.schema import freeze
 from sweep.store import Store
 from tests.conftest import ROOT, TINY, command, sweep
@@ -127,6 +128,20 @@ def test_a_key_that_is_refused_is_told_before_training(tmp_path: Path, monkeypat
         assert [f"judge: {url} refuses the key in A_KEY"] == judging.problems(made, Store(tmp_path))
         monkeypatch.setenv("A_KEY", "right")
         assert judging.problems(made, Store(tmp_path)) == []
+
+
+def test_a_local_judge_has_a_gpu_as_models_do(tmp_path: Path):
+    for words, judge in (
+        (JUDGED, False),
+        ([*JUDGED, "suite.judge.model=null", f"suite.judging.path={ROOT}/conf"], True),
+    ):
+        all_jobs = jobs(plan(cell(*words)), Store(tmp_path)).values()
+        assert all(
+            job.runs_model == (job.stage.kind in ("train", "answer")) for job in all_jobs if job.stage.kind != "score"
+        )
+        assert {job.stage.spec.task for job in all_jobs if job.stage.kind == "score" and job.runs_model} == (
+            {"mtbench"} if judge else set()
+        )
 
 
 def test_a_judge_is_one_or_the_other(tmp_path: Path):

@@ -25,6 +25,8 @@ python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and re
 python -m analysis advise sweep=NAME | table=FILE budget=SAMPLES     the composition and strategy to train
   budget=SAMPLES     at most so many, all abilities together
   weights=WEIGHTS    what each ability counts, such as '{math: 1, code: 2}' (default: all alike)
+  check=NAME[,NAME]  instead of a budget: sweeps whose cells are predicted from the table and compared with what they
+                     measured; with table=, a file
 
 python -m analysis next sweep=NAME | table=FILE quantity=QUANTITY    the cells to run next
   quantity=QUANTITY  what is to become surer: an ability's curve, such as math, or one point of it, such as math@4096
@@ -49,7 +51,7 @@ python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns 
 
 KEYS = {
     "": ("sweep", "store", "table", "items", "out", "margin", "weights"),
-    "advise": ("sweep", "store", "table", "budget", "weights", "seed"),
+    "advise": ("sweep", "store", "table", "budget", "weights", "seed", "check"),
     "next": ("sweep", "store", "table", "quantity"),
     "import": ("from", "mapping", "out"),
     "fit": ("table", "x", "y", "law", "objective", "trials", "group", "delta", "level", "seed"),
@@ -192,11 +194,17 @@ def fit_columns(given: dict[str, str]) -> str:
 
 
 def advise_composition(given: dict[str, str]) -> str:
-    """What to train under a budget, as text."""
-    if "budget" not in given:
-        raise ValueError("advise needs budget=..., for example: python -m analysis advise sweep=NAME budget=20000")
-    from analysis.advice.describe import advice_text
+    """What to train under a budget, or what came of it, as text."""
+    if ("budget" in given) == ("check" in given):
+        raise ValueError(
+            "advise needs budget=..., for example: python -m analysis advise sweep=NAME budget=20000; or check=NAME"
+        )
+    from analysis.advice.describe import advice_text, check_text
 
+    if "check" in given:
+        after = {"table" if "table" in given else "sweep": given["check"]}
+        kept = {"store": given["store"]} if "store" in given else {}
+        return check_text(_places(given)[0], _places({**after, **kept})[0], given.get("weights", "{}"))
     seed = int(_float(given, "seed", 0))
     return advice_text(_places(given)[0], _float(given, "budget", 0), given.get("weights", "{}"), seed)
 

@@ -11,7 +11,7 @@ from analysis.points import Array
 
 AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")  # the horizontal axis, in order of preference
 NAMES = ("model", "strategy")  # what tells series apart first
-MEASURED = ("ability", "task", "metric", "value", "n_items", "stderr", "seed", "sweep", "cell", *AMOUNTS)
+MEASURED = ("ability", "task", "metric", "value", "n_items", "stderr", "seed", "sweep", "cell", "settings", *AMOUNTS)
 CONSEQUENCES = (
     "tokens",
     "supervised_tokens",

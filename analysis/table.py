@@ -34,7 +34,8 @@ COLUMNS = (
     Column("model", "text", "name of the model"),
     Column("strategy", "text", "how the stages were arranged; base: not trained"),
     Column("sweep", "text", "name of the sweep"),
-    Column("cell", "text", "name of the cell"),
+    Column("cell", "text", "name of the cell: what the sweep varied, as key=value,key=value"),
+    Column("settings", "text", "what the sweep set for all its cells, as words key=value"),
     Column("samples", "number", "training samples of the row's own ability", low=0),
     Column("total_samples", "number", "training samples of all abilities", low=0),
     Column("fraction", "number", "share of the full data", low=0),
@@ -54,7 +55,9 @@ def read(*paths: Path) -> pd.DataFrame:
     if len(frames) == 1:
         return frames[0]
     frame = pd.concat(frames, ignore_index=True)
-    own = [c.name for c in COLUMNS if c.name in frame and c.name not in ("sweep", "cell", "fraction", "hours")]
+    own = [
+        c.name for c in COLUMNS if c.name in frame and c.name not in ("sweep", "cell", "settings", "fraction", "hours")
+    ]
     return frame.drop_duplicates([*own, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
 
 

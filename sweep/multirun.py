@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 import types
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import hydra.plugins.sweeper
@@ -33,6 +34,9 @@ from sweep.verbs import fail
 
 PLUGINS = "hydra_plugins.dosage"
 """The name under which Hydra knows this module; see `register`."""
+
+OF_THE_COMMAND = ("name", "store", "workers", "dry_run", "exclude")
+"""Keys that say nothing about a cell."""
 
 
 class Sweeper(hydra.plugins.sweeper.Sweeper):
@@ -90,7 +94,7 @@ class PlanLauncher(Launcher):
             factors = {key: value for key, _, value in (o.partition("=") for o in overrides) if key in swept}
             label = ",".join(f"{key}={value}" for key, value in factors.items()) or "default"
             try:
-                cells.append((label, composer.cell(overrides), factors))
+                cells.append((label, composer.cell(overrides), {**factors, "settings": settings(overrides, swept)}))
             except ValueError as problem:
                 raise CellError(f"cell {label}: {problem}") from None
         return plan_cells(cells, self.config.hydra.runtime.choices.get("grid"))
@@ -128,7 +132,7 @@ def single(config: DictConfig, hydra_config: Any) -> None:
         fail("a grid is swept by a multirun; add -m to the command")
     try:
         cell = freeze(config)
-        plan = plan_cells([("default", cell, {})], None)
+        plan = plan_cells([("default", cell, {"settings": settings(hydra_config.overrides.task, ())})], None)
         store = Store(plan.path)
         status = show_plan(plan, store) if cell.dry_run else instantiate(hydra_config.launcher).execute(plan, store)
     except (ValueError, Damaged) as problem:
@@ -159,6 +163,12 @@ def swept_keys(job_overrides: Sequence[Sequence[str]]) -> set[str]:
             key, _, value = override.partition("=")
             values.setdefault(key, set()).add(value)
     return {key for key, seen in values.items() if len(seen) > 1}
+
+
+def settings(overrides: Sequence[str], swept: Collection[str]) -> str:
+    """What the command sets for every cell alike; with a cell's label all that it takes to run the cell again."""
+    kept = [o for o in overrides if o.partition("=")[0] not in (*swept, *OF_THE_COMMAND)]
+    return shlex.join(o for o in kept if not o.startswith(("+grid=", "hydra")))
 
 
 def register() -> None:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from analysis.advice.lines import command, common, strategy_words
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.points import Array
 from analysis.series import headline
@@ -87,12 +88,7 @@ def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], see
         raise ValueError(f"budget={budget:g} must be at least {STEPS} samples")
     models = surrogates_of(frame)
     names = tuple(s.ability for s in models)
-    unknown = sorted(set(weights) - set(names))
-    if unknown:
-        raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(names)}")
-    chosen = np.array([float(weights.get(n, 0.0)) if weights else 1.0 for n in names])
-    if (chosen < 0).any() or not chosen.any():
-        raise ValueError(f"weights={dict(weights)} must be 0 or more, and one above 0")
+    chosen = weighting(names, weights)
     samples, strategy = _candidates(frame, names, models, budget)
     mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
     order = np.argsort(-(mean @ chosen), kind="stable")
@@ -103,7 +99,21 @@ def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], see
     rng = np.random.default_rng(seed)
     draws = np.stack([_draw(s, samples[keep], i, strategy[keep], rng) for i, s in enumerate(models)], axis=2)
     beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(frame, n))
-    return Advice(names, models, chosen / chosen.sum(), samples[keep], strategy[keep], draws, beyond)
+    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond)
+
+
+def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
+    """The weights of these abilities, adding up to 1; an empty mapping weighs all alike.
+
+    Raises ValueError for an ability that is not among them, and for weights below 0 or without one above.
+    """
+    unknown = sorted(set(weights) - set(names))
+    if unknown:
+        raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(names)}")
+    chosen = np.array([float(weights.get(n, 0.0)) if weights else 1.0 for n in names])
+    if (chosen < 0).any() or not chosen.any():
+        raise ValueError(f"weights={dict(weights)} must be 0 or more, and one above 0")
+    return np.asarray(chosen / chosen.sum())
 
 
 def _emphases(weights: Array) -> Array:
@@ -177,15 +187,20 @@ def sheets(advice: Advice) -> list[Sheet]:
         (*head, *values, "weighted", "best strategy"),
         tuple(rows),
     )
-    middle = advice.draws.mean(axis=0)
-    ends = {int((middle @ w).argmax()) for w in _emphases(advice.weights)}
-    on_front = sorted(ends & set(np.flatnonzero(front(middle[None])[0])), key=lambda i: -advice.total[:, i].mean())
     second = Sheet(
         "predicted Pareto front: best for the weights, and where one or two abilities count more",
         (*head, *values, "weighted"),
-        tuple(_row(advice, int(i)) for i in on_front),
+        tuple(_row(advice, i) for i in _ends(advice)),
     )
     return [first, second]
+
+
+def _ends(advice: Advice) -> list[int]:
+    """The candidates of the front where the weights, or one or two abilities more, have their best; best first."""
+    middle = advice.draws.mean(axis=0)
+    ends = {int((middle @ w).argmax()) for w in _emphases(advice.weights)}
+    chosen = ends & {int(i) for i in np.flatnonzero(front(middle[None])[0])}
+    return sorted(chosen, key=lambda i: -float(advice.total[:, i].mean()))
 
 
 def _row(advice: Advice, which: int) -> tuple[str, ...]:
@@ -209,11 +224,34 @@ def _interval(drawn: Array, share: bool) -> str:
     return f"{number(float(middle), share)} ({number(float(low), share)}–{number(float(high), share)})"
 
 
-def override(advice: Advice) -> str:
-    """The best candidate as a line that the sweep takes."""
-    parts = [f"strategy={advice.strategy[0]}", "fraction=1"]
-    parts += [f"amount.{n}={round(float(s))}" for n, s in zip(advice.abilities, advice.samples[0], strict=True)]
-    return "python -m sweep " + " ".join(parts)
+def run_line(advice: Advice, frame: pd.DataFrame) -> str:
+    """The command that runs the best candidate."""
+    return command(_words(advice, frame, [str(advice.strategy[0])], [advice.samples[0]]))
+
+
+def trial_line(advice: Advice, frame: pd.DataFrame) -> str:
+    """The command that puts the ranking to the test: the best compositions of every strategy and of the front, each
+    with every strategy and two seeds.
+    """
+    names = list(dict.fromkeys(map(str, advice.strategy)))
+    best = [int(np.flatnonzero(advice.strategy == name)[0]) for name in names]
+    mixes = np.unique(advice.samples[[*best, *_ends(advice)]], axis=0)
+    return command({**_words(advice, frame, names, list(mixes)), "seed": ["0", "1"]})
+
+
+def _words(
+    advice: Advice, frame: pd.DataFrame, strategies: Sequence[str], mixes: Sequence[Array]
+) -> dict[str, str | Sequence[str]]:
+    """Overrides for these strategies and compositions; an amount of 1 would be all of a source, so 2 is the least."""
+    known = [strategy_words(frame, name) for name in strategies]
+    replay = {k: v for words in reversed(known) for k, v in words.items() if k == "replay"}
+    used = [i for i in range(len(advice.abilities)) if advice.samples[:, i].any()]
+    amounts = [
+        "{" + ",".join(f"{advice.abilities[i]}:{max(2, round(float(mix[i]))) if mix[i] else 0}" for i in used) + "}"
+        for mix in mixes
+    ]
+    names = list(dict.fromkeys(words["strategy"] for words in known))
+    return {**common(frame), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
 
 
 def checks(models: Sequence[Surrogate]) -> list[str]:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.advice.advise import surrogates_of
-from analysis.advice.surrogate import BASE, Design, Surrogate
+from analysis.advice.lines import command, overrides, strategy_words
+from analysis.advice.surrogate import Design, Surrogate
 from analysis.series import untrained
 from analysis.sheets import Sheet
+from analysis.verdicts.strategy import ALONE, labels
 from analysis.words import amount, fraction
 
 SHOWN = 6
 FACTORS = ("strategy", "trained_on", "fraction", "replay", "samples", "total_samples")
+COSTS = {
+    "hours": "hours on one device (a GPU where the sweep counts on one, else a core)",
+    "flops": "floating-point operations",
+    "tokens": "tokens",
+    "": "samples trained and items answered, as the table tells neither hours, flops nor tokens",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A cell that could run: its override line, its cost, and the standard error of the quantity before and after it
-    has been measured once (on the scale of the surrogate). The cost counts samples trained and items answered, as
-    both take about as long.
+    """A cell that could run: the command that runs it, what tells it from the others, its cost in ``unit`` (a key of
+    `COSTS`), and the standard error of the quantity before and after it has been measured once (on the scale of the
+    surrogate).
     """
 
     line: str
+    cell: str
     label: str
+    unit: str
     cost: float
     before: float
     after: float
@@ -41,9 +53,10 @@ def choices(frame: pd.DataFrame, quantity: str) -> list[Choice]:
     """Candidate cells, most worth first. ``quantity`` is ``ABILITY`` (its whole curve: the mean variance over the
     designs measured) or ``ABILITY@SAMPLES`` (trained alone on so many samples).
 
-    Candidates are the designs measured, once more with another seed, and those half-way between two neighbouring
-    amounts. The expected narrowing is exact for the surrogate: what a measurement is expected to take from a variance
-    does not depend on its outcome (Bayesian A-optimal design; Chaloner and Verdinelli 1995, Stat. Sci. 10).
+    Candidates are the designs measured, once more with another seed, those half-way between two neighbouring amounts,
+    and those a step beyond the largest. The expected narrowing is exact for the surrogate: what a measurement is
+    expected to take from a variance does not depend on its outcome (Bayesian A-optimal design; Chaloner and Verdinelli
+    1995, Stat. Sci. 10).
     Raises ValueError for a quantity that the table does not hold.
     """
     name, _, at = quantity.partition("@")
@@ -57,18 +70,27 @@ def choices(frame: pd.DataFrame, quantity: str) -> list[Choice]:
     targets = _targets(model, cells, at, quantity)
     own, total = cells["samples"].to_numpy(float), cells["total_samples"].to_numpy(float)
     design = model.inputs(own, total - own, cells["label"].to_numpy(str))
+    unit = _costed(frame)
     covariance = model.predict(targets.and_then(design))[1]
     size = len(targets.strategy)
     here = np.diag(covariance)[size:]
     noise = model.scale**2 * float(np.median(model.noise)) * float(np.median(cells["runs"]))
     before = float(np.diag(covariance)[:size].mean())
     taken = (covariance[:size, size:] ** 2 / (here + noise)).mean(axis=0)
-    answered = _items(frame)
+    after = np.sqrt(np.maximum(before - taken, 0.0))
     found = [
-        Choice(line, label, float(cost) + answered, float(np.sqrt(before)), float(np.sqrt(max(before - t, 0.0))))
-        for line, label, cost, t in zip(cells["line"], cells["shown"], total, taken, strict=True)
+        Choice(command({**words, "name": "next"}), cell, label, unit, float(cost), float(np.sqrt(before)), float(a))
+        for words, cell, label, cost, a in zip(
+            *(cells[c] for c in ("words", "cell", "shown", "cost")), after, strict=True
+        )
     ]
     return sorted(found, key=lambda c: (-c.worth, c.line))
+
+
+def _costed(frame: pd.DataFrame) -> str:
+    """The column that tells what cells cost; empty where none does."""
+    trained = frame[~untrained(frame)]
+    return next((c for c in COSTS if c in trained and trained[c].notna().all() and (trained[c] > 0).all()), "")
 
 
 def _items(frame: pd.DataFrame) -> float:
@@ -94,62 +116,101 @@ def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> D
 
 
 def _cells(frame: pd.DataFrame, ability: str) -> pd.DataFrame:
-    """Designs that can run: those measured, and those half-way between their fractions."""
+    """Designs that can run: those measured, once more, and those half-way between their fractions.
+
+    Columns as in ``FACTORS``, ``runs``, ``measured``, ``label`` (as the surrogate names strategies), ``words`` (the
+    overrides), ``cell`` and ``shown`` (texts), ``cost``.
+    """
     rows = frame[(frame["ability"] == ability) & ~untrained(frame)]
-    factors = [c for c in FACTORS if c in rows]
-    counted = rows.groupby(factors, dropna=False, sort=True)["value"].size().reset_index(name="runs")
-    seeds = rows.groupby(factors, dropna=False, sort=True)["seed"].nunique().to_numpy() if "seed" in rows else None
-    measured = counted.assign(runs=counted["runs"] if seeds is None else seeds, measured=True)
-    half = _halfway(measured) if "fraction" in measured else measured.iloc[:0]
-    cells = pd.concat([measured, half], ignore_index=True)
-    names = cells["strategy"] if "strategy" in cells else pd.Series("multitask", index=cells.index)
-    cells["label"] = names.where(names != "single", "multitask")
-    cells = cells[cells["label"] != BASE]
-    cells["line"] = [_line(row) for row in cells.to_dict("records")]
-    cells["shown"] = [_shown(row) for row in cells.to_dict("records")]
-    return cells.drop_duplicates("line")
+    unit = _costed(frame)
+    rows = rows.assign(_label=labels(rows) if "strategy" in rows else "multitask")
+    rows = rows.assign(cost=rows[unit] if unit else rows["total_samples"] + _items(frame))
+    groups = rows.groupby([c for c in FACTORS if c in rows], dropna=False, sort=True)
+    measured = pd.DataFrame([_measured(part, frame) for _, part in groups])
+    cells = pd.concat([measured, _halfway(measured)], ignore_index=True) if len(measured) else measured
+    if not len(cells):
+        return cells
+    shared = _shared(cells["words"].to_list())
+    cells["cell"] = [" ".join(f"{k}={v}" for k, v in w.items() if k not in shared) for w in cells["words"]]
+    cells["shown"] = [
+        f"{amount(round(o))} of {amount(round(t))} samples"
+        for o, t in zip(cells["samples"], cells["total_samples"], strict=True)
+    ]
+    return cells.drop_duplicates("cell")
+
+
+def _measured(part: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Any]:
+    """A measured design, to be run with the next seed."""
+    first = part.iloc[0].to_dict()
+    words = overrides(first) or _words(first, frame)
+    seeds = pd.to_numeric(part["seed"], errors="coerce") if "seed" in part else pd.Series([len(part) - 1.0])
+    runs = part["seed"].nunique() if "seed" in part else len(part)
+    following = int(seeds.max()) + 1 if seeds.notna().all() else runs
+    kept = {c: first[c] for c in FACTORS if c in first}
+    label = "multitask" if first["_label"] == ALONE else str(first["_label"])
+    words = {**words, "seed": str(following)}
+    return {**kept, "runs": runs, "measured": True, "label": label, "words": words, "cost": float(part["cost"].mean())}
+
+
+def _words(row: Mapping[str, object], frame: pd.DataFrame) -> dict[str, str]:
+    """Overrides from a row's columns, for tables that do not come from a sweep."""
+    words = strategy_words(frame, str(row["_label"]))
+    trained = str(row.get("trained_on", ""))
+    if words["strategy"] == ALONE and trained and "+" not in trained:
+        words["ability"] = trained
+    share = float(str(row.get("fraction", "nan")))
+    return words if np.isnan(share) else {**words, "fraction": fraction(share)}
+
+
+def _shared(all_words: list[dict[str, str]]) -> set[str]:
+    """The keys that have one value in all cells, but for the seed."""
+    return {k for k in all_words[0] if k != "seed" and all(w.get(k) == all_words[0][k] for w in all_words)}
 
 
 def _halfway(measured: pd.DataFrame) -> pd.DataFrame:
-    """Designs at the geometric mean of neighbouring fractions."""
+    """Designs at the geometric mean of neighbouring fractions, and a step beyond the largest."""
+    if "fraction" not in measured:
+        return measured.iloc[:0]
     by = [c for c in ("strategy", "trained_on", "replay") if c in measured]
     groups = [g for _, g in measured.groupby(by, dropna=False)] if by else [measured]
     new = []
     for group in groups:
-        group = group[group["fraction"] > 0].sort_values("fraction")
+        free = np.array(["fraction" in words for words in group["words"]])
+        group = group[(group["fraction"] > 0) & free].sort_values("fraction")
         for first, second in pairwise(group.to_dict("records")):
-            if second["fraction"] / first["fraction"] < 1.5:
+            if second["fraction"] / first["fraction"] < 1.5 or _others(first) != _others(second):
                 continue
-            between = {c: float(np.sqrt(first[c] * second[c])) for c in ("fraction", "samples", "total_samples")}
-            new.append({**first, **between, "runs": 1, "measured": False})
-    return pd.DataFrame(new, columns=measured.columns).astype(measured.dtypes) if new else measured.iloc[:0]
+            new.append(_at(first, second, float(np.sqrt(first["fraction"] * second["fraction"]))))
+            if second["fraction"] == group["fraction"].max() < 1:
+                new.append(_at(first, second, min(1.0, second["fraction"] ** 2 / first["fraction"])))
+    return pd.DataFrame(new, columns=measured.columns) if new else measured.iloc[:0]
 
 
-def _line(row: dict[str, object]) -> str:
-    """The override line of a cell; a measured one runs with the next seed."""
-    parts = []
-    strategy = str(row.get("strategy", "multitask"))
-    parts.append(f"strategy={strategy}")
-    trained = str(row.get("trained_on", ""))
-    if strategy == "single" and trained and "+" not in trained:
-        parts.append(f"ability={trained}")
-    if isinstance(row.get("fraction"), float) and row["fraction"] == row["fraction"]:
-        parts.append(f"fraction={fraction(float(str(row['fraction'])))}")
-    if isinstance(row.get("replay"), float) and row["replay"] == row["replay"]:
-        parts.append(f"replay={fraction(float(str(row['replay'])))}")
-    parts.append(f"seed={row['runs'] if row['measured'] else 0}")
-    return " ".join(parts)
+def _at(first: dict[str, Any], second: dict[str, Any], share: float) -> dict[str, Any]:
+    """A design between or beyond two others at another fraction; the cost follows a line."""
+    times = share / first["fraction"]
+    scaled = {c: times * first[c] for c in ("samples", "total_samples")}
+    part = (scaled["total_samples"] - first["total_samples"]) / (second["total_samples"] - first["total_samples"])
+    cost = first["cost"] + part * (second["cost"] - first["cost"])
+    words = {**first["words"], "fraction": fraction(share), "seed": "0"}
+    return {**first, **scaled, "fraction": share, "cost": cost, "words": words, "runs": 1, "measured": False}
 
 
-def _shown(row: dict[str, object]) -> str:
-    return f"{amount(round(float(str(row['samples']))))} of {amount(round(float(str(row['total_samples']))))} samples"
+def _others(cell: dict[str, Any]) -> dict[str, str]:
+    """The overrides but for fraction and seed."""
+    return {k: v for k, v in cell["words"].items() if k not in ("fraction", "seed")}
 
 
 def sheet(found: list[Choice], quantity: str) -> Sheet:
     """The cells most worth their cost."""
     least = max(found[0].worth, 1e-300)
     rows = [
-        (c.line, c.label, f"{100 * (1 - c.after / c.before):.1f} %", f"{c.worth / least:.2f}") for c in found[:SHOWN]
+        (c.cell, c.label, f"{c.cost:.3g}", f"{100 * (1 - c.after / c.before):.1f} %", f"{c.worth / least:.2f}")
+        for c in found[:SHOWN]
     ]
     title = f"cells that narrow {quantity} the most for their cost"
-    return Sheet(title, ("cell", "own of all", "narrower by", "worth its cost, relative"), tuple(rows))
+    return Sheet(
+        title,
+        ("cell", "own of all", f"cost, {found[0].unit or 'samples'}", "narrower by", "worth its cost, relative"),
+        tuple(rows),
+    )

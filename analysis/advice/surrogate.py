@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from analysis.points import Array
 from analysis.verdicts.arms import Arms
+from analysis.verdicts.strategy import ALONE, labels
 
 Labels = NDArray[np.str_]
 BASE = "base"
@@ -116,7 +117,7 @@ def surrogate(found: Arms) -> Surrogate | None:
     table = found.table
     if len(table) < FEWEST or not {"samples", "total_samples"} <= set(table):
         return None
-    value, variance = _values(found)
+    value, variance = values(found)
     if not np.isfinite(variance).all() or np.ptp(value) == 0:
         return None
     own = table["samples"].to_numpy(float)
@@ -139,11 +140,12 @@ def strategies(found: Arms) -> Labels:
     """The strategy of each arm; training on one ability only is multitask training of one."""
     if "strategy" not in found.table:
         return np.full(len(found.table), "multitask")
-    names = found.table["strategy"].astype(str).to_numpy(str)
-    return np.where(names == "single", "multitask", names)
+    names = labels(found.table).to_numpy(str)
+    return np.where(names == ALONE, "multitask", names)
 
 
-def _values(found: Arms) -> tuple[Array, Array]:
+def values(found: Arms) -> tuple[Array, Array]:
+    """Means of the arms as the surrogate sees them, and their variances."""
     mean, variance = (found.table[c].to_numpy(float) for c in ("mean", "variance"))
     if not found.share:
         return mean, variance

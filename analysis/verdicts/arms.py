@@ -15,7 +15,19 @@ from analysis.series import CONSEQUENCES
 from analysis.table import counted
 
 Codes = NDArray[np.int64]
-NO_DESIGN = ("ability", "task", "metric", "value", "n_items", "stderr", "seed", "sweep", "cell", *CONSEQUENCES)
+NO_DESIGN = (
+    "ability",
+    "task",
+    "metric",
+    "value",
+    "n_items",
+    "stderr",
+    "seed",
+    "sweep",
+    "cell",
+    "settings",
+    *CONSEQUENCES,
+)
 LOSSES = ("loss", "perplexity", "error")
 
 

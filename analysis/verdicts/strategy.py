@@ -64,7 +64,7 @@ def compare(found: Sequence[Arms]) -> Comparison | None:
             return None
         if table.loc[table["strategy"] != ALONE, "strategy"].nunique() < 2:
             return None
-        best = table.assign(_name=_labels(table))[table["samples"] == table["samples"].max()]
+        best = table.assign(_name=labels(table))[table["samples"] == table["samples"].max()]
         rows.append({str(name): [int(i) for i in part.index] for name, part in best.groupby("_name")})
     shared = sorted(set.intersection(*(set(r) for r in rows)) - {ALONE})
     if len(shared) < 2:
@@ -91,7 +91,7 @@ def _least_dof(found: Arms, rows: Mapping[str, list[int]]) -> float:
     return min(dof(found, difference(a, b)) for a, b in combinations(rows.values(), 2))
 
 
-def _labels(table: pd.DataFrame) -> pd.Series[str]:
+def labels(table: pd.DataFrame) -> pd.Series[str]:
     """The strategy, with its replay where one strategy has several."""
     label = table["strategy"].astype(str)
     if "replay" not in table:

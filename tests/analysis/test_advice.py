@@ -1,14 +1,24 @@
 """Advice: what it predicts comes true in simulated sweeps, and what it asks for narrows what it says."""
 
+import shlex
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tables import FRACTIONS, FULL, KNEES, Simulation, data_amount
 
-from analysis.advice.advise import advise, checks, override, source_size, surrogates_of
-from analysis.advice.describe import advice_text, next_text, weights_of
+from analysis.advice.advise import advise, checks, run_line, source_size, surrogates_of, trial_line
+from analysis.advice.check import check_lines, compare
+from analysis.advice.describe import advice_text, check_text, next_text, weights_of
+from analysis.advice.lines import command, overrides
 from analysis.advice.next_cells import choices
 from analysis.advice.surrogate import surrogate
 from analysis.verdicts.arms import arms
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def mixed_table(seed=4):
@@ -110,10 +120,82 @@ def test_leaving_out_is_what_it_says(table):
     assert whole.left_out()[0][position] == pytest.approx(predicted - logit[position])
 
 
-def test_the_line_to_run_names_the_composition(advice):
-    line = override(advice)
-    assert line.startswith(f"python -m sweep strategy={advice.strategy[0]} fraction=1 amount.")
-    assert f"amount.math={round(advice.samples[0, advice.abilities.index('math')])}" in line
+def test_the_line_to_run_names_the_composition(table, advice):
+    line = run_line(advice, table)
+    assert line.startswith(f"python -m sweep name=advised strategy={advice.strategy[0]} fraction=1 'amount={{math:")
+    assert f"{{math:{round(advice.samples[0, advice.abilities.index('math')])}," in line
+    trial = trial_line(advice, table)
+    assert trial.startswith("python -m sweep -m name=advised strategy=multitask,sequential fraction=1 'amount={")
+    assert trial.endswith("seed=0,1")
+
+
+def test_labels_and_settings_are_read_back_as_overrides():
+    row = {"cell": "strategy=dmt,amount={math:1,code:2},seed=0", "settings": "model=micro_s '+x={a: 1, b: 2}' ~y"}
+    words = overrides(row)
+    assert words == {
+        "model": "micro_s", "+x": "{a: 1, b: 2}", "~y": "", "strategy": "dmt", "amount": "{math:1,code:2}", "seed": "0"
+    }  # fmt: skip
+    assert command({**words, "seed": ["0", "1"]}) == (
+        "python -m sweep -m model=micro_s '+x={a: 1, b: 2}' '~y' strategy=dmt 'amount={math:1,code:2}' seed=0,1"
+    )
+    assert overrides({"cell": "run 7"}) is None
+    assert overrides({"cell": "default", "settings": "strategy=dmt"}) == {"strategy": "dmt"}
+
+
+def swept(seed=4):
+    """A table as a sweep writes it: cells labelled by their overrides, settings, hours."""
+    simulation = Simulation(seed)
+    settings = {"settings": "rounding=ceil replay=1/16"}
+    simulation.cell("strategy=single,ability=math,fraction=0", "base", (), 0.0, **settings)
+    for share in ("1/256", "1/64", "1/16", "1/4"):
+        fraction = float(Fraction(share))
+        for ability in FULL:
+            label = f"strategy=single,ability={ability},fraction={share}"
+            simulation.cell(label, "single", (ability,), fraction, **settings)
+        label = f"strategy=multitask,ability=math,fraction={share}"
+        simulation.cell(label, "multitask", tuple(FULL), fraction, **settings)
+        label = f"strategy=dmt,ability=math,fraction={share}"
+        simulation.cell(label, "dmt", tuple(FULL), fraction, replay=1 / 16, **settings)
+    return simulation
+
+
+def hours(frame):
+    return frame.assign(hours=0.001 + 1e-6 * frame["total_samples"])
+
+
+def planned(line, store):
+    """What the sweep says to a printed command."""
+    words = shlex.split(line)[3:]
+    command_ = [sys.executable, "-m", "sweep", *words, "dry_run=true", f"store={store}"]
+    ended = subprocess.run(command_, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_printed_lines_are_sweeps_that_can_run(tmp_path):
+    frame = hours(swept().frame())
+    first, *others = choices(frame, "code@2000")
+    assert first.line.startswith("python -m sweep rounding=ceil replay=1/16 strategy=")
+    assert "1 cells: 1 distinct" in planned(first.line, tmp_path)
+    beyond = next(c for c in (first, *others) if "strategy=dmt ability=math fraction=1 " in c.cell)
+    assert "1 cells: 1 distinct" in planned(beyond.line, tmp_path)
+    found = advise(frame, 3000, {})
+    assert "1 cells: 1 distinct" in planned(run_line(found, frame), tmp_path)
+    trial = planned(trial_line(found, frame), tmp_path)
+    assert "cells: " in trial
+    assert "0 excluded" in trial
+
+
+def test_costs_are_in_the_unit_that_the_table_has():
+    frame = swept().frame()
+    assert {c.unit for c in choices(frame, "math")} == {""}
+    timed = choices(hours(frame), "math")
+    assert {c.unit for c in timed} == {"hours"}
+    by = {c.cell: c.cost for c in timed}
+    assert by["strategy=single ability=math fraction=1/16 seed=1"] == pytest.approx(0.001 + 1e-6 * 512)
+    assert by["strategy=single ability=math fraction=1/8 seed=0"] == pytest.approx(0.001 + 1e-6 * 1024)
+    assert by["strategy=single ability=math fraction=1 seed=0"] == pytest.approx(0.001 + 1e-6 * 8192)
+    assert {c.unit for c in choices(frame.assign(flops=1e9 * (1 + frame["total_samples"])), "math")} == {"flops"}
 
 
 def test_next_cells_narrow_what_they_say(table):
@@ -123,15 +205,56 @@ def test_next_cells_narrow_what_they_say(table):
     widest = max(found, key=lambda c: c.before - c.after)
     assert "ability=general" not in widest.line
     assert "ability=code" not in widest.line
-    first = found[0].line
-    assert first.startswith("strategy=")
-    assert "seed=" in first
+    assert "seed=" in found[0].line
+
+
+def spent(seed, pick, budget=14_000.0):
+    """The standard error of math at 4096 samples after cells for so much were run, each as ``pick`` chooses."""
+    simulation, rng = swept(seed), np.random.default_rng(seed)
+    while True:
+        found = choices(simulation.frame(), "math@4096")
+        near = [c for c in found if c.cost <= budget]
+        if not near:
+            return found[0].before
+        chosen = pick(near, rng)
+        words = dict(word.split("=") for word in chosen.cell.split())
+        trained = (words["ability"],) if words["strategy"] == "single" else tuple(FULL)
+        replay = {"replay": 1 / 16} if words["strategy"] == "dmt" else {}
+        label = ",".join(chosen.cell.split())
+        share = float(Fraction(words["fraction"]))
+        simulation.cell(label, words["strategy"], trained, share, seed=int(words["seed"]), **replay)
+        budget -= chosen.cost
+
+
+def test_cells_asked_for_narrow_more_for_their_cost_than_cells_at_random():
+    asked = [spent(seed, lambda near, rng: near[0]) for seed in range(3)]
+    random = [spent(seed, lambda near, rng: near[rng.integers(len(near))]) for seed in range(3)]
+    assert np.mean(asked) < 0.9 * np.mean(random)
 
 
 def test_cells_half_way_between_amounts_are_candidates():
-    lines = {c.line for c in choices(data_amount(), "math")}
-    assert "strategy=single ability=math fraction=1/8 seed=0" in lines
-    assert "strategy=single ability=math fraction=1/4 seed=1" in lines
+    cells = {c.cell for c in choices(data_amount(), "math")}
+    assert "ability=math fraction=1/8 seed=0" in cells
+    assert "ability=math fraction=1/4 seed=1" in cells
+
+
+def test_what_was_advised_is_compared_with_what_came_of_it(table):
+    after = Simulation(9)
+    after.cell("seen", "multitask", tuple(FULL), 1 / 16)  # a design that the advice rests on
+    for share in (1 / 32, 1 / 8, 1 / 2):
+        for strategy in ("multitask", "sequential"):
+            after.cell(f"{strategy} {share}", strategy, tuple(FULL), share)
+    found = compare(table, after.frame(), {})
+    assert len(found.cells) == 6
+    assert found.inside.mean() > 0.8
+    predicted, measured, error = found.totals()
+    assert np.corrcoef(predicted, measured)[0, 1] > 0.95
+    assert (error > 0.005).all()
+    *abilities, ranking = check_lines(found)
+    assert [line.partition(":")[0] for line in abilities] == list(FULL)
+    assert "pairs of cells in the predicted order" in ranking
+    with pytest.raises(ValueError, match="no cell that the advice has not seen"):
+        compare(table, table, {})
 
 
 def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
@@ -139,9 +262,15 @@ def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     table.to_csv(path, index=False)
     text = advice_text([path], 6000, "{math: 1, code: 1, general: 1}", 0)
     assert "predicted Pareto front" in text
-    assert "run it: python -m sweep strategy=" in text
+    assert "run it:  python -m sweep name=advised strategy=" in text
     assert text.count("check: ") == 3
-    assert "run it: python -m sweep strategy=" in next_text([path], "code")
+    asked = next_text([path], "code")
+    assert "run it: python -m sweep strategy=" in asked
+    assert "cost: samples trained and items answered, as the table tells neither hours, flops nor tokens" in asked
+    later = Simulation(9)
+    later.cell("new", "multitask", tuple(FULL), 1 / 8)
+    later.frame().to_csv(tmp_path / "after.csv", index=False)
+    assert " of 1 in their interval" in check_text([path], [tmp_path / "after.csv"], "{}")
 
 
 def test_what_cannot_be_advised_is_said(table):

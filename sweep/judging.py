@@ -71,9 +71,12 @@ def problems(plan: Plan, store: Store) -> list[str]:
     judge, how = _first(plan, due)
     if lacks := lacking(judge, how, os.environ):
         return [f"judge: {lacks}; or leave the task out: '~suite.tasks.NAME'"]
-    dollars = sum(one.dollars for one in due.values())
-    if dollars > how.dollars:
-        return [f"judge: the scores would cost about ${dollars:,.2f}: raise suite.judging.dollars={how.dollars:g}"]
+    dollars, spent = sum(one.dollars for one in due.values()), _spent(store.root / how.cache, how.ledger)
+    if dollars and spent + dollars > how.dollars:
+        return [
+            f"judge: the scores would cost about ${dollars:,.2f}, and ${spent:,.2f} are spent: raise "
+            f"suite.judging.dollars={how.dollars:g}"
+        ]
     return [silent] if how.path is None and (silent := _silent(how)) else []
 
 
@@ -83,6 +86,12 @@ def _first(plan: Plan, due: Mapping[str, Bill]) -> tuple[Judge, JudgeRun]:
     how = plan.how[stage.key]
     assert isinstance(how, JudgeRun)
     return (replace(stage.spec.judge, model=None) if how.path else stage.spec.judge), how
+
+
+def _spent(cache: Path, ledger: str) -> float:
+    """Dollars that earlier runs of the sweep have spent."""
+    files = (cache / "spent" / ledger).glob("*.jsonl")
+    return sum(float(json.loads(entry)["dollars"]) for file in files for entry in file.read_text().split("\n")[:-1])
 
 
 def _silent(how: JudgeRun) -> str:

@@ -75,28 +75,29 @@ class Replies:
 
 
 class Ledger:
-    """Dollars spent under one name, over all processes: a line a call, appended in one write."""
+    """Dollars spent under one name, over all processes and machines: a file each, a line a call."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._path = folder / "spent" / f"{name}.jsonl"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock, self._read, self._sum = threading.Lock(), 0, 0.0
+        self._folder = folder / "spent" / name
+        self._own = self._folder / f"{uuid.uuid4().hex}.jsonl"
+        self._lock = threading.Lock()
+        self._known: dict[Path, tuple[int, float]] = {}
 
     def spent(self) -> float:
         """The sum so far; reads what was appended since the last look."""
         with self._lock:
-            if self._path.exists():
-                with self._path.open("rb") as file:
-                    file.seek(self._read)
-                    whole = file.read().rpartition(b"\n")[0]
-                self._read += len(whole) + 1 if whole else 0
-                self._sum += sum(json.loads(entry)["dollars"] for entry in whole.split(b"\n") if entry)
-            return self._sum
+            for path in self._folder.glob("*.jsonl"):
+                place, total = self._known.get(path, (0, 0.0))
+                with path.open("rb") as file:
+                    file.seek(place)
+                    whole, newline, _ = file.read().rpartition(b"\n")
+                total += sum(json.loads(entry)["dollars"] for entry in whole.split(b"\n") if entry)
+                self._known[path] = (place + len(whole) + len(newline), total)
+            return sum(total for _, total in self._known.values())
 
     def charge(self, name: str, dollars: float) -> None:
-        entry = line({"reply": name, "dollars": dollars}).encode()
-        number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            os.write(number, entry)
-        finally:
-            os.close(number)
+        """Add what the reply of that name has cost."""
+        with self._lock:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._own.open("a", encoding="utf-8") as file:
+                file.write(line({"reply": name, "dollars": dollars}))

@@ -128,6 +128,10 @@ def test_a_key_that_is_refused_is_told_before_training(tmp_path: Path, monkeypat
         assert [f"judge: {url} refuses the key in A_KEY"] == judging.problems(made, Store(tmp_path))
         monkeypatch.setenv("A_KEY", "right")
         assert judging.problems(made, Store(tmp_path)) == []
+        (tmp_path / "judge" / "spent" / "test").mkdir(parents=True)
+        (tmp_path / "judge" / "spent" / "test" / "one.jsonl").write_text('{"dollars": 90}\n{"dollars": 5.5}\n')
+        (dear,) = judging.problems(made, Store(tmp_path))
+        assert "$95.50 are spent: raise suite.judging.dollars=99" in dear
 
 
 def test_a_local_judge_has_a_gpu_as_models_do(tmp_path: Path):

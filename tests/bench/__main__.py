@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, planning, programs, stages, sweeps
+from tests.bench import curves, extrapolation, planning, programs, stages, sweeps
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,
@@ -23,9 +23,11 @@ MEASURES: dict[str, Callable[[], str]] = {
     "additive": curves.additive,
     "averages": curves.averages,
     "tables": curves.tables,
-    "flan": curves.flan,
-    "extrapolation": curves.extrapolation,
-    "recovery": curves.recovery,
+    "search": curves.search,
+    "flan": extrapolation.flan,
+    "extrapolation": extrapolation.extrapolation,
+    "families": extrapolation.families,
+    "pooled": extrapolation.pooled,
 }
 
 

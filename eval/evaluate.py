@@ -79,6 +79,7 @@ def run(asked: Evaluate) -> str:
     write_json(out / "summary.json", summary)
     notes = [f"left out, as they need a sweep's tokens: {', '.join(left_out)}"] if left_out else []
     notes += [note for name in work for note in _caveats(name, found[name])]
+    notes += [_bill(name, one.court, found[name]["judge"]) for name, one in work.items() if one.court]
     return "\n".join([_table(work, found), *notes, *([level] if level else []), f"records: {out}"])
 
 
@@ -146,6 +147,12 @@ def _announce(work: Mapping[str, _Work], out: Path) -> None:
             due = affordable(one.court, one.turns, one.entry.max_new_tokens)
             price = f", about ${due.dollars:.2f} of at most ${one.court.how.dollars:g}" if due.dollars else ""
             print(f"judge of {name}: {due.calls} calls{price}", flush=True)
+
+
+def _bill(name: str, judges: Court, took: Mapping[str, Any]) -> str:
+    """What the replies behind a task's scores took, whenever they were given."""
+    price = judges.how.price(took["input_tokens"], took["output_tokens"])
+    return f"judge of {name}: {took['replies']} replies{f', ${price:.2f}' if price else ''}"
 
 
 def _answered(work: _Work, out: Path) -> bool:

@@ -202,6 +202,14 @@ def test_a_judge_rates_every_turn(judged, tmp_path):
     assert all(rating(row["reply"]["text"]) == row["rating"] for row in judgments if row["id"] != "103/3")
 
 
+def test_repeats_are_averaged(judged, tmp_path):
+    inputs, how = judged
+    with serving(lambda number, _: f"[[{4 + 4 * (number % 2)}]]") as (_, url):
+        summary, scores, _ = scored(tmp_path / "out", inputs, replace(how, base_url=url, concurrency=1))
+    assert {tuple(row["ratings"]) for row in scores} == {(4, 8)} and {row["rating"] for row in scores} == {6}
+    assert summary["judge"]["scores"] == [4, 8] and scores[0]["share"] == pytest.approx(5 / 9)
+
+
 def test_the_judge_sees_the_dialogue_and_the_reference_of_the_turn(judged, tmp_path, shared):
     inputs, how = judged
     public = shared / "general" / "mt_bench_judge_prompts.jsonl"

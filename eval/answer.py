@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from eval.batches import plan
 from eval.engines import local
 from eval.engines.losses import losses
-from eval.models import encode, load_model, load_tokenizer, render
+from eval.models import encode, load_model, load_tokenizer, one_thread, render
 from eval.records import Records
 from eval.rows import Row, locate, write_json
 from eval.spec import AnswerSpec, EvalRun
@@ -32,7 +31,7 @@ def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun) -
     A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there.
     Batches are planned over all items, whatever is done already, so a resumed run writes the same bytes.
     """
-    with _one_thread(), Records(out, "responses", how.key) as responses:
+    with one_thread(), Records(out, "responses", how.key) as responses:
         (_predict if spec.task == "loss" else _ask)(spec, inputs, out, how, responses)
 
 
@@ -203,14 +202,3 @@ def _manifest(spec: AnswerSpec, out: Path, items: int, counts: Mapping[str, int]
         "versions": versions,
     }
     write_json(out / "manifest.json", record)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread on the CPU: more of them gain little on small models and lose a hundredfold on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

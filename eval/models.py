@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -63,6 +64,17 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], form: str =
         if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
             raise ValueError("the chat template writes two BOS tokens; remove one from it")
     return [tuple(ids) for ids in encoded]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread on the CPU: more of them gain little on small models and lose a hundredfold on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _source(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:

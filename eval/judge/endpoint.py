@@ -177,7 +177,7 @@ def _read(body: bytes, messages: Messages) -> Reply | _Trouble:
         text = found["choices"][0]["message"].get("content") or ""
         usage = found.get("usage") or {}
         asked = sum(len(message["content"]) for message in messages) // TOKEN
-        counts = usage.get("prompt_tokens", asked), usage.get("completion_tokens", len(text) // TOKEN)
+        counts = usage.get("prompt_tokens") or asked, usage.get("completion_tokens") or len(text) // TOKEN
         return Reply(text, *(int(count) for count in counts)) if isinstance(text, str) else _Trouble("no text")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return _Trouble(f"no chat completion: {body[:80]!r}")

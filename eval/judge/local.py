@@ -9,7 +9,7 @@ from eval.batches import plan
 from eval.engines import local
 from eval.judge.replies import Question, Reply
 from eval.judge.spec import Judge
-from eval.models import encode, load_model, load_tokenizer, render
+from eval.models import encode, load_model, load_tokenizer, one_thread, render
 from eval.spec import AnswerSpec, Decoding
 
 ROWS = 8
@@ -31,6 +31,7 @@ class LocalJudge:
         tokens = encode(self.tokenizer, [render(self.tokenizer, question.messages) for question in questions])
         for batch in plan([len(ids) for ids in tokens], rows=ROWS, tokens=TOKENS):
             rows = [local.Prompt(questions[place].name, tokens[place]) for place in batch]
-            answers = local.answer(self.model, self.tokenizer, rows, decoding=self.decoding, stops=())
+            with one_thread():
+                answers = local.answer(self.model, self.tokenizer, rows, decoding=self.decoding, stops=())
             for place, found in zip(batch, answers, strict=True):
                 heard(questions[place], Reply(found.text, len(tokens[place]), len(found.tokens)))

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Act = str | tuple[int, dict[str, str], bytes]
-"""What a chat request meets: a reply's text, 'HANG', 'RESET', or status, headers and body as they are."""
+"""What a chat request meets: a reply's text, 'HANG', 'DRIP', 'RESET', or status, headers and body as they are."""
 
 
 class JudgeServer:
@@ -48,6 +48,10 @@ class JudgeServer:
                     self.answer(401, {}, b'{"error": {"message": "Incorrect API key provided"}}')
                 elif act == "HANG":
                     outer.closing.wait(60)
+                elif act == "DRIP":
+                    self.answer(200, {"Content-Length": "1000"}, b"")
+                    while not outer.closing.wait(0.05):
+                        self.wfile.write(b" ")
                 elif act == "RESET":  # closing with unread patience set to nothing sends a reset
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.connection.close()

@@ -178,6 +178,7 @@ def _read(body: bytes, messages: Messages) -> Reply | _Trouble:
         usage = found.get("usage") or {}
         asked = sum(len(message["content"]) for message in messages) // TOKEN
         counts = usage.get("prompt_tokens") or asked, usage.get("completion_tokens") or len(text) // TOKEN
-        return Reply(text, *(int(count) for count in counts)) if isinstance(text, str) else _Trouble("no text")
+        whole = text.encode(errors="replace").decode()  # half a surrogate pair could not be written down
+        return Reply(whole, *(int(count) for count in counts))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return _Trouble(f"no chat completion: {body[:80]!r}")

@@ -58,6 +58,8 @@ TROUBLES = {
     "half a body": (200, {"Content-Length": "4000"}, completion("Rating: [[3]]")[:40]),
     "not UTF-8": (200, {}, b"\xff\xfe\xfd"),
     "a hang": "HANG",
+    "a drip": "DRIP",
+    "text of another kind": (200, {}, b'{"choices": [{"message": {"content": {"rating": 7}}}]}'),
     "a reset": "RESET",
 }
 
@@ -135,7 +137,8 @@ def test_the_request_is_what_the_spec_says(how):
 
 
 def test_a_reply_that_says_nothing_is_asked_for_once_more(how):
-    says = {0: "I cannot say.", 1: "[[7]]", 2: "", 3: "no", 4: "Rating: [[2]]"}
+    refused = (200, {}, b'{"choices": [{"message": {"content": null, "refusal": "no"}}], "usage": null}')
+    says = {0: "I cannot say.", 1: "[[7]]", 2: refused, 3: "half a pair: \ud83d"}
     with serving(lambda number, _: says[number]) as (server, url):
         asked = replace(how, base_url=url, concurrency=1)
         assert judged(asked, 1) == [7.0]
@@ -143,7 +146,7 @@ def test_a_reply_that_says_nothing_is_asked_for_once_more(how):
         assert server.requests[1]["messages"][1]["content"] == "I cannot say."
         other = [Question([{"role": "user", "content": name}], 0) for name in ("x",)]
         (silent,) = panel(asked).judge(other, rating, False)
-        assert silent.verdict is None and silent.reply.text == "" and silent.second.text == "no"
+        assert silent.verdict is None and silent.reply.text == "" and silent.second.text == "half a pair: ?"
         # Nothing is asked twice, not even what could not be read.
         assert panel(asked).judge(other, rating, False) == [silent] and judged(asked, 1) == [7.0]
         assert len(server.requests) == 4

@@ -31,10 +31,12 @@ python -m analysis advise sweep=NAME | table=FILE budget=SAMPLES     the composi
 python -m analysis next sweep=NAME | table=FILE quantity=QUANTITY    the cells to run next
   quantity=QUANTITY  what is to become surer: an ability's curve, such as math, or one point of it, such as math@4096
 
-python -m analysis import from=FILE mapping=FILE.yaml out=FILE      a result table of others as a long table
-  from=FILE          .csv, .parquet, or the results (file or folder) of lm-eval; W&B: its exported .csv
+python -m analysis import from=SOURCE mapping=FILE.yaml out=FILE      a result table of others as a long table
+  from=SOURCE        .csv, .parquet, the results (file or folder) of lm-eval; W&B: its exported .csv, a folder of
+                     offline runs, or wandb:ENTITY/PROJECT
   mapping=FILE.yaml  columns: {ability: COLUMN, ...}, constants: {metric: accuracy, ...}, wide: {columns: '[0-9]+',
-                     to: samples}, scale: 0.01, tasks: {gsm8k: math}, metrics: {gsm8k: exact_match}
+                     to: samples}, measures: {COLUMN: {ability: math, task: gsm8k}}, scale: 0.01,
+                     tasks: {gsm8k: math}, metrics: {gsm8k: exact_match}
   out=FILE           the long table to write, .csv or .parquet
 
 python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
@@ -230,7 +232,7 @@ def import_table(given: dict[str, str]) -> str:
         raise ValueError(f"out={given['out']} must end in .csv or .parquet")
     from analysis.foreign import convert
 
-    frame = convert(Path(given["from"]), Path(given["mapping"]))
+    frame = convert(given["from"], Path(given["mapping"]))
     frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out, index=False)
     return f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
 

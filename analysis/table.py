@@ -109,7 +109,9 @@ def counted(frame: pd.DataFrame) -> NDArray[np.bool_]:
         return np.ones(len(frame), dtype=bool)
     value, items, error = (frame[name].to_numpy(float) for name in ("value", "n_items", "stderr"))
     coins = value * (1 - value)
-    close = np.abs(error**2 * items - coins) <= 0.02 * np.maximum(coins, 1 / items)
+    room = 0.02 * np.maximum(coins, 1 / items)
+    low, high = coins - room, coins * items / np.maximum(items - 1, 1) + room  # divided by n, or by n - 1
+    close = (error**2 * items >= low) & (error**2 * items <= high)
     return np.asarray(np.isnan(error) | np.isnan(items) | close)
 
 

@@ -75,6 +75,17 @@ def test_lm_eval_results_are_read_from_a_folder(tmp_path):
     assert chosen["value"].item() == 0.4
 
 
+def test_results_as_lm_eval_0_4_writes_them_are_read(tmp_path):
+    written = {"name": "mine", "alias": "mine", "sample_len": 8, "exact_match,none": 0.375}
+    held = {"results": {"mine": written | {"exact_match_stderr,none": 0.18298126367784995}}, "model_source": "hf"}
+    held |= {"n-samples": {"mine": {"original": 8, "effective": 8}}, "model_name": "org/model"}
+    (tmp_path / "results_2026-11-20T13-33-24.829572.json").write_text(json.dumps(held))
+    for metric in ("", "\nmetrics: {mine: 'exact_match,none'}"):
+        (row,) = convert(tmp_path, mapping(tmp_path, "tasks: {mine: math}" + metric)).to_dict("records")
+        assert (row["their_metric"], row["value"], row["n_items"]) == ("exact_match", 0.375, 8.0)
+        assert (row["stderr"], row["model"]) == (pytest.approx(0.183, abs=1e-3), "org/model")
+
+
 @pytest.mark.parametrize(
     ("plan", "message"),
     [

@@ -1,9 +1,10 @@
 """The long table: what is read, and the one error a wrong table gets."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.table import read
+from analysis.table import counted, read
 
 GOOD = pd.DataFrame(
     {
@@ -68,3 +69,10 @@ def test_a_file_that_is_no_table_is_refused(tmp_path):
         read(write(GOOD, tmp_path / "t.csv").rename(tmp_path / "t.xlsx"))
     with pytest.raises(FileNotFoundError, match="there is no table"):
         read(tmp_path / "absent.csv")
+
+
+def test_shares_of_right_and_wrong_items_are_told_from_ratings():
+    frame = pd.DataFrame({"value": [0.375, 0.375, 0.5, 0.5, 0.0], "n_items": [8.0] * 5})
+    errors = [np.sqrt(0.375 * 0.625 / 8), np.sqrt(0.375 * 0.625 / 7), 0.05, np.nan, 0.0]
+    assert counted(frame.assign(stderr=errors)).tolist() == [True, True, False, True, True]
+    assert counted(frame).all()

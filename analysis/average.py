@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from analysis.curve import Curve, Prepared, prepared, refined
 from analysis.points import Array, Points
-from analysis.rollout import Rollout, square_errors, windows
+from analysis.rollout import Rollout, windows
+from analysis.rollout import rollout as roll
 from analysis.uncertainty import SCALES, Prediction, quantile
 
 ONE_ERROR = 0.6827  # the level of plus or minus one standard error
@@ -91,8 +92,7 @@ def _refine(begun: Sequence[Prepared], seed: int) -> tuple[list[Curve], Rollout 
         return [refined(b, seed)[0] for b in begun], None
     ahead, largest = origins
     curves, reached = zip(*(refined(b, seed, ahead) for b in begun), strict=True)
-    square = [square_errors(b.problem, theta, ahead) for b, theta in zip(begun, reached, strict=True)]
-    return list(curves), Rollout(tuple(curve.law.name for curve in curves), largest, np.stack(square))
+    return list(curves), roll([b.problem for b in begun], reached, ahead, largest)
 
 
 def _from_aicc(curves: Sequence[Curve]) -> Array:

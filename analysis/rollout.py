@@ -17,12 +17,14 @@ ORIGINS = 4  # at most; spread over the larger half of the amounts
 @dataclass(frozen=True, eq=False)
 class Rollout:
     """``square`` (laws, origins): the mean square error, on the scale of the objective, over the amounts beyond each
-    origin. ``origins`` are the largest amounts fitted (of the first amount, where there are several).
+    origin. ``average`` is that of the laws' average, weighted as the origins before say (all alike at the first).
+    ``origins`` are the largest amounts fitted (of the first amount, where there are several).
     """
 
     laws: tuple[str, ...]
     origins: Array
     square: Array
+    average: Array
 
     @property
     def errors(self) -> Array:
@@ -30,8 +32,12 @@ class Rollout:
 
         Errors shrink by orders of magnitude from the first origin to the last; a plain mean would hear the first only.
         """
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.exp(np.log(np.where(np.isnan(self.square), np.inf, self.square)).mean(axis=1)))
+        return _geometric(self.square)
+
+
+def _geometric(square: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(np.log(np.where(np.isnan(square), np.inf, square)).mean(axis=-1)))
 
 
 def windows(problems: Sequence[Problem]) -> tuple[Array, Array] | None:
@@ -50,11 +56,25 @@ def windows(problems: Sequence[Problem]) -> tuple[Array, Array] | None:
     return ahead, np.array([x[0][~out].max() for out in ahead])
 
 
-def square_errors(problem: Problem, reached: Array, ahead: Array) -> Array:
-    """The mean square error over the points marked in each row of ``ahead``, for the coordinates fitted to the rest."""
+def rollout(problems: Sequence[Problem], reached: Sequence[Array], ahead: Array, origins: Array) -> Rollout:
+    """The errors at the points marked in each row of ``ahead``, for the coordinates fitted to the rest: ``reached`` has
+    one array (origins, coordinates) a problem.
+    """
     with np.errstate(all="ignore"):
-        square = _gap(problem, problem.fitted(reached)) ** 2
-    return np.asarray(np.where(ahead, square, 0.0).sum(axis=1) / ahead.sum(axis=1))
+        gaps = np.stack([_gap(p, p.fitted(theta)) for p, theta in zip(problems, reached, strict=True)])
+    square = _mean_square(gaps, ahead)
+    average = np.full(len(origins), np.nan)
+    for i in range(len(origins)):
+        before = _geometric(square[:, :i]) if i else np.ones(len(problems))
+        weight = np.where(np.isfinite(square[:, i] + before), 1 / np.maximum(before, 1e-20), 0.0)
+        if weight.any():
+            mixed = np.einsum("l,lp->p", weight / weight.sum(), np.where(weight[:, None] > 0, gaps[:, i], 0.0))
+            average[i] = _mean_square(mixed, ahead[i])
+    return Rollout(tuple(p.space.law.name for p in problems), origins, square, average)
+
+
+def _mean_square(gaps: Array, ahead: Array) -> Array:
+    return np.asarray(np.where(ahead, gaps**2, 0.0).sum(axis=-1) / ahead.sum(axis=-1))
 
 
 def _gap(problem: Problem, fitted: Array) -> Array:

@@ -118,5 +118,5 @@ def large() -> str:
         path = Path(folder) / "t.parquet"
         simulation.frame().to_parquet(path)
         start = time.process_time()
-        write(path, Path(folder) / "out", "large")
+        write([path], Path(folder) / "out", "large")
         return f"{time.process_time() - start:.1f}"

@@ -2,9 +2,8 @@
 
 The meanings are those of the published checker (Zhou et al. 2023, arXiv:2311.07911), among them its quirks: "at least"
 is >= and "less than" is <; keywords are regular expressions that ignore case; paragraphs are separated by three
-asterisks, but by blank lines where a first word is asked for. Sentences and words in capitals are found by own rules
-instead of a trained tokeniser. All are linear in the length of the answer but for keywords, which come from the test
-file.
+asterisks, but by blank lines where a first word is asked for. All are linear in the length of the answer but for
+keywords, which come from the test file.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eval.tasks.tokens import capital_words, count_sentences
+
 Arguments = Mapping[str, Any]
 
-ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "inc", "ltd", "co", "u.s", "a.m", "p.m"]
-)
-SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)")
-CAPITAL_WORD = re.compile(r"\w+(?:[-'\u2019]\w+)*")
+STAR = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE)  # as published, a lone star counts with the line after it
+DASH = re.compile(r"^[^\S\n]*-", re.MULTILINE)
 CHOICES = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 POSTSCRIPTS = {"P.P.S": re.compile(r"p\.\s?p\.\s?s"), "P.S.": re.compile(r"p\.\s?s\.")}
 LANGDETECT_SEED = 0  # its detector draws at random; the factory's seed makes one text one language
@@ -54,16 +52,6 @@ def letter_frequency(text: str, given: Arguments) -> bool:
 
 def number_sentences(text: str, given: Arguments) -> bool:
     return _relation(count_sentences(text), given["relation"], given["num_sentences"])
-
-
-def count_sentences(text: str) -> int:
-    """Stretches ended by . ! or ? before white space, abbreviations aside; a last stretch without one counts too."""
-    count = start = 0
-    for match in SENTENCE_END.finditer(text):
-        words = text[start : match.start()].split()
-        if words and not (match.group() == "." and words[-1].lower().lstrip("(\"'") in ABBREVIATIONS):
-            count, start = count + 1, match.end()
-    return count + bool(re.search(r"\w", text[start:]))
 
 
 def number_paragraphs(text: str, given: Arguments) -> bool:
@@ -103,9 +91,7 @@ def postscript(text: str, given: Arguments) -> bool:
 
 
 def number_bullet_lists(text: str, given: Arguments) -> bool:
-    lines = [line.lstrip() for line in text.split("\n")]
-    stars = sum(line.startswith("*") and not line.startswith("**") and len(line) > 1 for line in lines)
-    return stars + sum(line.startswith("-") for line in lines) == given["num_bullets"]
+    return len(STAR.findall(text)) + len(DASH.findall(text)) == given["num_bullets"]
 
 
 def constrained_response(text: str, given: Arguments) -> bool:
@@ -164,8 +150,7 @@ def quotation(text: str, given: Arguments) -> bool:
 
 
 def capital_word_frequency(text: str, given: Arguments) -> bool:
-    count = sum(word.isupper() for word in CAPITAL_WORD.findall(text))
-    return _relation(count, given["capital_relation"], given["capital_frequency"])
+    return _relation(capital_words(text), given["capital_relation"], given["capital_frequency"])
 
 
 def english_capital(text: str, given: Arguments) -> bool:

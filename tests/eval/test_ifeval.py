@@ -161,7 +161,10 @@ def test_the_two_published_signs_count_as_letters(shared):
         ("Dr. Who came. He left", 2),
         ("It costs 3.50 now!", 1),
         ("Wait... what?! Yes.", 3),
-        ("e.g. this one.", 1),
+        ("We met at 3 p.m. and left. The U.S. The end.", 3),
+        ("1. One thing. 2. another thing.", 3),
+        ("He said **stop.** Then he *went.*", 3),
+        ('She asked, "Why?" (Nobody knew.)', 2),
         ("", 0),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eval import hub, overlap, score, texts
+from eval import hub, score, texts
 from eval.digests import digest, key
 from eval.judge.court import Court, Keys, affordable, court
 from eval.rows import write_json
@@ -180,6 +180,8 @@ def _measured(work: _Work, out: Path, batch_rows: int, train: str | None) -> dic
 
 def _overlaps(work: _Work, train: Path, out: Path) -> dict[str, Path]:
     """The overlap of each file of training data with the items, as inputs of the score."""
+    from eval import overlap  # numpy, which run-code does without
+
     found = {}
     for file in texts.files(train):
         name = "-".join(file.relative_to(train if train.is_dir() else train.parent).parts)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from eval.rows import read
 from eval.tasks import ifeval
 from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS, count_sentences
 
@@ -193,3 +195,16 @@ def test_the_published_prompts_load(shared):
     assert len(rows) == 541 and kinds == set(INSTRUCTIONS)
     for row in rows:
         assert ifeval.score(row, "Some answer.")["instructions"] == row["kinds"]
+
+
+def test_verdicts_are_those_of_the_published_checker():
+    """Stored answers with the verdicts that the published code (its copy in lm-eval 0.4.13, detector seeded) gave."""
+    rows = read(Path(__file__).parents[1] / "golden" / "ifeval.jsonl.gz")
+    both = {(kind, verdict) for row in rows for kind, verdict in zip(row["kinds"], row["strict"], strict=True)}
+    assert both == {(kind, verdict) for kind in INSTRUCTIONS for verdict in (True, False)}
+    wrong = []
+    for row in rows:
+        found = ifeval.score(row, row["response"])
+        if [found["followed"], found["followed_loose"]] != [row["strict"], row["loose"]]:
+            wrong.append(row)
+    assert len(rows) == 552 and wrong == []

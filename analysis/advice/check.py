@@ -13,10 +13,9 @@ from analysis.advice.surrogate import BASE, Surrogate, strategies, values
 from analysis.points import Array
 from analysis.series import headline
 from analysis.sheets import Sheet
-from analysis.verdicts.arms import NO_DESIGN, arms
-from analysis.words import number
+from analysis.verdicts.arms import arms
+from analysis.words import fraction, number
 
-APART = (*NO_DESIGN, "samples", "fraction", "ratio", "total", "arm")  # no part of what a cell was trained on
 SHOWN = 30
 CLEAR = 1.96
 
@@ -76,9 +75,13 @@ def compare(frame: pd.DataFrame, after: pd.DataFrame, weights: Mapping[str, floa
 
 def _design(frame: pd.DataFrame) -> pd.Series[str]:
     """What a row's model was trained on, as text: the same for all abilities of a cell."""
-    names = [c for c in frame if c not in APART and (str(c).startswith("samples_") or c in ("strategy", "replay"))]
-    names += ["total_samples"] if names == [] or names == ["strategy"] else []
-    return frame[names].astype(str).agg(" ".join, axis=1)
+    text = frame["strategy"].astype(str) if "strategy" in frame else pd.Series("", index=frame.index)
+    if "replay" in frame:
+        text = text + frame["replay"].map(lambda k: "" if np.isnan(k) else f" {fraction(k)}")
+    amounts = sorted(c for c in frame if str(c).startswith("samples_")) or ["total_samples"]
+    for column in amounts:
+        text = text + frame[column].map(lambda n, name=column: f" {name.removeprefix('samples_')}:{n:g}")
+    return text
 
 
 def _unseen(frame: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

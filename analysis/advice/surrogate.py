@@ -33,7 +33,7 @@ class Shape:
     scatter: float
 
 
-GRID = tuple(Shape(*s) for s in product((0.7, 2.0), (0.2, 0.7), (0.3, 0.8), (0.7, 0.95), (0.02, 0.1, 0.3)))
+GRID = tuple(Shape(*s) for s in product((0.7, 2.0), (0.2, 0.7, 1.5), (0.15, 0.3, 0.8), (0.7, 0.95), (0.02, 0.1, 0.3)))
 LEVEL = 1.5
 
 

@@ -43,7 +43,7 @@ JOINED = re.compile(
 def count_sentences(text: str) -> int:
     """The number of sentences; a last one need not end."""
     text = text.rstrip()
-    count, start = bool(text.strip()), 0
+    count, start = int(bool(text)), 0
     for match in _ends(text):
         if _breaks(text, start, match):
             rest = match.end() if match[1] is None else match.start(1)

@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "kills": sweeps.kills,
     "race": stages.race,
     "sandbox": programs.sandbox,
+    "generation": generation.generation,
     "additive": curves.additive,
     "averages": curves.averages,
     "tables": curves.tables,

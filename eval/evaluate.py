@@ -44,7 +44,7 @@ class Evaluate(Keys):
     def __post_init__(self) -> None:
         if not Path(self.model).is_dir() and self.revision is None:
             raise ValueError(f"model={self.model} is no folder; for a model of the hub also give revision=")
-        if self.train is not None and not texts.files(Path(self.train)):
+        if self.train is not None and not (Path(self.train).exists() and texts.files(Path(self.train))):
             raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
 
 
@@ -114,7 +114,7 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
     shots(answer, inputs)
     if local:
         inputs["model"] = Path(asked.model)
-    turns = [item["turns"] for item in items[: answer.items]] if judges else []
+    turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judges else []
     return _Work(entry, answer, scored, inputs, key(asdict(answer), weights, *data), judges, turns)
 
 

@@ -66,7 +66,10 @@ def cached(kind: str, hub: Hub) -> bool:
 
 def unreachable() -> str:
     """Why the hub cannot be reached and what to do about it; empty when it can."""
-    remedy = "fill the cache on a machine with a network, or give model.path and data.sources.NAME.path of local copies"
+    remedy = (
+        "fill the cache on a machine with a network, or give model.path, data.sources.NAME.path and "
+        "suite.tasks.NAME.path of local copies"
+    )
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
         return f"HF_HUB_OFFLINE is set: {remedy}"
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")

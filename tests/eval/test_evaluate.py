@@ -69,9 +69,50 @@ def test_a_folder_is_measured_and_not_asked_twice(place, model_folder, capsys, m
     assert [row["id"] for row in read(responses)] == ["0", "1", "2", "3"] and read(responses)[0] == first[0]
 
 
+FORMS = """
+name: forms
+precision: fp32
+batch_rows: 8
+tasks:
+  few: {{ability: math, task: gsm8k, hub: {hub}, revision: main, form: completion, shots: 2, shots_from: train,
+         max_new_tokens: 3}}
+  own: {{ability: talk, task: exact_match, path: {hub}/talk.jsonl, max_new_tokens: 3}}
+"""
+
+
+def test_few_shot_completions_of_a_hub_data_set_against_training_data(place, model_folder, capsys, monkeypatch):
+    """A folder laid out like a data set of the hub; the training data holds one item of each task."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", place / "cache")
+    hub = place / "hub"
+    hub.mkdir()
+    rows = read(place / "math.jsonl")
+    for split, part in (("test", rows[:6]), ("train", rows[6:12])):
+        (hub / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+    (hub / "talk.jsonl").write_text('{"prompt": "Say yes.", "answer": "yes"}\n{"prompt": "Say no.", "answer": "no"}\n')
+    files = "{split: train, path: train.jsonl}, {split: test, path: test.jsonl}"
+    (hub / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files: [{files}]\n---\n")
+    (place / "own.yaml").write_text(FORMS.format(hub=hub))
+    training = place / "training"
+    training.mkdir()
+    (training / "a.json").write_text(json.dumps([{"instruction": rows[2]["question"], "output": "say  NO"}]))
+    assert command(place, model_folder, f"train={training}") == 0
+    said = capsys.readouterr().out
+    assert "warning: own: truncated_rate is 100%, above 20%" in said
+    assert "overlap: few: 1 of 6 items are in a.json" in said and "overlap: own: 1 of 2 items are in a.json" in said
+    summary = json.loads((place / "out" / "summary.json").read_bytes())["tasks"]["few"]
+    clean = {one["metric"]: one["n_items"] for one in summary["metrics"]}
+    assert clean["accuracy"] == 6 and clean["accuracy_clean"] == 5
+    prompts = [row["prompt"] for row in read(place / "out" / "few" / "answers" / "responses.jsonl")]
+    assert all(prompt.startswith(f"Question: {rows[6]['question']}\nAnswer: ") for prompt in prompts)
+    assert (
+        command(place, model_folder, f"train={place}/none") == 2 and "holds no training data" in capsys.readouterr().err
+    )
+
+
 def test_mistakes_are_told_first(place, model_folder, capsys):
     for words, said in (
-        ([f"model={model_folder}", "suite=opn"], "suite=opn is unknown; choose one of: micro, open, paper"),
+        ([f"model={model_folder}", "suite=opn"], "suite=opn is unknown; choose one of: base, micro, open, paper"),
         ([f"modle={model_folder}"], "did you mean 'model'"),
         (["model=org/name"], "for a model of the hub also give revision="),
         (["suite=open"], "model= is missing"),

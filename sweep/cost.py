@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.judge.spec import JudgeRun
+from sweep import judging
 from sweep.plan import Plan
 from sweep.stage import Stage
 from train.spec import Engine
@@ -30,6 +32,9 @@ OVERHEAD_SECONDS = {
     "overlap": 1.0,
 }
 """Seconds of a stage besides its model's operations, on the machine named at CPU_FLOPS."""
+
+CALL_SECONDS = 5.0
+"""Seconds until a judge has replied: a guess."""
 
 ANSWER_TOKENS = 60
 DEFAULT_ITEMS = 300
@@ -66,9 +71,17 @@ def _cost(stage: Stage, plan: Plan, gpus_here: bool) -> Cost:
         tokens, operations = _trained_tokens(stage, plan), 6.0
     elif stage.kind == "answer":
         tokens, operations = float((stage.spec.items or DEFAULT_ITEMS) * ANSWER_TOKENS), 2.0
+    elif stage.kind == "score" and stage.spec.judge is not None:
+        return Cost(0.0, 0.0, OVERHEAD_SECONDS["score"] + _judged_seconds(stage, plan), False)
     flops = operations * parameters * tokens
     gpu = bool(flops) and (gpus_here or parameters >= LARGE)
     return Cost(tokens, flops, OVERHEAD_SECONDS[stage.kind] + flops / (GPU_FLOPS if gpu else CPU_FLOPS), gpu)
+
+
+def _judged_seconds(stage: Stage, plan: Plan) -> float:
+    how = plan.how[stage.key]
+    assert isinstance(how, JudgeRun)
+    return judging.bill_of(stage, plan).calls * CALL_SECONDS / how.concurrency
 
 
 def _trained_tokens(stage: Stage, plan: Plan) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import urllib.error
@@ -26,23 +27,29 @@ QUESTIONS, TURN = 80, "x" * 200
 def bills(plan: Plan, store: Store) -> dict[str, Bill]:
     """What judging will take, by the key of each missing score that needs a judge."""
     judged = [stage for stage in plan.stages if stage.kind == "score" and stage.spec.judge is not None]
-    return {stage.key: _bill(stage, plan) for stage in judged if not store.has(stage)}
+    return {stage.key: bill_of(stage, plan) for stage in judged if not store.has(stage)}
 
 
-def _bill(stage: Stage, plan: Plan) -> Bill:
+def bill_of(stage: Stage, plan: Plan) -> Bill:
+    """What judging one score will take."""
     data, how = stage.inputs["data"], plan.how[stage.key]
     assert isinstance(how, JudgeRun)
     known = _turns(data.path) if isinstance(data, File) and data.path.exists() else ((TURN, TURN),) * QUESTIONS
     answers = stage.inputs["answers"]
     assert isinstance(answers, Stage)
-    return bill(known[: stage.spec.items], answers.spec.decoding.max_new_tokens, stage.spec.judge, how)
+    asked = known[: stage.spec.items] * answers.spec.samples
+    return _priced(asked, answers.spec.decoding.max_new_tokens, stage.spec.judge, how)
+
+
+_priced = lru_cache(bill)  # the cells of a sweep are asked the same questions
 
 
 @lru_cache
 def _turns(path: Path) -> tuple[tuple[str, ...], ...]:
     """The user's turns of every question in a JSON-lines file; a line that is none counts as one of one turn."""
     found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    for line in data.decode(errors="replace").splitlines():
         try:
             row = json.loads(line)
             found.append(tuple(str(turn) for turn in row.get("turns", [str(row)])))

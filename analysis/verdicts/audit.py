@@ -17,6 +17,7 @@ from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals that published shares are rounded to, at most
+MOST = 1500  # items up to which another number is named: beyond, almost any share fits
 CROSSED = ("model", "training", "fraction", "replay", "seed")
 
 
@@ -38,9 +39,16 @@ def impossible(frame: pd.DataFrame) -> list[str]:
         rounded |= written & (np.abs(nearest - value) <= 0.5 * 10.0**-digits + 1e-12)
     bad = rows[(np.abs(nearest - value) > 1e-6) & ~rounded]
     return [
-        f"{row.ability}, {row.task}: {row.value:.6g} is no share of {row.n_items:.0f} items"
+        f"{row.ability}, {row.task}: {row.value:.6g} is no share of {row.n_items:.0f} items{_fewest(row.value)}"
         for row in bad.drop_duplicates(["task", "value", "n_items"]).head(SHOWN).itertuples()
     ] + _more(len(bad.drop_duplicates(["task", "value", "n_items"])))
+
+
+def _fewest(value: float) -> str:
+    """The fewest items that a share can be of, up to rounding to six decimals; empty where it takes very many."""
+    items = np.arange(1, MOST)
+    fits = np.abs(np.round(value * items) / items - value) <= 0.5e-6
+    return f" (it could be one of {items[fits][0]:,})" if fits.any() else ""
 
 
 def contradictions(frame: pd.DataFrame) -> list[str]:

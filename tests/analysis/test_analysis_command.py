@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -245,3 +246,33 @@ def test_the_analysis_never_imports_torch_and_the_library_no_plots(analysed):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_sweeps_are_analysed_together_and_what_they_share_counts_once(tmp_path):
+    frame = strategies()
+    parts = {"first": frame["cell"] != "dmt-2", "second": frame["strategy"].isin(("base", "dmt"))}
+    for name, rows in parts.items():
+        folder = tmp_path / "store" / "sweeps" / name
+        folder.mkdir(parents=True)
+        frame[rows].assign(sweep=name).to_csv(folder / "table.csv", index=False)
+    run("sweep=first,second", cwd=tmp_path)
+    out = tmp_path / "store" / "sweeps" / "first+second" / "analysis"
+    assert f"{len(frame):,} measurements" in (out / "report.html").read_text()
+    assert "sweep 'third' has no table" in run("sweep=first,third", cwd=tmp_path, code=2)
+
+
+def test_items_beside_a_table_pair_its_comparisons(tmp_path):
+    frame = strategies()
+    frame = frame[frame["metric"] == "accuracy"]
+    items = []
+    for row in frame.itertuples():
+        right = np.arange(300) < round(row.value * 300)
+        part = pd.DataFrame({"item": range(300), "value": right.astype(float)})
+        items.append(part.assign(cell=row.cell, task=row.task, metric=row.metric))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    pd.concat(items).to_csv(tmp_path / "items.csv.gz", index=False)
+    run("table=t.csv", "items=items.csv.gz", cwd=tmp_path)
+    found = json.loads((tmp_path / "t-analysis" / "verdicts.json").read_text())["verdicts"]
+    assert {v["items"] for v in found if v["question"] == "strategy"} == {300}
+    assert "goes with table=FILE" in run("sweep=a", "items=items.csv.gz", cwd=tmp_path, code=2)
+    assert "there is no file absent.csv" in run("table=t.csv", "items=absent.csv", cwd=tmp_path, code=2)

@@ -8,6 +8,7 @@ from analysis.items import Items, read_items
 from analysis.verdicts.arms import arms
 from analysis.verdicts.contrast import contrast, difference, mcnemar
 from analysis.verdicts.gather import findings
+from analysis.verdicts.strategy import compare, pareto
 
 ITEMS = 150
 
@@ -140,3 +141,14 @@ def test_files_that_hold_no_items_are_named(tmp_path):
     items.assign(value="right").to_csv(tmp_path / "i.csv", index=False)
     with pytest.raises(ValueError, match="column 'value', row 1 is no number"):
         read_items(tmp_path / "i.csv")
+
+
+def test_strategies_that_answer_the_same_items_vary_together():
+    frame, items = simulated(np.random.default_rng(10), 0.5, 1, strategies=3)
+    frame = frame.assign(samples=100.0, total_samples=300.0)
+    both, lone = compare([arms(frame, known(items))]), compare([arms(frame)])
+    spread = [np.diff(c.draws(0, 4000, 0)[:, [0, 2]], axis=1).std() for c in (both, lone)]
+    verdict = paired(frame, items)
+    assert spread[0] == pytest.approx((verdict.high - verdict.low) / (2 * 1.96), rel=0.1)
+    assert spread[0] < 0.9 * spread[1]
+    assert pareto(both).max() > pareto(lone).max()

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tables import FULL, Simulation, data_amount
+from tables import FULL, data_amount
 
+from analysis.conclusions import verdict_sheets
 from analysis.verdicts.arms import arms
-from analysis.verdicts.audit import audit
+from analysis.verdicts.audit import undetectable
 from analysis.verdicts.gather import findings
 from analysis.verdicts.ratio import amount_or_ratio
 from analysis.verdicts.replay import best_k, by_replay, replays
@@ -98,6 +99,23 @@ def test_a_plateau_is_found_and_where_it_starts():
     assert scaling(arms(rows(x[:3], [0.1, 0.2, 0.3], rng)), "", 0.02) is None
 
 
+@pytest.mark.parametrize(
+    ("chance", "edge", "said"),
+    [
+        ([0.01] * 5, "floor", "is at the floor, where nothing shows,"),
+        ([0.2, 0.6, 0.985, 0.985, 0.985], "ceiling", "has reached the ceiling"),
+        ([0.2, 0.45, 0.6, 0.6, 0.6], "", "has reached a plateau"),
+        ([0.0, 0.0, 0.01, 0.12, 0.24], "", "rises"),
+    ],
+)
+def test_floor_and_ceiling_are_no_plateau(chance, edge, said):
+    verdict = scaling(arms(rows(SAMPLES, chance, np.random.default_rng(0), items=20_000)), "", 0.02)
+    assert verdict.edge == edge
+    assert f"math accuracy {said} from" in verdict.sentence
+    shown = verdict_sheets([verdict])[0].rows[0][-1]
+    assert shown == (edge or {"equal": "plateau", "up": "rising"}[verdict.finding])
+
+
 def test_a_larger_model_is_compared_at_equal_data():
     rng = np.random.default_rng(3)
     small = rows(SAMPLES, np.linspace(0.2, 0.5, 5), rng, items=2000).assign(params=1e6, model="s")
@@ -168,6 +186,21 @@ def test_amount_and_ratio_share_what_they_cause():
     assert amount_or_ratio(one) is None
 
 
+def test_what_strategy_and_size_explain_is_taken_out_of_amount_and_ratio():
+    rng = np.random.default_rng(6)
+    own, other = (grid.ravel() for grid in np.meshgrid(SAMPLES, SAMPLES))
+    parts = []
+    for params, shift in ((1e6, 0.0), (1e7, 1.5)):
+        chance = 1 / (1 + np.exp(1.5 - shift - 0.3 * np.log(own / 512)))
+        table = rows(own, chance, rng, items=4000).assign(strategy="multitask", params=params)
+        parts.append(table.assign(total_samples=np.repeat(own + other, 3)))
+    shares = amount_or_ratio(arms(pd.concat(parts)))
+    assert shares.value[3] < 0.05  # nothing is left that amount does not explain, as size is no part of the whole
+    assert shares.low[0] <= shares.value[0] <= shares.high[0]
+    assert "(type II)" not in shares.sentence
+    assert "given the ratio, amount explains" in shares.sentence
+
+
 def strategies(chances, rng, items=1000):
     """Arms of each ability, from ``chances[strategy] = (math, code)``; "single" is each ability alone."""
     found = []
@@ -206,6 +239,20 @@ def test_equal_strategies_differ_as_rarely_as_holm_promises():
     assert false <= 6  # 2 of 40 expected at most
 
 
+def test_differences_below_the_detectable_are_flagged():
+    rng = np.random.default_rng(11)
+    few = {"single": (0.5, 0.5), "a": (0.5, 0.5), "b": (0.52, 0.5)}
+    verdicts = pairs(compare(strategies(few, rng, items=100)), "accuracy", 0.02)
+    assert all(v.small == (abs(v.effect) < v.detectable) for v in verdicts)
+    (line,) = undetectable(verdicts)
+    assert line.startswith(
+        "strategy: 2 of 2 differences are smaller than the design detects with a chance of 80 %: math"
+    )
+    assert all(row[4].endswith("> effect") for row in verdict_sheets(verdicts)[0].rows)
+    many = {"single": (0.5, 0.5), "a": (0.2, 0.2), "b": (0.8, 0.8)}
+    assert undetectable(pairs(compare(strategies(many, rng)), "accuracy", 0.02)) == []
+
+
 def test_the_front_by_hand():
     scores = np.array([[[0.5, 0.5], [0.6, 0.4], [0.4, 0.4], [0.5, 0.5]]])
     assert front(scores).tolist() == [[True, True, False, True]]
@@ -224,28 +271,9 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
     assert best == 0.25
     assert sure > 0.95
     assert best_k(found, {"math": 1.0})[0] == 1.0
-
-
-def test_audits_name_what_cannot_be():
-    frame = data_amount()
-    assert audit(frame) == []
-    bad = frame.copy()
-    accuracy = bad.index[bad["metric"] == "accuracy"]
-    bad.loc[accuracy[3], "value"] = 0.12345678
-    assert any("0.123457 is no share of 300 items" in line for line in audit(bad))
-    rounded = frame.assign(value=frame["value"].where(frame["metric"] != "accuracy", frame["value"].round(3)))
-    assert audit(rounded) == []
-    twice = pd.concat([frame, frame.iloc[[-1]].assign(value=0.5)])
-    assert any("the same design and seed gave" in line for line in audit(twice))
-
-
-def test_missing_cells_are_named():
-    simulation = Simulation(3)
-    for model in ("s", "l"):
-        for fraction in (1 / 16, 1 / 4, 1.0):
-            if (model, fraction) != ("l", 1 / 4):
-                simulation.cell(f"{model}-{fraction}", "single", ("math",), fraction, model=model)
-    assert audit(simulation.frame()) == ["missing cell: model l, fraction 0.25"]
+    table = pd.concat([math, general]).assign(total_samples=2000, strategy="dmt")
+    notes = findings(table, weights={"math": 7.0, "general": 1.0}).notes
+    assert any(n.startswith("accuracy: replay 1 is best for weights math 7, general 1 (best with") for n in notes)
 
 
 def test_a_table_gives_the_verdicts_its_design_can_answer():
@@ -255,15 +283,6 @@ def test_a_table_gives_the_verdicts_its_design_can_answer():
     assert all(v.sentence.endswith(".") for v in found.verdicts)
     with pytest.raises(ValueError, match="margin=2"):
         findings(data_amount(), margin=2)
-
-
-def test_alone_and_mixed_lack_no_cells():
-    simulation = Simulation(3)
-    for fraction in (1 / 16, 1.0):
-        for ability in FULL:
-            simulation.cell(f"{ability}-{fraction}", "single", (ability,), fraction)
-        simulation.cell(f"mixed-{fraction}", "multitask", tuple(FULL), fraction)
-    assert audit(simulation.frame()) == []
 
 
 @pytest.mark.parametrize("column", ["n_items", "strategy", "total_samples", "samples", "seed", "fraction", "params"])

@@ -103,7 +103,7 @@ def _spent(cache: Path, ledger: str) -> float:
 
 def _silent(how: JudgeRun) -> str:
     """Why the endpoint does not answer or does not take the key; empty when it answers."""
-    key = os.environ.get(how.key_variable, "") if how.key_variable else ""
+    key = os.environ.get(how.key_variable, "").strip() if how.key_variable else ""
     request = urllib.request.Request(
         how.base_url.rstrip("/") + "/models", headers={"Authorization": f"Bearer {key}"} if key else {}
     )

@@ -92,7 +92,7 @@ class Endpoint:
         """The reply, after as many tries as it takes and ``retries`` allow."""
         wait, trouble = 0.0, _Trouble("")
         for attempt in range(self.how.retries + 1):
-            if self._stop.wait(max(wait, self._until - time.monotonic())):
+            if self._stop.wait(max(0.0, self._until - time.monotonic()) + wait):
                 raise _Stopped
             found = self._try(messages)
             if isinstance(found, Reply):
@@ -101,7 +101,7 @@ class Endpoint:
             wait = min(LONGEST, self.how.backoff * 2**attempt) * (0.5 + random.random())
             if trouble.after is not None:
                 self._until = time.monotonic() + min(trouble.after, PATIENCE)
-                wait *= 0.1  # the server has named the time; this only keeps callers from coming all at once
+                wait *= 0.1  # the server names the time; this only keeps callers from coming all at once
         raise RuntimeError(
             f"judge: {self.how.base_url} failed {self.how.retries + 1} times, the last time: {trouble.reason}; "
             "replies so far are kept, and the same command goes on from them"
@@ -126,7 +126,7 @@ class Endpoint:
 
     def _open(self, path: str, body: bytes | None, seconds: float) -> bytes:
         """The body of a successful response, read within ``seconds`` however slowly it drips."""
-        key = os.environ.get(self.how.key_variable, "") if self.how.key_variable else ""
+        key = os.environ.get(self.how.key_variable, "").strip() if self.how.key_variable else ""
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         request = urllib.request.Request(self.how.base_url.rstrip("/") + path, body, headers)
         deadline, parts, size = time.monotonic() + seconds, list[bytes](), 0

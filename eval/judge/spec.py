@@ -64,6 +64,8 @@ class JudgeRun:
     ledger: str = "run"
 
     def __post_init__(self) -> None:
+        if not self.base_url.startswith(("http://", "https://")):
+            raise ValueError(f"base_url={self.base_url} must begin with http:// or https://, and end before /chat")
         for name in ("concurrency", "seconds", "backoff", "dollars"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
@@ -119,7 +121,7 @@ def lacking(judge: Judge | None, how: JudgeRun | None, environment: Mapping[str,
             "set suite.judging.input_price and suite.judging.output_price, in dollars a million tokens "
             "(0 for a server of your own)"
         )
-    if how.key_variable and not environment.get(how.key_variable):
+    if how.key_variable and not environment.get(how.key_variable, "").strip():
         return (
             f"the environment variable {how.key_variable} holds no key: set it, name another with "
             "suite.judging.key_variable, or set that to '' for a server that wants none"

@@ -103,7 +103,7 @@ def test_a_wrong_key_is_told_before_anything_is_asked(how, monkeypatch):
             Endpoint(JUDGE, keyed).ready()
         with pytest.raises(ValueError, match="check the key in THE_KEY"):
             Endpoint(JUDGE, keyed).speak(questions(1), lambda *_: None, lambda: None)
-        monkeypatch.setenv("THE_KEY", "right")
+        monkeypatch.setenv("THE_KEY", "right\n")  # as files end
         Endpoint(JUDGE, keyed).ready()
         assert judged(keyed, 1) == [7.0]
     with socket.socket() as unused:
@@ -122,6 +122,12 @@ def test_what_is_missing_is_named():
         assert "set suite.judge.model" in lacking(judge, asked, {})
     assert "suite.judge.repeats=3" in lacking(Judge(repeats=3), replace(HOW, path="folder"), {})
     assert lacking(Judge(), replace(HOW, path="folder"), {}) == ""
+    for wrong in ({"base_url": "localhost:8000"}, {"concurrency": 0}, {"dollars": 0.0}, {"input_price": -1.0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
+            replace(HOW, **wrong)
+    for wrong in ({"repeats": 0}, {"max_tokens": 0}, {"temperature": -1.0}, {"extra": "[1]"}, {"extra": "{"}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
+            replace(JUDGE, **wrong)
 
 
 def test_the_request_is_what_the_spec_says(how):

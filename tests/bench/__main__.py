@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, extrapolation, planning, programs, stages, sweeps
+from tests.bench import curves, extrapolation, generation, planning, programs, stages, sweeps
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -58,12 +58,17 @@ def warnings(metrics: Sequence[Row]) -> list[Row]:
 
 def _odd(scores: Sequence[Row], responses: Sequence[Row]) -> list[Metric]:
     """Shares of answers that were cut off, are empty, or hold nothing that could be judged."""
-    unparsed = [{**row, "odd": not row.get("parsed", True)} for row in scores]
+    judged = [row for row in scores if "parsed" in row]
     return present(
-        share("truncated_rate", [row["finish"] == "length" for row in responses]),
-        share("empty_rate", [not row["text"].strip() for row in responses]),
-        rate("parse_failure_rate", unparsed, "odd") if any("parsed" in row for row in scores) else None,
+        _rate("truncated_rate", responses, lambda row: row["finish"] == "length"),
+        _rate("empty_rate", responses, lambda row: not row["text"].strip()),
+        _rate("parse_failure_rate", judged, lambda row: not row["parsed"]),
     )
+
+
+def _rate(name: str, rows: Sequence[Row], odd: Callable[[Row], bool]) -> Metric | None:
+    """The share of odd rows, clustered by item."""
+    return rate(name, [{"item": row.get("item", row["id"]), "odd": odd(row)} for row in rows], "odd")
 
 
 def _clean(task: Task, scores: Sequence[Row], flagged: Mapping[str, set[str]]) -> list[Metric]:

@@ -14,6 +14,7 @@ from analysis.verdicts.verdict import SLOPE, Verdict, judge
 from analysis.words import amount
 
 LAST = 3  # amounts at the upper end whose slope is judged
+LOOKS = 24  # for where a plateau starts, at most
 EDGE = 0.03  # shares within so much of 0 or 1 cannot move: floor and ceiling
 WORDS = {"up": "rises", "down": "falls", "equal": "has reached a plateau", "undecided": "is undecided"}
 EDGES = {"floor": "is at the floor, where nothing shows,", "ceiling": "has reached the ceiling"}
@@ -31,11 +32,13 @@ def scaling(found: Arms, label: str, margin: float) -> Verdict | None:
         return None
     about = f"{found.name}{', ' + label if label else ''}"
     start = len(levels) - LAST
+    step = max(1, len(levels) // LOOKS)
     verdict = _rise(found, levels[start:], about, SLOPE * margin)
     while verdict.finding == "equal" and start > 0:
-        if _rise(found, levels[start - 1 :], "", verdict.margin).finding != "equal":
+        below = max(0, start - step)
+        if _rise(found, levels[below:], "", verdict.margin).finding != "equal":
             break
-        start -= 1
+        start = below
     verdict = replace(verdict, edge=_edge(found, [rows for _, rows in levels[start:]], verdict.finding))
     span = f"from {amount(levels[start][0])} to {amount(levels[-1][0])} samples"
     said = f"{about} {EDGES.get(verdict.edge) or WORDS[verdict.finding]} {span}: {spread(verdict)} {unit(found.share)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, extrapolation, generation, planning, programs, stages, sweeps
+from tests.bench import curves, extrapolation, generation, judging, planning, programs, stages, sweeps
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,
@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "kills": sweeps.kills,
     "race": stages.race,
     "sandbox": programs.sandbox,
+    "judging": judging.judging,
     "generation": generation.generation,
     "additive": curves.additive,
     "averages": curves.averages,

@@ -49,6 +49,10 @@ class Advice:
         best = self.total.argmax(axis=1)
         return np.asarray(np.bincount(best, minlength=len(self.strategy)) / len(best))
 
+    def shortfall(self) -> Array:
+        """How far each candidate is expected to fall short of the truly best one: what a wrong choice costs."""
+        return np.asarray((self.total.max(axis=1, keepdims=True) - self.total).mean(axis=0))
+
 
 def surrogates_of(frame: pd.DataFrame) -> tuple[Surrogate, ...]:
     """One surrogate an ability, of its accuracy, or of its loss where the table has no accuracies.
@@ -183,13 +187,14 @@ def sheets(advice: Advice) -> list[Sheet]:
     values = advice.abilities
     unit = " in %" if advice.surrogates[0].share else ""
     first = Sheet(
-        f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals",
-        (*head, *values, "weighted", "best strategy"),
+        f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals, and by "
+        "how much it is expected to fall short of the truly best",
+        (*head, *values, "weighted", "short by", "best strategy"),
         tuple(rows),
     )
     second = Sheet(
         "predicted Pareto front: best for the weights, and where one or two abilities count more",
-        (*head, *values, "weighted"),
+        (*head, *values, "weighted", "short by"),
         tuple(_row(advice, i) for i in _ends(advice)),
     )
     return [first, second]
@@ -204,7 +209,7 @@ def _ends(advice: Advice) -> list[int]:
 
 
 def _row(advice: Advice, which: int) -> tuple[str, ...]:
-    """Strategy, samples, predictions with intervals, weighted sum."""
+    """Strategy, samples, predictions with intervals, weighted sum, expected shortfall (points, or % of the loss)."""
     cells = []
     for i, model in enumerate(advice.surrogates):
         drawn = advice.draws[:, which, i]
@@ -216,6 +221,7 @@ def _row(advice: Advice, which: int) -> tuple[str, ...]:
         " + ".join(f"{n:.0f}" for n in advice.samples[which]),
         *cells,
         _interval(advice.total[:, which] if share else np.exp(-advice.total[:, which]), share),
+        f"{100 * advice.shortfall()[which]:.1f}",
     )
 
 

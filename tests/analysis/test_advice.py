@@ -90,6 +90,14 @@ def test_chances_add_up_and_equal_strategies_share_them(advice):
         assert 0.1 < chance[advice.strategy == name].sum() < 0.9
 
 
+def test_the_best_is_expected_to_fall_short_the_least(advice):
+    lacking = advice.shortfall()
+    assert (lacking >= 0).all()
+    assert lacking[0] < 0.03  # of the whole scale
+    assert lacking[0] == pytest.approx(lacking.min(), abs=0.005)
+    assert lacking.max() > 3 * lacking[0]
+
+
 def test_sources_bound_the_amounts(table, advice):
     assert [source_size(table, a) for a in FULL] == pytest.approx(list(FULL.values()))
     for i, ability in enumerate(advice.abilities):

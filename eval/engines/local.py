@@ -48,11 +48,12 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Rules:
-    """How rows grow and what ends them."""
+    """How rows grow and what ends them; ``last`` remembers which tokens can be the last of a stop string."""
 
     decoding: Decoding
     stops: tuple[str, ...]
     ends: frozenset[int]
+    last: dict[int, bool] = field(default_factory=dict)
 
     @property
     def tail(self) -> int:
@@ -119,9 +120,12 @@ def _grow(
 
 def _ending(tokenizer: PreTrainedTokenizerBase, rules: _Rules, row: _Row) -> str:
     """'stop' or 'length' if the row's last token ends it, otherwise ''."""
-    if row.tokens[-1] in rules.ends:
+    token = row.tokens[-1]
+    if token in rules.ends:
         return "stop"
-    if rules.stops and _holds(_text(tokenizer, row.tokens[-rules.tail :]), rules.stops):
+    if rules.stops and token not in rules.last:
+        rules.last[token] = _completes(_text(tokenizer, [token]), rules.stops)
+    if rules.stops and rules.last[token] and _holds(_text(tokenizer, row.tokens[-rules.tail :]), rules.stops):
         return "stop"
     return "length" if len(row.tokens) >= row.room else ""
 
@@ -175,6 +179,11 @@ def _text(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
     text = tokenizer.decode(tokens, skip_special_tokens=True)
     assert isinstance(text, str)  # a list of ids decodes to one text
     return text
+
+
+def _completes(piece: str, stops: tuple[str, ...]) -> bool:
+    """Whether a token of that text can end a stop string. Spaces and parts of characters may be lost on their own."""
+    return any(stop[-1] in piece or not stop[-1].isascii() or stop[-1].isspace() for stop in stops)
 
 
 def _holds(text: str, stops: tuple[str, ...]) -> bool:

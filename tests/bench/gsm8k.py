@@ -1,0 +1,106 @@
+"""GSM8K end to end: `python -m eval` beside lm-eval's command, the same model of a million parameters and items."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.generation import million
+from tests.conftest import ROOT
+
+ITEMS = ROOT.parent / "shared" / "data" / "math" / "gsm8k_test.jsonl"
+NEW, ROWS = 128, 64
+SUITE = """
+name: bench
+precision: fp32
+batch_rows: {rows}
+tasks:
+  gsm8k: {{ability: math, task: gsm8k, path: {items}, form: completion, max_new_tokens: {new}}}
+"""
+# The same questions, stops and length as a task of lm-eval; a generate task by file needs nothing from a hub.
+FOREIGN = """
+task: gsm8k_by_file
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {items}}}}}
+test_split: test
+output_type: generate_until
+doc_to_text: "Question: {{{{question}}}}\\nAnswer:"
+doc_to_target: "{{{{answer}}}}"
+metric_list:
+  - metric: exact_match
+    aggregation: mean
+    higher_is_better: true
+    regexes_to_ignore: [",", "\\\\$", "(?s).*#### ", "\\\\.$"]
+generation_kwargs: {{until: ["Question:", "</s>", "<|im_end|>"], do_sample: false, max_gen_toks: {new}}}
+num_fewshot: 0
+filter_list:
+  - name: strict-match
+    filter: [{{function: regex, regex_pattern: "#### (\\\\-?[0-9\\\\.\\\\,]+)"}}, {{function: take_first}}]
+  - name: flexible-extract
+    filter:
+      - {{function: regex, group_select: -1, regex_pattern: "(-?[$0-9.,]{{2,}})|(-?[0-9]+)"}}
+      - {{function: take_first}}
+"""
+
+
+def gsm8k() -> str:
+    """Wall seconds for the 1,319 test questions at 128 new tokens, one thread each."""
+    if not ITEMS.exists():
+        return f"left out: {ITEMS} is absent"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _model(folder / "model")
+        ours = _ours(folder)
+        said = f"python -m eval {ours:.0f} s"
+        if importlib.util.find_spec("lm_eval") is None:
+            return f"{said}; lm-eval is not installed (pip install lm-eval), so there is nothing to compare with"
+        theirs = min((_theirs(folder, rows), rows) for rows in (32, 64))
+        return f"{said}, lm-eval {theirs[0]:.0f} s at batch {theirs[1]}: {theirs[0] / ours:.1f} times"
+
+
+def _model(folder: Path) -> None:
+    """The model of the measure `generation`, with a byte-level tokenizer trained on the questions."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    texts = [json.loads(line)["question"] for line in ITEMS.read_text().splitlines()]
+    pieces = Tokenizer(models.BPE())
+    pieces.pre_tokenizer, pieces.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=1024, special_tokens=["<s>", "<end>"], initial_alphabet=alphabet)
+    pieces.train_from_iterator(texts, trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=pieces, bos_token="<s>", eos_token="<end>", pad_token="<end>", model_max_length=1024
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    million().save_pretrained(folder)
+
+
+def _ours(folder: Path) -> float:
+    (folder / "suite.yaml").write_text(SUITE.format(rows=ROWS, items=ITEMS, new=NEW))
+    words = [f"model={folder}/model", f"suite={folder}/suite.yaml", f"out={folder}/ours"]
+    return _timed(["-m", "eval", *words])
+
+
+def _theirs(folder: Path, rows: int) -> float:
+    (folder / "tasks").mkdir(exist_ok=True)
+    (folder / "tasks" / "gsm8k_by_file.yaml").write_text(FOREIGN.format(items=ITEMS, new=NEW))
+    words = ["--model", "hf", "--model_args", f"pretrained={folder}/model,dtype=float32", "--tasks", "gsm8k_by_file"]
+    words += ["--include_path", f"{folder}/tasks", "--batch_size", str(rows), "--device", "cpu", "--log_samples"]
+    return _timed(["-m", "lm_eval", *words, "--output_path", f"{folder}/theirs{rows}"])
+
+
+def _timed(words: list[str]) -> float:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return time.monotonic() - began

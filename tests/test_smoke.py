@@ -1,5 +1,6 @@
 """The whole way on the real thing: a 2 x 2 multirun, its table, and fitted curves in a report that opens from disk."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,13 @@ def test_the_items_behind_every_measurement_add_up_to_it(store: Path):
     assert len(both) == 6 * 6
     assert both["mean"].to_numpy() == pytest.approx(both["value"].to_numpy())
     assert (table["hours"] > 0).all()
+
+
+def test_a_row_says_what_it_takes_to_run_its_cell_again(store: Path):
+    table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
+    (settings,) = table["settings"].unique()
+    assert shlex.split(settings) == TINY
+    assert table["cell"].iloc[0] == "ability=math,fraction=1/16"
 
 
 def test_training_on_an_ability_lowers_its_loss(store: Path):

@@ -21,6 +21,7 @@ from analysis.words import number
 STEPS = 16  # parts that the budget is divided into
 DRAWS = 1000
 KEPT = 120  # candidates whose ranking is drawn
+OTHERWISE = r"\b(?:total|amount|arm|ratio)\b"
 EMPHASIS = 4.0  # times the weight, for the front
 
 
@@ -148,6 +149,8 @@ def source_size(frame: pd.DataFrame, ability: str) -> float:
         return float("inf")
     rows = frame[(frame["ability"] == ability) & (frame["samples"] > 0) & (frame["fraction"] > 0)]
     rows = rows[rows["fraction"] <= 1]
+    for column in ("cell", "settings"):  # where more than the fraction decides on the samples, it tells no size
+        rows = rows if column not in rows else rows[~rows[column].astype(str).str.contains(OTHERWISE)]
     return float((rows["samples"] / rows["fraction"]).max()) if len(rows) else float("inf")
 
 
@@ -258,6 +261,11 @@ def _words(
     ]
     names = list(dict.fromkeys(words["strategy"] for words in known))
     return {**common(frame), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
+
+
+def mixed(frame: pd.DataFrame) -> bool:
+    """Whether any model was trained on several abilities."""
+    return bool(((frame["samples"] > 0) & (frame["samples"] < frame["total_samples"])).any())
 
 
 def checks(models: Sequence[Surrogate]) -> list[str]:

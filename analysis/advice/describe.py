@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from analysis.advice.advise import advise, checks, run_line, trial_line
+from analysis.advice.advise import advise, checks, mixed, run_line, trial_line
 from analysis.advice.advise import sheets as advice_sheets
 from analysis.advice.check import check_lines, check_sheet, compare
 from analysis.advice.next_cells import COSTS, choices, sheet
@@ -25,6 +25,8 @@ def advice_text(tables: Sequence[Path], budget: float, weights: str, seed: int) 
     text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
     if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
         text += "note: the table holds one strategy only, so no other is compared\n"
+    if not mixed(frame):
+        text += "note: the table holds no mixed training, so how abilities get on together is a guess\n"
     text += "".join(f"note: {name} goes beyond the amounts measured\n" for name in found.beyond)
     return f"{text}run it:  {run_line(found, frame)}\ntest it: {trial_line(found, frame)}\n"
 

@@ -104,6 +104,11 @@ def test_sources_bound_the_amounts(table, advice):
         assert advice.samples[:, i].max() <= FULL[ability] + 1e-6
 
 
+def test_sources_are_not_measured_where_more_than_the_fraction_decides(table):
+    assert source_size(table.assign(settings="arm=constant_total total=768"), "math") == np.inf
+    assert source_size(table.assign(settings="rounding=ceil"), "math") == pytest.approx(FULL["math"])
+
+
 def test_arms_are_predicted_from_the_others(table):
     models = surrogates_of(table)
     for model in models:
@@ -279,6 +284,13 @@ def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     later.cell("new", "multitask", tuple(FULL), 1 / 8)
     later.frame().to_csv(tmp_path / "after.csv", index=False)
     assert " of 1 in their interval" in check_text([path], [tmp_path / "after.csv"], "{}")
+
+
+def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
+    data_amount().to_csv(tmp_path / "t.csv", index=False)
+    text = advice_text([tmp_path / "t.csv"], 6000, "{}", 0)
+    assert "note: the table holds one strategy only" in text
+    assert "note: the table holds no mixed training, so how abilities get on together is a guess" in text
 
 
 def test_what_cannot_be_advised_is_said(table):

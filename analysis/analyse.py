@@ -9,22 +9,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.check_figures import draw_checks
 from analysis.conclusions import matrix_sheet, record, sentences, verdict_sheets
 from analysis.figures import draw
 from analysis.items import read_items
+from analysis.mixture_figures import draw_mixtures
 from analysis.report import Part, page
 from analysis.series import Block, blocks, cross_effects
-from analysis.sheets import block_sheets, cross_sheets, overview, render, rollout_sheet
+from analysis.sheets import block_sheets, cross_sheets, law_sheet, other_sheet, overview, render
 from analysis.summary import Fitted, analyse
 from analysis.table import read
 from analysis.verdict_figures import draw_matrix, draw_pareto
 from analysis.verdicts.gather import Findings, findings
 from analysis.verdicts.verdict import MARGIN, Verdict
-from analysis.words import heading, sentence, warning_lines
+from analysis.words import heading, sentence, warning_rows
 
 _TITLES = {
     "forgetting": "Forgetting and transfer, against training on the ability alone",
     "pareto": "Strategies by pairs of abilities (filled: probably undominated; losses point upwards)",
+    "surface": "Own amount and share of all data (shades: measured means, interpolated between the dots)",
+    "triangle": "Mixtures of three abilities",
 }
 Results = list[tuple[Block, list[Fitted]]]
 
@@ -51,13 +55,19 @@ def write(
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn = {block.name: draw(block, found, figures) for block, found in results}
-    compared = _draw_strategies(answers, figures)
+    checks = {block.name: draw_checks(block, found, figures) for block, found in results}
+    compared, absent = draw_mixtures(frame, figures)
+    compared = {**_draw_strategies(answers, figures), **compared}
     (out / "table.txt").write_text(_text(results, effects, answers), encoding="utf-8")
     (out / "curves.json").write_text(json.dumps([_record(*r) for r in results], indent=1) + "\n", encoding="utf-8")
     (out / "verdicts.json").write_text(json.dumps(record(answers), indent=1) + "\n", encoding="utf-8")
-    parts = _parts(results, effects, drawn, answers, compared)
+    parts = _parts(results, effects, drawn, checks, answers, compared)
+    further = other_sheet(frame)
+    parts += [Part(further.title, [further])] if further else []
+    parts += [Part("Not shown", [], sentences=[*absent, *_unshown(results, checks)])]
     (out / "report.html").write_text(page(title, _lead(frame), parts), encoding="utf-8")
-    names = [f"figures/{name}.{suffix}" for name in [*drawn, *compared] for suffix in ("svg", "png")]
+    shown = [*drawn, *(name for check in checks.values() for name in check), *compared]
+    names = [f"figures/{name}.{suffix}" for name in shown for suffix in ("svg", "png")]
     return ["table.txt", "curves.json", "verdicts.json", "report.html", *names]
 
 
@@ -103,7 +113,12 @@ def _draw_strategies(answers: Findings, folder: Path) -> dict[str, str]:
 
 
 def _parts(
-    results: Results, effects: pd.DataFrame, drawn: dict[str, str], answers: Findings, compared: dict[str, str]
+    results: Results,
+    effects: pd.DataFrame,
+    drawn: dict[str, str],
+    checks: dict[str, dict[str, str]],
+    answers: Findings,
+    compared: dict[str, str],
 ) -> list[Part]:
     """The sections of the report: the overview first, then the verdicts."""
     top = overview(results)
@@ -117,12 +132,21 @@ def _parts(
         parts.append(Part("Audit", [], sentences=answers.audits))
     for block, found in results:
         said = [sentence(block, f) for f in found]
-        prefix = [f"{f.series.label} " if f.series.label else "" for f in found]
-        warned = [f"{who}{line}" for who, f in zip(prefix, found, strict=True) for line in warning_lines(f)]
-        ahead = rollout_sheet(block, found)
-        shown = block_sheets(block, found) + ([ahead] if ahead else [])
-        parts.append(Part(heading(block), shown, drawn[block.name], said, warned))
+        warned = [row for f in found for row in warning_rows(f)]
+        laws = law_sheet(found)
+        shown = block_sheets(block, found) + ([laws] if laws else [])
+        more = [(name, svg) for name, svg in checks[block.name].items()]
+        parts.append(Part(heading(block), shown, drawn[block.name], more, said, warned))
     return parts + [Part(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
+
+
+def _unshown(results: Results, checks: dict[str, dict[str, str]]) -> list[str]:
+    """Which checks of curves the amounts do not allow."""
+    lines = []
+    for block, found in results:
+        if any(f.curve for f in found) and f"{block.name}-rollout" not in checks[block.name]:
+            lines.append(f"No rollout of {block.title}: it takes two amounts more than its laws need.")
+    return lines
 
 
 def _lead(frame: pd.DataFrame) -> str:

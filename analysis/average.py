@@ -12,9 +12,7 @@ from analysis.curve import Curve, Prepared, prepared, refined
 from analysis.points import Array, Points
 from analysis.rollout import Rollout, windows
 from analysis.rollout import rollout as roll
-from analysis.uncertainty import SCALES, Prediction, quantile
-
-ONE_ERROR = 0.6827  # the level of plus or minus one standard error
+from analysis.uncertainty import ONE_ERROR, SCALES, Prediction, Scale, quantile
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +40,20 @@ class Average:
         apart = quantile(level, np.inf) * np.where(np.isnan(eta), 0.0, eta - centre)
         own = np.where(share > 0, half, 0.0)
         width = np.sqrt((share * (own**2 + apart**2)).sum(axis=0))
-        back = SCALES[self.curves[0].problem.objective.name].back
+        back = self.scale.back
         return Prediction(back(centre), back(centre - width), back(centre + width))
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of errors and of the intervals' symmetry."""
+        return SCALES[self.curves[0].problem.objective.name]
+
+    def aicc_weights(self) -> Array:
+        """Weights by Akaike's criterion with the correction for few points, the second score; alike where it has no
+        value for any law.
+        """
+        share = 1 / _from_aicc(self.curves)
+        return np.asarray(share / share.sum())
 
     def _shares(self, x: Mapping[str, ArrayLike], eta: Array) -> Array:
         """The weight of each curve at each amount; none where a law has no value."""

@@ -17,7 +17,7 @@ from analysis.objective import Objective
 from analysis.points import Array, Points
 from analysis.solver import Problem, solve
 from analysis.starts import starts
-from analysis.uncertainty import KINDS, SCALES, Prediction, Spread, profile, quantile, spread
+from analysis.uncertainty import KINDS, ONE_ERROR, SCALES, Prediction, Spread, profile, profiled, quantile, spread
 
 STARTS = 6  # refined starts: four or more from the grid, two around the best of them
 TOLERANCE, ROUGHLY = 1e-9, 1e-4  # of the search for the curve, and of the fits to smaller amounts only
@@ -87,10 +87,7 @@ class Curve:
 
         By profile; by Student's t for amplitudes (in logarithms), intercepts, and under Huber's objective.
         """
-        free = [p.name for p in self.problem.space.free]
-        if name not in free:
-            raise ValueError(f"law {self.law.name!r} has no free parameter {name!r}; it has {', '.join(free)}")
-        which = free.index(name)
+        which = self._free(name)
         parameter = self.problem.space.free[which]
         if np.isnan(self.spread.dispersion):
             return float("nan"), float("nan")
@@ -106,6 +103,20 @@ class Curve:
         low, high = (self._natural_end(which, end)[name] for end in ends)
         return low, high
 
+    def profile(self, name: str) -> tuple[Array, Array]:
+        """Values of a parameter around its estimate, and the root of how much worse the best fit with it held there is,
+        in standard errors. Raises ValueError for a parameter that is not free, or whose error is unknown.
+        """
+        which = self._free(name)
+        scale = float(self.spread.half_width(np.eye(len(self.theta))[which], ONE_ERROR))
+        if not (np.isfinite(scale) and scale > 0):
+            raise ValueError(f"law {self.law.name!r}: the error of {name!r} is unknown, so it has no profile")
+        space = self.problem.space
+        at, cost = profiled(self.problem, self.theta, space.low, space.high, which, scale)
+        rise = np.maximum(cost - float(self.problem.cost(self.theta[None])[0]), 0.0)
+        values = [self._natural_end(which, float(end))[name] for end in at]
+        return np.array(values), np.sqrt(2 * rise / self.spread.dispersion)
+
     def bootstrap(self, draws: int = 1000, seed: int = 0) -> Draws:
         """Refits under random weights: one exponential weight a group, or a point where no groups are given.
 
@@ -120,6 +131,13 @@ class Curve:
         problem = replace(self.problem, weight=self.problem.weight * weights[:, label])
         theta, _ = solve(problem, np.tile(self.theta, (draws, 1)), space.low, space.high, steps=60, tolerance=1e-8)
         return Draws({n: np.asarray(v) for n, v in space.natural(theta).items()}, self.law)
+
+    def _free(self, name: str) -> int:
+        """The place of a free parameter among the search coordinates."""
+        free = [p.name for p in self.problem.space.free]
+        if name not in free:
+            raise ValueError(f"law {self.law.name!r} has no free parameter {name!r}; it has {', '.join(free)}")
+        return free.index(name)
 
     def _amounts(self, x: Mapping[str, ArrayLike]) -> tuple[Array, ...]:
         absent = [name for name in self.points.x if name not in x]

@@ -11,26 +11,56 @@ from analysis.points import Array, Points
 from analysis.solver import Expansion, Problem
 from analysis.uncertainty import Spread
 
+# code: what it means, and what helps. Codes are stable: scripts may look for them.
 WARNINGS = {
-    "missing_dropped": "points with a missing number were left out",
-    "zero_dropped": "points at amount 0 were left out: the laws describe what data adds",
-    "duplicates": "some points are identical in every number; they count as separate measurements",
-    "constant_values": "all values are equal, so only the level is known",
-    "few_starts_agree": "fewer than half of the starts reach the best objective; the curve may not be the best one",
-    "not_converged": "the search ended before the gradient vanished",
-    "bound": "parameter {name} ends at its bound",
-    "floor_not_identified": "the interval of the floor reaches its lower bound: these amounts do not show a floor",
-    "not_identified": "the points do not determine parameter {name}",
-    "separated": "scores jump from (nearly) 0 to (nearly) 1 between two amounts: how steeply is not determined",
-    "no_spare_points": "as many parameters as points, so there are no intervals",
-    "law_refused": "law {name} needs more amounts than there are, so it is not in the average",
+    "missing_dropped": ("points with a missing number were left out", "complete or remove them"),
+    "zero_dropped": (
+        "points at amount 0 were left out: the laws describe what data adds",
+        "none needed; laws of mixtures keep zeros",
+    ),
+    "duplicates": (
+        "some points are identical in every number; they count as separate measurements",
+        "remove rows that were entered twice; give each seed its group",
+    ),
+    "constant_values": ("all values are equal, so only the level is known", "measure with more items or digits"),
+    "few_starts_agree": (
+        "fewer than half of the starts reach the best objective; the curve may not be the best one",
+        "try a law with fewer parameters, or more amounts",
+    ),
+    "not_converged": (
+        "the search ended before the gradient vanished",
+        "try a law with fewer parameters; look at the curve before its parameters",
+    ),
+    "bound": ("parameter {name} ends at its bound", "trust the curve within the amounts seen; try another law"),
+    "floor_not_identified": (
+        "the interval of the floor reaches its lower bound: these amounts do not show a floor",
+        "measure larger amounts, or quote no floor",
+    ),
+    "not_identified": (
+        "the points do not determine parameter {name}",
+        "quote predictions, not this parameter; measure amounts where it matters",
+    ),
+    "separated": (
+        "scores jump from (nearly) 0 to (nearly) 1 between two amounts: how steeply is not determined",
+        "measure amounts between them",
+    ),
+    "no_spare_points": ("as many parameters as points, so there are no intervals", "measure more amounts or seeds"),
+    "law_refused": (
+        "law {name} needs more amounts than there are, so it is not in the average",
+        "measure more amounts",
+    ),
 }
 
 
 def explain(code: str) -> str:
     """A warning code such as ``bound:b`` in words."""
     kind, _, name = code.partition(":")
-    return WARNINGS[kind].format(name=name)
+    return WARNINGS[kind][0].format(name=name)
+
+
+def remedy(code: str) -> str:
+    """What helps against what a warning code such as ``bound:b`` says."""
+    return WARNINGS[code.partition(":")[0]][1]
 
 
 def usable(points: Points, zeros: bool = False) -> tuple[Points, list[str]]:

@@ -46,12 +46,21 @@ STYLE: Any = {
 def draw(block: Block, found: list[Fitted], folder: Path) -> str:
     """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.6, 3.6))
+        figure = Figure(figsize=(5.6, 3.9), layout="constrained")
         axes = figure.add_subplot()
         (_curves if block.axis else _bars)(axes, block, found)
-        axes.set_title(heading(block), y=1.02)
-        figure.subplots_adjust(left=0.11, right=0.96, top=0.91, bottom=0.14)
+        axes.set_title(heading(block))
+        legend(figure, axes)
         return save(figure, folder, block.name)
+
+
+def legend(figure: Figure, axes: Axes) -> None:
+    """What the marks mean, below the axes, where it covers no point."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        longest = max(map(len, labels))
+        columns = max(1, min(len(labels), int(13 * figure.get_figwidth() / (longest + 5))))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
 
 
 def save(figure: Figure, folder: Path, name: str) -> str:
@@ -67,7 +76,6 @@ def save(figure: Figure, folder: Path, name: str) -> str:
 def _curves(axes: Axes, block: Block, found: list[Fitted]) -> None:
     """Series against their amount, on a logarithmic axis."""
     factor = 100.0 if is_share(block) else 1.0
-    axes.set_xscale("log")
     left = _left_edge(found)
     for i, f in enumerate(found):
         colour = COLOURS[i % len(COLOURS)]
@@ -79,9 +87,9 @@ def _curves(axes: Axes, block: Block, found: list[Fitted]) -> None:
         x = np.array([level.amount if level.amount > 0 else left for level in f.levels])
         _points(axes, x, factor * _stack(f.levels), i, f.series.label or "measured, 95 % interval")
     _untrained(axes, block, found, factor)
-    _amount_axis(axes, block, found, left)
+    amounts = sorted({level.amount for f in found for level in f.levels})
+    amount_axis(axes, amounts, UNITS.get(block.axis, block.axis), left)
     _value_axis(axes, block)
-    axes.legend(frameon=False, fontsize=8, loc="best")
 
 
 def _stack(levels: Sequence[Level]) -> Array:
@@ -113,23 +121,29 @@ def _left_edge(found: list[Fitted]) -> float:
     return min(positive, default=1.0) / 4
 
 
-def _amount_axis(axes: Axes, block: Block, found: list[Fitted], left: float) -> None:
-    """Ticks at powers of ten; for fractions at the amounts themselves."""
-    axes.set_xlabel(UNITS.get(block.axis, block.axis) + " (log scale)")
+def amount_axis(axes: Axes, amounts: Sequence[float], label: str, left: float = 1.0) -> None:
+    """A logarithmic axis: ticks at the amounts where they are few fractions (0 at ``left``), else at round numbers."""
+    axes.set_xscale("log")
+    axes.set_xlabel(label + " (log scale)")
     axes.xaxis.set_minor_locator(NullLocator())
-    amounts = sorted({level.amount for f in found for level in f.levels})
     if amounts[-1] <= 1 and len(amounts) <= 10:
         axes.set_xticks([a if a > 0 else left for a in amounts], [amount(a) for a in amounts])
         return
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
+    axes.xaxis.set_major_locator(LogLocator(10, subs=_steps(*axes.get_xlim())))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+
+
+def _steps(low: float, high: float) -> tuple[float, ...]:
+    """The ticks within a power of ten that leave at most seven labels."""
+    decades = np.log10(high / low)
+    return (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 3.3 else (1.0,)
 
 
 def _value_axis(axes: Axes, block: Block) -> None:
     if is_share(block):
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, -3), min(high, 103))
+        room = 0.03 * (high - low)  # so that marks at 0 and 100 are whole
+        axes.set_ylim(max(low, -room), min(high, 100 + room))
         axes.set_ylabel(f"{block.metric} in %")
     else:
         axes.set_ylabel("loss, nats a token" if block.metric == "loss" else block.metric)
@@ -145,5 +159,3 @@ def _bars(axes: Axes, block: Block, found: list[Fitted]) -> None:
     axes.set_xticks(range(len(found)), [n.replace("_", "_\n") if len(found) > 4 else n for n in names])
     axes.set_xlim(-0.6, len(found) - 0.4)
     _value_axis(axes, block)
-    if block.base:
-        axes.legend(frameon=False, fontsize=8, loc="best")

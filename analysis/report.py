@@ -21,7 +21,9 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   margin: 0 0 1.4rem; }
 .both { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; align-items: center; }
 .both > div { min-width: 0; }
-figure { margin: 0; flex: 1 1 30rem; max-width: 38rem; }
+figure { margin: 0; flex: 1 1 30rem; }
+.row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .6rem 0 0; }
+.row figure { flex: 1 1 18rem; }
 figure svg { display: block; width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
@@ -30,6 +32,8 @@ th { color: var(--soft); font-weight: 600; border-bottom-color: #b9c0c9; vertica
 th:first-child, td:first-child { text-align: left; }
 caption { text-align: left; color: var(--soft); font-size: .88rem; padding: .5rem 0 .2rem; }
 ul { padding-left: 1.1rem; margin: .8rem 0 0; }
+.warnings td { white-space: normal; text-align: left; vertical-align: top; }
+.warnings th { text-align: left; }
 .notes { color: var(--soft); font-size: .88rem; }
 code { font-size: .86em; }
 """
@@ -50,13 +54,16 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Part:
-    """One section: a title, tables, perhaps a figure (SVG text), sentences and warnings (``code: text``)."""
+    """One section: a title, tables, perhaps a figure (SVG text) and more of them by caption, sentences and warnings
+    (where, code, meaning, remedy).
+    """
 
     title: str
     sheets: Sequence[Sheet]
     svg: str = ""
+    more: Sequence[tuple[str, str]] = ()
     sentences: Sequence[str] = ()
-    warnings: Sequence[str] = ()
+    warnings: Sequence[tuple[str, str, str, str]] = ()
 
 
 def page(title: str, lead: str, parts: Sequence[Part]) -> str:
@@ -73,22 +80,22 @@ def page(title: str, lead: str, parts: Sequence[Part]) -> str:
 
 
 def _section(part: Part, prefix: str) -> str:
-    image = f'<figure role="img" aria-label="{escape(part.title)}">{inline(part.svg, prefix)}</figure>\n'
-    figure = image if part.svg else ""
+    figure = _figure(part.title, part.svg, prefix) if part.svg else ""
+    more = "".join(_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.more))
+    row = f'<div class="row">{more}</div>\n' if more else ""
     tables = "".join(_table(sheet, part.title) for sheet in part.sheets)
     sentences = "".join(f"<li>{escape(line)}</li>" for line in part.sentences if line)
     said = f"<ul>{sentences}</ul>\n" if sentences else ""
-    warned = "".join(
-        f"<li><code>{escape(code)}</code> {escape(text)}</li>" for code, _, text in map(_split, part.warnings)
-    )
-    notes = f'<ul class="notes">{warned}</ul>\n' if warned else ""
+    warned = Sheet("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
+    notes = f'<div class="warnings">{_table(warned, part.title)}</div>\n' if part.warnings else ""
     shown = f'<div class="both">{figure}<div>{tables}</div></div>\n'
-    return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{said}{notes}</section>"
+    return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{row}{said}{notes}</section>"
 
 
-def _split(line: str) -> tuple[str, str, str]:
-    """A warning line into its code and its explanation."""
-    return line.partition(": ")
+def _figure(alt: str, svg: str, prefix: str) -> str:
+    found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)
+    width = f' style="max-width: {1.6 * float(found[1]):.0f}px"' if found else ""
+    return f'<figure role="img" aria-label="{escape(alt)}"{width}>{inline(svg, prefix)}</figure>\n'
 
 
 def _table(sheet: Sheet, title: str) -> str:

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from analysis.series import Block
+from analysis.series import Block, headline
 from analysis.summary import Fitted, Level, is_share
 from analysis.words import amount, fitted_value, fraction, heading, measured, number
 
@@ -65,25 +65,64 @@ def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
     return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
 
 
-def rollout_sheet(block: Block, found: Sequence[Fitted]) -> Sheet | None:
-    """How far each law was off beyond the amounts it was fitted to, and its weight; None where no amount was spare.
+def law_sheet(found: Sequence[Fitted]) -> Sheet | None:
+    """The laws of each curve: how far each was off beyond the amounts it was fitted to (main score), its AICc weight
+    (second) and its weight in the average. None where there is no curve.
 
-    Root mean squares over the origins: relative for losses, in logits for scores whose items are known.
+    Errors are root mean squares over the amounts beyond an origin, their geometric mean over the origins: relative for
+    losses, in logits for scores whose items are known. ``ahead`` is how far the farthest prediction behind them lay
+    beyond the amounts fitted, in ranges of their logarithms.
     """
     rows = []
-    for f in found:
-        if f.curve is None or f.curve.rollout is None:
-            continue
-        for curve, error, weight in zip(f.curve.curves, f.curve.rollout.errors, f.curve.weights, strict=True):
-            who = ": ".join(filter(None, (f.series.label, curve.law.name)))
-            off = "-" if not np.isfinite(error) else f"{np.sqrt(error):.3g}"
-            rows.append((who, str(len(f.curve.rollout.origins)), off, f"{100 * weight:.0f} %"))
+    curves = [(f, f.curve) for f in found if f.curve is not None]
+    for f, curve in curves:
+        rolled = curve.rollout
+        errors = np.full(len(curve.curves), np.nan) if rolled is None else rolled.errors
+        ahead = "-" if rolled is None else f"{_ahead(f, float(rolled.origins[0])):.2f}"
+        for law, error, second, weight in zip(curve.curves, errors, curve.aicc_weights(), curve.weights, strict=True):
+            who = ": ".join(filter(None, (f.series.label, law.law.name)))
+            rows.append((who, _off(error), ahead, f"{100 * second:.0f} %", f"{100 * weight:.0f} %"))
+        if rolled is not None:
+            mean = float(np.exp(np.log(rolled.average).mean()))
+            rows.append((": ".join(filter(None, (f.series.label, "average"))), _off(mean), ahead, "", ""))
     if not rows:
         return None
-    objective = next(f.curve.curves[0].problem.objective.name for f in found if f.curve)
-    unit = {"log": "relative", "quasibinomial": "in logits"}.get(objective, "in units of the value")
-    title = "beyond the amounts fitted (rolling origin)"
-    return Sheet(title, ("law", "origins", f"off by, {unit}", "weight"), tuple(rows))
+    unit = {"log": "relative", "logit": "in logits"}.get(curves[0][1].scale.name, "in units of the value")
+    title = "laws: error beyond the amounts fitted (rolling origin)"
+    return Sheet(title, ("law", f"off by, {unit}", "ahead, log ranges", "AICc weight", "weight"), tuple(rows))
+
+
+def _off(square: float) -> str:
+    return f"{np.sqrt(square):.3g}" if np.isfinite(square) else "-"
+
+
+def _ahead(found: Fitted, origin: float) -> float:
+    """How far the largest amount lies beyond ``origin``, in ranges of the logarithms from the smallest to it."""
+    amounts = found.series.amount[found.series.amount > 0]
+    return float(np.log(amounts.max() / origin) / np.log(origin / amounts.min()))
+
+
+def other_sheet(frame: pd.DataFrame) -> Sheet | None:
+    """All further metrics, such as accuracy_clean or those of a task's categories: a row each, a column a strategy (at
+    the most data it had), or where there is one strategy a column a fraction; means over seeds. None without any.
+    """
+    rows = frame.drop(index=headline(frame).index)
+    by = next((c for c in ("strategy", "fraction") if c in rows and rows[c].nunique() > 1), None)
+    if not len(rows) or by is None:
+        return None
+    if by == "strategy" and "total_samples" in rows:
+        most = rows.groupby(["ability", "task", "metric", by])["total_samples"].transform("max")
+        rows = rows[(rows["total_samples"] == most) | (rows["total_samples"].isna())]
+    keys = ["ability", "task", "metric"]
+    mean = rows.pivot_table("value", keys, by, sort=False)
+    mean = mean[sorted(mean) if by == "fraction" else list(mean)]
+    count = rows.groupby(keys)["n_items"].median() if "n_items" in rows else pd.Series(dtype=float)
+    header = (*keys, "items", *(fraction(c) if by == "fraction" else str(c) for c in mean))
+    body = [
+        (*map(str, key), amount(float(count.get(key, np.nan))), *(number(float(v), False) for v in row))
+        for key, row in zip(mean.index, mean.to_numpy(float), strict=True)
+    ]
+    return Sheet("further metrics", header, tuple(body))
 
 
 def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tuple[str, ...]) -> Sheet:

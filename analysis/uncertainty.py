@@ -13,6 +13,7 @@ from scipy.special import expit, logit, ndtri, stdtrit
 from analysis.points import Array
 from analysis.solver import Problem, solve
 
+ONE_ERROR = 0.6827  # the level of plus or minus one standard error
 KINDS = ("mean", "new_run", "new_run_new_items")
 PROFILE = np.concatenate(
     [np.linspace(0.1, 2.0, 12), np.geomspace(2.4, 40.0, 12)]
@@ -185,6 +186,13 @@ def profile(
     return ends[0], ends[1]
 
 
+def profiled(problem: Problem, theta: Array, low: Array, high: Array, which: int, scale: float) -> tuple[Array, Array]:
+    """Values of one search coordinate around ``theta``, in order, and the least cost with it held at each."""
+    at = theta[which] + scale * np.linspace(-3.6, 3.6, 49)
+    at = at[(at >= low[which]) & (at <= high[which])]
+    return at, _profiled(problem, theta, low, high, which, at)
+
+
 def _profiled(problem: Problem, theta: Array, low: Array, high: Array, which: int, at: Array) -> Array:
     lower, upper = np.tile(low, (len(at), 1)), np.tile(high, (len(at), 1))
     lower[:, which] = upper[:, which] = at
@@ -208,6 +216,7 @@ def _crossing(at: Array, rise: Array, limit: float, bound: float) -> float:
 class Scale:
     """The scale on which intervals are symmetric: logarithms, logits, or the values themselves."""
 
+    name: str
     forward: Callable[[Array], Array]
     back: Callable[[Array], Array]
     slope: Callable[[Array], Array]  # derivative of ``forward``
@@ -222,7 +231,7 @@ def _inside(p: Array) -> Array:
     return np.clip(p, 1e-9, 1 - 1e-9)
 
 
-LOG = Scale(lambda v: np.log(_positive(v)), np.exp, lambda v: 1 / _positive(v))
-RAW = Scale(lambda v: v, lambda v: v, np.ones_like)
-LOGIT = Scale(lambda p: logit(_inside(p)), expit, lambda p: 1 / (_inside(p) * (1 - _inside(p))))
+LOG = Scale("log", lambda v: np.log(_positive(v)), np.exp, lambda v: 1 / _positive(v))
+RAW = Scale("value", lambda v: v, lambda v: v, np.ones_like)
+LOGIT = Scale("logit", lambda p: logit(_inside(p)), expit, lambda p: 1 / (_inside(p) * (1 - _inside(p))))
 SCALES = {"log": LOG, "huber_log": LOG, "least_squares": RAW, "quasibinomial": LOGIT}

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import COLOURS, MARKERS, STYLE, save
+from analysis.figures import COLOURS, MARKERS, STYLE, legend, save
 from analysis.points import Array
 from analysis.uncertainty import quantile
 from analysis.verdicts.phrases import size
@@ -26,7 +26,8 @@ def draw_matrix(metric: str, compared: Comparison, folder: Path) -> str:
     difference = (compared.mean - compared.alone[:, None]).T
     largest = float(np.nanmax(np.abs(difference), initial=0.0)) or 1.0
     with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(1.6 + 1.1 * len(compared.abilities), 1.1 + 0.42 * len(compared.strategies)))
+        shape = max(4.4, 1.6 + 1.1 * len(compared.abilities)), 1.1 + 0.42 * len(compared.strategies)
+        figure = Figure(figsize=shape, layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(difference, cmap="PuOr", vmin=-1.6 * largest, vmax=1.6 * largest, aspect="auto")
         for (row, column), value in np.ndenumerate(difference):
@@ -35,7 +36,6 @@ def draw_matrix(metric: str, compared: Comparison, folder: Path) -> str:
         axes.set_yticks(range(len(compared.strategies)), compared.strategies)
         axes.set_title(f"{metric} against training alone, {'points' if compared.share else '%'}")
         axes.tick_params(length=0)
-        figure.set_layout_engine("tight")
         return save(figure, folder, f"forgetting-{metric}")
 
 
@@ -44,7 +44,7 @@ def draw_pareto(metric: str, compared: Comparison, chances: Sequence[float], fol
     pairs = list(combinations(range(len(compared.abilities)), 2))
     value, low, high = _shown(compared)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.4 * len(pairs) + 0.4, 3.4))
+        figure = Figure(figsize=(max(4.4, 3.4 * len(pairs) + 0.4), 3.7), layout="constrained")
         for panel, (i, j) in enumerate(pairs):
             axes = figure.add_subplot(1, len(pairs), panel + 1)
             for k, name in enumerate(compared.strategies):
@@ -57,8 +57,7 @@ def draw_pareto(metric: str, compared: Comparison, chances: Sequence[float], fol
                 axes.invert_xaxis()
                 axes.invert_yaxis()
             if panel == 0:
-                axes.legend(frameon=False, fontsize=7, loc="best")
-        figure.set_layout_engine("tight")
+                legend(figure, axes)
         return save(figure, folder, f"pareto-{metric}")
 
 
@@ -77,5 +76,6 @@ def _shown(compared: Comparison) -> tuple[Array, Array, Array]:
     t = np.array([quantile(0.95, dof) if dof > 0 else np.nan for dof in compared.dof])[:, None]
     half = np.where(np.isfinite(t), t, np.nan) * np.sqrt(compared.variance)
     if compared.share:
-        return 100 * compared.mean, 100 * (compared.mean - half), 100 * (compared.mean + half)
+        low, high = np.clip([compared.mean - half, compared.mean + half], 0, 1)
+        return 100 * compared.mean, 100 * low, 100 * high
     return np.exp(-compared.mean), np.exp(-compared.mean - half), np.exp(-compared.mean + half)

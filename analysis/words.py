@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from analysis.diagnosis import explain
+from analysis.diagnosis import explain, remedy
 from analysis.series import Block
 from analysis.summary import Fitted, Level, is_share
 
@@ -91,14 +91,15 @@ def _laws(found: Fitted) -> str:
     return "the average of " + ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in parts)
 
 
-def warning_lines(found: Fitted) -> list[str]:
-    """The warnings of laws that carry weight, as ``code: explanation``."""
+def warning_rows(found: Fitted) -> list[tuple[str, str, str, str]]:
+    """The warnings of laws that carry weight: series and law, code, meaning, remedy."""
     if found.curve is None:
         return []
     heavy = {c.law.name for c, w in zip(found.curve.curves, found.curve.weights, strict=True) if w >= 0.1}
-    lines = []
-    for code in found.curve.warnings:
-        law, _, rest = code.partition(":")
+    rows = []
+    for warning in found.curve.warnings:
+        law, _, code = warning.partition(":")
         if law in heavy:
-            lines.append(f"{code}: {explain(rest)}")
-    return lines
+            who = ", ".join(filter(None, (found.series.label, law)))
+            rows.append((who, code, explain(code), remedy(code)))
+    return rows

@@ -61,7 +61,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.counts, self.links, self.ids, self.open = {}, [], [], []
+        self.counts, self.links, self.ids, self.open, self.alts = {}, [], [], [], []
         self.feed(text)
         self.close()
 
@@ -74,6 +74,8 @@ class Page(HTMLParser):
                 self.links.append(value)
             if name == "id":
                 self.ids.append(value)
+            if name == "aria-label" and tag == "figure":
+                self.alts.append(value)
 
     def handle_startendtag(self, tag, attrs):
         self.handle_starttag(tag, attrs)
@@ -98,8 +100,10 @@ def test_the_terminal_shows_accuracy_by_fraction_and_the_report(analysed):
 def test_every_block_has_an_svg_and_a_png(analysed):
     figures = analysed[0] / "t-analysis" / "figures"
     names = {f"{a}-{TASKS[a]}-accuracy" for a in FULL} | {f"{a}-{a}_loss-loss" for a in FULL}
-    assert {p.stem for p in figures.glob("*.svg")} == names
-    assert {p.stem for p in figures.glob("*.png")} == names
+    drawn = {p.stem for p in figures.glob("*.svg")}
+    assert names <= drawn
+    assert {stem.removesuffix("-residual").removesuffix("-profile") for stem in drawn} == names
+    assert {p.stem for p in figures.glob("*.png")} == drawn
     assert all(p.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for p in figures.glob("*.png"))
 
 
@@ -107,8 +111,10 @@ def test_the_report_stands_alone(analysed):
     text = (analysed[0] / "t-analysis" / "report.html").read_text()
     page = Page(text)
     assert page.open == []
-    assert page.counts["svg"] == 6
-    assert page.counts["table"] == 16  # overview, verdicts, six blocks with their rollouts, two effects on others
+    assert page.counts["svg"] == len(list((analysed[0] / "t-analysis" / "figures").glob("*.svg"))) == len(page.alts)
+    assert all(page.alts)
+    # the overview, verdicts, two a block, two of effects on others, further metrics, and warnings
+    assert page.counts["table"] == 17 + text.count('class="warnings"')
     assert not {"script", "link", "img", "iframe"} & set(page.counts)
     assert all(link.startswith("#") for link in page.links)
     assert {link[1:] for link in page.links} <= set(page.ids)
@@ -172,7 +178,7 @@ def test_strategies_beside_training_alone_have_a_matrix_and_a_pareto_view(tmp_pa
             assert (figures / f"{kind}-{metric}.png").exists()
     page = Page((tmp_path / "t-analysis" / "report.html").read_text())
     assert page.open == []
-    assert page.counts["svg"] == 10
+    assert page.counts["svg"] == len(list(figures.glob("*.svg"))) == 10
     assert len(page.ids) == len(set(page.ids))
 
 

@@ -69,6 +69,9 @@ def test_nothing_is_answered_before_the_judge_is_sure(place, model_folder, capsy
         monkeypatch.delenv("A_KEY")
         assert main(words(place, model_folder, *asked, f"judge_url={url}")) == 2
         assert "A_KEY holds no key" in error(capsys)
+        (place / "own.yaml").write_text(SUITE.replace("repeats: 2", "repeat: 2"))
+        assert main(words(place, model_folder)) == 2
+        assert "judge has no repeat; it has model, repeats," in error(capsys)
         assert not server.requests and not list(place.rglob("responses*"))
 
 
@@ -79,7 +82,7 @@ def test_a_killed_evaluation_goes_on_and_asks_nothing_twice(place, model_folder,
             [sys.executable, "-m", "eval", *asked], cwd=ROOT, env={**os.environ, "A_KEY": "secret"}
         )
         kept = place / "out" / "judge" / "replies"
-        for _ in range(2000):
+        for _ in range(6000):
             if kept.exists() and len(list(kept.rglob("*.json"))) == 9 and len(server.requests) == 11:
                 break
             time.sleep(0.02)

@@ -62,7 +62,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_stage_is_built_once_and_the_second_run_builds_nothing(reference: Path):
     before = published(reference)
-    assert len(before) == 61
+    assert len(before) == 73
     assert len(published(reference, "train")) == 5
     first = table(reference)
     ended = sweep(*GRID, store=reference)
@@ -75,7 +75,7 @@ def test_every_stage_is_built_once_and_the_second_run_builds_nothing(reference: 
 def test_a_wider_sweep_costs_only_what_is_new(reference: Path):
     ended = sweep(*GRID, "name=wider", "ability=math,code,general", "dry_run=true", store=reference)
     assert ended.returncode == 0
-    assert "to run: 27 of 88 stages" in ended.stdout  # the tokens of general, two trainings, their answers and scores
+    assert "to run: 27 of 100 stages" in ended.stdout  # the tokens of general, two trainings, their answers and scores
 
 
 def test_the_table_is_complete(reference: Path):

@@ -60,6 +60,15 @@ def test_a_row_says_what_it_takes_to_run_its_cell_again(store: Path):
     assert table["cell"].iloc[0] == "ability=math,fraction=1/16"
 
 
+def test_scores_come_with_what_the_training_data_holds_of_the_items(store: Path):
+    table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
+    clean = table[table.metric == "accuracy_clean"].set_index(["cell", "task"])["n_items"]
+    held = table[table.metric == "contaminated_rate"].set_index(["cell", "task"])["value"]
+    assert len(held) == 18 and (clean <= 12 * (1 - held) + 1e-9).all()
+    pairs = pd.read_csv(store / "sweeps" / "smoke" / "overlap.csv")
+    assert len(pairs) == 3 * 4 and (pairs["whole"] == 0).all() and (pairs["items"] == 12).all()
+
+
 def test_training_on_an_ability_lowers_its_loss(store: Path):
     table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
     for ability in ("math", "general"):

@@ -12,6 +12,8 @@ from eval import answer, score
 from eval.engines.local import _nucleus
 from eval.models import load_tokenizer
 from eval.rows import read, write
+from eval.sandbox.client import Limits
+from eval.sandbox.pool import verdicts
 from eval.spec import AnswerSpec, Decoding, EvalRun, Reading, ScoreSpec, Shots, Task
 from eval.tasks import COMPLETIONS, FORMS, TASKS, gsm8k, humaneval, mbpp
 from eval.tasks.shots import shots
@@ -157,3 +159,12 @@ def test_a_nucleus_keeps_the_likeliest_tokens_that_reach_it():
         [False, True, False, False], [False, True, False, True], [False, True, True, True], [True] * 4
     ]  # fmt: skip
     assert [sum(row[1]) for row in kept] == [2, 3, 4, 4]  # of equals the first ones
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "every"), [("humaneval", "HumanEval.jsonl.gz", 1), ("mbpp", "mbpp.jsonl", 10)]
+)
+def test_published_solutions_pass_as_completions(name, file, every, shared):
+    items = TASKS[name].items(shared / "code" / file, Reading())[::every]
+    programs = [COMPLETIONS[name].program(item, item["code"]) for item in items]
+    assert {verdict.status for verdict in verdicts(programs, Limits(3, 1 << 30))[0]} == {"passed"}

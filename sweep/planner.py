@@ -191,7 +191,7 @@ class Planner:
                 return {f"data.{name}": self._task_tokens(name, task, cell)}
             held = [n for n, source in cell.data.of(task.ability).items() if source.held_out]
             return {f"data.{n}": self._tokens(n, cell, "held_out") for n in held}
-        return {"data": self._place(where, task, task.world or task.path or task.split, cell.data)[0]}
+        return {"data": self._place(where, task, _items(task), cell.data)[0]}
 
     def _place(self, where: str, task: Task, place: str, data: Data) -> tuple[Stage | File, str]:
         """Where a task's items, or its worked examples, come from, and the file in that."""
@@ -199,7 +199,8 @@ class Planner:
             return self._world(where, data), place
         if task.hub is not None:
             return self._hub_rows(task.hub, task.revision, task.config, place), ROWS
-        return self.files.file(f"{where}.path", place, task.items is not None), ""
+        leaf = "path" if place == task.path else "shots_from"
+        return self.files.file(f"{where}.{leaf}", place, task.items is not None), ""
 
     def _hub_rows(self, repo: str, revision: str | None, config: str | None, split: str) -> Stage:
         spec = HubRows(repo, revision or "", config, split)
@@ -209,7 +210,7 @@ class Planner:
         """The input that holds the worked examples, if there are any."""
         if not task.shots:
             return {}
-        place = task.shots_from or task.world or task.path or task.split
+        place = task.shots_from or _items(task)
         return {"shots": self._place(f"suite.tasks.{name}", task, place, cell.data)[0]}
 
     def _overlaps(self, name: str, task: Task, cell: Cell) -> dict[str, Stage]:
@@ -226,7 +227,7 @@ class Planner:
         return found
 
     def _make_overlap(self, name: str, task: Task, where: str, source: Source, data: Data) -> Stage:
-        items, file = self._place(f"suite.tasks.{name}", task, task.world or task.path or task.split, data)
+        items, file = self._place(f"suite.tasks.{name}", task, _items(task), data)
         if source.hub is not None:
             held: Stage | File = self._hub_rows(source.hub, source.revision, None, source.split)
         else:
@@ -247,6 +248,11 @@ def parameters(cell: Cell) -> int:
     if cell.model.parameters is not None:
         return cell.model.parameters
     return cell.model.architecture.parameters(cell.data.vocabulary) if cell.model.architecture else 0
+
+
+def _items(task: Task) -> str:
+    """Where the items lie: a file of the world, a path, or a split of the hub data set."""
+    return task.world or task.path or task.split
 
 
 def _hub(place: Model | Source) -> Hub | None:

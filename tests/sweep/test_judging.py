@@ -16,6 +16,7 @@ from sweep.preflight import checked
 from sweep.record import jobs
 from sweep.schema import freeze
 from sweep.store import Store
+from sweep.work import Job
 from tests.conftest import ROOT, TINY, command, sweep
 from tests.judge_server import serving
 from tests.sweep.composing import cell, config, leaves, plain, plan
@@ -146,6 +147,14 @@ def test_a_local_judge_has_a_gpu_as_models_do(tmp_path: Path):
         assert {job.stage.spec.task for job in all_jobs if job.stage.kind == "score" and job.runs_model} == (
             {"mtbench"} if judge else set()
         )
+
+
+def test_how_a_judge_is_asked_reaches_the_worker(tmp_path: Path):
+    for job in jobs(plan(cell(*JUDGED, "name=x")), Store(tmp_path)).values():
+        found = Job.from_json(json.loads(json.dumps(job.to_json())))
+        assert (found.stage, found.how) == (job.stage, job.how)
+        if job.stage.kind == "score" and job.stage.spec.judge:
+            assert found.how.ledger == "test" and found.how.input_price == 30
 
 
 def test_a_judge_is_one_or_the_other(tmp_path: Path):

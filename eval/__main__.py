@@ -20,6 +20,8 @@ python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face fo
   data=FOLDER        what DOSAGE_DATA is in the suite      world=FOLDER    the embedded world's (suite=micro)
   precision=NAME     fp32 or bf16                          batch_rows=NUMBER  rows in one forward pass
   train=PLACE        a file or folder of training data: how much of the items it holds, and scores without those
+  engine=NAME        local or vllm                         workers=NUMBER  processes that answer (default: one a core,
+                     up to eight, or one a GPU); the answers are the same whatever their number
   system=TEXT        the system turn of training           seed=NUMBER     of drawn answers
   out=FOLDER         where records go (default evaluations/MODEL): answers that are there already are scored anew, not
                      given anew, as long as weights, items and decoding are the same

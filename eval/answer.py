@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.batches import plan
-from eval.engines import local
+from eval.engines.asked import Answer, Asked, Prompt
 from eval.engines.losses import losses
+from eval.engines.several import Several
 from eval.models import encode, load_model, load_tokenizer, one_thread, render
 from eval.records import Records
 from eval.rows import Row, locate, write_json
@@ -28,8 +29,9 @@ TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last
 def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun) -> None:
     """Write responses.jsonl (one record an item, in item order) and manifest.json into ``out``.
 
-    A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there.
-    Batches are planned over all items, whatever is done already, so a resumed run writes the same bytes.
+    A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there,
+    with as many processes as it likes. Batches are planned over all items, whatever is done already, and this process
+    alone writes, so the bytes are the same.
     """
     with one_thread(), Records(out, "responses", how.key) as responses:
         (_predict if spec.task == "loss" else _ask)(spec, inputs, out, how, responses)
@@ -60,16 +62,17 @@ def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, 
         for item in items
         for number in range(spec.samples)
     ]
-    tokenizer, model = load_tokenizer(spec, inputs), load_model(spec, inputs)
+    tokenizer = load_tokenizer(spec, inputs)
     said: dict[str | None, Messages] = {None: [{"role": "system", "content": spec.system}] if spec.system else []}
-    for turn in range(max(map(len, conversations), default=0)):
-        asked = [conversation[turn] for conversation in conversations if len(conversation) > turn]
-        before = [said[question.earlier] + question.asks for question in asked]
-        texts = [render(tokenizer, messages) for messages in before]
-        _answer(model, tokenizer, asked, texts, spec, how, responses)
-        for question, messages in zip(asked, before, strict=True):
-            answer = {"role": "assistant", "content": responses.records[question.id]["text"]}
-            said[question.id] = [*messages, answer]
+    with Several(spec, inputs, how.workers) as several:
+        for turn in range(max(map(len, conversations), default=0)):
+            asked = [conversation[turn] for conversation in conversations if len(conversation) > turn]
+            before = [said[question.earlier] + question.asks for question in asked]
+            texts = [render(tokenizer, messages) for messages in before]
+            _answer(several, asked, texts, encode(tokenizer, texts, spec.form), spec, how, responses)
+            for question, messages in zip(asked, before, strict=True):
+                answer = {"role": "assistant", "content": responses.records[question.id]["text"]}
+                said[question.id] = [*messages, answer]
     rows = responses.finish([question.id for conversation in conversations for question in conversation])
     counts = {
         "prompt_tokens": sum(row["prompt_tokens"] for row in rows),
@@ -104,35 +107,40 @@ def _conversation(item: Row, sample: int | None, parts: Sequence[Messages], temp
 
 
 def _answer(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    several: Several,
     questions: Sequence[_Question],
     texts: Sequence[str],
+    tokens: Sequence[tuple[int, ...]],
     spec: AnswerSpec,
     how: EvalRun,
     responses: Records,
 ) -> None:
     """Answer the questions, whose rendered prompts are ``texts``, in batches of one temperature."""
     assert spec.decoding is not None
-    decoding, stops = spec.decoding, FORMS[spec.form][spec.task].stops
-    tokens = encode(tokenizer, texts, spec.form)
-
-    def records(batch: Sequence[int]) -> Iterator[Row]:
-        prompts = [local.Prompt(questions[row].id, tokens[row]) for row in batch]
-        warm = replace(decoding, temperature=questions[batch[0]].temperature)
-        answers = local.answer(model, tokenizer, prompts, decoding=warm, stops=stops)
-        for row, found in zip(batch, answers, strict=True):
-            yield {
-                "id": questions[row].id, **questions[row].own, "prompt": texts[row], "prompt_tokens": len(tokens[row]),
-                "text": found.text, "tokens": len(found.tokens), "finish": found.finish,
-            }  # fmt: skip
-
     batches = []
     for temperature in sorted({question.temperature for question in questions}):
         rows = [row for row, question in enumerate(questions) if question.temperature == temperature]
         planned = plan([len(tokens[row]) for row in rows], rows=how.batch_rows, tokens=TOKENS)
         batches += [[rows[place] for place in batch] for batch in planned]
-    _fill(responses, [question.id for question in questions], batches, records)
+    batches = [batch for batch in batches if not all(questions[row].id in responses.records for row in batch)]
+    asked = [
+        Asked(
+            tuple(Prompt(questions[row].id, tokens[row]) for row in batch),
+            replace(spec.decoding, temperature=questions[batch[0]].temperature),
+            FORMS[spec.form][spec.task].stops,
+        )
+        for batch in batches
+    ]
+    for place, answers in several.answers(asked):
+        found = zip(batches[place], answers, strict=True)
+        responses.add(_record(questions[row], texts[row], len(tokens[row]), answer) for row, answer in found)
+
+
+def _record(question: _Question, text: str, tokens: int, answer: Answer) -> Row:
+    return {
+        "id": question.id, **question.own, "prompt": text, "prompt_tokens": tokens, "text": answer.text,
+        "tokens": len(answer.tokens), "finish": answer.finish,
+    }  # fmt: skip
 
 
 def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Records) -> None:
@@ -148,27 +156,14 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalR
                 f"sample {name} has {len(ids)} tokens, the model reads {context}; tokenise with a shorter limit"
             )
 
-    def records(batch: Sequence[int]) -> Iterator[Row]:
-        found = losses(model, [samples[row][1] for row in batch], [samples[row][2] for row in batch])
-        for row, (loss, tokens) in zip(batch, found, strict=True):
-            yield {"id": names[row], "loss": loss, "tokens": tokens}
-
     limit = max(1, LOGITS // config.vocab_size)
-    _fill(responses, names, plan([len(ids) for _, ids, _ in samples], rows=how.batch_rows, tokens=limit), records)
+    for batch in plan([len(ids) for _, ids, _ in samples], rows=how.batch_rows, tokens=limit):
+        if not all(names[row] in responses.records for row in batch):
+            found = losses(model, [samples[row][1] for row in batch], [samples[row][2] for row in batch])
+            told = zip(batch, found, strict=True)
+            responses.add({"id": names[row], "loss": loss, "tokens": tokens} for row, (loss, tokens) in told)
     rows = responses.finish(names)
     _manifest(spec, out, len(rows), {"tokens": sum(row["tokens"] for row in rows)})
-
-
-def _fill(
-    responses: Records,
-    names: Sequence[str],
-    batches: list[list[int]],
-    records: Callable[[Sequence[int]], Iterator[Row]],
-) -> None:
-    """Work through the batches that are not recorded whole."""
-    for batch in batches:
-        if not all(names[row] in responses.records for row in batch):
-            responses.add(records(batch))
 
 
 def _samples(inputs: Mapping[str, Path], count: int | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -193,11 +188,12 @@ def _distinct(names: list[str]) -> None:
 
 def _manifest(spec: AnswerSpec, out: Path, items: int, counts: Mapping[str, int]) -> None:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    versions |= {spec.engine: version(spec.engine)} if spec.engine != "local" else {}
     record = {
         "task": spec.task,
         "items": items,
         **counts,
-        "engine": "local",
+        "engine": spec.engine,
         "precision": spec.precision,
         "versions": versions,
     }

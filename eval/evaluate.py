@@ -10,6 +10,7 @@ from typing import Any
 
 from eval import hub, score, texts
 from eval.digests import digest, key
+from eval.engines.asked import available
 from eval.judge.court import Court, Keys, affordable, court
 from eval.rows import write_json
 from eval.run_code import unsafe_allowed
@@ -40,8 +41,12 @@ class Evaluate(Keys):
     data: str | None = None
     world: str | None = None
     train: str | None = None
+    engine: str | None = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers={self.workers} must be at least 1")
         if not Path(self.model).is_dir() and self.revision is None:
             raise ValueError(f"model={self.model} is no folder; for a model of the hub also give revision=")
         if self.train is not None and not (Path(self.train).exists() and texts.files(Path(self.train))):
@@ -72,8 +77,7 @@ def run(asked: Evaluate) -> str:
     level = _sandbox(work)
     _announce(work, out)
     found = {
-        name: _measured(one, out / name, asked.batch_rows or suite.batch_rows, asked.train)
-        for name, one in work.items()
+        name: _measured(one, out / name, asked, asked.batch_rows or suite.batch_rows) for name, one in work.items()
     }
     summary = {"model": asked.model, "weights": weights, "suite": suite.name, "tasks": found, "left_out": left_out}
     write_json(out / "summary.json", summary)
@@ -104,8 +108,9 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
         decoding=Decoding(entry.max_new_tokens, entry.temperature, asked.seed, entry.top_p),
         precision=asked.precision or suite.precision, system="" if entry.form == "completion" else asked.system,
         reading=Reading(fields), samples=entry.samples, form=entry.form,
-        shots=Shots(entry.shots, "", entry.shots_seed) if entry.shots else None,
+        shots=Shots(entry.shots, "", entry.shots_seed) if entry.shots else None, engine=asked.engine or suite.engine,
     )  # fmt: skip
+    available(answer.engine)
     reading = Reading(fields, entry.pattern)
     judges = court(asked, suite, name, entry, out)
     judge = (judges.judge, answer.precision if "judge" in judges.files else "") if judges else (None, "")
@@ -161,18 +166,19 @@ def _answered(work: _Work, out: Path) -> bool:
     return stamp.exists() and json.loads(stamp.read_bytes()) == {"key": work.key}
 
 
-def _measured(work: _Work, out: Path, batch_rows: int, train: str | None) -> dict[str, Any]:
+def _measured(work: _Work, out: Path, asked: Evaluate, batch_rows: int) -> dict[str, Any]:
     """Answer, unless the same weights have answered the same before; score; the summary of the scores."""
     answers, scores, stamp = out / "answers", out / "scores", out / "answers" / "key.json"
     answers.mkdir(parents=True, exist_ok=True)
     scores.mkdir(exist_ok=True)
     if not _answered(work, out):
         from eval import answer  # torch only when a model has to speak
+        from eval.engines.several import sensible
 
         stamp.unlink(missing_ok=True)
-        answer.run(work.answer, work.inputs, answers, EvalRun(work.key, batch_rows))
+        answer.run(work.answer, work.inputs, answers, EvalRun(work.key, batch_rows, asked.workers or sensible()))
         write_json(stamp, {"key": work.key})
-    held = _overlaps(work, Path(train), out / "overlap") if train else {}
+    held = _overlaps(work, Path(asked.train), out / "overlap") if asked.train else {}
     inputs = {"answers": answers, "data": work.inputs["data"], **held, **(work.court.files if work.court else {})}
     score.run(work.score, inputs, scores, work.court.how if work.court else None)
     return {"ability": work.entry.ability, **json.loads((scores / "summary.json").read_bytes())}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.spec import COMPLETED, AnswerSpec
 
@@ -18,7 +18,7 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
     """The model in ``spec.precision`` on the GPU where there is one, otherwise the CPU, ready to answer."""
     if spec.precision not in DTYPES:
         raise ValueError(f"precision={spec.precision!r} is unknown; choose one of: {', '.join(DTYPES)}")
-    source, revision = _source(spec, inputs)
+    source, revision = source_of(spec, inputs)
     try:
         model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=DTYPES[spec.precision])
     except OSError as error:
@@ -30,7 +30,7 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
 
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
     """The tokenizer stored with the model; for the chat form one without a chat template is a ValueError."""
-    source, revision = _source(spec, inputs)
+    source, revision = source_of(spec, inputs)
     if "tokenizer" in inputs:
         source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
     try:
@@ -77,7 +77,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _source(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:
+def end_tokens(config: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that end an answer: the tokenizer's, and the special tokens that the model's generation_config names.
+
+    An ordinary token there is a default of the architecture that was never meant for this tokenizer.
+    """
+    named = config.eos_token_id if config else None
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    ids = {*(named if isinstance(named, list) else [named])} & special
+    return frozenset(ids | {tokenizer.eos_token_id} - {None})
+
+
+def source_of(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:
+    """Where weights and tokenizer come from: a hub id or a folder, and its revision."""
     if spec.model_repo:
         return spec.model_repo, spec.model_revision or "main"
     return str(inputs["model"]), "main"

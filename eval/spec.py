@@ -8,6 +8,10 @@ from eval.judge.spec import Judge, JudgeRun
 
 TASKS = ("gsm8k", "humaneval", "mbpp", "ifeval", "exact_match", "regex", "choice", "mtbench", "judge", "loss")
 
+ENGINES = ("local", "vllm")
+
+ENGINES = ("local", "vllm")
+
 JUDGED = ("mtbench", "judge")
 """Tasks whose verdicts a judge gives."""
 
@@ -98,7 +102,7 @@ def asked(task: str, form: str, shots: int) -> None:
 
 @dataclass(frozen=True)
 class Suite:
-    """The tasks by name, the precision of the model while it answers, rows in one forward pass, and who judges."""
+    """The tasks by name, precision and engine of the model while it answers, rows in one forward pass, who judges."""
 
     name: str
     tasks: dict[str, Task]
@@ -106,6 +110,7 @@ class Suite:
     batch_rows: int
     judge: Judge | None = None
     judging: JudgeRun | None = None
+    engine: str = "local"
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,8 @@ class AnswerSpec:
     their tokenizer, gives the chat template where the model's own folder has none. Task ``loss`` reads the tokenised
     samples of the input(s) named ``data`` or ``data.*``, generates nothing and has no decoding. With ``samples`` above
     1 every item is answered so many times, each time by random numbers of its own. In the ``form`` completion the model
-    goes on with a plain text, without template and system turn.
+    goes on with a plain text, without template and system turn. Engines agree but for tokens that are all but equally
+    likely, so the ``engine`` is part of what names the answers.
     """
 
     task: str
@@ -175,8 +181,11 @@ class AnswerSpec:
     samples: int = field(default=1, metadata={"neutral": 1})
     form: str = field(default="chat", metadata={"neutral": "chat"})
     shots: Shots | None = field(default=None, metadata={"neutral": None})
+    engine: str = field(default="local", metadata={"neutral": "local"})
 
     def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine={self.engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
         if self.samples < 1:
             raise ValueError(f"samples={self.samples} must be at least 1")
         if self.samples > 1 and (self.decoding is None or not self.decoding.temperature):
@@ -240,7 +249,12 @@ class OverlapSpec:
 
 @dataclass(frozen=True)
 class EvalRun:
-    """How answers are made, never what: rows in one forward pass."""
+    """How answers are made, never what: rows in one forward pass, and the most processes (None: one a GPU, or one)."""
 
     key: str
     batch_rows: int
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers={self.workers} must be at least 1")

@@ -20,6 +20,7 @@ def make(task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
     answer = AnswerSpec(
         task.task, file, task.items, None, None, None if loss else decoding(task, cell.seed), cell.suite.precision,
         "" if loss or task.form == "completion" else cell.data.system, Reading(fields), task.samples, task.form, shots,
+        "local" if loss else cell.suite.engine,
     )  # fmt: skip
     reading = Reading(fields, task.pattern)  # a new pattern asks nobody again
     score = ScoreSpec(

@@ -9,31 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from eval.engines.asked import Answer, Asked, Engine, Prompt
 from eval.engines.cache import growing_cache
-from eval.spec import Decoding
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """The token ids of one item, and its name, from which the item's own random numbers are drawn."""
-
-    id: str
-    tokens: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """``text`` without special tokens, all ids generated (an end token included), ``finish``: 'stop' or 'length'."""
-
-    text: str
-    tokens: tuple[int, ...]
-    finish: str
+from eval.models import end_tokens, load_model, load_tokenizer
+from eval.spec import AnswerSpec, Decoding
 
 
 @dataclass
@@ -61,6 +47,16 @@ class _Rules:
         return max((len(stop.encode()) for stop in self.stops), default=0) + 8
 
 
+def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
+    """The engine with the weights in it."""
+    model, tokenizer = load_model(spec, inputs), load_tokenizer(spec, inputs)
+
+    def engine(asked: Asked) -> list[Answer]:
+        return answer(model, tokenizer, asked.prompts, decoding=asked.decoding, stops=asked.stops)
+
+    return engine
+
+
 @torch.inference_mode()
 def answer(
     model: PreTrainedModel,
@@ -75,20 +71,9 @@ def answer(
     rows = [_Row(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts]
     live = [place for place, row in enumerate(rows) if row.room > 0]
     if live:
-        rules = _Rules(decoding, stops, end_tokens(model, tokenizer))
+        rules = _Rules(decoding, stops, end_tokens(model.generation_config, tokenizer))
         _grow(model, tokenizer, rules, [rows[place] for place in live], [prompts[place] for place in live])
     return [_finished(tokenizer, row, stops) for row in rows]
-
-
-def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The ids that end an answer: the tokenizer's, and the special tokens that the model's generation_config names.
-
-    An ordinary token there is a default of the architecture that was never meant for this tokenizer.
-    """
-    named = model.generation_config.eos_token_id if model.generation_config else None
-    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-    ids = {*(named if isinstance(named, list) else [named])} & special
-    return frozenset(ids | {tokenizer.eos_token_id} - {None})
 
 
 def _grow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from transformers import AutoModelForCausalLM
 from eval import answer
 from eval.rows import read
 from eval.spec import AnswerSpec, Decoding, EvalRun
+from tests.eval.conftest import descendants
 
 SPEC = AnswerSpec("gsm8k", "math.jsonl", None, None, None, Decoding(30, 0.0, 0), "fp32")
 LOSS = replace(SPEC, task="loss", file="", decoding=None)
@@ -104,6 +107,53 @@ def test_a_killed_run_goes_on_where_it_stood(whole, inputs, tmp_path):
     rows = [json.loads(line) for line in ran(again, SPEC, inputs, EvalRun("key", 1))["responses.jsonl"].splitlines()]
     expected = [json.loads(line) for line in whole["responses.jsonl"].splitlines()]
     assert [row for row in rows if row not in expected] == [marked] and len(rows) == 90
+
+
+def test_several_processes_write_the_same_bytes(whole, inputs, tmp_path):
+    """Two are killed with their parent, three go on from there."""
+    out = tmp_path / "several"
+    out.mkdir()
+    run = multiprocessing.get_context("fork").Process(target=answer.run, args=(SPEC, inputs, out, EvalRun("key", 2, 2)))
+    run.start()
+    partial = out / "responses.partial.jsonl"
+    for _ in range(6000):
+        if partial.exists() and partial.read_bytes().count(b"\n") > 10:
+            break
+        time.sleep(0.01)
+    workers = descendants(run.pid)
+    os.kill(run.pid, signal.SIGKILL)
+    run.join()
+    assert len(workers) >= 2 and len(partial.read_text().splitlines()) < 91
+    for _ in range(1000):
+        if not any(alive(pid) for pid in workers):
+            break
+        time.sleep(0.01)
+    assert not any(alive(pid) for pid in workers)
+    assert ran(out, SPEC, inputs, EvalRun("key", 2, 3)) == whole
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_what_is_wrong_in_a_worker_is_told(inputs, tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path / "empty")
+    with pytest.raises(ValueError, match="Unrecognized model in"):
+        ran(tmp_path / "out", SPEC, {**inputs, "model": tmp_path / "empty"}, EvalRun("key", 4, 2))
+    with pytest.raises(ValueError, match="workers=0"):
+        EvalRun("key", 4, 0)
+
+
+def test_vllm_is_asked_for_before_any_work(inputs, tmp_path):
+    if importlib.util.find_spec("vllm"):
+        pytest.skip("vLLM is installed")
+    with pytest.raises(ValueError, match=r"vLLM is not installed; pip install 'dosage\[vllm\]', or take engine=local"):
+        ran(tmp_path / "out", replace(SPEC, engine="vllm"), inputs)
+    with pytest.raises(ValueError, match="engine='vlm' is unknown; choose one of: local, vllm"):
+        replace(SPEC, engine="vlm")
 
 
 def test_what_another_run_left_is_not_taken_over(whole, inputs, tmp_path):

@@ -13,7 +13,7 @@ import torch
 from eval.batches import plan
 from eval.engines import local
 from eval.engines.losses import losses
-from eval.models import encode, render
+from eval.models import encode, end_tokens, render
 from eval.spec import Decoding
 
 GREEDY = Decoding(24, 0.0, 0)
@@ -98,7 +98,7 @@ def test_only_special_tokens_end_an_answer(model, tokenizer):
     before = model.generation_config.eos_token_id
     for named, ends in ((None, {1}), (0, {0, 1}), ([0, 1], {0, 1}), ([7, 0], {0, 1})):  # 7 is an ordinary piece of text
         model.generation_config.eos_token_id = named
-        assert local.end_tokens(model, tokenizer) == ends
+        assert end_tokens(model.generation_config, tokenizer) == ends
     model.generation_config.eos_token_id = before
 
 

@@ -114,7 +114,7 @@ OTHER = {
     "model.hub": "org/model", "model.revision": "abc", "model.path": ".", "strategy.stages.0.selected": "1/2",
     "engine.name": "deepspeed", "engine.zero_stage": 0, "engine.offload": "none", "engine.ranks": 1,
     "tracker.name": "wandb",
-    "suite.precision": "bf16", "recipe.precision": "bf16", "recipe.schedule": "constant",
+    "suite.precision": "bf16", "suite.engine": "vllm", "recipe.precision": "bf16", "recipe.schedule": "constant",
     "model.pretrain.precision": "bf16",
     "model.pretrain.schedule": "constant", "model.architecture.num_heads": 2, "model.architecture.num_kv_heads": 1,
     "model.architecture.hidden_size": 128, "dry_run": True, "exclude": [{"seed": 5}], "tracker.entity": "team",

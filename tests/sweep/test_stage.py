@@ -54,7 +54,8 @@ def test_specs_differ_exactly_when_their_identities_do(cls):
 
 WORDS = {
     "format": FORMATS, "supervise": ("assistant", "all"), "part": ("train", "held_out"), "task": TASKS,
-    "form": ("chat", "completion"), "on_bad_row": ("error", "skip"), "on_long": ("error", "skip", "truncate"),
+    "form": ("chat", "completion"), "engine": ("local", "vllm"),
+    "on_bad_row": ("error", "skip"), "on_long": ("error", "skip", "truncate"),
 }  # fmt: skip
 
 

@@ -1,0 +1,69 @@
+"""Answers by vLLM, for GPUs: one engine in one process, tensor parallel over every GPU that the process sees.
+
+Not yet run: no machine with vLLM was at hand; what is here follows its documentation (LLM.generate, 0.10 and later).
+Greedy ids may differ from those of the local engine where two tokens are all but equally likely, so the engine is part
+of what names a set of answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from eval.engines.asked import Answer, Asked, Engine, available
+from eval.models import end_tokens, load_tokenizer, source_of
+from eval.spec import AnswerSpec
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+
+
+def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
+    """The engine with the weights in it; ValueError where vLLM is not installed."""
+    available(spec.engine)
+    from vllm import LLM
+
+    source, revision = source_of(spec, inputs)
+    tokenizer = load_tokenizer(spec, inputs)
+    model = LLM(
+        model=source, revision=revision, tokenizer=tokenizer.name_or_path, dtype=DTYPES[spec.precision], seed=0,
+        tensor_parallel_size=max(1, torch.cuda.device_count()), generation_config="vllm",
+    )  # fmt: skip
+    try:
+        named = GenerationConfig.from_pretrained(source, revision=revision)
+    except OSError:  # a folder without one
+        named = GenerationConfig()
+    return partial(_answer, model, sorted(end_tokens(named, tokenizer)))
+
+
+def _answer(model: Any, ends: list[int], asked: Asked) -> list[Answer]:
+    """Answer one batch; a prompt that fills the context gets an empty answer that finishes by length."""
+    from vllm import SamplingParams
+
+    context = model.llm_engine.model_config.max_model_len
+    fitting = [one for one in asked.prompts if len(one.tokens) < context]
+    settings = [
+        SamplingParams(
+            temperature=asked.decoding.temperature, top_p=asked.decoding.top_p, seed=_seed(asked, one.id),
+            max_tokens=min(asked.decoding.max_new_tokens, context - len(one.tokens)), stop=list(asked.stops),
+            stop_token_ids=ends,
+        )
+        for one in fitting
+    ]  # fmt: skip
+    given = [{"prompt_token_ids": list(one.tokens)} for one in fitting]
+    made = (one.outputs[0] for one in model.generate(given, settings, use_tqdm=False))
+    found = {
+        one.id: Answer(out.text, tuple(out.token_ids), "length" if out.finish_reason == "length" else "stop")
+        for one, out in zip(fitting, made, strict=True)
+    }
+    return [found.get(one.id, Answer("", (), "length")) for one in asked.prompts]
+
+
+def _seed(asked: Asked, item: str) -> int:
+    """The seed of one item: by the decoding's seed and its name alone, never by batch or order."""
+    return int.from_bytes(hashlib.sha256(f"{asked.decoding.seed}:{item}".encode()).digest()[:4])

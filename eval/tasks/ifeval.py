@@ -2,7 +2,8 @@
 
 Strict judges the answer as it is; loose takes the best of eight forms: with the first line, the last line, both or none
 removed, and each with or without asterisks. ``accuracy`` asks for all instructions of a prompt (strict); the
-instruction-level numbers pool them.
+instruction-level numbers pool them. Nothing is drawn at random: the detector of languages is seeded, and an instruction
+that lacks an argument is refused.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eval.tasks.tokens import capital_words, count_sentences
+from eval.tasks.sentences import capital_words, count_sentences
 
 Arguments = Mapping[str, Any]
 

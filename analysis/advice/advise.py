@@ -9,14 +9,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from analysis.advice.lines import command, common, strategy_words
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.points import Array
 from analysis.series import headline
-from analysis.sheets import Sheet
 from analysis.verdicts.arms import arms
-from analysis.verdicts.strategy import front
-from analysis.words import number
 
 STEPS = 16  # parts that the budget is divided into
 DRAWS = 1000
@@ -98,7 +94,7 @@ def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], see
     mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
     order = np.argsort(-(mean @ chosen), kind="stable")
     each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
-    ends = [(mean @ weights_).argmax(keepdims=True) for weights_ in _emphases(chosen)]
+    ends = [(mean @ weights_).argmax(keepdims=True) for weights_ in emphases(chosen)]
     keep = np.unique(np.concatenate([order[:KEPT], *each, *ends]))
     keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
     rng = np.random.default_rng(seed)
@@ -121,7 +117,7 @@ def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
     return np.asarray(chosen / chosen.sum())
 
 
-def _emphases(weights: Array) -> Array:
+def emphases(weights: Array) -> Array:
     """The weights, and those with one or two abilities counted more: where they have their best lies on the front."""
     size = len(weights)
     more = [*np.eye(size), *(np.eye(size)[i] + np.eye(size)[j] for i, j in combinations(range(size), 2))]
@@ -177,106 +173,3 @@ def _draw(model: Surrogate, samples: Array, which: int, strategy: Labels, rng: n
     size, direction = np.linalg.eigh(covariance)
     root = direction * np.sqrt(np.maximum(size, 0.0))
     return model.utility(mean + rng.standard_normal((DRAWS, len(mean))) @ root.T)
-
-
-def sheets(advice: Advice) -> list[Sheet]:
-    """The best composition of each strategy, and the predicted Pareto front."""
-    chance = advice.chance()
-    rows = []
-    for name in dict.fromkeys(advice.strategy):
-        best = int(np.flatnonzero(advice.strategy == name)[0])
-        rows.append((*_row(advice, best), f"{100 * chance[advice.strategy == name].sum():.0f} %"))
-    head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
-    values = advice.abilities
-    unit = " in %" if advice.surrogates[0].share else ""
-    first = Sheet(
-        f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals, and by "
-        "how much it is expected to fall short of the truly best",
-        (*head, *values, "weighted", "short by", "best strategy"),
-        tuple(rows),
-    )
-    second = Sheet(
-        "predicted Pareto front: best for the weights, and where one or two abilities count more",
-        (*head, *values, "weighted", "short by"),
-        tuple(_row(advice, i) for i in _ends(advice)),
-    )
-    return [first, second]
-
-
-def _ends(advice: Advice) -> list[int]:
-    """The candidates of the front where the weights, or one or two abilities more, have their best; best first."""
-    middle = advice.draws.mean(axis=0)
-    ends = {int((middle @ w).argmax()) for w in _emphases(advice.weights)}
-    chosen = ends & {int(i) for i in np.flatnonzero(front(middle[None])[0])}
-    return sorted(chosen, key=lambda i: -float(advice.total[:, i].mean()))
-
-
-def _row(advice: Advice, which: int) -> tuple[str, ...]:
-    """Strategy, samples, predictions with intervals, weighted sum, expected shortfall (points, or % of the loss)."""
-    cells = []
-    for i, model in enumerate(advice.surrogates):
-        drawn = advice.draws[:, which, i]
-        shown = drawn if model.share else np.exp(-drawn)
-        cells.append(_interval(shown, model.share))
-    share = advice.surrogates[0].share
-    return (
-        str(advice.strategy[which]),
-        " + ".join(f"{n:.0f}" for n in advice.samples[which]),
-        *cells,
-        _interval(advice.total[:, which] if share else np.exp(-advice.total[:, which]), share),
-        f"{100 * advice.shortfall()[which]:.1f}",
-    )
-
-
-def _interval(drawn: Array, share: bool) -> str:
-    low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975])
-    return f"{number(float(middle), share)} ({number(float(low), share)}–{number(float(high), share)})"
-
-
-def run_line(advice: Advice, frame: pd.DataFrame) -> str:
-    """The command that runs the best candidate."""
-    return command(_words(advice, frame, [str(advice.strategy[0])], [advice.samples[0]]))
-
-
-def trial_line(advice: Advice, frame: pd.DataFrame) -> str:
-    """The command that puts the ranking to the test: the best compositions of every strategy and of the front, each
-    with every strategy and two seeds.
-    """
-    names = list(dict.fromkeys(map(str, advice.strategy)))
-    best = [int(np.flatnonzero(advice.strategy == name)[0]) for name in names]
-    mixes = np.unique(advice.samples[[*best, *_ends(advice)]], axis=0)
-    return command({**_words(advice, frame, names, list(mixes)), "seed": ["0", "1"]})
-
-
-def _words(
-    advice: Advice, frame: pd.DataFrame, strategies: Sequence[str], mixes: Sequence[Array]
-) -> dict[str, str | Sequence[str]]:
-    """Overrides for these strategies and compositions; an amount of 1 would be all of a source, so 2 is the least."""
-    known = [strategy_words(frame, name) for name in strategies]
-    replay = {k: v for words in reversed(known) for k, v in words.items() if k == "replay"}
-    used = [i for i in range(len(advice.abilities)) if advice.samples[:, i].any()]
-    amounts = [
-        "{" + ",".join(f"{advice.abilities[i]}:{max(2, round(float(mix[i]))) if mix[i] else 0}" for i in used) + "}"
-        for mix in mixes
-    ]
-    names = list(dict.fromkeys(words["strategy"] for words in known))
-    return {**common(frame), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
-
-
-def mixed(frame: pd.DataFrame) -> bool:
-    """Whether any model was trained on several abilities."""
-    return bool(((frame["samples"] > 0) & (frame["samples"] < frame["total_samples"])).any())
-
-
-def checks(models: Sequence[Surrogate]) -> list[str]:
-    """How well each surrogate predicts an arm from all others."""
-    said = []
-    for model in models:
-        gap, standard = model.left_out()
-        inside = float((np.abs(standard) <= 1.96).mean())
-        unit = "in logits" if model.share else "relative"
-        said.append(
-            f"{model.ability}: arms predicted from the others are off by {np.sqrt((gap**2).mean()):.2f} ({unit}, root "
-            f"mean square); {100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
-        )
-    return said

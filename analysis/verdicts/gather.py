@@ -48,6 +48,11 @@ def findings(
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin={margin} must lie between 0 and 1, for example 0.02 for two points")
+    unknown = sorted(set(weights or {}) - set(frame["ability"]))
+    if unknown:
+        raise ValueError(
+            f"weights name ability {unknown[0]!r}; the table has {', '.join(dict.fromkeys(frame['ability']))}"
+        )
     rows = headline(frame)
     rows = rows[~untrained(rows)]
     found = [arms(part, items) for _, part in rows.groupby(["ability", "task", "metric"], sort=False)]

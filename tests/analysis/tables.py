@@ -67,3 +67,15 @@ def strategies():
         for seed in range(3):
             simulation.cell(f"{strategy}-{seed}", strategy, tuple(FULL), 1.0, seed=seed)
     return simulation.frame()
+
+
+def mixed_table(seed=4):
+    """Each ability alone, all together at once, and all in sequence, at five fractions."""
+    simulation = Simulation(seed)
+    simulation.cell("base", "base", (), 0.0)
+    for fraction in FRACTIONS:
+        for ability in FULL:
+            simulation.cell(f"{ability}-{fraction}", "single", (ability,), fraction)
+        simulation.cell(f"mixed-{fraction}", "multitask", tuple(FULL), fraction)
+        simulation.cell(f"sequence-{fraction}", "sequential", tuple(FULL), fraction)
+    return simulation.frame()

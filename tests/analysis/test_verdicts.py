@@ -283,6 +283,8 @@ def test_a_table_gives_the_verdicts_its_design_can_answer():
     assert all(v.sentence.endswith(".") for v in found.verdicts)
     with pytest.raises(ValueError, match="margin=2"):
         findings(data_amount(), margin=2)
+    with pytest.raises(ValueError, match="weights name ability 'maths'; the table has math, code, general"):
+        findings(data_amount(), weights={"maths": 1.0})
 
 
 @pytest.mark.parametrize("column", ["n_items", "strategy", "total_samples", "samples", "seed", "fraction", "params"])

@@ -78,8 +78,7 @@ class Curve:
         gradient = jac * slope[:, None]
         half = self.spread.half_width(gradient, level)
         if kind != "mean":
-            extra = self._noise(value, slope, kind)
-            half = np.hypot(half, quantile(level, self.spread.dof) * np.sqrt(extra))
+            half = np.hypot(half, self._scatter(value, slope, level, kind))
         return scale.forward(value), half
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
@@ -158,13 +157,22 @@ class Curve:
         )
         return value[0], jac[0]
 
-    def _noise(self, value: Array, slope: Array, kind: str) -> Array:
-        """Variance of one more measurement around the curve, on the scale of the intervals."""
+    def _scatter(self, value: Array, slope: Array, level: float, kind: str) -> Array:
+        """Half the width of the interval of one more measurement around a known curve, on the scale of the intervals.
+
+        How runs scatter on the same items is what the dispersion has beyond that of items, so its degrees of freedom
+        are fewer (Satterthwaite 1946, Biometrics Bull. 2); and never more than runs and items scatter together.
+        """
+        t, dispersion = quantile(level, self.spread.dof), self.spread.dispersion
         if not self.spread.counts:
-            return np.full_like(value, self.spread.noise)
-        runs = max(self.spread.dispersion - 1, 0.0)
-        share = runs if kind == "new_run" else 1 + runs
-        return share * np.clip(value * (1 - value), 1e-9, None) / self.spread.trials * slope**2
+            return np.full_like(value, t * math.sqrt(self.spread.noise))
+        both = t**2 * max(dispersion, 1.0)
+        runs = 0.0
+        if dispersion > 1:
+            dof = self.spread.dof * (1 - 1 / dispersion) ** 2
+            runs = min(quantile(level, dof) ** 2 * (dispersion - 1), both)
+        items = np.clip(value * (1 - value), 1e-9, None) / self.spread.trials * slope**2
+        return np.asarray(np.sqrt((runs if kind == "new_run" else both) * items))
 
     def _wald(self, name: str, level: float) -> tuple[float, float]:
         space = self.problem.space

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, extrapolation, generation, judging, planning, programs, stages, sweeps
+from tests.bench import curves, extrapolation, generation, judging, planning, programs, recovery, stages, sweeps
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,
@@ -30,6 +30,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "extrapolation": extrapolation.extrapolation,
     "families": extrapolation.families,
     "pooled": extrapolation.pooled,
+    "recovery": recovery.recovery,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from eval.metrics import Metric, interval, present, rate, share
+from eval.metrics import Metric, by_item, interval, present, ratio, share
 from eval.rows import Row
 from eval.tasks import Task
 
@@ -67,8 +67,12 @@ def _odd(scores: Sequence[Row], responses: Sequence[Row]) -> list[Metric]:
 
 
 def _rate(name: str, rows: Sequence[Row], odd: Callable[[Row], bool]) -> Metric | None:
-    """The share of odd rows, clustered by item."""
-    return rate(name, [{"item": row.get("item", row["id"]), "odd": odd(row)} for row in rows], "odd")
+    """The share of odd rows among all; where an item has several, clustered by item."""
+    groups = by_item([{"item": row.get("item", row["id"]), "odd": odd(row)} for row in rows])
+    counts = [sum(row["odd"] for row in group) for group in groups]
+    if len(groups) == len(rows):
+        return share(name, [bool(count) for count in counts])
+    return ratio(name, counts, [len(group) for group in groups])
 
 
 def _clean(task: Task, scores: Sequence[Row], flagged: Mapping[str, set[str]]) -> list[Metric]:

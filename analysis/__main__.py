@@ -38,6 +38,7 @@ python -m analysis import from=SOURCE mapping=FILE.yaml out=FILE      a result t
                      to: samples}, measures: {COLUMN: {ability: math, task: gsm8k}}, scale: 0.01,
                      tasks: {gsm8k: math}, metrics: {gsm8k: exact_match}
   out=FILE           the long table to write, .csv or .parquet
+  items=FILE         also write the samples that lm-eval logged as items, .csv.gz or .parquet, for items=FILE above
 
 python -m analysis fit table=FILE x=COLUMN y=COLUMN     one law for two columns of any table
   x=COLUMN[,COLUMN]  the amount(s); two for law=additive
@@ -55,7 +56,7 @@ KEYS = {
     "": ("sweep", "store", "table", "items", "out", "margin", "weights"),
     "advise": ("sweep", "store", "table", "budget", "weights", "seed", "check"),
     "next": ("sweep", "store", "table", "quantity"),
-    "import": ("from", "mapping", "out"),
+    "import": ("from", "mapping", "out", "items"),
     "fit": ("table", "x", "y", "law", "objective", "trials", "group", "delta", "level", "seed"),
 }
 
@@ -222,7 +223,7 @@ def next_cells(given: dict[str, str]) -> str:
 
 def import_table(given: dict[str, str]) -> str:
     """Write a table of others as a long table; what was written, as text."""
-    for key in KEYS["import"]:
+    for key in ("from", "mapping", "out"):
         if key not in given:
             raise ValueError(
                 f"import needs {key}=..., for example: import from=theirs.csv mapping=map.yaml out=long.csv"
@@ -230,11 +231,18 @@ def import_table(given: dict[str, str]) -> str:
     out = Path(given["out"])
     if out.suffix not in (".csv", ".parquet"):
         raise ValueError(f"out={given['out']} must end in .csv or .parquet")
-    from analysis.foreign import convert
+    from analysis.foreign import convert, read_mapping
+    from analysis.lm_eval import items
 
     frame = convert(given["from"], Path(given["mapping"]))
     frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out, index=False)
-    return f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
+    said = f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
+    if "items" not in given:
+        return said
+    plan, place = read_mapping(Path(given["mapping"])), Path(given["items"])
+    samples = items(Path(given["from"]), plan.get("tasks", {}), plan.get("metrics", {}))
+    samples.to_parquet(place, index=False) if place.suffix == ".parquet" else samples.to_csv(place, index=False)
+    return f"{said}{len(samples):,} items in {place}\n"
 
 
 def _float(given: dict[str, str], key: str, default: float) -> float:

@@ -17,12 +17,14 @@ and for lm-eval results
 
     tasks: {gsm8k: math, humaneval: code}        # their task: our ability
     metrics: {gsm8k: 'exact_match,strict-match'} # their metric, with or without its filter, where it is not the first
-    constants: {samples: 7473, total_samples: 7473}
+
+and for all of them
+
+    models: {org/model: {samples: 7473, strategy: single}}   # what else is known of a model, by its name
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from analysis.lm_eval import results
 from analysis.table import COLUMNS, check, load
 from analysis.wandb_runs import ONLINE, offline, online
 
-KEYS = ("columns", "constants", "wide", "measures", "scale", "tasks", "metrics")
+KEYS = ("columns", "constants", "wide", "measures", "scale", "tasks", "metrics", "models")
 DEFAULTS = {"task": "", "metric": "accuracy"}
 
 
@@ -49,6 +52,7 @@ def convert(source: str | Path, mapping: Path) -> pd.DataFrame:
     for name, value in {**DEFAULTS, **plan.get("constants", {})}.items():
         if name not in frame or name in plan.get("constants", {}):
             frame[name] = value
+    frame = _of_models(frame, plan.get("models", {}), source)
     frame["value"] = pd.to_numeric(frame["value"], errors="coerce") * float(plan.get("scale", 1.0))
     frame = frame[frame["value"].notna()]
     known = [c.name for c in COLUMNS if c.name in frame]
@@ -63,8 +67,21 @@ def _rows(source: str, plan: Mapping[str, Any]) -> pd.DataFrame:
     if path.is_dir() and next(path.rglob("*.wandb"), None):
         return _table(offline(path), plan, source)
     if path.is_dir() or path.suffix == ".json":
-        return _lm_eval(path, plan)
+        return results(path, plan.get("tasks", {}), plan.get("metrics", {}))
     return _table(load(path), plan, source)
+
+
+def _of_models(frame: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], source: str | Path) -> pd.DataFrame:
+    """The rows with the columns that the mapping gives by model."""
+    if not models:
+        return frame
+    have = list(dict.fromkeys(frame["model"].astype(str))) if "model" in frame else []
+    odd = [name for name in (*models, *have) if name not in models or name not in have]
+    if odd:
+        raise ValueError(f"{source}: models must name each of the rows' models ({', '.join(have)}); {odd[0]!r} differs")
+    for column in dict.fromkeys(name for known in models.values() for name in known):
+        frame[column] = [models[str(model)].get(column) for model in frame["model"]]
+    return frame
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -118,46 +135,3 @@ def _measured(frame: pd.DataFrame, measures: Mapping[str, Mapping[str, Any]], so
         value = pd.to_numeric(frame[name], errors="coerce") * float(says.get("scale", 1.0))
         parts.append(rest.assign(value=value, **{k: v for k, v in says.items() if k != "scale"}))
     return pd.concat(parts, ignore_index=True)
-
-
-def _lm_eval(source: Path, plan: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a task of each results file."""
-    files = sorted(source.rglob("results*.json")) if source.is_dir() else [source]
-    if not files:
-        raise ValueError(f"{source} holds no results*.json; give the output folder of lm-eval, or one of its files")
-    tasks = {str(k): str(v) for k, v in plan.get("tasks", {}).items()}
-    if not tasks:
-        raise ValueError("lm-eval results need tasks in the mapping, such as tasks: {gsm8k: math}")
-    rows = []
-    for file in files:
-        try:
-            held = json.loads(file.read_text(encoding="utf-8"))
-            results = held["results"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file} is no lm-eval results file: it has no 'results'") from error
-        for task, ability in tasks.items():
-            if task in results:
-                rows.append(_lm_eval_row(held, task, ability, plan.get("metrics", {}).get(task), file))
-    if not rows:
-        raise ValueError(f"{source}: none of the tasks {', '.join(tasks)} is in the results")
-    return pd.DataFrame(rows)
-
-
-def _lm_eval_row(held: Mapping[str, Any], task: str, ability: str, metric: str | None, file: Path) -> dict[str, Any]:
-    """A task's headline number. lm-eval writes ``metric,filter`` and ``metric_stderr,filter``."""
-    found = held["results"][task]
-    numbers = {k: v for k, v in found.items() if isinstance(v, int | float) and "_stderr" not in k}
-    numbers = {k: v for k, v in numbers.items() if "," in k} or numbers  # what has no filter counts, as sample_len does
-    wanted = [k for k in numbers if metric in (None, k, k.partition(",")[0])]
-    if not wanted:
-        raise ValueError(f"{file}: task {task!r} has no metric {metric!r}; it has {', '.join(numbers)}")
-    name, _, rule = wanted[0].partition(",")
-    row = {"ability": ability, "task": task, "metric": "accuracy", "value": numbers[wanted[0]], "their_metric": name}
-    error = held["results"][task].get(f"{name}_stderr,{rule}" if rule else f"{name}_stderr")
-    if isinstance(error, int | float):
-        row["stderr"] = error
-    counts = held.get("n-samples", {}).get(task, {})
-    if "effective" in counts:
-        row["n_items"] = counts["effective"]
-    row["model"] = str(held.get("model_name", file.parent.name))
-    return row

@@ -8,6 +8,10 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.foreign import convert
+from analysis.items import read_items
+from analysis.lm_eval import items
+from analysis.table import read
+from analysis.verdicts.gather import findings
 
 FLAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "fits" / "sft_loss_vs_samples_flan.csv"
 
@@ -84,6 +88,38 @@ def test_results_as_lm_eval_0_4_writes_them_are_read(tmp_path):
         (row,) = convert(tmp_path, mapping(tmp_path, "tasks: {mine: math}" + metric)).to_dict("records")
         assert (row["their_metric"], row["value"], row["n_items"]) == ("exact_match", 0.375, 8.0)
         assert (row["stderr"], row["model"]) == (pytest.approx(0.183, abs=1e-3), "org/model")
+
+
+def test_logged_samples_become_items_that_pair_models(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for model, right in (("a", 5), ("b", 9)):
+        folder = tmp_path / "run" / model
+        folder.mkdir(parents=True)
+        held = {"results": {"mine": {"sample_len": 20, "exact_match,none": right / 20}}, "model_name": model}
+        (folder / "results_2026-11-20.json").write_text(json.dumps(held | {"n-samples": {"mine": {"effective": 20}}}))
+        samples = [{"doc_id": i, "filter": "none", "exact_match": float(i < right)} for i in range(20)]
+        samples += [{**sample, "filter": "flexible", "exact_match": 1.0} for sample in samples]
+        text = "\n".join(map(json.dumps, samples))
+        (folder / "samples_mine_2026-11-20.jsonl").write_text(text)
+    models = (
+        "{a: {samples: 100, total_samples: 200, strategy: dmt}, b: {samples: 100, total_samples: 200, strategy: multi}}"
+    )
+    mapping(tmp_path, f"tasks: {{mine: math}}\nmodels: {models}")
+    assert main(["import", "from=run", "mapping=map.yaml", "out=long.csv", "items=items.csv.gz"]) == 0
+    assert "40 items in items.csv.gz" in capsys.readouterr().out
+    (verdict,) = [
+        v
+        for v in findings(read(tmp_path / "long.csv"), items=read_items(tmp_path / "items.csv.gz")).verdicts
+        if v.question == "strategy"
+    ]
+    assert (verdict.items, verdict.effect) == (20, pytest.approx(0.2))
+    assert verdict.p == pytest.approx(2 * 0.5**4)  # 4 items to 0
+    mapping(tmp_path, "tasks: {mine: math}\nmodels: {a: {samples: 100}}")
+    with pytest.raises(ValueError, match="must name each of the rows' models"):
+        convert("run", tmp_path / "map.yaml")
+    (tmp_path / "run" / "a" / "samples_mine_2026-11-20.jsonl").unlink()
+    with pytest.raises(ValueError, match="run lm-eval with --log_samples"):
+        items(tmp_path / "run" / "a", {"mine": "math"}, {})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from analysis.points import Array
 from analysis.uncertainty import quantile
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.contrast import Weights, contrast, difference, dof
-from analysis.verdicts.phrases import reason, spread, unit
+from analysis.verdicts.phrases import pairing, reason, spread, unit
 from analysis.verdicts.scaling import slope
 from analysis.verdicts.size import matched
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
@@ -24,7 +24,8 @@ APART = ("strategy", "trained_on", "total_samples", "fraction", "replay", "arm",
 @dataclass(frozen=True, eq=False)
 class Difference:
     """Mixed minus alone at each own amount (logarithm to base 2), with their covariance and its degrees of freedom; the
-    mixed strategy's name, and the weights of the arms behind each difference.
+    mixed strategy's name, the weights of the arms behind each difference, and the items that all of them answered (0
+    where that is not known).
     """
 
     label: str
@@ -33,6 +34,7 @@ class Difference:
     covariance: Array
     dof: float
     weights: tuple[Weights, ...]
+    items: int = 0
 
 
 def differences(found: Arms) -> list[Difference]:
@@ -61,7 +63,9 @@ def _difference(found: Arms, label: str, pairs: pd.DataFrame) -> Difference:
     delta = gather @ found.table.loc[labels, "mean"].to_numpy(float)
     tilt = logs - logs.mean() if len(logs) > 1 else np.ones(1)
     free = dof(found, dict(zip(labels, tilt @ gather, strict=True)))
-    return Difference(label, logs, delta, gather @ found.covariance(labels) @ gather.T, free, weights)
+    items = found.items_of(labels)
+    count = 0 if items is None else items.shape[1]
+    return Difference(label, logs, delta, gather @ found.covariance(labels) @ gather.T, free, weights, count)
 
 
 def synergies(found: Arms, margin: float) -> list[Verdict]:
@@ -91,9 +95,10 @@ def _trend(found: Arms, d: Difference, margin: float) -> Verdict:
     effect, noise = slope(d.logs, d.delta, d.covariance)
     about = f"{found.name}, {d.label} minus alone, per doubling"
     verdict = judge("synergy", about, effect, noise, d.dof, margin / max(float(np.ptp(d.logs)), 1.0), found.share)
+    verdict = replace(verdict, items=d.items)
     words = {"up": "grows", "down": "shrinks", "equal": "stays the same", "undecided": "has no clear trend"}
     said = f"{found.name}: the benefit of {d.label} {words[verdict.finding]} with own data: {spread(verdict)}"
-    return verdict.said(f"{said} {unit(found.share)} per doubling; {crossing_text(d)}.")
+    return verdict.said(f"{said} {unit(found.share)} per doubling{pairing(verdict)}; {crossing_text(d)}.")
 
 
 def crossing_text(d: Difference) -> str:

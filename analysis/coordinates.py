@@ -59,6 +59,17 @@ class Coordinates:
         return np.asarray(np.clip(own - own @ lean.T, self.low, self.high))
 
 
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What is known of some parameters beforehand: their means (of the logarithms of those searched as such), and the
+    stiffness matrix that pulls towards them, in units of the cost (the inverse covariance times the noise).
+    """
+
+    names: tuple[str, ...]
+    mean: Array
+    stiff: Array
+
+
 def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, float]) -> Coordinates:
     """The coordinates for these points.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.coordinates import Coordinates, coordinates
+from analysis.coordinates import Coordinates, Prior, coordinates
 from analysis.diagnosis import active_bounds, gradient_norm, notes, separated, usable
 from analysis.law import LOGARITHMIC, Law
 from analysis.laws import law_named
@@ -198,17 +198,15 @@ def fit(
     delta: float = 1e-3,
     seed: int = 0,
     held: Mapping[str, float] | None = None,
-    priors: Mapping[str, tuple[float, float]] | None = None,
 ) -> Curve:
     """The curve of ``law`` that minimises the sum ``objective`` over ``points``.
 
     ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``held`` fixes parameters, for example ``{"g":
-    0.25}``; ``priors`` gives exponents, floors or chances a mean and a stiffness (see `Problem.prior`), and lets the
-    law do with one amount less for each of them (`analysis.pool` is their user).
+    0.25}``.
     Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
     amounts.
     """
-    return refined(prepared(points, law, objective, delta, held, priors), seed)[0]
+    return refined(prepared(points, law, objective, delta, held), seed)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,13 +225,15 @@ def prepared(
     objective: str,
     delta: float,
     held: Mapping[str, float] | None = None,
-    priors: Mapping[str, tuple[float, float]] | None = None,
+    prior: Prior | None = None,
 ) -> Prepared:
-    """The checks of `fit`, and where its search starts."""
+    """The checks of `fit`, and where its search starts. With a ``prior`` the law does with one amount less for each of
+    its parameters, but two at least.
+    """
     form = law_named(law).over(tuple(points.x))
     criterion = Objective(objective, delta)
     kept, codes = usable(points, form.zeros)
-    fewest = form.min_amounts - len(priors or {})
+    fewest = form.min_amounts if prior is None else max(2, form.min_amounts - len(prior.names))
     if kept.amounts() < fewest:
         raise ValueError(
             f"law {law!r} needs at least {fewest} distinct amounts above 0; the points have "
@@ -242,7 +242,7 @@ def prepared(
     criterion.check(kept)
     if objective == "quasibinomial" and separated(kept):
         codes.append("separated")
-    problem = _problem(form, criterion, kept, held or {}, priors or {})
+    problem = _problem(form, criterion, kept, held or {}, prior)
     return Prepared(problem, kept, tuple(codes), starts(problem, STARTS - 2))
 
 
@@ -292,29 +292,25 @@ def _curve(begun: Prepared, reached: Array, costs: Array) -> Curve:
     )
 
 
-def _problem(
-    law: Law,
-    objective: Objective,
-    points: Points,
-    held: Mapping[str, float],
-    priors: Mapping[str, tuple[float, float]],
-) -> Problem:
+def _problem(law: Law, objective: Objective, points: Points, held: Mapping[str, float], prior: Prior | None) -> Problem:
     x = tuple(points.x.values())
     weight = np.ones(len(points)) if points.weight is None else points.weight
     space = coordinates(law, x, points.value, held)
-    prior = _prior(space, objective, priors)
-    return Problem(space, objective, x, points.value, points.trials, weight[None, :], prior)
+    pull = _pull(space, objective, prior)
+    return Problem(space, objective, x, points.value, points.trials, weight[None, :], pull)
 
 
-def _prior(
-    space: Coordinates, objective: Objective, given: Mapping[str, tuple[float, float]]
-) -> tuple[Array, Array] | None:
-    """Means and stiffnesses of the free coordinates: those given, beside counts also the laws' own; None for none."""
-    pairs = []
-    for p in space.free:
-        own = (p.prior[0], p.prior[1] ** -2) if p.prior and objective.name == "quasibinomial" else (0.0, 0.0)
-        pairs.append(given.get(p.name, own))
-    mean, stiff = np.array(pairs, dtype=float).reshape(-1, 2).T
+def _pull(space: Coordinates, objective: Objective, given: Prior | None) -> tuple[Array, Array] | None:
+    """Means and stiffness of the free coordinates: the given ones, beside counts also the laws' own; None for none."""
+    free = [p.name for p in space.free]
+    mean, stiff = np.zeros(len(free)), np.zeros((len(free), len(free)))
+    for i, p in enumerate(space.free):
+        if p.prior and objective.name == "quasibinomial":
+            mean[i], stiff[i, i] = p.prior[0], p.prior[1] ** -2
+    if given is not None:
+        at = [free.index(name) for name in given.names]
+        mean[at] = given.mean - space.shift[[space.law.names.index(name) for name in given.names]]
+        stiff[np.ix_(at, at)] = given.stiff
     return (mean, stiff) if stiff.any() else None
 
 

@@ -46,7 +46,7 @@ class Problem:
     y: Array
     trials: Array | None
     weight: Array
-    prior: tuple[Array, Array] | None = None  # mean and stiffness (0 for none) of each coordinate, in units of the cost
+    prior: tuple[Array, Array] | None = None  # mean of the coordinates, and stiffness (a matrix) in units of the cost
 
     def fitted(self, theta: Array) -> Array:
         """Values at the points: (batch, free parameters) -> (batch, points)."""
@@ -87,8 +87,8 @@ class Problem:
             gradient = np.matmul((self.weight * slope)[:, None, :], jac)[:, 0, :] + pull
             across = np.swapaxes(jac, 1, 2)
             lever = across * (self.weight * curve)[:, None, :]
-            hessian = np.matmul(lever, jac) + stiff[:, None] * np.eye(len(stiff))
-            diagonal = np.matmul(across**2, (self.weight * damping)[:, :, None])[..., 0] + stiff
+            hessian = np.matmul(lever, jac) + stiff
+            diagonal = np.matmul(across**2, (self.weight * damping)[:, :, None])[..., 0] + np.diag(stiff)
         return Expansion(np.where(np.isfinite(total), total, np.inf), gradient, hessian, diagonal, fitted, lever)
 
     def bend(self, theta: Array, step: Array, fitted: Array, lever: Array) -> Array:
@@ -106,10 +106,11 @@ class Problem:
     def _prior(self, theta: Array) -> tuple[Array, Array, Array]:
         """Cost, gradient and curvature of the priors."""
         if self.prior is None:
-            return np.zeros(theta.shape[:-1]), np.zeros_like(theta), np.zeros(theta.shape[-1])
+            return np.zeros(theta.shape[:-1]), np.zeros_like(theta), np.zeros((theta.shape[-1],) * 2)
         mean, stiff = self.prior
         away = theta - mean
-        return 0.5 * (stiff * away**2).sum(axis=-1), stiff * away, stiff
+        pull = away @ stiff
+        return 0.5 * (pull * away).sum(axis=-1), pull, stiff
 
 
 def solve(

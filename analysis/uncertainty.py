@@ -82,7 +82,7 @@ def spread(problem: Problem, theta: Array, active: NDArray[np.bool_], group: NDA
     _, hessian, _ = problem.quadratic(theta[None])
     weight = problem.weight[0]
     counts = problem.objective.name == "quasibinomial"
-    prior = np.zeros(len(theta), bool) if problem.prior is None else problem.prior[1] > 0
+    prior = np.zeros(len(theta), bool) if problem.prior is None else np.diag(problem.prior[1]) > 0
     # A parameter that its prior allows to leave the bound is not known to lie there.
     free = ~active | prior
     dof = float((weight > 0).sum() + prior.sum() - free.sum())

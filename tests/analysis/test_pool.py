@@ -54,7 +54,19 @@ def test_a_series_too_short_for_a_fit_of_its_own_joins_in():
 
 def test_what_cannot_be_pooled_is_said():
     series, _ = ladder(np.random.default_rng(0), [0.6])
-    with pytest.raises(ValueError, match="cannot share 'L0'; it can share E, b"):
-        fit_pooled(series, "bounded", shared=("L0",))
+    with pytest.raises(ValueError, match="cannot share 'A'; it can share E, b"):
+        fit_pooled(series, "power_floor", shared=("A",))
     with pytest.raises(ValueError, match="pooling needs at least 2"):
         fit_pooled(series, "bounded")
+
+
+def test_whole_curves_of_others_help_to_look_ahead():
+    separate, pooled = [], []
+    for seed in range(4):
+        series, truth = ladder(np.random.default_rng(seed), [0.55, 0.6, 0.65, 0.6, 0.57, 0.63], amounts=8)
+        far = series["m2"].x["samples"][-2:]
+        expected = LAWS["bounded"].value(far, *truth["m2"])
+        series["m2"] = series["m2"].take(np.arange(6))
+        for curve, errors in ((fit(series["m2"], "bounded"), separate), (fit_pooled(series).curves["m2"], pooled)):
+            errors.append(np.log(curve.predict({"samples": far}).value / expected))
+    assert np.sqrt(np.mean(np.square(pooled))) < 0.6 * np.sqrt(np.mean(np.square(separate)))

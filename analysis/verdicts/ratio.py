@@ -109,8 +109,8 @@ def _others(table: pd.DataFrame) -> list[Array]:
     """A constant, and a column a further value of what else tells arms apart."""
     columns = [np.ones(len(table))]
     for name in APART:
-        values = sorted(table[name].astype(str).unique())[1:] if name in table else []
-        columns += [(table[name].astype(str) == value).to_numpy(float) for value in values]
+        codes = pd.factorize(table[name], sort=True, use_na_sentinel=False)[0] if name in table else np.zeros(1)
+        columns += [(codes == code).astype(float) for code in range(1, int(codes.max()) + 1)]
     return columns
 
 

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eval import compare, evaluate, run_code
+from eval import compare, cross_check, evaluate, run_code
 
 HELP = """\
 python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face folder without a sweep
@@ -35,6 +35,10 @@ python -m eval compare answers=FOLDER against=FOLDER out=FOLDER   let a judge co
   answers=, against= what python -m eval wrote for two models: OUT, or any folder with a responses.jsonl
   task=NAME          the suite's task (default mtbench)    suite=, data=, judge=, …   as above (default suite=paper)
 
+python -m eval cross-check samples=FILE ours=FOLDER  our verdicts beside lm-eval's own, and every item where they differ
+  samples=FILE       samples_TASK_*.jsonl, which lm-eval writes with --log_samples
+  ours=FOLDER        OUT/TASK of python -m eval            out=FILE        the items that differ, as JSON lines
+
 python -m eval run-code programs=FILE out=FILE      run programs in the sandbox; one verdict a line
   programs=FILE      JSON lines {"id", "program"}, optionally with "tests", which then judge the program from outside
   out=FILE           JSON lines {"id", "status", "seconds", "memory_bytes", "detail"} in the same order; status is
@@ -49,6 +53,7 @@ python -m eval run-code programs=FILE out=FILE      run programs in the sandbox;
 VERBS: dict[str, tuple[type, Callable[[Any], str]]] = {
     "": (evaluate.Evaluate, evaluate.run),
     "compare": (compare.Compare, compare.run),
+    "cross-check": (cross_check.CrossCheck, cross_check.run),
     "run-code": (run_code.RunCode, run_code.run),
 }
 

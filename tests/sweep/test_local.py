@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY, command, sweep
 
-GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", *TINY]
+GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
 
 
 def published(store: Path, kind: str = "*") -> dict[str, int]:
@@ -120,7 +120,7 @@ def test_one_failing_cell_stops_no_other(store_path: Path, tmp_path: Path):
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, reference: Path):
-    process = command(*GRID, "recipe.epochs=1", "engine.checkpoint_steps=5", store=store_path)
+    process = command(*GRID, store=store_path)
     wait_for(lambda: len(published(store_path)) > 12)
     pids = tree(process.pid)
     process.send_signal(signal.SIGINT)
@@ -129,7 +129,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, ref
     assert "the same command goes on" in out
     wait_until_gone(pids)
     before = published(store_path)
-    ended = sweep(*GRID, "engine.checkpoint_steps=5", store=store_path)
+    ended = sweep(*GRID, store=store_path)
     assert ended.returncode == 0, ended.stdout
     after = published(store_path)
     assert {name: after[name] for name in before} == before
@@ -140,7 +140,7 @@ def test_kills_anywhere_leave_the_same_table(store_path: Path, reference: Path):
     """kill -9 of the launcher, its server or a worker, chosen by chance, then the same command."""
     chance = random.Random(7)
     for _ in range(4):
-        process = command(*GRID, "engine.checkpoint_steps=5", store=store_path)
+        process = command(*GRID, store=store_path)
         count = len(published(store_path))
         wait_for(lambda c=count, p=process: len(published(store_path)) >= c + 2 or p.poll() is not None)
         time.sleep(chance.random())
@@ -151,7 +151,7 @@ def test_kills_anywhere_leave_the_same_table(store_path: Path, reference: Path):
             os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=180)
         wait_until_gone([pid for pid in pids if pid != process.pid])
-    ended = sweep(*GRID, "engine.checkpoint_steps=5", store=store_path)
+    ended = sweep(*GRID, store=store_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert table(store_path) == table(reference)
     assert not list((store_path / "claims").glob("*-*"))

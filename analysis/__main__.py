@@ -12,7 +12,7 @@ from pathlib import Path
 
 HELP = """\
 python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and report.html for a long table
-  sweep=NAME[,NAME]  collected sweeps: store/sweeps/NAME/table.parquet (or table.csv), with items.parquet
+  sweep=NAME[,NAME]  collected sweeps: store/sweeps/NAME/table.parquet (or table.csv), with items.parquet, overlap.csv
   store=PATH         where sweeps lie (default: $DOSAGE_STORE, else ./store)
   table=FILE         a long table of your own, .csv or .parquet: columns ability, task, metric, value; optional
                      n_items, stderr, seed, params, model, strategy, sweep, cell; one column per factor, such as
@@ -105,14 +105,15 @@ def _near(word: str, known: Sequence[str]) -> str:
 def analyse_table(given: dict[str, str]) -> str:
     """Write the analysis, or reuse what an earlier run wrote for the same table; the text for the terminal."""
     tables, items, out, title = _places(given)
+    overlaps = [place for table in tables if (place := table.with_name("overlap.csv")).exists()]
     margin = _float(given, "margin", 0.02)
-    stamp = f"{digest(*tables, *items)} margin {margin:g} weights {given.get('weights', '')}"
+    stamp = f"{digest(*tables, *items, *overlaps)} margin {margin:g} weights {given.get('weights', '')}"
     if not _fresh(out, stamp):
         # pandas, scipy and matplotlib: half of a second that a reused analysis saves
         from analysis.advice.describe import weights_of
         from analysis.analyse import write
 
-        names = write(tables, out, title, margin, items, weights_of(given.get("weights", "{}")))
+        names = write(tables, out, title, margin, items, weights_of(given.get("weights", "{}")), overlaps)
         (out / "analysis.json").write_text(
             json.dumps({"digest": stamp, "files": names}, indent=1) + "\n", encoding="utf-8"
         )

@@ -125,6 +125,20 @@ def other_sheet(frame: pd.DataFrame) -> Sheet | None:
     return Sheet("further metrics", header, tuple(body))
 
 
+def overlap_sheet(pairs: pd.DataFrame) -> Sheet | None:
+    """What training sources hold of test items: a row each pair where anything is held. None where nothing is.
+
+    Columns of ``pairs``: task, source, items, flagged, whole, any_13 (see eval/overlap.py).
+    """
+    held = pairs[(pairs["flagged"] > 0) | (pairs["any_13"] > 0)]
+    counts = ("items", "flagged", "whole", "any_13")
+    rows = [
+        (str(row["task"]), str(row["source"]), *(f"{row[name]:,}" for name in counts)) for _, row in held.iterrows()
+    ]
+    header = ("task", "training source", "items", "held", "held whole", "with a run of 13 words")
+    return Sheet("Test items in training data", header, tuple(rows)) if rows else None
+
+
 def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tuple[str, ...]) -> Sheet:
     """One row an amount, a column a series and kind ("measured", "fitted")."""
     header = [block.axis]

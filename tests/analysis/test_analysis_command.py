@@ -191,6 +191,22 @@ def test_a_sweep_is_found_in_the_store(tmp_path):
     assert run("sweep=tiny", f"store={tmp_path / 'elsewhere'}", cwd=tmp_path)
 
 
+def test_what_training_data_holds_of_the_tests_is_in_the_report(tmp_path):
+    sweep = tmp_path / "store" / "sweeps" / "a"
+    sweep.mkdir(parents=True)
+    data_amount().to_csv(sweep / "table.csv", index=False)
+    pairs = [("gsm8k", "math", 1319, 12, 7, 19, 0), ("gsm8k", "code", 1319, 0, 0, 0, 0)]
+    header = ("task", "source", "items", "flagged", "whole", "any_13", "short")
+    pd.DataFrame(pairs, columns=header).to_csv(sweep / "overlap.csv", index=False)
+    run("sweep=a", cwd=tmp_path)
+    report = (sweep / "analysis" / "report.html").read_text()
+    assert "<td>gsm8k</td><td>math</td><td>1,319</td><td>12</td><td>7</td><td>19</td>" in report
+    assert "<td>gsm8k</td><td>code</td>" not in report
+    (sweep / "overlap.csv").unlink()
+    run("sweep=a", cwd=tmp_path)  # another report: what is gone is no longer said
+    assert "Test items in training data" not in (sweep / "analysis" / "report.html").read_text()
+
+
 def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
     assert "python -m sweep collect name=tiny" in run("sweep=tiny", cwd=tmp_path, code=2)
 

@@ -19,6 +19,7 @@ from analysis.series import Block
 from analysis.summary import Fitted, is_share
 from analysis.uncertainty import quantile
 
+MANY = 300  # measurements of a series beyond which dots would cover each other
 FALLS = ("exponent", "slope")  # roles of the parameters that say how fast a law falls or rises
 
 
@@ -39,7 +40,7 @@ def _draw(
     block: Block, found: list[Fitted], panel: Callable[[Axes, Block, list[Fitted]], None], folder: Path, kind: str
 ) -> str:
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.4, 3.3), layout="constrained")
+        figure = Figure(figsize=(4.4, 3.3))
         axes = figure.add_subplot()
         panel(axes, block, found)
         axes.set_title(f"{block.title}: {kind}")
@@ -70,13 +71,12 @@ def _rollout(axes: Axes, block: Block, found: list[Fitted]) -> None:
 
 
 def _residual(axes: Axes, block: Block, found: list[Fitted]) -> None:
-    """Measured minus the average curve at each measurement."""
+    """Measured minus the average curve at each measurement; at each amount's mean where there are very many."""
     share = is_share(block)
     axes.axhline(0.0, color="#777777", linewidth=1)
     for i, f in enumerate(found):
         assert f.curve is not None
-        trained = f.series.amount > 0
-        at, value = f.series.amount[trained], f.series.value[trained]
+        at, value = _measured(f)
         fitted = f.curve.predict({block.axis: at}).value
         gap = 100 * (value - fitted) if share else 100 * (value / fitted - 1)
         look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
@@ -86,6 +86,15 @@ def _residual(axes: Axes, block: Block, found: list[Fitted]) -> None:
     amounts = sorted({float(a) for f in found for a in f.series.amount if a > 0})
     amount_axis(axes, amounts, f"{block.axis}")
     axes.set_ylabel("measured minus curve, points" if share else "measured minus curve, %")
+
+
+def _measured(found: Fitted) -> tuple[Array, Array]:
+    trained = found.series.amount > 0
+    at, value = found.series.amount[trained], found.series.value[trained]
+    if len(at) <= MANY:
+        return at, value
+    levels = [level for level in found.levels if level.amount > 0]
+    return np.array([level.amount for level in levels]), np.array([level.mean for level in levels])
 
 
 def _profile(axes: Axes, block: Block, found: list[Fitted]) -> None:
@@ -102,7 +111,8 @@ def _profile(axes: Axes, block: Block, found: list[Fitted]) -> None:
         look: Any = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
         axes.plot(at[shown], root[shown], label=label, linewidth=1.6, **look)
         axes.plot([curve.params[name]], [0.0], color=look["color"], marker=MARKERS[i % len(MARKERS)], linestyle="none")
-        axes.axhline(quantile(0.95, curve.spread.dof), color="#777777", linewidth=1, linestyle=(0, (1, 2)), label="_")
+        level = quantile(0.95, curve.spread.dof)
+        axes.axhline(level, color="#777777", linewidth=1, linestyle=(0, (1, 2)), label="_" if i else "95 % level")
     axes.set_ylim(bottom=-0.1)
     axes.set_xlabel("exponent or slope of the law")
     axes.set_ylabel("root of the rise, standard errors")

@@ -46,7 +46,7 @@ STYLE: Any = {
 def draw(block: Block, found: list[Fitted], folder: Path) -> str:
     """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.6, 3.9), layout="constrained")
+        figure = Figure(figsize=(5.6, 3.9))
         axes = figure.add_subplot()
         (_curves if block.axis else _bars)(axes, block, found)
         axes.set_title(heading(block))
@@ -55,21 +55,32 @@ def draw(block: Block, found: list[Fitted], folder: Path) -> str:
 
 
 def legend(figure: Figure, axes: Axes) -> None:
-    """What the marks mean, below the axes, where it covers no point."""
+    """What the marks mean, below the axes, where it covers no point; and the margins of a figure without a layout."""
     handles, labels = axes.get_legend_handles_labels()
+    columns = 1
     if handles:
-        longest = max(map(len, labels))
-        columns = max(1, min(len(labels), int(13 * figure.get_figwidth() / (longest + 5))))
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
+        columns = max(1, min(len(labels), int(13 * figure.get_figwidth() / (max(map(len, labels)) + 5))))
+        lower: Any = "outside lower center" if figure.get_layout_engine() else "lower center"
+        figure.legend(handles, labels, loc=lower, ncols=columns, frameon=False, fontsize=8)
+    if figure.get_layout_engine() is None:  # a layout engine takes as long as the drawing
+        width, height = figure.get_size_inches()
+        rows = -(-len(labels) // columns)
+        bottom = (0.5 + 0.19 * rows + 0.1 * (rows > 0)) / height
+        figure.subplots_adjust(left=0.62 / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=bottom)
 
 
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write the figure as SVG and PNG; the SVG text. To be called within the style it was drawn in."""
+    canvas = FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:  # once, not for each format
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     svg = io.BytesIO()
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
     (folder / f"{name}.svg").write_bytes(svg.getvalue())
     figure.set_dpi(130)
-    FigureCanvasAgg(figure).print_png(folder / f"{name}.png", metadata={"Software": "Dosage"})
+    canvas.print_png(folder / f"{name}.png", metadata={"Software": "Dosage"})
     return svg.getvalue().decode()
 
 

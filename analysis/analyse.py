@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.check_figures import draw_checks
-from analysis.conclusions import matrix_sheet, record, sentences, verdict_sheets
+from analysis.conclusions import matrix_sheet, record, verdict_sheets
 from analysis.figures import draw
 from analysis.items import read_items
 from analysis.mixture_figures import draw_mixtures
@@ -133,7 +133,8 @@ def _parts(
     sheets = verdict_sheets(answers.verdicts)
     sheets += [matrix_sheet(*strategy) for strategy in answers.strategies]
     if sheets or answers.shares:
-        parts.append(Part("Verdicts", sheets, sentences=sentences(answers)))
+        said = [*answers.notes, *(s.sentence for s in answers.shares)]
+        parts.append(Part("Verdicts", sheets, sentences=said, words=[v.sentence for v in answers.verdicts]))
     parts += [Part(_TITLES[name.partition("-")[0]], [], svg) for name, svg in compared.items()]
     if answers.audits:
         parts.append(Part("Audit", [], sentences=answers.audits))
@@ -143,7 +144,7 @@ def _parts(
         laws = law_sheet(found)
         shown = block_sheets(block, found) + ([laws] if laws else [])
         more = [(name, svg) for name, svg in checks[block.name].items()]
-        parts.append(Part(heading(block), shown, drawn[block.name], more, said, warned))
+        parts.append(Part(heading(block), shown, drawn[block.name], more, said, warnings=warned))
     return parts + [Part(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
 
 

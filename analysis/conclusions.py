@@ -63,11 +63,6 @@ def matrix_sheet(metric: str, compared: Comparison, chances: Sequence[float]) ->
     return Sheet(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
 
 
-def sentences(found: Findings) -> list[str]:
-    """Every finding that is more than a row, then the verdicts in words."""
-    return [*found.notes, *(s.sentence for s in found.shares), *(v.sentence for v in found.verdicts)]
-
-
 def record(found: Findings) -> dict[str, object]:
     """The findings for machines; numbers that are missing are absent."""
     shares = [

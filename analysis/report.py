@@ -31,6 +31,7 @@ th, td { padding: .32rem .9rem .32rem 0; text-align: right; white-space: nowrap;
 th { color: var(--soft); font-weight: 600; border-bottom-color: #b9c0c9; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 caption { text-align: left; color: var(--soft); font-size: .88rem; padding: .5rem 0 .2rem; }
+summary { color: var(--mark); cursor: pointer; margin: .8rem 0 0; }
 ul { padding-left: 1.1rem; margin: .8rem 0 0; }
 .warnings td { white-space: normal; text-align: left; vertical-align: top; }
 .warnings th { text-align: left; }
@@ -54,8 +55,8 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Part:
-    """One section: a title, tables, perhaps a figure (SVG text) and more of them by caption, sentences and warnings
-    (where, code, meaning, remedy).
+    """One section: a title, tables, perhaps a figure (SVG text) and more of them by caption, sentences, more of them
+    that say the tables in words and unfold when asked for, and warnings (where, code, meaning, remedy).
     """
 
     title: str
@@ -63,6 +64,7 @@ class Part:
     svg: str = ""
     more: Sequence[tuple[str, str]] = ()
     sentences: Sequence[str] = ()
+    words: Sequence[str] = ()
     warnings: Sequence[tuple[str, str, str, str]] = ()
 
 
@@ -84,12 +86,18 @@ def _section(part: Part, prefix: str) -> str:
     more = "".join(_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.more))
     row = f'<div class="row">{more}</div>\n' if more else ""
     tables = "".join(_table(sheet, part.title) for sheet in part.sheets)
-    sentences = "".join(f"<li>{escape(line)}</li>" for line in part.sentences if line)
-    said = f"<ul>{sentences}</ul>\n" if sentences else ""
+    said = _list(part.sentences)
+    if part.words:
+        said += f"<details><summary>In words</summary>{_list(part.words)}</details>\n"
     warned = Sheet("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
     notes = f'<div class="warnings">{_table(warned, part.title)}</div>\n' if part.warnings else ""
     shown = f'<div class="both">{figure}<div>{tables}</div></div>\n'
     return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{row}{said}{notes}</section>"
+
+
+def _list(lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
+    return f"<ul>{items}</ul>\n" if items else ""
 
 
 def _figure(alt: str, svg: str, prefix: str) -> str:

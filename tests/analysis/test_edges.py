@@ -1,5 +1,7 @@
 """Odd inputs: each has one outcome, the same for every law."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_laws import SCORES, TRUE, simulate
@@ -18,7 +20,7 @@ def plain():
     return found
 
 
-def joined(points, x, value, group=None):
+def joined(points, x, value):
     """The points with one more."""
     return Points(
         {name: np.append(column, x[name]) for name, column in points.x.items()},
@@ -124,3 +126,5 @@ def test_every_code_has_a_meaning_and_a_remedy():
     assert explain("bound:b") == "parameter b ends at its bound"
     assert "{" not in "".join(explain(f"{code}:b") + remedy(f"{code}:b") for code in WARNINGS)
     assert all(remedy(code) for code in WARNINGS)
+    documented = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert all(f"`{code}`" in documented for code in WARNINGS)

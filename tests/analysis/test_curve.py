@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from analysis import LAWS, Points, fit
+from analysis.uncertainty import quantile
 
 X = np.repeat(np.geomspace(200, 1.6e6, 10), 2)
 RNG = np.random.default_rng(7)
@@ -138,3 +139,15 @@ def test_predictions_reject_what_they_cannot_mean():
         curve.predict({"samples": [1.0]}, level=95)
     with pytest.raises(ValueError, match="no free parameter 'z'"):
         curve.interval("z")
+
+
+def test_a_profile_reaches_its_quantile_at_the_ends_of_the_interval():
+    curve = fit(POINTS, "bounded")
+    at, root = curve.profile("b")
+    low, high = curve.interval("b")
+    assert (np.diff(at) > 0).all()
+    assert root.min() < 0.1
+    ends = [np.interp(end, at, root) for end in (low, high)]
+    assert ends == pytest.approx([quantile(0.95, curve.spread.dof)] * 2, rel=0.03)
+    with pytest.raises(ValueError, match="no free parameter 'z'"):
+        curve.profile("z")

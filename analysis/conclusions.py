@@ -34,7 +34,7 @@ def verdict_sheets(verdicts: Sequence[Verdict]) -> list[Sheet]:
     """
     sheets = []
     for question, title in QUESTIONS.items():
-        chosen = [v for v in verdicts if v.question == question]
+        chosen = sorted((v for v in verdicts if v.question == question), key=lambda v: not v.share)  # scores, losses
         if not chosen:
             continue
         header = ("about", "better by, 95 % interval", "margin", "power", "detectable", "finding")

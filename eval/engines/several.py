@@ -20,7 +20,7 @@ from eval.spec import AnswerSpec
 
 ENGINES = {"local": local.load, "vllm": vllm.load}
 MOST = 8  # processes on the CPU that are started unasked
-LEAST = 4  # batches that are worth the start of a process
+LEAST = 8  # batches that are worth the start of a process
 
 Inputs = tuple[tuple[str, Path], ...]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, extrapolation, generation, judging, planning, programs, recovery, stages, sweeps
+from tests.bench import curves, extrapolation, generation, gsm8k, judging, planning, programs, recovery, stages, sweeps
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,
@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "sandbox": programs.sandbox,
     "judging": judging.judging,
     "generation": generation.generation,
+    "gsm8k": gsm8k.gsm8k,
     "additive": curves.additive,
     "averages": curves.averages,
     "tables": curves.tables,

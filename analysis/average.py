@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.curve import Curve, Prepared, prepared, refined
+from analysis.curve import Curve, refined
 from analysis.points import Array, Points
+from analysis.prepare import Prepared, prepared
 from analysis.rollout import Rollout, windows
 from analysis.rollout import rollout as roll
 from analysis.uncertainty import ONE_ERROR, SCALES, Prediction, Scale, quantile

@@ -9,17 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.coordinates import Coordinates, Prior, coordinates
-from analysis.diagnosis import active_bounds, gradient_norm, notes, separated, usable
+from analysis.coordinates import Coordinates
+from analysis.diagnosis import active_bounds, gradient_norm, notes
 from analysis.law import LOGARITHMIC, Law
-from analysis.laws import law_named
-from analysis.objective import Objective
 from analysis.points import Array, Points
+from analysis.prepare import STARTS, Prepared, prepared
 from analysis.solver import Problem, solve
-from analysis.starts import starts
 from analysis.uncertainty import KINDS, ONE_ERROR, SCALES, Prediction, Spread, profile, profiled, quantile, spread
 
-STARTS = 6  # refined starts: four or more from the grid, two around the best of them
 TOLERANCE, ROUGHLY = 1e-9, 1e-4  # of the search for the curve, and of the fits to smaller amounts only
 AGREE = 1e-6  # starts agree when their objectives differ by less than this share
 
@@ -209,43 +206,6 @@ def fit(
     return refined(prepared(points, law, objective, delta, held), seed)[0]
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A fit before its search: the points that can be fitted, warnings about the rest, starts (best first)."""
-
-    problem: Problem
-    points: Points
-    codes: tuple[str, ...]
-    first: Array
-
-
-def prepared(
-    points: Points,
-    law: str,
-    objective: str,
-    delta: float,
-    held: Mapping[str, float] | None = None,
-    prior: Prior | None = None,
-) -> Prepared:
-    """The checks of `fit`, and where its search starts. With a ``prior`` the law does with one amount less for each of
-    its parameters, but two at least.
-    """
-    form = law_named(law).over(tuple(points.x))
-    criterion = Objective(objective, delta)
-    kept, codes = usable(points, form.zeros)
-    fewest = form.min_amounts if prior is None else max(2, form.min_amounts - len(prior.names))
-    if kept.amounts() < fewest:
-        raise ValueError(
-            f"law {law!r} needs at least {fewest} distinct amounts above 0; the points have "
-            f"{kept.amounts()}: measure more amounts or choose a law with fewer parameters"
-        )
-    criterion.check(kept)
-    if objective == "quasibinomial" and separated(kept):
-        codes.append("separated")
-    problem = _problem(form, criterion, kept, held or {}, prior)
-    return Prepared(problem, kept, tuple(codes), starts(problem, STARTS - 2))
-
-
 def refined(begun: Prepared, seed: int, ahead: Array | None = None) -> tuple[Curve, Array]:
     """The curve from the best of the refined starts; and, for each row of ``ahead``, the coordinates of a rougher fit
     without the points that are marked there (see `analysis.rollout`). All are searched in one batch.
@@ -290,28 +250,6 @@ def _curve(begun: Prepared, reached: Array, costs: Array) -> Curve:
         problem,
         theta,
     )
-
-
-def _problem(law: Law, objective: Objective, points: Points, held: Mapping[str, float], prior: Prior | None) -> Problem:
-    x = tuple(points.x.values())
-    weight = np.ones(len(points)) if points.weight is None else points.weight
-    space = coordinates(law, x, points.value, held)
-    pull = _pull(space, objective, prior)
-    return Problem(space, objective, x, points.value, points.trials, weight[None, :], pull)
-
-
-def _pull(space: Coordinates, objective: Objective, given: Prior | None) -> tuple[Array, Array] | None:
-    """Means and stiffness of the free coordinates: the given ones, beside counts also the laws' own; None for none."""
-    free = [p.name for p in space.free]
-    mean, stiff = np.zeros(len(free)), np.zeros((len(free), len(free)))
-    for i, p in enumerate(space.free):
-        if p.prior and objective.name == "quasibinomial":
-            mean[i], stiff[i, i] = p.prior[0], p.prior[1] ** -2
-    if given is not None:
-        at = [free.index(name) for name in given.names]
-        mean[at] = given.mean - space.shift[[space.law.names.index(name) for name in given.names]]
-        stiff[np.ix_(at, at)] = given.stiff
-    return (mean, stiff) if stiff.any() else None
 
 
 def _natural(space: Coordinates, theta: Array) -> dict[str, float]:

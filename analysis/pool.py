@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.coordinates import Prior
-from analysis.curve import Curve, prepared, refined
+from analysis.curve import Curve, refined
 from analysis.law import Law
 from analysis.laws import law_named
 from analysis.points import Array, Points
+from analysis.prepare import prepared
 from analysis.solver import Problem, solve
 
 ROUNDS = 15

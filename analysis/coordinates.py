@@ -10,7 +10,7 @@ import numpy as np
 from analysis.law import LOGARITHMIC, Law, Number, Parameter
 from analysis.points import Array
 
-REACH = np.log(1e4)  # how far beyond the amounts seen a knee or a shift may lie
+REACH = np.log(1e8)  # how far beyond the amounts seen a knee or a shift may lie: there one law becomes another
 SPAN = 18.0  # amplitudes at the centre lie within e^+-18 of the scale of the values
 
 

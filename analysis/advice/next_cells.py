@@ -51,7 +51,7 @@ class Choice:
 
 def choices(frame: pd.DataFrame, quantity: str) -> list[Choice]:
     """Candidate cells, most worth first. ``quantity`` is ``ABILITY`` (its whole curve: the mean variance over the
-    designs measured) or ``ABILITY@SAMPLES`` (trained alone on so many samples).
+    designs measured that hold data of it) or ``ABILITY@SAMPLES`` (trained alone on so many samples).
 
     Candidates are the designs measured, once more with another seed, those half-way between two neighbouring amounts,
     and those a step beyond the largest. The expected narrowing is exact for the surrogate: what a measurement is
@@ -103,9 +103,11 @@ def _items(frame: pd.DataFrame) -> float:
 def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> Design:
     """The cells whose variance is to shrink."""
     if not at:
-        own = cells.loc[cells["measured"], "samples"].to_numpy(float)
-        total = cells.loc[cells["measured"], "total_samples"].to_numpy(float)
-        return model.inputs(own, total - own, cells.loc[cells["measured"], "label"].to_numpy(str))
+        curve = cells[cells["measured"] & (cells["samples"] > 0)]
+        if not len(curve):
+            raise ValueError(f"the table holds no cell trained on data of {quantity}; quantity={quantity!r} needs some")
+        own, total = curve["samples"].to_numpy(float), curve["total_samples"].to_numpy(float)
+        return model.inputs(own, total - own, curve["label"].to_numpy(str))
     try:
         samples = float(at)
     except ValueError as error:

@@ -125,3 +125,10 @@ def test_cells_half_way_between_amounts_are_candidates():
     cells = {c.cell for c in choices(data_amount(), "math")}
     assert "ability=math fraction=1/8 seed=0" in cells
     assert "ability=math fraction=1/4 seed=1" in cells
+
+
+def test_the_curve_of_an_ability_is_narrowed_by_its_own_data():
+    found = sorted(choices(hours(data_amount()), "math"), key=lambda c: c.after)
+    own = [not c.label.startswith("0 of") for c in found]
+    assert not all(own)  # cells without data of it are candidates too
+    assert own[0]

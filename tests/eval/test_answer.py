@@ -81,18 +81,8 @@ def test_samples_of_an_item_differ_and_are_named(inputs, tmp_path):
 def test_a_killed_run_goes_on_where_it_stood(whole, inputs, tmp_path):
     out = tmp_path / "killed"
     out.mkdir()
-    process = multiprocessing.get_context("fork").Process(
-        target=answer.run, args=(SPEC, inputs, out, EvalRun("key", 1))
-    )
-    process.start()
-    partial = out / "responses.partial.jsonl"
-    for _ in range(3000):
-        if partial.exists() and partial.read_bytes().count(b"\n") > 10:
-            break
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    kept = partial.read_text().splitlines()
+    killed(inputs, out, EvalRun("key", 1))
+    kept = (out / "responses.partial.jsonl").read_text().splitlines()
     assert 10 < len(kept) < 91 and not (out / "responses.jsonl").exists()
 
     again = tmp_path / "again"
@@ -113,23 +103,30 @@ def test_several_processes_write_the_same_bytes(whole, inputs, tmp_path):
     """Two are killed with their parent, three go on from there."""
     out = tmp_path / "several"
     out.mkdir()
-    run = multiprocessing.get_context("fork").Process(target=answer.run, args=(SPEC, inputs, out, EvalRun("key", 2, 2)))
-    run.start()
-    partial = out / "responses.partial.jsonl"
-    for _ in range(6000):
-        if partial.exists() and partial.read_bytes().count(b"\n") > 10:
-            break
-        time.sleep(0.01)
-    workers = descendants(run.pid)
-    os.kill(run.pid, signal.SIGKILL)
-    run.join()
-    assert len(workers) >= 2 and len(partial.read_text().splitlines()) < 91
+    workers = killed(inputs, out, EvalRun("key", 2, 2))
+    kept = (out / "responses.partial.jsonl").read_text().splitlines()
+    assert len(workers) >= 2 and len(kept) < 91
     for _ in range(1000):
         if not any(alive(pid) for pid in workers):
             break
         time.sleep(0.01)
     assert not any(alive(pid) for pid in workers)
     assert ran(out, SPEC, inputs, EvalRun("key", 2, 3)) == whole
+
+
+def killed(inputs, out, how):
+    """Answer in a process of its own and kill it when ten answers are recorded; the processes it had started."""
+    process = multiprocessing.get_context("fork").Process(target=answer.run, args=(SPEC, inputs, out, how))
+    process.start()
+    partial = out / "responses.partial.jsonl"
+    for _ in range(6000):
+        if partial.exists() and partial.read_bytes().count(b"\n") > 10:
+            break
+        time.sleep(0.01)
+    started = descendants(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return started
 
 
 def alive(pid):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from analysis.uncertainty import quantile
 
 MANY = 300  # measurements of a series beyond which dots would cover each other
 FALLS = ("exponent", "slope")  # roles of the parameters that say how fast a law falls or rises
+Fall = tuple[Curve, str, Array, Array]  # a law, such a parameter of it, and its profile: values, root of the rise
 
 
 def draw_checks(block: Block, found: list[Fitted], folder: Path) -> dict[str, str]:
@@ -31,8 +33,9 @@ def draw_checks(block: Block, found: list[Fitted], folder: Path) -> dict[str, st
         drawn[f"{block.name}-rollout"] = _draw(block, curves, _rollout, folder, "rollout")
     if curves:
         drawn[f"{block.name}-residual"] = _draw(block, curves, _residual, folder, "residual")
-    if any(_fall(f) for f in curves):
-        drawn[f"{block.name}-profile"] = _draw(block, curves, _profile, folder, "profile")
+    falls = [_fall(f) for f in curves]  # a profile refits its law: once a series
+    if any(falls):
+        drawn[f"{block.name}-profile"] = _draw(block, curves, partial(_profile, falls), folder, "profile")
     return drawn
 
 
@@ -97,12 +100,11 @@ def _measured(found: Fitted) -> tuple[Array, Array]:
     return np.array([level.amount for level in levels]), np.array([level.mean for level in levels])
 
 
-def _profile(axes: Axes, block: Block, found: list[Fitted]) -> None:
+def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[Fitted]) -> None:
     """How much worse the best fit gets as the exponent or slope of the heaviest law is held away from its estimate, as
     a root in standard errors; below the dotted line lies the 95 % interval.
     """
-    for i, f in enumerate(found):
-        fall = _fall(f)
+    for i, (f, fall) in enumerate(zip(found, falls, strict=True)):
         if fall is None:
             continue
         curve, name, at, root = fall
@@ -118,7 +120,7 @@ def _profile(axes: Axes, block: Block, found: list[Fitted]) -> None:
     axes.set_ylabel("root of the rise, standard errors")
 
 
-def _fall(found: Fitted) -> tuple[Curve, str, Array, Array] | None:
+def _fall(found: Fitted) -> Fall | None:
     """The heaviest law of a series, its exponent or slope and the profile of that; None where its error is unknown."""
     if found.curve is None:
         return None

@@ -18,7 +18,6 @@ OUT_OF_TEN = re.compile(rf"(?<![\d.])(\d{{1,3}}(?:\.\d{{1,4}})?)\s*(?:/|out\s+of
 ALONE = re.compile(rf"[\W_]{{0,8}}{AMOUNT}[\W_]{{0,8}}")
 CHOICES = {"a": "A", "b": "B", "c": "C", "tie": "C", "assistant a": "A", "assistant b": "B"}
 FASTCHAT = (re.compile(r"\[\[(\d+\.?\d*)\]\]"), re.compile(r"\[(\d+\.?\d*)\]"))
-FASTCHAT_CHOICES = ("A", "B", "C")
 
 
 def rating(reply: str) -> float | None:

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.average import Average, fit_average
-    from analysis.curve import Curve, fit
-    from analysis.law import Law
-    from analysis.laws import LAWS
-    from analysis.points import Points, judge_share
-    from analysis.pool import Pooled, fit_pooled
-    from analysis.uncertainty import Prediction
+    from analysis.fitting.average import Average, fit_average
+    from analysis.fitting.curve import Curve, fit
+    from analysis.fitting.points import Points, judge_share
+    from analysis.fitting.pool import Pooled, fit_pooled
+    from analysis.fitting.uncertainty import Prediction
+    from analysis.laws.catalogue import LAWS
+    from analysis.laws.law import Law
 
 __all__ = [
     "LAWS",
@@ -30,17 +30,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LAWS": "analysis.laws",
-    "Law": "analysis.law",
-    "Points": "analysis.points",
-    "judge_share": "analysis.points",
-    "Pooled": "analysis.pool",
-    "fit_pooled": "analysis.pool",
-    "Curve": "analysis.curve",
-    "fit": "analysis.curve",
-    "Average": "analysis.average",
-    "fit_average": "analysis.average",
-    "Prediction": "analysis.uncertainty",
+    "LAWS": "analysis.laws.catalogue",
+    "Law": "analysis.laws.law",
+    "Points": "analysis.fitting.points",
+    "judge_share": "analysis.fitting.points",
+    "Pooled": "analysis.fitting.pool",
+    "fit_pooled": "analysis.fitting.pool",
+    "Curve": "analysis.fitting.curve",
+    "fit": "analysis.fitting.curve",
+    "Average": "analysis.fitting.average",
+    "fit_average": "analysis.fitting.average",
+    "Prediction": "analysis.fitting.uncertainty",
 }
 
 

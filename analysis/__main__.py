@@ -110,8 +110,8 @@ def analyse_table(given: dict[str, str]) -> str:
     stamp = f"{digest(*tables, *items, *overlaps)} margin {margin:g} weights {given.get('weights', '')}"
     if not _fresh(out, stamp):
         # pandas, scipy and matplotlib: half of a second that a reused analysis saves
-        from analysis.advice.describe import weights_of
-        from analysis.analyse import write
+        from analysis.advice.text import weights_of
+        from analysis.report.write import write
 
         names = write(tables, out, title, margin, items, weights_of(given.get("weights", "{}")), overlaps)
         (out / "analysis.json").write_text(
@@ -181,7 +181,7 @@ def fit_columns(given: dict[str, str]) -> str:
             raise ValueError(
                 f"fit needs {key}=..., for example: python -m analysis fit table=FILE x=samples y=loss law=bounded"
             )
-    from analysis.columns import describe
+    from analysis.fitting.column_fit import describe
 
     return describe(
         Path(given["table"]),
@@ -203,7 +203,7 @@ def advise_composition(given: dict[str, str]) -> str:
         raise ValueError(
             "advise needs budget=..., for example: python -m analysis advise sweep=NAME budget=20000; or check=NAME"
         )
-    from analysis.advice.describe import advice_text, check_text
+    from analysis.advice.text import advice_text, check_text
 
     if "check" in given:
         after = {"table" if "table" in given else "sweep": given["check"]}
@@ -217,7 +217,7 @@ def next_cells(given: dict[str, str]) -> str:
     """Which cells to run next, as text."""
     if "quantity" not in given:
         raise ValueError("next needs quantity=..., for example: python -m analysis next sweep=NAME quantity=math")
-    from analysis.advice.describe import next_text
+    from analysis.advice.text import next_text
 
     return next_text(_places(given)[0], given["quantity"])
 
@@ -232,8 +232,8 @@ def import_table(given: dict[str, str]) -> str:
     out = Path(given["out"])
     if out.suffix not in (".csv", ".parquet"):
         raise ValueError(f"out={given['out']} must end in .csv or .parquet")
-    from analysis.foreign import convert, read_mapping
-    from analysis.lm_eval import items
+    from analysis.imports.lm_eval import items
+    from analysis.imports.mapping import convert, read_mapping
 
     frame = convert(given["from"], Path(given["mapping"]))
     frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out, index=False)

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eval import compare, cross_check, evaluate, run_code
+from eval.commands import compare, cross_check, evaluate, run_code
 
 HELP = """\
 python -m eval model=FOLDER [suite=NAME]            evaluate any Hugging Face folder without a sweep

@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import Any
 
-from sweep.verbs import VERBS, fail
+from sweep.cli.verbs import VERBS, fail
 
 
 def main() -> None:
@@ -23,9 +23,10 @@ def main() -> None:
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
-    from sweep import multirun, schema
+    from sweep.cli import multirun
+    from sweep.config import compose
 
-    schema.register()
+    compose.register()
     multirun.register()
 
     def task(config: DictConfig) -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     try:
         entry(task)()
     except (HydraException, OmegaConfBaseException) as problem:
-        fail(schema.explain(problem))
+        fail(compose.explain(problem))
 
 
 def _flags_first() -> None:

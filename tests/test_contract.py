@@ -1,8 +1,8 @@
 """The one thing sweep and analysis share: the columns of the long table."""
 
-from analysis.table import COLUMNS
-from sweep.collect import FIRST
-from sweep.record import factors
+from analysis.data.table import COLUMNS
+from sweep.results.saved_sweep import factors
+from sweep.results.table import FIRST
 from tests.sweep.composing import cell, plan
 
 

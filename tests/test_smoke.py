@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.items import COLUMNS
+from sweep.results.items import COLUMNS
 from tests.conftest import ROOT, TINY, sweep
 
 CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]

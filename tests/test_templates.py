@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from eval.models import encode, render
+from eval.engines.models import encode, render
 from train.render import TEMPLATES, Renderer, set_template
 from train.sources import Message
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
-from analysis.points import Array
-from analysis.series import headline
+from analysis.arrays import Array
+from analysis.data.series import headline
 from analysis.verdicts.arms import arms
 
 STEPS = 16  # parts that the budget is divided into

@@ -10,11 +10,11 @@ import pandas as pd
 
 from analysis.advice.advise import surrogates_of, weighting
 from analysis.advice.surrogate import BASE, Surrogate, strategies, values
-from analysis.points import Array
-from analysis.series import headline
-from analysis.sheets import Sheet
+from analysis.arrays import Array
+from analysis.data.series import headline
+from analysis.format import fraction, number
+from analysis.text_table import Sheet
 from analysis.verdicts.arms import arms
-from analysis.words import fraction, number
 
 SHOWN = 30
 CLEAR = 1.96

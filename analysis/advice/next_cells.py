@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.advice.advise import surrogates_of
-from analysis.advice.lines import command, overrides, strategy_words
+from analysis.advice.commands import command, overrides, strategy_words
 from analysis.advice.surrogate import Design, Surrogate
-from analysis.series import untrained
-from analysis.sheets import Sheet
+from analysis.data.series import untrained
+from analysis.format import amount, fraction
+from analysis.text_table import Sheet
 from analysis.verdicts.strategy import ALONE, labels
-from analysis.words import amount, fraction
 
 SHOWN = 6
 FACTORS = ("strategy", "trained_on", "fraction", "replay", "samples", "total_samples")

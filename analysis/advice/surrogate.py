@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import expit
 
-from analysis.points import Array
+from analysis.arrays import Array
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.strategy import ALONE, labels
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.items import Items
-from analysis.points import Array
-from analysis.series import CONSEQUENCES
-from analysis.table import counted
+from analysis.arrays import Array
+from analysis.data.items import Items
+from analysis.data.series import CONSEQUENCES
+from analysis.data.table import counted
 
 Codes = NDArray[np.int64]
 NO_DESIGN = (

@@ -9,11 +9,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from analysis.series import untrained
-from analysis.table import SHARES, counted
+from analysis.data.series import untrained
+from analysis.data.table import SHARES, counted
 from analysis.verdicts.arms import NO_DESIGN
-from analysis.verdicts.phrases import size
 from analysis.verdicts.verdict import Verdict
+from analysis.verdicts.wording import size
 
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals that published shares are rounded to, at most

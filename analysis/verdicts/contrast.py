@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import binomtest
 
-from analysis.points import Array
+from analysis.arrays import Array
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.verdict import Verdict, judge
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, xlogy
 
-from analysis.points import Array
+from analysis.arrays import Array
+from analysis.format import amount
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.verdict import LEVEL, draws_of
-from analysis.words import amount
 
 DRAWS = 400
 FEWEST = 6  # arms with both kinds of data

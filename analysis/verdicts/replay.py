@@ -8,12 +8,12 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis.points import Array
+from analysis.arrays import Array
+from analysis.format import fraction
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
-from analysis.verdicts.phrases import reason, spread, unit
 from analysis.verdicts.verdict import LEVEL, Verdict, draws_of, holm
-from analysis.words import fraction
+from analysis.verdicts.wording import reason, spread, unit
 
 DRAWS = 2000
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.points import Array
+from analysis.arrays import Array
+from analysis.format import amount
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.contrast import dof, mean_of
-from analysis.verdicts.phrases import reason, spread, unit
 from analysis.verdicts.verdict import SLOPE, Verdict, judge
-from analysis.words import amount
+from analysis.verdicts.wording import reason, spread, unit
 
 LAST = 3  # amounts at the upper end whose slope is judged
 LOOKS = 24  # for where a plateau starts, at most

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pandas as pd
 
+from analysis.format import amount
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.contrast import contrast, difference
-from analysis.verdicts.phrases import reason, spread, unit
 from analysis.verdicts.verdict import Verdict
-from analysis.words import amount
+from analysis.verdicts.wording import reason, spread, unit
 
 WORDS = {
     "up": "is better than",

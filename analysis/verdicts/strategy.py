@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.points import Array
+from analysis.arrays import Array
+from analysis.format import fraction
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
-from analysis.verdicts.phrases import pairing, reason, spread, unit
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import Verdict, draws_of, holm
-from analysis.words import fraction
+from analysis.verdicts.wording import pairing, reason, spread, unit
 
 DRAWS = 2000
 ALONE = "single"

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.points import Array
-from analysis.uncertainty import quantile
+from analysis.arrays import Array
+from analysis.fitting.uncertainty import quantile
+from analysis.format import amount
 from analysis.verdicts.arms import Arms
 from analysis.verdicts.contrast import Weights, contrast, difference, dof
-from analysis.verdicts.phrases import pairing, reason, spread, unit
 from analysis.verdicts.scaling import slope
 from analysis.verdicts.size import matched
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
-from analysis.words import amount
+from analysis.verdicts.wording import pairing, reason, spread, unit
 
 APART = ("strategy", "trained_on", "total_samples", "fraction", "replay", "arm", "ratio")
 

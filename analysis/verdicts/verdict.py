@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from analysis.points import Array
-from analysis.uncertainty import quantile
+from analysis.arrays import Array
+from analysis.fitting.uncertainty import quantile
 
 LEVEL = 0.95
 MARGIN = 0.02  # of a difference: 2 points of a score, 2 % of a loss

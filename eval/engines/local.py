@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from eval.engines.asked import Answer, Asked, Engine, Prompt
 from eval.engines.cache import growing_cache
-from eval.models import end_tokens, load_model, load_tokenizer
-from eval.spec import AnswerSpec, Decoding
+from eval.engines.models import end_tokens, load_model, load_tokenizer
+from eval.engines.request import Answer, Asked, Engine, Prompt
+from eval.spec.answers import AnswerSpec, Decoding
 
 
 @dataclass

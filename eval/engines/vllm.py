@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from eval.engines.asked import Answer, Asked, Engine, available
-from eval.models import end_tokens, load_tokenizer, source_of
-from eval.spec import AnswerSpec
+from eval.engines.models import end_tokens, load_tokenizer, source_of
+from eval.engines.request import Answer, Asked, Engine, available
+from eval.spec.answers import AnswerSpec
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 

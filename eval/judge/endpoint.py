@@ -18,7 +18,7 @@ from typing import Any
 
 from eval.judge.prompts import Messages
 from eval.judge.replies import Question, Reply
-from eval.judge.spec import TOKEN, Judge, JudgeRun
+from eval.spec.judge import TOKEN, Judge, JudgeRun
 
 LONGEST = 60.0  # seconds between two tries, where the server names no time
 PATIENCE = 600.0  # seconds that a server may name

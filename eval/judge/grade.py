@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from eval.items.jsonl import Row
 from eval.judge import prompts, ratings
-from eval.judge.ask import Judgment, Panel, Voice
 from eval.judge.endpoint import Endpoint
+from eval.judge.panel import Judgment, Panel, Voice
 from eval.judge.replies import Question
-from eval.judge.spec import Judge, JudgeRun, lacking
-from eval.rows import Row
-from eval.spec import ScoreSpec
+from eval.spec.judge import Judge, JudgeRun, lacking
+from eval.spec.scores import ScoreSpec
 from eval.tasks import mtbench
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eval.batches import plan
-from eval.engines.asked import Asked, Prompt
-from eval.engines.several import Several
+from eval.engines.batches import plan
+from eval.engines.models import encode, load_tokenizer, one_thread, render
+from eval.engines.parallel import Several
+from eval.engines.request import Asked, Prompt
 from eval.judge.replies import Question, Reply
-from eval.judge.spec import Judge
-from eval.models import encode, load_tokenizer, one_thread, render
-from eval.spec import AnswerSpec, Decoding
+from eval.spec.answers import AnswerSpec, Decoding
+from eval.spec.judge import Judge
 
 ROWS = 8
 TOKENS = 1 << 16  # prompt tokens in one forward pass

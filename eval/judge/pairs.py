@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from eval.items.jsonl import Row
+from eval.items.metrics import Metric, present
 from eval.judge import prompts, ratings
-from eval.judge.ask import Judgment, Panel
 from eval.judge.grade import Graded, conversations
+from eval.judge.panel import Judgment, Panel
 from eval.judge.replies import Question
-from eval.metrics import Metric, present
-from eval.rows import Row
 from eval.tasks.mtbench import clustered
 
 OURS, TIE, THEIRS = 1.0, 0.5, 0.0

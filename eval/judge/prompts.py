@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from eval.rows import field, read
+from eval.items.jsonl import field, read
 
 Messages = list[dict[str, str]]
 

@@ -11,9 +11,9 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from eval.items.jsonl import line
 from eval.judge.prompts import Messages
-from eval.judge.spec import Judge
-from eval.rows import line
+from eval.spec.judge import Judge
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from eval.sandbox.handles import operate
 from eval.sandbox.programs import Program, parts
+from eval.sandbox.proxies import operate
 from eval.sandbox.values import pack, unpack
 
 MUTABLE = (list, dict, set, bytearray)

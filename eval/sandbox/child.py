@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from eval.sandbox import candidate, judge
+from eval.sandbox import candidate, test_runner
 from eval.sandbox.levels import Level
 from eval.sandbox.programs import Program
 
@@ -119,8 +119,8 @@ def _outcome(program: Program, cell: Cell) -> str:
     os.close(answer)
     _filter(cell, (os.getpid(), born))
     try:
-        outcome = judge.judged(program, judge.Candidate(partial(judge.over, order, answers)))
-    except judge.Ended:
+        outcome = test_runner.judged(program, test_runner.Candidate(partial(test_runner.over, order, answers)))
+    except test_runner.Ended:
         outcome = ""
     os.kill(born, signal.SIGKILL)
     _, status, used = os.wait4(born, 0)

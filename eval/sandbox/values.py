@@ -1,7 +1,7 @@
 """How values cross between the program and its judge: copied, by exact builtin type, as JSON.
 
 What arrives is therefore never an object of the program, so no method of the program decides a comparison. What cannot
-be copied (functions, classes, instances) crosses as a reference, see `eval.sandbox.handles`.
+be copied (functions, classes, instances) crosses as a reference, see `eval.sandbox.proxies`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from eval.sandbox.handles import Handle, number
+from eval.sandbox.proxies import Handle, number
 
 MOST = 100_000  # elements of an iterator that are drawn to be copied
 TAG = "is"

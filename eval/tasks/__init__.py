@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eval.metrics import Metric
-from eval.rows import Row
+from eval.items.jsonl import Row
+from eval.items.metrics import Metric
 from eval.sandbox.programs import Program
-from eval.spec import Reading
-from eval.tasks import code, gsm8k, humaneval, ifeval, mbpp, mtbench, own
+from eval.spec.answers import Reading
+from eval.tasks import code, custom_qa, gsm8k, humaneval, ifeval, mbpp, mtbench
 
 Messages = list[dict[str, str]]
 
@@ -42,9 +42,9 @@ TASKS = {
     ),
     "mbpp": Task(mbpp.items, mbpp.messages, (), mbpp.program, mbpp.score, code.metrics, mbpp.examples),
     "ifeval": Task(ifeval.items, ifeval.messages, (), None, ifeval.score, ifeval.metrics),
-    "exact_match": Task(own.items, own.messages, (), None, own.match, own.metrics),
-    "regex": Task(own.patterned, own.messages, (), None, own.find, own.metrics),
-    "choice": Task(own.choosing, own.messages, (), None, own.choose, own.metrics),
+    "exact_match": Task(custom_qa.items, custom_qa.messages, (), None, custom_qa.match, custom_qa.metrics),
+    "regex": Task(custom_qa.patterned, custom_qa.messages, (), None, custom_qa.find, custom_qa.metrics),
+    "choice": Task(custom_qa.choosing, custom_qa.messages, (), None, custom_qa.choose, custom_qa.metrics),
     "mtbench": Task(mtbench.benchmark, mtbench.messages, (), None, None, mtbench.metrics),
     "judge": Task(mtbench.items, mtbench.messages, (), None, None, mtbench.metrics),
 }

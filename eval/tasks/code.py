@@ -7,8 +7,8 @@ import re
 import warnings
 from collections.abc import Sequence
 
-from eval.metrics import Metric, by_item, mean, pass_at_k, present, rate
-from eval.rows import Row
+from eval.items.jsonl import Row
+from eval.items.metrics import Metric, by_item, mean, pass_at_k, present, rate
 
 FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 STARTS = re.compile(r"^(?:from |import |def |async def |class |@|\w+ *= *\S)", re.MULTILINE)

@@ -14,10 +14,10 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
-from eval.metrics import Metric, present, rate
-from eval.rows import Row, field, read
-from eval.spec import AS_IS, Reading
-from eval.tasks import lmeval
+from eval.items.jsonl import Row, field, read
+from eval.items.metrics import Metric, present, rate
+from eval.spec.answers import AS_IS, Reading
+from eval.tasks import lmeval_rules
 
 # A sign counts only where nothing stands before it that could be subtracted from. Linear in the length of the text.
 NUMBER = re.compile(r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)")
@@ -65,7 +65,7 @@ def score(item: Row, text: str, status: str = "") -> Row:
         "parsed": found is not None,
         "extracted": None if found is None else str(found),
         "gold": str(gold),
-        **lmeval.verdicts(item["answer"], text),
+        **lmeval_rules.verdicts(item["answer"], text),
     }
 
 

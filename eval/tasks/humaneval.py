@@ -13,9 +13,9 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
-from eval.rows import Row, field, read
+from eval.items.jsonl import Row, field, read
 from eval.sandbox.programs import Program
-from eval.spec import AS_IS, Reading
+from eval.spec.answers import AS_IS, Reading
 from eval.tasks import code
 
 ASK = "Complete the following Python function.\n\n"

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.metrics import Metric, present, rate, ratio
-from eval.rows import Row, field, read
-from eval.spec import AS_IS, Reading
+from eval.items.jsonl import Row, field, read
+from eval.items.metrics import Metric, present, rate, ratio
+from eval.spec.answers import AS_IS, Reading
 from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS
 
 

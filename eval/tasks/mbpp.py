@@ -12,9 +12,9 @@ import ast
 from dataclasses import replace
 from pathlib import Path
 
-from eval.rows import Row, field, read
+from eval.items.jsonl import Row, field, read
 from eval.sandbox.programs import Program
-from eval.spec import AS_IS, Reading
+from eval.spec.answers import AS_IS, Reading
 from eval.tasks import code
 
 FULL, TEST = 974, range(11, 511)

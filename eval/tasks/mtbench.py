@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.metrics import Metric, by_item, present, ratio
-from eval.rows import Row, field, read
-from eval.spec import AS_IS, Reading
+from eval.items.jsonl import Row, field, read
+from eval.items.metrics import Metric, by_item, present, ratio
+from eval.spec.answers import AS_IS, Reading
 
 TEMPERATURES = {
     "writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1,

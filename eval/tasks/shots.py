@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-from eval.rows import Row, locate
-from eval.spec import AnswerSpec
+from eval.items.jsonl import Row, locate
+from eval.spec.answers import AnswerSpec
 from eval.tasks import FORMS
 
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from sweep.cost import gpus
-from sweep.progress import Progress
-from sweep.store import Store
-from sweep.work import AGAIN, Job
+from sweep.launch.progress import Progress
+from sweep.plan.cost import gpus
+from sweep.stages.store import Store
+from sweep.stages.worker import AGAIN, Job
 
 ATTEMPTS = 3
 """A stage whose process is killed from outside starts again; a stage whose own code fails does not."""

@@ -26,7 +26,7 @@ from typing import Any
 GRACE_SECONDS = 20.0
 """Time for workers to save a resume point once the launcher is gone."""
 
-PRELOAD = ("torch", "transformers", "train.loop", "eval.answer", "eval.score", "sweep.work")
+PRELOAD = ("torch", "transformers", "train.loop", "eval.stages.answer", "eval.stages.score", "sweep.stages.worker")
 PR_SET_PDEATHSIG = 1
 
 
@@ -115,7 +115,7 @@ def _work(request: dict[str, Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.update(request["env"])
 
-        from sweep.work import Job, perform
+        from sweep.stages.worker import Job, perform
 
         status = perform(Job.from_json(request["job"]), request["owner"])
     finally:

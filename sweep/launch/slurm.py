@@ -19,8 +19,8 @@ from typing import Any
 from sweep.launch import snapshot, squeue
 from sweep.launch.step import Step, freeze, run
 from sweep.launch.tasks import Array, Shape, Task, pack, split
-from sweep.record import Saved
-from sweep.store import Store
+from sweep.results.saved_sweep import Saved
+from sweep.stages.store import Store
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sweep.store import Store
+from sweep.stages.store import Store
 
 SECONDS = 60.0
 """SLURM's commands wait for minutes while the controller is down; ours say so sooner."""

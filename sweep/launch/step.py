@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.launch.tasks import inputs
-from sweep.stage import plain, restore
-from sweep.store import Store, write_json
-from sweep.work import AGAIN, Job, perform
+from sweep.stages.stage import plain, restore
+from sweep.stages.store import Store, write_json
+from sweep.stages.worker import AGAIN, Job, perform
 
 KILLED = 128
 """srun's exit status is above this when a rank was killed by a signal."""

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweep.stage import Ref, Stage
-from sweep.work import Job
+from sweep.stages.stage import Ref, Stage
+from sweep.stages.worker import Job
 
 PART = {
     "world": "data",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sweep.launch import squeue
 from sweep.launch.local import Outcome
+from sweep.launch.progress import Progress
 from sweep.launch.squeue import Queued
 from sweep.launch.tasks import inputs
-from sweep.progress import Progress
-from sweep.record import Saved
-from sweep.store import Store
-from sweep.work import Job
+from sweep.results.saved_sweep import Saved
+from sweep.stages.store import Store
+from sweep.stages.worker import Job
 
 SHORTEST, LONGEST = 1.0, 15.0
 """Seconds between two looks: a twentieth of the time waited so far, within these bounds, to spare the controller."""

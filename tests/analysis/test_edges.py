@@ -7,7 +7,7 @@ import pytest
 from test_laws import SCORES, TRUE, simulate
 
 from analysis import LAWS, Points, fit
-from analysis.diagnosis import WARNINGS, explain, remedy
+from analysis.fitting.diagnosis import WARNINGS, explain, remedy
 
 
 @pytest.fixture(scope="module")

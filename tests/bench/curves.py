@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from analysis import LAWS, Points, fit, fit_average
-from tests.analysis.test_laws import TRUE
+from tests.analysis.laws.test_laws import TRUE
 
-SIMULATED_TABLES = Path(__file__).resolve().parents[1] / "analysis"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def additive() -> str:
@@ -95,9 +95,12 @@ def tables() -> str:
     """CPU time of importing the library, and of a whole analysis of a table of 100,000 rows."""
     lines = [
         "import time; t = time.process_time(); from analysis import LAWS, fit; print(time.process_time() - t)",
-        f"import sys; sys.path[:0] = [{str(SIMULATED_TABLES)!r}]; from tests.bench.curves import large; print(large())",
+        "from tests.bench.curves import large; print(large())",
     ]
-    took = [subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True) for line in lines]
+    took = [
+        subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, cwd=ROOT)
+        for line in lines
+    ]
     summary, whole = took[1].stdout.split()
     rows = f"100,000 rows: curves and verdicts {summary} s, with tables, figures and report {whole} s"
     return f"import {float(took[0].stdout):.2f} s CPU; {rows}"
@@ -107,13 +110,12 @@ def large() -> str:
     """Seconds of CPU to read 100,000 rows, fit their curves and find their verdicts; and for all of the analysis, its
     tables, figures and report included.
     """
-    from tables import FRACTIONS, Simulation
-
-    from analysis.analyse import write
-    from analysis.series import blocks
-    from analysis.summary import analyse
-    from analysis.table import read
-    from analysis.verdicts.gather import findings
+    from analysis.data.series import blocks
+    from analysis.data.table import read
+    from analysis.fitting.series_fits import analyse
+    from analysis.report.write import write
+    from analysis.verdicts.all_verdicts import findings
+    from tests.analysis.tables import FRACTIONS, Simulation
 
     simulation, seed = Simulation(0), 0
     while len(simulation.rows) < 100_000:

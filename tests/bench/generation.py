@@ -89,9 +89,9 @@ def _generated(model, prompts, size: int, most: int) -> list[list[int]]:  # type
 
 def _answered(model, prompts, most: int, ends: Sequence[int]) -> list[list[int]]:  # type: ignore[no-untyped-def]
     """What the local engine says, in batches as the stage plans them."""
-    from eval.batches import plan
     from eval.engines import local
-    from eval.spec import Decoding
+    from eval.engines.batches import plan
+    from eval.spec.answers import Decoding
 
     tokenizer = _tokenizer(ends)
     found: dict[int, list[int]] = {}

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eval import score
-from eval.judge.spec import Judge, JudgeRun
-from eval.spec import ScoreSpec
+from eval.spec.judge import Judge, JudgeRun
+from eval.spec.scores import ScoreSpec
+from eval.stages import score
 from tests.judge_server import Act, JudgeServer
 
 QUESTIONS, REPEATS, KILLS, EVERY = 80, 3, 8, 50

@@ -36,7 +36,7 @@ def _compose() -> str:
 def _measure() -> None:
     from omegaconf import OmegaConf
 
-    from sweep.multirun import plan_cells
+    from sweep.cli.multirun import plan_cells
     from tests.sweep.composing import composer, hydra
 
     fractions = ("1/256", "1/64", "1/16", "1/4", "1")

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from eval.rows import read
+from eval.items.jsonl import read
 from eval.sandbox.client import Limits, Sandbox
 from eval.sandbox.levels import LEVELS
 from eval.sandbox.programs import Program

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analysis import LAWS, fit
-from analysis.curve import Curve
-from tests.analysis.test_laws import TRUE, simulate
+from analysis.fitting.curve import Curve
+from tests.analysis.laws.test_laws import TRUE, simulate
 
 DRAWS = 100
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.conftest import TINY, sweep
-from tests.sweep.test_store import racer
+from tests.sweep.stages.test_store import racer
 
 
 def overhead() -> str:

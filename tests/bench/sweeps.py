@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from tests.conftest import ROOT, TINY, command, sweep
-from tests.sweep.test_local import published, tree, wait_until_gone
+from tests.sweep.launch.test_local import published, tree, wait_until_gone
 
 KILLS = 20
 KEPT = Path(tempfile.gettempdir()) / "dosage-bench"

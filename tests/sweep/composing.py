@@ -8,12 +8,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sweep.cell import Cell
-from sweep.files import Files
-from sweep.multirun import register as register_plugins
-from sweep.plan import Plan, make
-from sweep.schema import Composer, freeze, register
-from sweep.store import Store
+from sweep.cli.multirun import register as register_plugins
+from sweep.config.cell import Cell
+from sweep.config.compose import Composer, freeze, register
+from sweep.plan.files import Files
+from sweep.plan.plan import Plan, make
+from sweep.stages.store import Store
 from tests.conftest import ROOT
 
 

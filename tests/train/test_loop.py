@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sweep.stage import REVISION
+from sweep.stages.stage import REVISION
 from tests.train import processes
 from tests.train.tiny import PORTIONS, how, make_tokenizer, metrics, outputs, train_spec
 from train import checkpoint, loop, model, samples

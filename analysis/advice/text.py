@@ -1,0 +1,161 @@
+"""What `python -m analysis advise` and `next` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from analysis.advice.advise import Advice, advise, emphases
+from analysis.advice.check import check_lines, check_sheet, compare
+from analysis.advice.commands import command, common, strategy_words
+from analysis.advice.next_cells import COSTS, choices, sheet
+from analysis.advice.surrogate import Surrogate
+from analysis.arrays import Array
+from analysis.data.table import read
+from analysis.format import number
+from analysis.text_table import Sheet, render
+from analysis.verdicts.strategy import front
+
+
+def advice_text(tables: Sequence[Path], budget: float, weights: str, seed: int) -> str:
+    """The best composition of each strategy, the front, how sure the ranking is; the lines that run the best and that
+    put the ranking to the test.
+    """
+    frame = read(*tables)
+    found = advise(frame, budget, weights_of(weights), seed)
+    text = "".join(render(s) for s in advice_sheets(found))
+    text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
+    if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
+        text += "note: the table holds one strategy only, so no other is compared\n"
+    if not mixed(frame):
+        text += "note: the table holds no mixed training, so how abilities get on together is a guess\n"
+    text += "".join(f"note: {name} goes beyond the amounts measured\n" for name in found.beyond)
+    return f"{text}run it:  {run_line(found, frame)}\ntest it: {trial_line(found, frame)}\n"
+
+
+def check_text(tables: Sequence[Path], after: Sequence[Path], weights: str) -> str:
+    """The cells in ``after`` as predicted from ``tables``, as measured, and whether the ranking held."""
+    found = compare(read(*tables), read(*after), weights_of(weights))
+    return render(check_sheet(found)) + "".join(f"{line}\n" for line in check_lines(found))
+
+
+def next_text(tables: Sequence[Path], quantity: str) -> str:
+    """The cells most worth running, and the line that runs the first."""
+    found = choices(read(*tables), quantity)
+    return f"{render(sheet(found, quantity))}cost: {COSTS[found[0].unit]}\nrun it: {found[0].line}\n"
+
+
+def advice_sheets(advice: Advice) -> list[Sheet]:
+    """The best composition of each strategy, and the predicted Pareto front."""
+    chance = advice.chance()
+    rows = []
+    for name in dict.fromkeys(advice.strategy):
+        best = int(np.flatnonzero(advice.strategy == name)[0])
+        rows.append((*_row(advice, best), f"{100 * chance[advice.strategy == name].sum():.0f} %"))
+    head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
+    values = advice.abilities
+    unit = " in %" if advice.surrogates[0].share else ""
+    first = Sheet(
+        f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals, and by "
+        "how much it is expected to fall short of the truly best",
+        (*head, *values, "weighted", "short by", "best strategy"),
+        tuple(rows),
+    )
+    second = Sheet(
+        "predicted Pareto front: best for the weights, and where one or two abilities count more",
+        (*head, *values, "weighted", "short by"),
+        tuple(_row(advice, i) for i in _ends(advice)),
+    )
+    return [first, second]
+
+
+def _ends(advice: Advice) -> list[int]:
+    """The candidates of the front where the weights, or one or two abilities more, have their best; best first."""
+    middle = advice.draws.mean(axis=0)
+    ends = {int((middle @ w).argmax()) for w in emphases(advice.weights)}
+    chosen = ends & {int(i) for i in np.flatnonzero(front(middle[None])[0])}
+    return sorted(chosen, key=lambda i: -float(advice.total[:, i].mean()))
+
+
+def _row(advice: Advice, which: int) -> tuple[str, ...]:
+    """Strategy, samples, predictions with intervals, weighted sum, expected shortfall (points, or % of the loss)."""
+    cells = []
+    for i, model in enumerate(advice.surrogates):
+        drawn = advice.draws[:, which, i]
+        shown = drawn if model.share else np.exp(-drawn)
+        cells.append(_interval(shown, model.share))
+    share = advice.surrogates[0].share
+    return (
+        str(advice.strategy[which]),
+        " + ".join(f"{n:.0f}" for n in advice.samples[which]),
+        *cells,
+        _interval(advice.total[:, which] if share else np.exp(-advice.total[:, which]), share),
+        f"{100 * advice.shortfall()[which]:.1f}",
+    )
+
+
+def _interval(drawn: Array, share: bool) -> str:
+    low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975])
+    return f"{number(float(middle), share)} ({number(float(low), share)}–{number(float(high), share)})"
+
+
+def run_line(advice: Advice, frame: pd.DataFrame) -> str:
+    """The command that runs the best candidate."""
+    return command(_words(advice, frame, [str(advice.strategy[0])], [advice.samples[0]]))
+
+
+def trial_line(advice: Advice, frame: pd.DataFrame) -> str:
+    """The command that puts the ranking to the test: the best compositions of every strategy and of the front, each
+    with every strategy and two seeds.
+    """
+    names = list(dict.fromkeys(map(str, advice.strategy)))
+    best = [int(np.flatnonzero(advice.strategy == name)[0]) for name in names]
+    mixes = np.unique(advice.samples[[*best, *_ends(advice)]], axis=0)
+    return command({**_words(advice, frame, names, list(mixes)), "seed": ["0", "1"]})
+
+
+def _words(
+    advice: Advice, frame: pd.DataFrame, strategies: Sequence[str], mixes: Sequence[Array]
+) -> dict[str, str | Sequence[str]]:
+    """Overrides for these strategies and compositions; an amount of 1 would be all of a source, so 2 is the least."""
+    known = [strategy_words(frame, name) for name in strategies]
+    replay = {k: v for words in reversed(known) for k, v in words.items() if k == "replay"}
+    used = [i for i in range(len(advice.abilities)) if advice.samples[:, i].any()]
+    amounts = [
+        "{" + ",".join(f"{advice.abilities[i]}:{max(2, round(float(mix[i]))) if mix[i] else 0}" for i in used) + "}"
+        for mix in mixes
+    ]
+    names = list(dict.fromkeys(words["strategy"] for words in known))
+    return {**common(frame), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
+
+
+def mixed(frame: pd.DataFrame) -> bool:
+    """Whether any model was trained on several abilities."""
+    return bool(((frame["samples"] > 0) & (frame["samples"] < frame["total_samples"])).any())
+
+
+def checks(models: Sequence[Surrogate]) -> list[str]:
+    """How well each surrogate predicts an arm from all others."""
+    said = []
+    for model in models:
+        gap, standard = model.left_out()
+        inside = float((np.abs(standard) <= 1.96).mean())
+        unit = "in logits" if model.share else "relative"
+        said.append(
+            f"{model.ability}: arms predicted from the others are off by {np.sqrt((gap**2).mean()):.2f} ({unit}, root "
+            f"mean square); {100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
+        )
+    return said
+
+
+def weights_of(text: str) -> Mapping[str, float]:
+    """Weights written as ``{math: 1, code: 2}``. Raises ValueError for anything else."""
+    try:
+        read_ = yaml.safe_load(text)
+        return {str(k): float(v) for k, v in read_.items()}
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"weights={text!r} must look like '{{math: 1, code: 2}}'") from error

@@ -1,0 +1,77 @@
+"""Fit one law to columns of any table: what `python -m analysis fit` prints."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.arrays import Array
+from analysis.data.table import load
+from analysis.fitting.curve import Curve, fit
+from analysis.fitting.diagnosis import explain
+from analysis.fitting.points import Points
+from analysis.text_table import Sheet, render
+
+
+def describe(
+    table: Path,
+    x: tuple[str, ...],
+    y: str,
+    law: str,
+    objective: str,
+    *,
+    trials: str | None,
+    group: str | None,
+    delta: float,
+    level: float,
+    seed: int,
+) -> str:
+    """The fitted parameters with intervals, the objective and the warnings.
+
+    Raises ValueError naming a column that is absent or no number.
+    """
+    frame = load(table)
+    points = Points(
+        {name: _numbers(frame, name, table) for name in x},
+        _numbers(frame, y, table),
+        trials=None if trials is None else _numbers(frame, trials, table),
+        group=None if group is None else _column(frame, group, table).astype(str).to_numpy(str),
+    )
+    curve = fit(points, law, objective, delta, seed)
+    title = f"{law} of {y} in {', '.join(x)}: {len(curve.points)} points, objective {objective}"
+    text = render(Sheet(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
+    text += f"{curve.law.value.__doc__.splitlines()[0] if curve.law.value.__doc__ else ''}\n"
+    text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
+    return text + "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)
+
+
+def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:
+    free = {p.name for p in curve.problem.space.free}
+    rows = []
+    for name, value in curve.params.items():
+        ends = " to ".join(f"{end:.4g}" for end in curve.interval(name, level)) if name in free else "held"
+        rows.append((name, f"{value:.6g}", ends))
+    return tuple(rows)
+
+
+def _column(frame: pd.DataFrame, name: str, table: Path) -> pd.Series[float]:
+    if name not in frame:
+        near = difflib.get_close_matches(name, map(str, frame.columns), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"{table}: column {name!r} is absent; {hint}columns: {', '.join(map(str, frame.columns))}")
+    return frame[name]
+
+
+def _numbers(frame: pd.DataFrame, name: str, table: Path) -> Array:
+    raw = _column(frame, name, table)
+    numbers = pd.to_numeric(raw, errors="coerce")
+    bad = (numbers.isna() & raw.notna()).to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(
+            f"{table}: column {name!r}, row {row + 1}: {raw.iloc[row]!r} is not a number; write a plain decimal number"
+        )
+    return np.asarray(numbers, dtype=float)

@@ -1,0 +1,114 @@
+"""The measurements one curve is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analysis.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Amounts ``x`` (name -> 1-D array) and what was measured at them.
+
+    ``value`` is a loss or a score; ``trials`` the number of items behind an accuracy; ``group`` the seed or run of each
+    point (points of one group are resampled together); ``weight`` multiplies a point's term of the objective (default
+    1). Rows with a missing (NaN) amount, value, trials or weight are kept here and left out of fits, with a warning.
+
+    Raises ValueError for lengths that differ, infinite numbers, negative amounts or weights, and trials below 1.
+    """
+
+    x: Mapping[str, Array]
+    value: Array
+    trials: Array | None = None
+    group: NDArray[Any] | None = None
+    weight: Array | None = None
+
+    def __init__(
+        self,
+        x: Mapping[str, ArrayLike],
+        value: ArrayLike,
+        trials: ArrayLike | None = None,
+        group: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> None:
+        if not x:
+            raise ValueError("points need at least one amount, for example Points({'samples': amounts}, value=values)")
+        size = len(_column("value", value))
+        columns = {str(name): _column(str(name), amounts, size, low=0.0) for name, amounts in x.items()}
+        object.__setattr__(self, "x", columns)
+        object.__setattr__(self, "value", _column("value", value, size))
+        object.__setattr__(self, "trials", None if trials is None else _column("trials", trials, size, low=1.0))
+        object.__setattr__(self, "group", None if group is None else _labels(group, size))
+        object.__setattr__(self, "weight", None if weight is None else _column("weight", weight, size, low=0.0))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def take(self, keep: NDArray[Any]) -> Points:
+        """The points at the positions or mask ``keep``, in that order."""
+        return Points(
+            {name: amounts[keep] for name, amounts in self.x.items()},
+            self.value[keep],
+            None if self.trials is None else self.trials[keep],
+            None if self.group is None else self.group[keep],
+            None if self.weight is None else self.weight[keep],
+        )
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True for each row in which a number is missing."""
+        columns = [*self.x.values(), self.value, *(c for c in (self.trials, self.weight) if c is not None)]
+        return np.asarray(np.isnan(np.stack(columns)).any(axis=0))
+
+    def ordered(self) -> Points:
+        """The same points in one canonical order, so that a fit never depends on the order of rows."""
+        keys = [*(c for c in (self.weight, self.trials) if c is not None), self.value, *reversed(list(self.x.values()))]
+        if self.group is not None:
+            keys.insert(0, np.unique(self.group, return_inverse=True)[1].astype(float))
+        return self.take(np.lexsort(keys))
+
+    def amounts(self) -> int:
+        """The number of distinct (combinations of) amounts."""
+        return len(np.unique(np.stack(list(self.x.values())), axis=1).T)
+
+
+def judge_share(score: ArrayLike) -> Array:
+    """Judges' scores from 1 to 10 as shares ``(score - 1) / 9``, for score laws and objective="quasibinomial" with the
+    number of judged turns as trials: its estimated dispersion stands for how judges differ from coins.
+
+    Raises ValueError for a score outside 1 to 10.
+    """
+    values = np.asarray(score, dtype=float)
+    bad = (values < 1) | (values > 10)
+    if bad.any():
+        raise ValueError(f"judge score {values[bad].flat[0]:g} is not from 1 to 10")
+    return (values - 1) / 9
+
+
+def _column(name: str, values: ArrayLike, size: int | None = None, low: float = -np.inf) -> Array:
+    """``values`` as one checked float column."""
+    column = np.array(values, dtype=float)
+    if column.ndim != 1:
+        raise ValueError(f"{name} has shape {column.shape}; give a 1-D array")
+    if size is not None and len(column) != size:
+        raise ValueError(f"{name} has {len(column)} entries and value has {size}; give one entry a point")
+    for bad, what in (
+        (np.isinf(column), "must be finite (NaN marks a missing one)"),
+        (column < low, f"must be at least {low:g}"),
+    ):
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ValueError(f"{name}[{row}]={column[row]:g} {what}")
+    return column
+
+
+def _labels(values: ArrayLike, size: int) -> NDArray[Any]:
+    labels = np.asarray(values)
+    if labels.shape != (size,):
+        raise ValueError(f"group has shape {labels.shape} and value has {size} entries; give one label a point")
+    return labels

@@ -1,0 +1,161 @@
+"""The default analysis of a long table: for each series a curve, and the numbers that tables and figures show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import Array
+from analysis.data.series import Block, Series
+from analysis.fitting.average import Average, fit_average
+from analysis.fitting.diagnosis import explain, separated
+from analysis.fitting.points import Points
+from analysis.fitting.uncertainty import Prediction, quantile
+
+SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
+LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
+FEWEST = 3  # distinct amounts below which there is no curve
+RARE = 10  # right, or wrong, answers below which the normal theory behind the bands does not hold
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """All measurements of a series at one amount: their mean, with a 95 % interval (NaN where unknown)."""
+
+    amount: float
+    fraction: float
+    runs: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A series, its levels, and its curve, or the reason why there is none.
+
+    ``at`` predicts at the levels, ``line`` along them.
+    """
+
+    series: Series
+    levels: tuple[Level, ...]
+    curve: Average | None
+    reason: str
+    at: Prediction | None
+    grid: Array
+    line: Prediction | None
+
+
+def analyse(block: Block) -> list[Fitted]:
+    """Fit every series of a block."""
+    return [_fitted(block, series) for series in block.series]
+
+
+def is_share(block: Block) -> bool:
+    """Whether the block's values are shares of items, shown in per cent."""
+    values = np.concatenate([s.value for s in block.series]) if block.series else np.zeros(0)
+    return "loss" not in block.metric and len(values) > 0 and bool(((values >= 0) & (values <= 1)).all())
+
+
+def is_loss(block: Block) -> bool:
+    return any(word in block.metric for word in ("loss", "perplexity", "error"))
+
+
+def _fitted(block: Block, series: Series) -> Fitted:
+    levels = _levels(series, is_share(block))
+    curve, reason = _curve(block, series)
+    if curve is None:
+        return Fitted(series, levels, None, reason, None, np.zeros(0), None)
+    amounts = np.array([level.amount for level in levels])
+    grid = np.geomspace(amounts[amounts > 0].min(), amounts.max(), 60)
+    at = curve.predict({block.axis: np.where(amounts > 0, amounts, grid[0])})
+    return Fitted(series, levels, curve, "", at, grid, curve.predict({block.axis: grid}))
+
+
+def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
+    """The average of the laws that suit the metric, or why none was fitted."""
+    distinct = len(np.unique(series.amount[series.amount > 0]))
+    if not block.axis:
+        return None, "no amount varies, so there is no curve"
+    if distinct < FEWEST:
+        return (
+            None,
+            f"{distinct} distinct amount{'s' * (distinct != 1)} of {block.axis}: a curve needs at least {FEWEST}",
+        )
+    if np.ptp(series.value[series.amount > 0]) == 0:
+        return None, "all values are equal, so there is no curve to fit"
+    known = not np.isnan(series.items).any()
+    share = is_share(block)
+    if share and known and (rare := _rare(series)):
+        return None, rare
+    points = Points(
+        {block.axis: series.amount},
+        series.value,
+        trials=series.items if share and known else None,
+        group=np.array(series.seed),
+    )
+    if share and known and separated(points.take(points.x[block.axis] > 0)):
+        return None, f"{explain('separated')}; measure amounts between them"
+    if share:
+        return fit_average(points, SCORE_LAWS, "quasibinomial" if known else "least_squares"), ""
+    if is_loss(block) and (series.value > 0).all():
+        return fit_average(points, LOSS_LAWS, "log"), ""
+    return fit_average(points, ("log_linear",), "least_squares"), ""
+
+
+def _rare(series: Series) -> str:
+    """Why answers that are nearly all wrong, or all right, give no curve; empty where they are not."""
+    trained = series.amount > 0
+    right = float((series.value * series.items)[trained].sum())
+    wrong = float(((1 - series.value) * series.items)[trained].sum())
+    if right >= RARE and wrong >= RARE:
+        return ""
+    kind, count = ("right", right) if right < wrong else ("wrong", wrong)
+    return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {RARE})"
+
+
+def _levels(series: Series, share: bool) -> tuple[Level, ...]:
+    """Group a series by amount."""
+    out = []
+    for amount in np.unique(series.amount):
+        here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
+        low, high = _interval(series.value[here], series.items[here], series.stderr[here], share)
+        out.append(
+            Level(
+                float(amount),
+                float(series.fraction[here][0]),
+                int(here.sum()),
+                float(series.value[here].mean()),
+                low,
+                high,
+            )
+        )
+    return tuple(out)
+
+
+def _interval(value: Array, items: Array, stderr: Array, share: bool) -> tuple[float, float]:
+    """95 % interval of the mean of some runs: item noise, or the spread over three or more runs where that is wider.
+
+    All runs answer the same items, so more runs do not shrink item noise.
+    """
+    mean = float(value.mean())
+    low = high = float("nan")
+    if share and not np.isnan(items).any():
+        low, high = wilson(mean, float(np.median(items)))
+    elif not np.isnan(stderr).any():
+        half = quantile(0.95, np.inf) * float(np.sqrt((stderr**2).mean()))
+        low, high = mean - half, mean + half
+    if len(value) >= 3:
+        half = quantile(0.95, len(value) - 1) * float(value.std(ddof=1)) / np.sqrt(len(value))
+        low, high = float(np.fmin(low, mean - half)), float(np.fmax(high, mean + half))
+    return low, high
+
+
+def wilson(share: float, items: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share of items (Wilson 1927, J. Am. Stat. Assoc. 22): sound also near 0 and 1."""
+    z = quantile(level, np.inf)
+    centre = (share + z**2 / (2 * items)) / (1 + z**2 / items)
+    half = z / (1 + z**2 / items) * np.sqrt(share * (1 - share) / items + (z / (2 * items)) ** 2)
+    low, high = float(centre - half), float(centre + half)
+    return (0.0 if share == 0 else max(0.0, low)), (1.0 if share == 1 else min(1.0, high))

@@ -1,0 +1,142 @@
+"""Figures that check a block's curves: rollout, residuals, and the profile of the parameter that says how fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from analysis.arrays import Array
+from analysis.data.series import Block
+from analysis.fitting.curve import Curve
+from analysis.fitting.series_fits import Fitted, is_share
+from analysis.fitting.uncertainty import quantile
+from analysis.report.figures import COLOURS, DASHES, MARKERS, STYLE, amount_axis, legend, save
+
+MANY = 300  # measurements of a series beyond which dots would cover each other
+FALLS = ("exponent", "slope")  # roles of the parameters that say how fast a law falls or rises
+Fall = tuple[Curve, str, Array, Array]  # a law, such a parameter of it, and its profile: values, root of the rise
+
+
+def draw_checks(block: Block, found: list[Fitted], folder: Path) -> dict[str, str]:
+    """The figures that the curves support, by name: ``NAME-rollout``, ``NAME-residual``, ``NAME-profile``; SVG text."""
+    curves = [f for f in found if f.curve is not None]
+    drawn = {}
+    if any(f.curve and f.curve.rollout and len(f.curve.rollout.origins) > 1 for f in curves):
+        drawn[f"{block.name}-rollout"] = _draw(block, curves, _rollout, folder, "rollout")
+    if curves:
+        drawn[f"{block.name}-residual"] = _draw(block, curves, _residual, folder, "residual")
+    falls = [_fall(f) for f in curves]  # a profile refits its law: once a series
+    if any(falls):
+        drawn[f"{block.name}-profile"] = _draw(block, curves, partial(_profile, falls), folder, "profile")
+    return drawn
+
+
+def _draw(
+    block: Block, found: list[Fitted], panel: Callable[[Axes, Block, list[Fitted]], None], folder: Path, kind: str
+) -> str:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.4, 3.3))
+        axes = figure.add_subplot()
+        panel(axes, block, found)
+        axes.set_title(f"{block.title}: {kind}")
+        legend(figure, axes)
+        return save(figure, folder, f"{block.name}-{kind}")
+
+
+def _rollout(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """Error beyond the amounts fitted against the largest amount fitted: each law, and the average in black.
+
+    Of the series with the most origins.
+    """
+    rolled = [f.curve.rollout for f in found if f.curve and f.curve.rollout]
+    shown = max(rolled, key=lambda r: len(r.origins))
+    factor = 100.0 if found[0].curve and found[0].curve.scale.name == "log" else 1.0
+    for i, (law, square) in enumerate(zip(shown.laws, shown.square, strict=True)):
+        off = np.where(np.isfinite(square), factor * np.sqrt(square), np.nan)
+        look: Any = {"color": COLOURS[i % 6], "linestyle": DASHES[i % len(DASHES)], "marker": MARKERS[i % 6]}
+        axes.plot(shown.origins, off, label=law, linewidth=1.2, markersize=4.5, **look)
+    axes.plot(shown.origins, factor * np.sqrt(shown.average), color="black", linewidth=2.2, label="average", zorder=5)
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 3.0, 5.0) if high / low < 20 else (1.0,)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    amount_axis(axes, sorted(map(float, shown.origins)), f"largest of the {block.axis} fitted")
+    axes.set_ylabel(f"off beyond it, {_unit(_curves(found)[0], factor)}")
+
+
+def _residual(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """Measured minus the average curve at each measurement; at each amount's mean where there are very many."""
+    share = is_share(block)
+    axes.axhline(0.0, color="#777777", linewidth=1)
+    for i, f in enumerate(found):
+        assert f.curve is not None
+        at, value = _measured(f)
+        fitted = f.curve.predict({block.axis: at}).value
+        gap = 100 * (value - fitted) if share else 100 * (value / fitted - 1)
+        look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        axes.plot(at, gap, linestyle="none", markersize=5, label=f.series.label or "_", **look)
+    reach = 1.15 * max(map(abs, axes.get_ylim()))
+    axes.set_ylim(-reach, reach)
+    amounts = sorted({float(a) for f in found for a in f.series.amount if a > 0})
+    amount_axis(axes, amounts, f"{block.axis}")
+    axes.set_ylabel("measured minus curve, points" if share else "measured minus curve, %")
+
+
+def _measured(found: Fitted) -> tuple[Array, Array]:
+    trained = found.series.amount > 0
+    at, value = found.series.amount[trained], found.series.value[trained]
+    if len(at) <= MANY:
+        return at, value
+    levels = [level for level in found.levels if level.amount > 0]
+    return np.array([level.amount for level in levels]), np.array([level.mean for level in levels])
+
+
+def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """How much worse the best fit gets as the exponent or slope of the heaviest law is held away from its estimate, as
+    a root in standard errors; below the dotted line lies the 95 % interval.
+    """
+    for i, (f, fall) in enumerate(zip(found, falls, strict=True)):
+        if fall is None:
+            continue
+        curve, name, at, root = fall
+        shown = root <= 3.5
+        label = ": ".join(filter(None, (f.series.label, f"{curve.law.name} {name}")))
+        look: Any = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
+        axes.plot(at[shown], root[shown], label=label, linewidth=1.6, **look)
+        axes.plot([curve.params[name]], [0.0], color=look["color"], marker=MARKERS[i % len(MARKERS)], linestyle="none")
+        level = quantile(0.95, curve.spread.dof)
+        axes.axhline(level, color="#777777", linewidth=1, linestyle=(0, (1, 2)), label="_" if i else "95 % level")
+    axes.set_ylim(bottom=-0.1)
+    axes.set_xlabel("exponent or slope of the law")
+    axes.set_ylabel("root of the rise, standard errors")
+
+
+def _fall(found: Fitted) -> Fall | None:
+    """The heaviest law of a series, its exponent or slope and the profile of that; None where its error is unknown."""
+    if found.curve is None:
+        return None
+    curve = found.curve.curves[int(np.argmax(found.curve.weights))]
+    names = [p.name for p in curve.problem.space.free if p.role in FALLS and not p.pivots]
+    try:
+        return (curve, names[0], *curve.profile(names[0])) if names else None
+    except ValueError:
+        return None
+
+
+def _curves(found: list[Fitted]) -> list[Curve]:
+    return [curve for f in found if f.curve for curve in f.curve.curves]
+
+
+def _unit(curve: Curve, factor: float) -> str:
+    if factor == 100:
+        return "%"
+    return "logits" if curve.spread.counts else "units of the value"

@@ -1,0 +1,173 @@
+"""One figure a block: measurements with item noise, curves with their 95 % band, the untrained base as a line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from analysis.arrays import Array
+from analysis.data.series import UNITS, Block
+from analysis.fitting.series_fits import Fitted, Level, is_share
+from analysis.format import amount
+from analysis.report.text import heading
+
+# Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the
+# distinction.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+STYLE: Any = {
+    "svg.hashsalt": "dosage",
+    "svg.fonttype": "path",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#555555",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+}
+
+
+def draw(block: Block, found: list[Fitted], folder: Path) -> str:
+    """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.6, 3.9))
+        axes = figure.add_subplot()
+        (_curves if block.axis else _bars)(axes, block, found)
+        axes.set_title(heading(block))
+        legend(figure, axes)
+        return save(figure, folder, block.name)
+
+
+def legend(figure: Figure, axes: Axes) -> None:
+    """What the marks mean, below the axes, where it covers no point; and the margins of a figure without a layout."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1
+    if handles:
+        columns = max(1, min(len(labels), int(13 * figure.get_figwidth() / (max(map(len, labels)) + 5))))
+        lower: Any = "outside lower center" if figure.get_layout_engine() else "lower center"
+        figure.legend(handles, labels, loc=lower, ncols=columns, frameon=False, fontsize=8)
+    if figure.get_layout_engine() is None:  # a layout engine takes as long as the drawing
+        width, height = figure.get_size_inches()
+        rows = -(-len(labels) // columns)
+        bottom = (0.5 + 0.19 * rows + 0.1 * (rows > 0)) / height
+        figure.subplots_adjust(left=0.62 / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=bottom)
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write the figure as SVG and PNG; the SVG text. To be called within the style it was drawn in."""
+    canvas = FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:  # once, not for each format
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+    svg = io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": "Dosage"})
+    (folder / f"{name}.svg").write_bytes(svg.getvalue())
+    figure.set_dpi(130)
+    canvas.print_png(folder / f"{name}.png", metadata={"Software": "Dosage"})
+    return svg.getvalue().decode()
+
+
+def _curves(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """Series against their amount, on a logarithmic axis."""
+    factor = 100.0 if is_share(block) else 1.0
+    left = _left_edge(found)
+    for i, f in enumerate(found):
+        colour = COLOURS[i % len(COLOURS)]
+        if f.line is not None:
+            shade = 0.15 if len(found) < 3 else 0.08
+            axes.fill_between(f.grid, factor * f.line.low, factor * f.line.high, color=colour, alpha=shade, linewidth=0)
+            dash = DASHES[i % len(DASHES)]
+            axes.plot(f.grid, factor * f.line.value, color=colour, linewidth=1.6, linestyle=dash)
+        x = np.array([level.amount if level.amount > 0 else left for level in f.levels])
+        _points(axes, x, factor * _stack(f.levels), i, f.series.label or "measured, 95 % interval")
+    _untrained(axes, block, found, factor)
+    amounts = sorted({level.amount for f in found for level in f.levels})
+    amount_axis(axes, amounts, UNITS.get(block.axis, block.axis), left)
+    _value_axis(axes, block)
+
+
+def _stack(levels: Sequence[Level]) -> Array:
+    """Means, lower and upper ends: (3, levels)."""
+    return np.array([[level.mean, level.low, level.high] for level in levels]).T
+
+
+def _points(axes: Axes, x: Array, values: Array, i: int, label: str) -> None:
+    """Means with their intervals, in the colour and marker of series ``i``."""
+    mean, low, high = values
+    bars = np.nan_to_num(np.stack([mean - low, high - mean]))
+    look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+    axes.errorbar(x, mean, yerr=bars, markersize=5, linestyle="none", elinewidth=1, capsize=2, label=label, **look)
+
+
+def _untrained(axes: Axes, block: Block, found: list[Fitted], factor: float) -> None:
+    """The base models as dotted lines: in their series' colours where there are several."""
+    colours = {f.series.model: COLOURS[i % len(COLOURS)] for i, f in enumerate(found)} if len(block.base) > 1 else {}
+    for i, (model, value) in enumerate(block.base.items()):
+        label = "_" if i else "untrained (dotted)"
+        axes.axhline(
+            factor * value, color=colours.get(model, "#777777"), linewidth=1, linestyle=(0, (1, 2)), label=label
+        )
+
+
+def _left_edge(found: list[Fitted]) -> float:
+    """Where amount 0 is drawn on the logarithmic axis: a quarter of the smallest amount."""
+    positive = [level.amount for f in found for level in f.levels if level.amount > 0]
+    return min(positive, default=1.0) / 4
+
+
+def amount_axis(axes: Axes, amounts: Sequence[float], label: str, left: float = 1.0) -> None:
+    """A logarithmic axis: ticks at the amounts where they are few fractions (0 at ``left``), else at round numbers."""
+    axes.set_xscale("log")
+    axes.set_xlabel(label + " (log scale)")
+    axes.xaxis.set_minor_locator(NullLocator())
+    if amounts[-1] <= 1 and len(amounts) <= 10:
+        axes.set_xticks([a if a > 0 else left for a in amounts], [amount(a) for a in amounts])
+        return
+    axes.xaxis.set_major_locator(LogLocator(10, subs=_steps(*axes.get_xlim())))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+
+
+def _steps(low: float, high: float) -> tuple[float, ...]:
+    """The ticks within a power of ten that leave at most seven labels."""
+    decades = np.log10(high / low)
+    return (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 3.3 else (1.0,)
+
+
+def _value_axis(axes: Axes, block: Block) -> None:
+    if is_share(block):
+        low, high = axes.get_ylim()
+        room = 0.03 * (high - low)  # so that marks at 0 and 100 are whole
+        axes.set_ylim(max(low, -room), min(high, 100 + room))
+        axes.set_ylabel(f"{block.metric} in %")
+    else:
+        axes.set_ylabel("loss, nats a token" if block.metric == "loss" else block.metric)
+
+
+def _bars(axes: Axes, block: Block, found: list[Fitted]) -> None:
+    """Series beside each other, where no amount varies."""
+    factor = 100.0 if is_share(block) else 1.0
+    for i, f in enumerate(found):
+        _points(axes, np.array([float(i)]), factor * _stack(f.levels[:1]), i, "_")
+    _untrained(axes, block, found, factor)
+    names = [(f.series.label or "all").replace(", ", "\n") for f in found]
+    axes.set_xticks(range(len(found)), [n.replace("_", "_\n") if len(found) > 4 else n for n in names])
+    axes.set_xlim(-0.6, len(found) - 0.4)
+    _value_axis(axes, block)

@@ -1,0 +1,128 @@
+"""report.html: one self-contained page with figures, tables, plain sentences and warnings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from analysis.text_table import Sheet
+
+STYLE = """
+:root { --ink: #1c1e21; --soft: #5c6370; --line: #dfe3e8; --page: #fbfbfc; --card: #ffffff; --mark: #0072B2; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
+h2 { font-size: 1.15rem; margin: 0 0 .6rem; }
+.lead { color: var(--soft); margin: 0 0 2rem; max-width: 46rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem 1.4rem;
+  margin: 0 0 1.4rem; }
+.both { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; align-items: center; }
+.both > div { min-width: 0; }
+figure { margin: 0; flex: 1 1 30rem; }
+.row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .6rem 0 0; }
+.row figure { flex: 1 1 18rem; }
+figure svg { display: block; width: 100%; height: auto; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .32rem .9rem .32rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th { color: var(--soft); font-weight: 600; border-bottom-color: #b9c0c9; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; }
+caption { text-align: left; color: var(--soft); font-size: .88rem; padding: .5rem 0 .2rem; }
+summary { color: var(--mark); cursor: pointer; margin: .8rem 0 0; }
+ul { padding-left: 1.1rem; margin: .8rem 0 0; }
+.warnings td { white-space: normal; text-align: left; vertical-align: top; }
+.warnings th { text-align: left; }
+.notes { color: var(--soft); font-size: .88rem; }
+code { font-size: .86em; }
+"""
+
+METHOD = (
+    "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for scores (item noise), "
+    "or the spread over seeds where there are three or more and it is wider.",
+    "A curve is the weighted average of several laws; a law's weight follows from how well it predicts each amount "
+    "from the others. Its band is the 95 % interval of the curve itself: t-based, with the dispersion estimated from "
+    "the residuals, never narrower than the number of items allows, and with the disagreement between the laws. "
+    "A new run scatters around it.",
+    "Verdicts: an effect counts as equal when its 90 % interval lies within the margin (two one-sided tests), as "
+    "better or worse when its 95 % interval leaves out 0 and, among pairs of strategies, Holm's adjusted p value is "
+    "below 5 %. Power is the chance that a true effect as large as the margin would show. Runs answer the same items.",
+    "Fewer than three distinct amounts give no curve. Models that never saw an ability's data do not enter its curve.",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section: a title, tables, perhaps a figure (SVG text) and more of them by caption, sentences, more of them
+    that say the tables in words and unfold when asked for, and warnings (where, code, meaning, remedy).
+    """
+
+    title: str
+    sheets: Sequence[Sheet]
+    svg: str = ""
+    more: Sequence[tuple[str, str]] = ()
+    sentences: Sequence[str] = ()
+    words: Sequence[str] = ()
+    warnings: Sequence[tuple[str, str, str, str]] = ()
+
+
+def page(title: str, lead: str, parts: Sequence[Part]) -> str:
+    """The whole page: it needs no other file and no network."""
+    body = "\n".join(_section(part, f"f{i}") for i, part in enumerate(parts))
+    method = "".join(f"<li>{escape(line)}</li>" for line in METHOD)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{body}\n'
+        f'<section><h2>How to read this</h2><ul class="notes">{method}</ul></section>\n</main>\n</body>\n</html>\n'
+    )
+
+
+def _section(part: Part, prefix: str) -> str:
+    figure = _figure(part.title, part.svg, prefix) if part.svg else ""
+    more = "".join(_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.more))
+    row = f'<div class="row">{more}</div>\n' if more else ""
+    tables = "".join(_table(sheet, part.title) for sheet in part.sheets)
+    said = _list(part.sentences)
+    if part.words:
+        said += f"<details><summary>In words</summary>{_list(part.words)}</details>\n"
+    warned = Sheet("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
+    notes = f'<div class="warnings">{_table(warned, part.title)}</div>\n' if part.warnings else ""
+    shown = f'<div class="both">{figure}<div>{tables}</div></div>\n'
+    return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{row}{said}{notes}</section>"
+
+
+def _list(lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
+    return f"<ul>{items}</ul>\n" if items else ""
+
+
+def _figure(alt: str, svg: str, prefix: str) -> str:
+    found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)
+    width = f' style="max-width: {1.6 * float(found[1]):.0f}px"' if found else ""
+    return f'<figure role="img" aria-label="{escape(alt)}"{width}>{inline(svg, prefix)}</figure>\n'
+
+
+def _table(sheet: Sheet, title: str) -> str:
+    """The sheet; its own title as a caption where the section says something else."""
+    caption = f"<caption>{escape(sheet.title)}</caption>\n" if sheet.title != title else ""
+    top = "".join(f"<th>{escape(name)}</th>" for name in sheet.header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in sheet.rows)
+    return (
+        f'<div class="scroll"><table>\n{caption}<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+    )
+
+
+def inline(svg: str, prefix: str) -> str:
+    """An SVG document as an element of a page: no prologue, and names that no other figure uses."""
+    if not svg:
+        return ""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href=", "href=")
+    element = re.sub(r'\bid="', f'id="{prefix}-', element)
+    element = re.sub(r'href="#', f'href="#{prefix}-', element)
+    return re.sub(r"url\(#", f"url(#{prefix}-", element).strip()

@@ -1,0 +1,237 @@
+"""The tables that the terminal and the report show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.series import Block, headline
+from analysis.fitting.series_fits import Fitted, Level, is_share
+from analysis.format import amount, fraction, number
+from analysis.report.text import fitted_value, heading, measured
+from analysis.text_table import Sheet
+
+BESIDE = 2  # series whose measured and fitted values stand in one table
+Found = tuple[Block, list[Fitted]]
+
+
+def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
+    """What each series measured and what its curve says: a row an amount, in one sheet, or two for many series.
+
+    Without amounts a row is a series.
+    """
+    if not block.axis:
+        several = len(block.base) > 1
+        bare = [(f"untrained {model}" if several else "untrained", value) for model, value in block.base.items()]
+        rows = [(name, number(value, is_share(block))) for name, value in bare]
+        rows += [(f.series.label or "all", measured(f.levels[0], is_share(block))) for f in found]
+        return [Sheet(heading(block), ("series", "measured"), tuple(rows))]
+    if len(found) <= BESIDE:
+        return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
+    curves = [f for f in found if f.at is not None]
+    sheets = [_amount_sheet(block, found, f"{heading(block)}, measured", ("measured",))]
+    return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
+
+
+def law_sheet(found: Sequence[Fitted]) -> Sheet | None:
+    """The laws of each curve: how far each was off beyond the amounts it was fitted to (main score), its AICc weight
+    (second) and its weight in the average. None where there is no curve.
+
+    Errors are root mean squares over the amounts beyond an origin, their geometric mean over the origins: relative for
+    losses, in logits for scores whose items are known. ``ahead`` is how far the farthest prediction behind them lay
+    beyond the amounts fitted, in ranges of their logarithms.
+    """
+    rows = []
+    curves = [(f, f.curve) for f in found if f.curve is not None]
+    for f, curve in curves:
+        rolled = curve.rollout
+        errors = np.full(len(curve.curves), np.nan) if rolled is None else rolled.errors
+        ahead = "-" if rolled is None else f"{_ahead(f, float(rolled.origins[0])):.2f}"
+        for law, error, second, weight in zip(curve.curves, errors, curve.aicc_weights(), curve.weights, strict=True):
+            who = ": ".join(filter(None, (f.series.label, law.law.name)))
+            rows.append((who, _off(error), ahead, f"{100 * second:.0f} %", f"{100 * weight:.0f} %"))
+        if rolled is not None:
+            mean = float(np.exp(np.log(rolled.average).mean()))
+            rows.append((": ".join(filter(None, (f.series.label, "average"))), _off(mean), ahead, "", ""))
+    if not rows:
+        return None
+    unit = {"log": "relative", "logit": "in logits"}.get(curves[0][1].scale.name, "in units of the value")
+    title = "laws: error beyond the amounts fitted (rolling origin)"
+    return Sheet(title, ("law", f"off by, {unit}", "ahead, log ranges", "AICc weight", "weight"), tuple(rows))
+
+
+def _off(square: float) -> str:
+    return f"{np.sqrt(square):.3g}" if np.isfinite(square) else "-"
+
+
+def _ahead(found: Fitted, origin: float) -> float:
+    """How far the largest amount lies beyond ``origin``, in ranges of the logarithms from the smallest to it."""
+    amounts = found.series.amount[found.series.amount > 0]
+    return float(np.log(amounts.max() / origin) / np.log(origin / amounts.min()))
+
+
+def other_sheet(frame: pd.DataFrame) -> Sheet | None:
+    """All further metrics, such as accuracy_clean or those of a task's categories: a row each, a column a strategy (at
+    the most data it had), or where there is one strategy a column a fraction; means over seeds. None without any.
+    """
+    rows = frame.drop(index=headline(frame).index)
+    by = next((c for c in ("strategy", "fraction") if c in rows and rows[c].nunique() > 1), None)
+    if not len(rows) or by is None:
+        return None
+    if by == "strategy" and "total_samples" in rows:
+        most = rows.groupby(["ability", "task", "metric", by])["total_samples"].transform("max")
+        rows = rows[(rows["total_samples"] == most) | (rows["total_samples"].isna())]
+    keys = ["ability", "task", "metric"]
+    mean = rows.pivot_table("value", keys, by, sort=False)
+    mean = mean[sorted(mean) if by == "fraction" else list(mean)]
+    count = rows.groupby(keys)["n_items"].median() if "n_items" in rows else pd.Series(dtype=float)
+    header = (*keys, "items", *(fraction(c) if by == "fraction" else str(c) for c in mean))
+    body = [
+        (*map(str, key), amount(float(count.get(key, np.nan))), *(number(float(v), False) for v in row))
+        for key, row in zip(mean.index, mean.to_numpy(float), strict=True)
+    ]
+    return Sheet("further metrics", header, tuple(body))
+
+
+def overlap_sheet(pairs: pd.DataFrame) -> Sheet | None:
+    """What training sources hold of test items: a row each pair where anything is held. None where nothing is.
+
+    Columns of ``pairs``: task, source, items, flagged, whole, any_13 (see eval/stages/overlap.py).
+    """
+    held = pairs[(pairs["flagged"] > 0) | (pairs["any_13"] > 0)]
+    counts = ("items", "flagged", "whole", "any_13")
+    rows = [
+        (str(row["task"]), str(row["source"]), *(f"{row[name]:,}" for name in counts)) for _, row in held.iterrows()
+    ]
+    header = ("task", "training source", "items", "held", "held whole", "with a run of 13 words")
+    return Sheet("Test items in training data", header, tuple(rows)) if rows else None
+
+
+def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tuple[str, ...]) -> Sheet:
+    """One row an amount, a column a series and kind ("measured", "fitted")."""
+    header = [block.axis]
+    for f in found:
+        shown = [kind for kind in kinds if kind == "measured" or f.at is not None]
+        header += [
+            ": ".join(filter(None, (f.series.label, kind if len(kinds) > 1 or not f.series.label else "")))
+            for kind in shown
+        ]
+    amounts = sorted({level.amount for f in found for level in f.levels})
+    body = [
+        (amount(value), *(cell for f in found for cell in _cells(f, value, kinds, is_share(block))))
+        for value in amounts
+    ]
+    shares = [_fractions(found, value) for value in amounts]
+    bare = [cell for f in found for cell in _untrained_cells(block, f, kinds)]
+    if any(bare):
+        body.insert(0, ("0" if block.axis == "samples" else "untrained", *bare))
+        shares.insert(0, "untrained")
+    if block.axis != "samples" or not all(shares):
+        return Sheet(title, tuple(header), tuple(body))
+    return Sheet(title, ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
+
+
+def _fractions(found: Sequence[Fitted], value: float) -> str:
+    """The fraction(s) of the data that an amount stands for; empty where one is unknown."""
+    known = [level.fraction for f in found for level in f.levels if level.amount == value]
+    return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(fraction, known)))
+
+
+def _cells(found: Fitted, value: float, kinds: tuple[str, ...], share: bool) -> list[str]:
+    """What a series shows at an amount, by kind; no "fitted" for a series without a curve."""
+    at = next((i for i, level in enumerate(found.levels) if level.amount == value), None)
+    cells = []
+    if "measured" in kinds:
+        cells.append("" if at is None else measured(found.levels[at], share))
+    if "fitted" in kinds and found.at is not None:
+        cells.append("" if at is None else fitted_value(found, at, share))
+    return cells
+
+
+def _untrained_cells(block: Block, found: Fitted, kinds: tuple[str, ...]) -> list[str]:
+    """What the base model of a series measured, by kind; curves say nothing about it."""
+    value = block.base.get(found.series.model)
+    cells = [("" if value is None else number(value, is_share(block)))] if "measured" in kinds else []
+    return [*cells, ""] if "fitted" in kinds and found.at is not None else cells
+
+
+def overview(results: Sequence[Found]) -> Sheet | None:
+    """One table over the abilities for the headline metric: a row a fraction (or other amount) and series.
+
+    None where there are fewer than two such blocks, or where they do not share their rows.
+    """
+    metric = "accuracy" if any(block.metric == "accuracy" for block, _ in results) else "loss"
+    chosen = [(block, found) for block, found in results if block.metric == metric and found]
+    axes = {block.axis for block, _ in chosen}
+    if len(chosen) < 2 or len(axes) > 1:
+        return None
+    axis = axes.pop()
+    columns = [_column(block, found) for block, found in chosen]
+    if any(column is None for column in columns):
+        return None
+    keys = sorted(dict.fromkeys(key for column in columns if column for key in column), key=lambda key: key[0])
+    labelled = any(label for _, label in keys)
+    name = "fraction" if axis == "samples" else axis
+    lead = [f for f in (name, "series" if labelled else "") if f]
+    rows = []
+    for value, label in keys:
+        start = ([amount(value)] if axis else []) + ([label] if labelled else []) or ["all"]
+        rows.append((*start, *(column.get((value, label), "") for column in columns if column is not None)))
+    bare = _untrained(chosen)
+    if bare:
+        rows.insert(0, ("untrained", *[""] * (len(lead) - 1), *bare))
+    tasks = [block.ability for block, _ in chosen]
+    names = [
+        block.ability if tasks.count(block.ability) == 1 else f"{block.ability}, {block.task}" for block, _ in chosen
+    ]
+    unit = " in %" if metric == "accuracy" else ""
+    return Sheet(
+        f"{metric}{unit} by ability, ± 95 % interval of the measurement", (*(lead or ["series"]), *names), tuple(rows)
+    )
+
+
+def _column(block: Block, found: Sequence[Fitted]) -> dict[tuple[float, str], str] | None:
+    """A block's measurements by (amount or fraction, series); None where that does not tell them apart."""
+    column: dict[tuple[float, str], str] = {}
+    for f in found:
+        for level in f.levels:
+            key = (_row(block, level), f.series.label)
+            if np.isnan(key[0]) or key in column:
+                return None
+            column[key] = measured(level, is_share(block))
+    return column
+
+
+def _row(block: Block, level: Level) -> float:
+    if not block.axis:
+        return 0.0
+    return level.fraction if block.axis == "samples" else level.amount
+
+
+def _untrained(chosen: Sequence[Found]) -> list[str]:
+    """The base model's values; empty where there is none, or more than one model."""
+    if any(len(block.base) > 1 for block, _ in chosen) or not any(block.base for block, _ in chosen):
+        return []
+    return [number(next(iter(block.base.values()), float("nan")), is_share(block)) for block, _ in chosen]
+
+
+def cross_sheets(effects: pd.DataFrame) -> list[Sheet]:
+    """For each metric, what training on other abilities did: a row an ability and training, a column a fraction."""
+    if not len(effects):
+        return []
+    by = "fraction" if effects["fraction"].notna().all() else "samples"
+    text = fraction if by == "fraction" else amount
+    sheets = []
+    for metric, rows in effects.groupby("metric", sort=True):
+        share = metric == "accuracy"
+        amounts = sorted(rows[by].unique())
+        body = []
+        for (ability, trained), part in rows.groupby(["ability", "trained_on"], sort=False):
+            value = part.groupby(by)["value"].mean()
+            cells = [number(float(value.get(a, np.nan)), share) for a in amounts]
+            body.append((str(ability), str(trained), number(float(part["base"].mean()), share), *cells))
+        title = f"{metric}{' in %' if share else ''} after training on other abilities only, by {by}"
+        sheets.append(Sheet(title, ("measured", "trained on", "untrained", *map(text, amounts)), tuple(body)))
+    return sheets

@@ -1,0 +1,89 @@
+"""Verdicts as tables, sentences and a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.text_table import Sheet
+from analysis.verdicts.all_verdicts import Findings
+from analysis.verdicts.strategy import Comparison
+from analysis.verdicts.verdict import Verdict
+from analysis.verdicts.wording import size, spread
+
+QUESTIONS = {
+    "scaling": "does it still rise with its data, per doubling at the upper end?",
+    "size": "does a larger model gain at equal data?",
+    "synergy": "does mixing with other abilities help or hurt?",
+    "strategy": "which strategy is better?",
+    "forgetting": "what is lost or gained against training on the ability alone?",
+    "replay": "what does replay change?",
+}
+FOUND = {
+    "scaling": {"up": "rising", "down": "falling", "equal": "plateau"},
+    "synergy": {"up": "synergy", "down": "conflict"},
+    "forgetting": {"up": "gained", "down": "lost"},
+}
+
+
+def verdict_sheets(verdicts: Sequence[Verdict]) -> list[Sheet]:
+    """One table a question: what about, the effect with its interval, the margin, the power to see an effect as large
+    as the margin, the smallest effect that shows with a chance of 80 % (marked where it is larger than the effect), the
+    finding.
+    """
+    sheets = []
+    for question, title in QUESTIONS.items():
+        chosen = sorted((v for v in verdicts if v.question == question), key=lambda v: not v.share)  # scores, losses
+        if not chosen:
+            continue
+        header = ("about", "better by, 95 % interval", "margin", "power", "detectable", "finding")
+        unit = "in points" if all(v.share for v in chosen) else "in points of a score or % of a loss"
+        sheets.append(Sheet(f"{question}: {title} ({unit})", header, tuple(map(_row, chosen))))
+    return sheets
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    power = "-" if np.isnan(verdict.power) else f"{100 * verdict.power:.0f} %"
+    detectable = size(verdict.detectable, verdict.share).lstrip("+") if verdict.power == verdict.power else "-"
+    detectable += " > effect" if verdict.small else ""
+    finding = verdict.edge or FOUND.get(verdict.question, {}).get(verdict.finding, verdict.finding)
+    finding = {"up": "better", "down": "worse"}.get(finding, finding)
+    return verdict.about, spread(verdict), size(verdict.margin, verdict.share).lstrip("+"), power, detectable, finding
+
+
+def matrix_sheet(metric: str, compared: Comparison, chances: Sequence[float]) -> Sheet:
+    """The forgetting and transfer matrix: strategies by ability, relative to training on the ability alone."""
+    rows = []
+    for j, strategy in enumerate(compared.strategies):
+        cells = [size(float(d), compared.share) for d in compared.mean[:, j] - compared.alone]
+        chance = "-" if np.isnan(chances[j]) else f"{100 * chances[j]:.0f} %"
+        rows.append((strategy, *cells, chance))
+    title = f"{metric} relative to training on the ability alone; chance of being undominated"
+    return Sheet(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
+
+
+def record(found: Findings) -> dict[str, object]:
+    """The findings for machines; numbers that are missing are absent."""
+    shares = [
+        {
+            "about": s.about,
+            "shares": dict(zip(("amount", "ratio", "interaction", "rest"), map(float, s.value), strict=True)),
+            "low": list(map(float, s.low)),
+            "high": list(map(float, s.high)),
+            "partial": {"amount": s.partial[0], "ratio": s.partial[1]},
+            "ranges": {"amount": s.amounts, "ratio": s.ratios},
+        }
+        for s in found.shares
+    ]
+    fronts = {
+        metric: {name: c for name, c in zip(compared.strategies, chances, strict=True) if c == c}
+        for metric, compared, chances in found.strategies
+    }
+    return {
+        "verdicts": [{k: v for k, v in vars(verdict).items() if v == v} for verdict in found.verdicts],
+        "amount_or_ratio": shares,
+        "undominated": fronts,
+        "notes": list(found.notes),
+        "audits": list(found.audits),
+    }

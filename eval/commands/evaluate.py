@@ -1,0 +1,228 @@
+"""Evaluate one model without a sweep: any Hugging Face folder, any suite, answers kept for the next time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.commands.run_code import unsafe_allowed
+from eval.commands.suite import load
+from eval.engines.request import available
+from eval.items import source_texts
+from eval.items.digests import digest, key
+from eval.items.jsonl import write_json
+from eval.judge.setup import Court, Keys, affordable, court
+from eval.sandbox.client import Limits, Sandbox
+from eval.spec.answers import ROWS, AnswerSpec, Decoding, EvalRun, HubRows, Reading, Shots
+from eval.spec.scores import OverlapSpec, ScoreSpec
+from eval.spec.tasks import Suite, Task
+from eval.stages import hub_rows, score
+from eval.tasks import FORMS
+from eval.tasks.shots import shots
+
+
+@dataclass(frozen=True)
+class Evaluate(Keys):
+    """``model``: a folder, or a hub id with its ``revision``. The rest narrows the suite or says where things lie.
+
+    ``train`` is a file or folder of training data, whose overlap with the items is measured.
+    """
+
+    model: str
+    suite: str = "open"
+    revision: str | None = None
+    out: str | None = None
+    tasks: str | None = None
+    items: int | None = None
+    precision: str | None = None
+    batch_rows: int | None = None
+    system: str = ""
+    seed: int = 0
+    data: str | None = None
+    world: str | None = None
+    train: str | None = None
+    engine: str | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers={self.workers} must be at least 1")
+        if not Path(self.model).is_dir() and self.revision is None:
+            raise ValueError(f"model={self.model} is no folder; for a model of the hub also give revision=")
+        if self.train is not None and not (Path(self.train).exists() and source_texts.files(Path(self.train))):
+            raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One task: what to answer and how to score it, from which file, and what names the answers."""
+
+    entry: Task
+    answer: AnswerSpec
+    score: ScoreSpec
+    inputs: Mapping[str, Path]
+    key: str
+    court: Court | None
+    turns: Sequence[Sequence[str]]
+
+
+def run(asked: Evaluate) -> str:
+    """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return the table. What can be wrong is found out first."""
+    suite = load(asked.suite, asked.data)
+    wanted = _wanted(asked, suite)
+    left_out = [name for name, entry in wanted.items() if entry.task == "loss"]
+    weights = _weights(asked)
+    out = Path(asked.out or f"evaluations/{Path(asked.model).name}")
+    work = {name: _work(asked, suite, name, wanted[name], weights, out) for name in wanted if name not in left_out}
+    level = _sandbox(work)
+    _announce(work, out)
+    found = {
+        name: _measured(one, out / name, asked, asked.batch_rows or suite.batch_rows) for name, one in work.items()
+    }
+    summary = {"model": asked.model, "weights": weights, "suite": suite.name, "tasks": found, "left_out": left_out}
+    write_json(out / "summary.json", summary)
+    notes = [f"left out, as they need a sweep's tokens: {', '.join(left_out)}"] if left_out else []
+    notes += [note for name in work for note in _caveats(name, found[name])]
+    notes += [_bill(name, one.court, found[name]["judge"]) for name, one in work.items() if one.court]
+    return "\n".join([_table(work, found), *notes, *([level] if level else []), f"records: {out}"])
+
+
+def _wanted(asked: Evaluate, suite: Suite) -> dict[str, Task]:
+    names = asked.tasks.split(",") if asked.tasks else list(suite.tasks)
+    if unknown := [name for name in names if name not in suite.tasks]:
+        raise ValueError(f"tasks={','.join(unknown)}: suite {suite.name} has {', '.join(suite.tasks)}")
+    return {name: suite.tasks[name] for name in names}
+
+
+def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, out: Path) -> _Work:
+    """One task's specs; ValueError when its data is not there or not as it should be."""
+    inputs = {"data": _place(asked, name, entry, entry.world or entry.path or entry.split, out)}
+    if entry.shots:
+        inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
+    data = [digest(place) for place in inputs.values()]
+    fields = tuple(sorted(entry.fields.items()))
+    local = Path(asked.model).is_dir()
+    answer = AnswerSpec(
+        task=entry.task, file="", items=asked.items or entry.items, model_repo=None if local else asked.model,
+        model_revision=None if local else asked.revision,
+        decoding=Decoding(entry.max_new_tokens, entry.temperature, asked.seed, entry.top_p),
+        precision=asked.precision or suite.precision, system="" if entry.form == "completion" else asked.system,
+        reading=Reading(fields), samples=entry.samples, form=entry.form,
+        shots=Shots(entry.shots, "", entry.shots_seed) if entry.shots else None, engine=asked.engine or suite.engine,
+    )  # fmt: skip
+    available(answer.engine)
+    reading = Reading(fields, entry.pattern)
+    judges = court(asked, suite, name, entry, out)
+    judge = (judges.judge, answer.precision if "judge" in judges.files else "") if judges else (None, "")
+    scored = ScoreSpec(entry.task, "", answer.items, entry.seconds, entry.memory_mib, reading, entry.form, *judge)
+    items = FORMS[entry.form][entry.task].items(inputs["data"], reading)  # so a bad file is told before a model loads
+    shots(answer, inputs)
+    if local:
+        inputs["model"] = Path(asked.model)
+    turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judges else []
+    return _Work(entry, answer, scored, inputs, key(asdict(answer), weights, *data), judges, turns)
+
+
+def _place(asked: Evaluate, name: str, entry: Task, place: str, out: Path) -> Path:
+    """The file of a task's items or worked examples; rows of a hub are brought to OUT/TASK/rows."""
+    if entry.hub is not None:
+        folder = out / name / "rows" / place
+        folder.mkdir(parents=True, exist_ok=True)
+        hub_rows.run(HubRows(entry.hub, entry.revision or "", entry.config, place), {}, folder)
+        return folder / ROWS
+    found = Path(asked.world, place) if asked.world and entry.world else Path(place)
+    if not found.is_file():
+        remedy = "give world=FOLDER" if entry.world else "get it, or give data=FOLDER"
+        raise ValueError(f"task {name}: {place} does not exist; {remedy}")
+    return found
+
+
+def _sandbox(work: Mapping[str, _Work]) -> str:
+    """Which level will contain generated code; RuntimeError when none may. '' where no task runs any."""
+    if all(FORMS[one.entry.form][one.entry.task].program is None for one in work.values()):
+        return ""
+    with Sandbox(Limits(1, 256 << 20), unsafe=unsafe_allowed()) as sandbox:
+        return f"generated code ran at sandbox level {sandbox.level.number} ({sandbox.level.name})"
+
+
+def _announce(work: Mapping[str, _Work], out: Path) -> None:
+    """Say what judges will take before anything is answered; ValueError when one cannot be asked or paid."""
+    for name, one in work.items():
+        if one.court and not _answered(one, out / name):
+            due = affordable(one.court, one.turns, one.entry.max_new_tokens)
+            price = f", about ${due.dollars:.2f} of at most ${one.court.how.dollars:g}" if due.dollars else ""
+            print(f"judge of {name}: {due.calls} calls{price}", flush=True)
+
+
+def _bill(name: str, judges: Court, took: Mapping[str, Any]) -> str:
+    """What the replies behind a task's scores took, whenever they were given."""
+    price = judges.how.price(took["input_tokens"], took["output_tokens"])
+    return f"judge of {name}: {took['replies']} replies{f', ${price:.2f}' if price else ''}"
+
+
+def _answered(work: _Work, out: Path) -> bool:
+    """True when the same weights have answered the same before."""
+    stamp = out / "answers" / "key.json"
+    return stamp.exists() and json.loads(stamp.read_bytes()) == {"key": work.key}
+
+
+def _measured(work: _Work, out: Path, asked: Evaluate, batch_rows: int) -> dict[str, Any]:
+    """Answer, unless the same weights have answered the same before; score; the summary of the scores."""
+    answers, scores, stamp = out / "answers", out / "scores", out / "answers" / "key.json"
+    answers.mkdir(parents=True, exist_ok=True)
+    scores.mkdir(exist_ok=True)
+    if not _answered(work, out):
+        from eval.engines.parallel import sensible
+        from eval.stages import answer  # torch only when a model has to speak
+
+        stamp.unlink(missing_ok=True)
+        answer.run(work.answer, work.inputs, answers, EvalRun(work.key, batch_rows, asked.workers or sensible()))
+        write_json(stamp, {"key": work.key})
+    held = _overlaps(work, Path(asked.train), out / "overlap") if asked.train else {}
+    inputs = {"answers": answers, "data": work.inputs["data"], **held, **(work.court.files if work.court else {})}
+    score.run(work.score, inputs, scores, work.court.how if work.court else None)
+    return {"ability": work.entry.ability, **json.loads((scores / "summary.json").read_bytes())}
+
+
+def _overlaps(work: _Work, train: Path, out: Path) -> dict[str, Path]:
+    """The overlap of each file of training data with the items, as inputs of the score."""
+    from eval.stages import overlap  # numpy, which run-code does without
+
+    found = {}
+    for file in source_texts.files(train):
+        name = "-".join(file.relative_to(train if train.is_dir() else train.parent).parts)
+        found[f"overlap.{name}"] = folder = out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = OverlapSpec(work.entry.task, "", "", work.score.reading)
+        overlap.run(spec, {"data": work.inputs["data"], "source": file}, folder)
+    return found
+
+
+def _caveats(name: str, found: Mapping[str, Any]) -> list[str]:
+    """What a reader of a task's numbers must know."""
+    odd = [f"{one['metric']} is {one['value']:.0%}, above {one['limit']:.0%}" for one in found["warnings"]]
+    held = [
+        f"{count} of {found['items']} items are in {source}" for source, count in found.get("contaminated", {}).items()
+    ]
+    return [*(f"warning: {name}: {one}" for one in odd), *(f"overlap: {name}: {one}" for one in held)]
+
+
+def _table(work: Mapping[str, _Work], found: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [("task", "ability", "metric", "value", "± error", "items")]
+    for name in work:
+        for one in found[name]["metrics"]:
+            numbers = (f"{one['value']:.4f}", f"{one['stderr']:.4f}", str(one["n_items"]))
+            rows.append((name, found[name]["ability"], one["metric"], *numbers))
+    widths = [max(len(row[place]) for row in rows) for place in range(6)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _weights(asked: Evaluate) -> str:
+    """What names the model: the content of every file of its folder, or its revision on the hub."""
+    folder = Path(asked.model)
+    if not folder.is_dir():
+        return f"{asked.model}@{asked.revision}"
+    return digest(folder)

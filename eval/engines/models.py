@@ -1,0 +1,96 @@
+"""Weights and tokenizer of the model under test, and the prompts it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from eval.spec.answers import AnswerSpec
+from eval.spec.tasks import COMPLETED
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
+    """The model in ``spec.precision`` on the GPU where there is one, otherwise the CPU, ready to answer."""
+    if spec.precision not in DTYPES:
+        raise ValueError(f"precision={spec.precision!r} is unknown; choose one of: {', '.join(DTYPES)}")
+    source, revision = source_of(spec, inputs)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=DTYPES[spec.precision])
+    except OSError as error:
+        raise ValueError(f"model {source} cannot be opened: {error}") from error
+    if torch.cuda.is_available():
+        torch.nn.Module.cuda(model)
+    return model.eval()
+
+
+def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
+    """The tokenizer stored with the model; for the chat form one without a chat template is a ValueError."""
+    source, revision = source_of(spec, inputs)
+    if "tokenizer" in inputs:
+        source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+    except OSError as error:
+        raise ValueError(f"tokenizer of {source} cannot be opened: {error}") from error
+    if spec.form == "chat" and not tokenizer.chat_template:
+        raise ValueError(
+            f"tokenizer of {source} has no chat template; store one with the model, as training does, or measure it in "
+            f"completion form (form: completion, for the tasks {', '.join(COMPLETED)})"
+        )
+    return tokenizer
+
+
+def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
+    """A conversation as the model reads it, up to where the assistant speaks; a text to go on with as it is."""
+    if messages[-1]["role"] == "text":
+        return messages[-1]["content"]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    assert isinstance(text, str)  # one conversation, not tokenised
+    return text
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], form: str = "chat") -> list[tuple[int, ...]]:
+    """The ids of rendered prompts; two BOS in a row are a ValueError.
+
+    Of a conversation: what the template writes, nothing else. Of a text: with what the tokenizer puts before texts.
+    """
+    encoded = tokenizer(list(texts), add_special_tokens=form == "completion")["input_ids"] if texts else []
+    for ids in encoded:
+        if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
+            raise ValueError("the chat template writes two BOS tokens; remove one from it")
+    return [tuple(ids) for ids in encoded]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread on the CPU: more of them gain little on small models and lose a hundredfold on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def end_tokens(config: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that end an answer: the tokenizer's, and the special tokens that the model's generation_config names.
+
+    An ordinary token there is a default of the architecture that was never meant for this tokenizer.
+    """
+    named = config.eos_token_id if config else None
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    ids = {*(named if isinstance(named, list) else [named])} & special
+    return frozenset(ids | {tokenizer.eos_token_id} - {None})
+
+
+def source_of(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:
+    """Where weights and tokenizer come from: a hub id or a folder, and its revision."""
+    if spec.model_repo:
+        return spec.model_repo, spec.model_revision or "main"
+    return str(inputs["model"]), "main"

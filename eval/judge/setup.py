@@ -1,0 +1,105 @@
+"""Judging without a sweep: whose keys on the command line go before the suite's, and what is checked beforehand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eval.items.digests import digest
+from eval.judge.endpoint import Endpoint
+from eval.judge.replies import Ledger
+from eval.spec.judge import Bill, Judge, JudgeRun, bill, lacking
+from eval.spec.tasks import JUDGED, Suite, Task
+
+WORDS = {
+    "suite.judge.model": "judge=", "suite.judging.path": "judge_path=", "suite.judging.base_url": "judge_url=",
+    "suite.judging.input_price and suite.judging.output_price": "prices=INPUT/OUTPUT",
+    "suite.judge.repeats=1": "repeats=1", "suite.judging.dollars": "dollars",
+}  # fmt: skip
+"""The sweep's name of a value, and the key of this command that sets it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Keys that go before what the suite says of its judge; ``prices`` are dollars a million tokens, as in 30/60."""
+
+    judge: str | None = None
+    judge_url: str | None = None
+    judge_path: str | None = None
+    repeats: int | None = None
+    prices: str | None = None
+    dollars: float | None = None
+
+
+@dataclass(frozen=True)
+class Court:
+    """The judge of one task: its identity, how it is asked, and the files it is shown (a local judge is one)."""
+
+    judge: Judge
+    how: JudgeRun
+    files: Mapping[str, Path]
+
+
+def court(keys: Keys, suite: Suite, name: str, entry: Task, cache: Path) -> Court | None:
+    """Who judges a task; None for one that needs no judge. ValueError for a file that is not there."""
+    if entry.task not in JUDGED:
+        return None
+    judge, how = _asked(keys, suite, cache)
+    places = {"references": entry.references, "prompts": how.prompts, "judge": how.path}
+    files = {kind: Path(place) for kind, place in places.items() if place is not None}
+    if missing := [str(path) for path in files.values() if not path.exists()]:
+        raise ValueError(f"task {name}: {missing[0]} does not exist; get it, or give data=FOLDER")
+    if lacks := lacking(judge, how, os.environ):
+        raise ValueError(f"task {name}: {_said(lacks)}")
+    return Court(replace(judge, model=digest(files["judge"])) if "judge" in files else judge, how, files)
+
+
+def _asked(keys: Keys, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
+    judge, how = suite.judge or Judge(), suite.judging or JudgeRun()
+    given: dict[str, Any] = {"model": keys.judge, "repeats": keys.repeats}
+    judge = replace(judge, **{name: value for name, value in given.items() if value is not None})
+    run: dict[str, Any] = {
+        "base_url": keys.judge_url,
+        "path": keys.judge_path,
+        "dollars": keys.dollars,
+        **_prices(keys.prices),
+    }
+    how = replace(how, **{name: value for name, value in run.items() if value is not None})
+    return judge, replace(how, cache=str(cache / how.cache))
+
+
+def _prices(text: str | None) -> dict[str, float]:
+    if text is None:
+        return {}
+    try:
+        asked, replied = (float(part) for part in text.split("/"))
+    except ValueError:
+        raise ValueError(f"prices={text}: write dollars a million tokens asked and replied, as in 30/60") from None
+    return {"input_price": asked, "output_price": replied}
+
+
+def affordable(found: Court, conversations: Sequence[Sequence[str]], answer_tokens: int) -> Bill:
+    """What judging will take; ValueError when that is above the cap or the endpoint cannot be asked."""
+    due, how = bill(conversations, answer_tokens, found.judge, found.how), found.how
+    spent = Ledger(Path(how.cache), how.ledger).spent()
+    if due.dollars and spent + due.dollars > how.dollars:
+        raise ValueError(
+            f"judge: {due.calls} calls would cost about ${due.dollars:.2f}, and ${spent:.2f} of "
+            f"dollars={how.dollars:g} are spent; raise it to go on"
+        )
+    if "judge" not in found.files:
+        try:
+            Endpoint(found.judge, how).ready()
+        except ValueError as problem:
+            raise ValueError(_said(str(problem))) from None
+    return due
+
+
+def _said(text: str) -> str:
+    """A sentence of the sweep's in the words of this command."""
+    for theirs, ours in WORDS.items():
+        text = text.replace(theirs, ours)
+    return text

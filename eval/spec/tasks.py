@@ -1,0 +1,110 @@
+"""What suites ask for: tasks and suites. Light: the planner reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eval.spec.judge import Judge, JudgeRun
+
+TASKS = ("gsm8k", "humaneval", "mbpp", "ifeval", "exact_match", "regex", "choice", "mtbench", "judge", "loss")
+
+ENGINES = ("local", "vllm")
+
+JUDGED = ("mtbench", "judge")
+"""Tasks whose verdicts a judge gives."""
+
+FORMS = ("chat", "completion")
+"""How an item is put: as a conversation in the chat template, or as a plain text to go on with."""
+
+COMPLETED = ("gsm8k", "humaneval", "mbpp")
+"""Tasks with a completion form, which needs no chat template, so that base models can be measured too."""
+
+SHOWN = ("gsm8k", "mbpp")
+"""Tasks that can show worked examples."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A measurement: ``task`` says how to ask and score, ``ability`` where the result counts.
+
+    Task ``loss`` without a place reads the held-out rows of the ability's sources; with one, the answers in that file,
+    read by ``format`` and ``fields`` as a source is. For any other task ``fields`` gives a name of ours to a column of
+    the file. With ``samples`` above 1, which needs a temperature, every item is answered so many times. Before each
+    item stand ``shots`` worked examples of ``shots_from``, which lies where the items lie: a file of the world, a path,
+    or a split of the hub data set. They are the first ones, or drawn by ``shots_seed``. ``references``
+    is a file of reference answers that the judge is shown.
+    """
+
+    ability: str
+    task: str
+    world: str | None = None
+    path: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+    config: str | None = None
+    split: str = "test"
+    format: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    items: int | None = None
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    samples: int = 1
+    top_p: float = 1.0
+    form: str = "chat"
+    shots: int = 0
+    shots_from: str | None = None
+    shots_seed: int | None = None
+    pattern: str = ""
+    seconds: float = 3.0
+    memory_mib: int = 1024
+    references: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
+        if self.references is not None and self.task not in JUDGED:
+            raise ValueError(f"task={self.task}: only a judge reads references; drop them, or choose task judge")
+        places = sum(place is not None for place in (self.world, self.path, self.hub))
+        if places > 1 or (places == 0 and self.task != "loss"):
+            raise ValueError(f"task={self.task}: give exactly one of world, path and hub")
+        if self.hub is not None and self.revision is None:
+            raise ValueError(f"hub={self.hub}: also give revision, a commit or a branch such as main")
+        if (self.format is not None) != (self.task == "loss" and places == 1):
+            raise ValueError(f"task={self.task}, format={self.format}: task loss on a file needs a format, others none")
+        for name in ("items", "max_new_tokens", "samples", "seconds", "memory_mib"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}={value} must be above 0")
+        if self.samples > 1 and not self.temperature:
+            raise ValueError(f"samples={self.samples}: greedy answers are all the same; set temperature above 0")
+        if self.shots and self.shots_from is None and (self.task != "mbpp" or self.hub):
+            raise ValueError(
+                f"task={self.task}, shots={self.shots}: say with shots_from where the worked examples lie: a file of "
+                "the world, a path, or a split of the hub data set, whichever the items have"
+            )
+        asked(self.task, self.form, self.shots)
+        if self.task == "regex" and not self.pattern:
+            raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
+
+
+def asked(task: str, form: str, shots: int) -> None:
+    """Raise a ValueError unless the task has that form and can show examples where any are asked for."""
+    if form not in FORMS:
+        raise ValueError(f"form={form!r} is unknown; choose one of: {', '.join(FORMS)}")
+    if form == "completion" and task not in COMPLETED:
+        raise ValueError(f"form=completion: task {task} has none; {', '.join(COMPLETED)} have one")
+    if shots < 0 or (shots and task not in SHOWN):
+        raise ValueError(f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(SHOWN)}")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tasks by name, precision and engine of the model while it answers, rows in one forward pass, who judges."""
+
+    name: str
+    tasks: dict[str, Task]
+    precision: str
+    batch_rows: int
+    judge: Judge | None = None
+    judging: JudgeRun | None = None
+    engine: str = "local"

@@ -1,0 +1,133 @@
+"""Stage score: verdicts on one set of answers. Imports nothing heavy: scoring needs no model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from eval.items.jsonl import Row, locate, read, write, write_json
+from eval.items.metrics import present, ratio
+from eval.judge import grade
+from eval.sandbox.client import Limits, Verdict
+from eval.sandbox.pool import verdicts as run_all
+from eval.spec.judge import JudgeRun
+from eval.spec.scores import ScoreSpec
+from eval.stages import summary
+from eval.stages.records import Records
+from eval.tasks import FORMS, Task
+
+ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where nothing contains it
+
+
+def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, how: JudgeRun | None = None) -> None:
+    """Write scores.jsonl (one record an answer, in their order) and summary.json into ``out``.
+
+    A killed run leaves its verdicts in ``out``, and the next one on the same answers goes on from there. What a judge,
+    asked as ``how`` says, replies is kept in ``how.cache`` and written to judgments.jsonl.
+    """
+    responses = read(inputs["answers"] / "responses.jsonl")
+    found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out, how)
+    write_json(out / "summary.json", summary.whole(spec.task, responses, found, inputs["answers"]))
+
+
+def _losses(responses: Sequence[Row], out: Path) -> Row:
+    """The mean loss per supervised token, clustered by sample."""
+    write(
+        out / "scores.jsonl",
+        ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses),
+    )
+    metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
+    return {**summary.written(present(metric)), "sandbox": None}
+
+
+def _judged(
+    spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path, how: JudgeRun | None
+) -> Row:
+    """Judge every answer text."""
+    task = FORMS[spec.form][spec.task]
+    items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
+    answered = {_item(row) for row in responses}
+    if set(items) != answered:
+        odd = sorted(set(items) ^ answered)
+        raise ValueError(
+            f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again"
+        )
+    with Records(out, "scores", _key(spec, inputs)) as records:
+        if spec.judge is None:
+            contained = _fill(spec, task, items, responses, records)
+        else:
+            contained = _graded(spec, inputs, items, responses, records, out, how)
+        scores = records.finish([row["id"] for row in responses])
+    flagged = {name: _flagged(folder) for name, folder in sorted(inputs.items()) if name.startswith("overlap.")}
+    return {**summary.judged(task, scores, responses, flagged), **contained}
+
+
+def _graded(
+    spec: ScoreSpec,
+    inputs: Mapping[str, Path],
+    items: Mapping[str, Row],
+    responses: Sequence[Row],
+    records: Records,
+    out: Path,
+    how: JudgeRun | None,
+) -> Row:
+    """Record how the judge rates each answer, and what it replied; who judged."""
+    if how is None:
+        raise ValueError(f"task={spec.task}: say how the judge is asked (suite.judging)")
+    scores, replies, judge = grade.run(spec, inputs, items, responses, how)
+    write(out / "judgments.jsonl", replies)
+    records.add(scores)
+    return {"sandbox": None, **judge}
+
+
+def _fill(spec: ScoreSpec, task: Task, items: Mapping[str, Row], responses: Sequence[Row], records: Records) -> Row:
+    """Record the verdict on each answer that has none yet as it falls; what contained the programs, if any ran."""
+    assert task.score is not None  # or a judge would score
+    score, waiting = task.score, [row for row in responses if row["id"] not in records.records]
+
+    def keep(place: int, verdict: Verdict) -> None:
+        row = waiting[place]
+        judged = score(items[_item(row)], row["text"], verdict.status)
+        records.add([{**_name(row), **judged, **_detail(verdict)}])
+
+    if task.program is None:
+        for place in range(len(waiting)):
+            keep(place, Verdict("", 0.0, 0, ""))
+        return {"sandbox": None}
+    programs = [task.program(items[_item(row)], row["text"]) for row in waiting]
+    limits = Limits(spec.seconds, spec.memory_mib << 20)
+    _, level = run_all(programs, limits, unsafe=os.environ.get(ALLOW_UNSAFE) == "1", told=keep)
+    return {"sandbox": level.number, "sandbox_name": level.name}
+
+
+def _key(spec: ScoreSpec, inputs: Mapping[str, Path]) -> str:
+    """What verdicts left behind must rest on: answers, items, what a judge saw, the machine that contained programs."""
+    found = hashlib.sha256(json.dumps([asdict(spec), platform.node()], sort_keys=True).encode())
+    shown = [inputs[name] for name in ("references", "prompts") if name in inputs]
+    for file in (inputs["answers"] / "responses.jsonl", locate(inputs["data"], spec.file), *shown):
+        found.update(hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()[:16]
+
+
+def _flagged(folder: Path) -> set[str]:
+    """The items that a training source holds."""
+    return {row["id"] for row in read(folder / "items.jsonl") if row["flagged"]}
+
+
+def _item(row: Row) -> str:
+    """The id of the item that was answered; where each was answered once, that of the answer."""
+    return str(row.get("item", row["id"]))
+
+
+def _name(row: Row) -> Row:
+    return {name: row[name] for name in ("id", "item") if name in row}
+
+
+def _detail(verdict: Verdict) -> Row:
+    """The kind of error a program died of; not its message, which may differ from run to run."""
+    return {"error": verdict.detail.partition(":")[0]} if verdict.detail else {}

@@ -1,0 +1,104 @@
+"""The plan as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from sweep.launch.progress import span
+from sweep.plan import judge_cost
+from sweep.plan.cost import Cost, costs, memory_gib
+from sweep.plan.plan import Plan, Planned
+from sweep.stages.store import Store
+
+ROWS = 60
+"""Cells shown; the rest of a larger plan is only counted."""
+
+
+def show_plan(plan: Plan, store: Store) -> int:
+    """Print cells, shared stages and estimated cost; nothing runs. Returns the command's exit status, 0."""
+    console = Console(width=None if Console().is_terminal else 120)
+    estimate = costs(plan)
+    missing = {stage.key for stage in plan.stages if not store.has(stage)}
+    users = Counter(stage.key for planned in plan.cells for stage in planned.trained)
+    console.print(_cells(plan, estimate, missing, users))
+    if len(plan.cells) > ROWS:
+        console.print(f"… and {len(plan.cells) - ROWS} more cells")
+    console.print(_stages(plan, estimate, missing))
+    for line in [*summary(plan, estimate, missing, users), *judge_cost.lines(plan, store)]:
+        console.print(line, highlight=False)
+    return 0
+
+
+def _cells(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Counter[str]) -> Table:
+    table = Table(title=f"sweep {plan.name}", title_justify="left")
+    for name, side in (
+        ("cell", "left"), ("model", "left"), ("samples", "left"), ("stages", "right"), ("shared", "right"),
+        ("to run", "right"), ("tokens", "right"), ("FLOPs", "right"), ("GiB/rank", "right"),
+    ):  # fmt: skip
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for planned in plan.cells[:ROWS]:
+        trained = [estimate[stage.key] for stage in planned.trained]
+        table.add_row(
+            planned.label,
+            planned.cell.model.name,
+            " ".join(f"{ability}:{count}" for ability, count in planned.samples.items()) or "untrained",
+            str(len(planned.trained)),
+            str(sum(users[stage.key] > 1 for stage in planned.trained)),
+            str(sum(stage.key in missing for stage in planned.trained)),
+            quantity(sum(cost.tokens for cost in trained)),
+            quantity(sum(cost.flops for cost in trained)),
+            _memory(plan, planned),
+        )
+    return table
+
+
+def _memory(plan: Plan, planned: Planned) -> str:
+    model, cell = planned.cell.model, planned.cell
+    if model.architecture is None or not planned.trained:
+        return "-"
+    shape = model.architecture
+    parameters = plan.parameters[planned.trained[-1].key]
+    gib = memory_gib(parameters, shape.num_layers, shape.hidden_size, cell.engine, cell.recipe.precision == "bf16")
+    return f"{gib:.2f}" if gib < 10 else f"{gib:.0f}"
+
+
+def _stages(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> Table:
+    table = Table(title="stages, each once", title_justify="left")
+    for name in ("kind", "all", "done", "to run", "time on one"):
+        table.add_column(name, justify="left" if name == "kind" else "right")
+    for kind in dict.fromkeys(stage.kind for stage in plan.stages):
+        some = [stage for stage in plan.stages if stage.kind == kind]
+        todo = [stage for stage in some if stage.key in missing]
+        seconds = sum(estimate[stage.key].seconds for stage in todo)
+        table.add_row(kind, str(len(some)), str(len(some) - len(todo)), str(len(todo)), span(seconds))
+    return table
+
+
+def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Counter[str]) -> list[str]:
+    """Sentences on what the sweep holds and costs."""
+    todo = [stage for stage in plan.stages if stage.key in missing]
+    hours = [
+        f"{sum(estimate[s.key].seconds for s in todo if estimate[s.key].gpu == gpu) / 3600:,.2f} {unit}-hours"
+        for gpu, unit in ((True, "GPU"), (False, "core"))
+        if any(estimate[stage.key].gpu == gpu for stage in todo)
+    ]
+    tokens = sum(estimate[stage.key].tokens for stage in todo if stage.kind == "train")
+    flops = sum(estimate[stage.key].flops for stage in todo)
+    total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)
+    return [
+        f"{total} cells: {len(plan.cells)} distinct, {len(plan.duplicates)} the same by content, "
+        f"{len(plan.excluded)} excluded; {sum(n > 1 for n in users.values())} training stages are shared",
+        f"to run: {len(todo)} of {len(plan.stages)} stages, {quantity(tokens)} tokens to train on, "
+        f"{quantity(flops)} FLOPs, about {' and '.join(hours) or 'no time'}",
+    ]
+
+
+def quantity(number: float) -> str:
+    """A large number in short: 1.2M, 3.4e15."""
+    for limit, unit in ((1e12, ""), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number:.1e}" if not unit else f"{number / limit:.1f}{unit}"
+    return f"{number:.0f}"

@@ -1,0 +1,221 @@
+"""A cell: one point of a sweep, frozen and checked at birth. Types live here, values in conf/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from eval.spec.tasks import Suite, Task
+from train.spec import (
+    FORMATS,
+    LONG_POLICIES,
+    POLICIES,
+    Architecture,
+    Engine,
+    Recipe,
+    Tracker,
+    WorldSpec,
+    one_of,
+    positive,
+)
+
+LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "suite.tasks.*.ability", "ratio")
+"""Leaves that only name things in tables, or act only through the leaves that refer to them."""
+
+EXECUTION = (
+    "store", "workers", "dry_run", "exclude", "engine", "tracker", "suite.batch_rows",
+    "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
+    "suite.judging", "suite.tasks.*.references",
+)  # fmt: skip
+"""Leaves that say where and how the work runs. They enter no identity; of a path, the content does."""
+
+SELECTED = "selected"
+"""In a strategy, stands for the one ability that ``ability=`` names."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows that teach one ability: a file of the embedded world, a file of the user's, or a hub data set."""
+
+    ability: str
+    format: str
+    world: str | None = None
+    path: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+    split: str = "train"
+    samples: int | None = None
+    tokens_per_sample: int | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    held_out: int = 0
+    on_bad_row: str = "error"
+    on_long: str = "truncate"
+
+    def __post_init__(self) -> None:
+        places = [name for name in ("world", "path", "hub") if getattr(self, name) is not None]
+        if len(places) != 1:
+            raise ValueError(f"has {' and '.join(places) or 'no place'}: give exactly one of world, path and hub")
+        one_of("format", self.format, FORMATS)
+        one_of("on_bad_row", self.on_bad_row, POLICIES)
+        one_of("on_long", self.on_long, LONG_POLICIES)
+        if self.hub is not None and (self.revision is None or self.samples is None):
+            raise ValueError(f"hub={self.hub!r}: also give revision and samples (its number of rows), for the plan")
+        if self.held_out < 0:
+            raise ValueError(f"held_out={self.held_out} must be 0 or more")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The sources of every ability, and the corpus and tokenizer of models that are built from scratch."""
+
+    name: str
+    template: str
+    system: str
+    max_length: int
+    world: WorldSpec | None
+    vocabulary: int
+    sources: dict[str, Source]
+    corpus: dict[str, Source]
+
+    def __post_init__(self) -> None:
+        positive(max_length=self.max_length, vocabulary=self.vocabulary)
+
+    @property
+    def abilities(self) -> list[str]:
+        """The abilities that have a source, in the order of the sources."""
+        return list(dict.fromkeys(source.ability for source in self.sources.values()))
+
+    def of(self, ability: str) -> dict[str, Source]:
+        return {name: source for name, source in self.sources.items() if source.ability == ability}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A base model: from a hub, from a folder, or built by pretraining ``architecture`` on the corpus.
+
+    For a model from elsewhere ``architecture`` and ``parameters`` only serve the estimates.
+    """
+
+    name: str
+    architecture: Architecture | None = None
+    pretrain: Recipe | None = None
+    hub: str | None = None
+    revision: str | None = None
+    path: str | None = None
+    parameters: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.hub is not None and self.path is not None:
+            raise ValueError(f"hub={self.hub!r} and path={self.path!r} exclude each other")
+        if self.hub is not None and self.revision is None:
+            raise ValueError(f"hub={self.hub!r} needs a revision")
+        if self.scratch and (self.architecture is None or self.pretrain is None):
+            raise ValueError("give hub, path, or architecture with a pretrain recipe")
+
+    @property
+    def scratch(self) -> bool:
+        return self.hub is None and self.path is None
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Training stages in order; each gives every ability its share of the ability's amount."""
+
+    name: str
+    stages: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a sweep. Three numbers multiply: ``fraction`` x ``amount.<ability>`` x the share in the stage.
+
+    A value up to 1 is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count. ``total``
+    fixes the number of samples of the whole cell, and the three numbers then only set its proportions.
+    """
+
+    name: str | None
+    store: str
+    workers: int | None
+    dry_run: bool
+    exclude: list[dict[str, Any]]
+    ability: str
+    fraction: Any
+    amount: dict[str, Any]
+    replay: Any
+    ratio: Any
+    total: int | None
+    repeat: bool
+    rounding: str
+    seed: int
+    data: Data
+    model: Model
+    strategy: Strategy
+    recipe: Recipe
+    suite: Suite
+    engine: Engine
+    tracker: Tracker
+
+    def __post_init__(self) -> None:
+        one_of("rounding", self.rounding, ("floor", "round", "ceil"))
+        positive(total=self.total, workers=self.workers)
+        if not 0 <= share("fraction", self.fraction) <= 1:
+            raise ValueError(f"fraction={self.fraction} must lie between 0 (the untrained base) and 1 (everything)")
+        shape = self.model.architecture
+        if shape is not None and self.data.max_length > shape.max_length:
+            raise ValueError(
+                f"data.max_length={self.data.max_length} is more than the model's, "
+                f"model.architecture.max_length={shape.max_length}; lower the one or raise the other"
+            )
+        for name, amount in self.amount.items():
+            if share(f"amount.{name}", amount) != 1:
+                self._known(f"amount.{name}={amount}", name)
+        for number, stage in enumerate(self.stages):
+            for name in stage:
+                self._known(f"strategy={self.strategy.name}, stage {number + 1}", name)
+        for name, task in self.suite.tasks.items():
+            self._answerable(name, task)
+
+    def _answerable(self, name: str, task: Task) -> None:
+        if task.format is not None:
+            one_of(f"suite.tasks.{name}.format", task.format, FORMATS)
+        elif task.task == "loss" and not any(s.held_out for s in self.data.of(task.ability).values()):
+            raise ValueError(
+                f"suite task {name}: no source of ability {task.ability!r} has held-out rows; "
+                "set held_out on one of its sources, or drop the task"
+            )
+
+    def _known(self, where: str, ability: str) -> None:
+        if ability not in self.data.abilities:
+            raise ValueError(
+                f"{where}: ability {ability!r} has no source in data={self.data.name}; "
+                f"it has {', '.join(self.data.abilities)}; add a source under data.sources or drop the ability"
+            )
+
+    @cached_property
+    def stages(self) -> list[dict[str, Fraction]]:
+        """The strategy's stages with shares as exact numbers and ``selected`` replaced by the cell's ability."""
+        where = f"strategy.{self.strategy.name}"
+        return [
+            {
+                self.ability if name == SELECTED else name: share(f"{where}.{name}", value)
+                for name, value in stage.items()
+            }
+            for stage in self.strategy.stages
+        ]
+
+
+def share(name: str, value: object) -> Fraction:
+    """Read ``1/64``, ``0.25``, ``1`` or ``500`` exactly. Raises ValueError that names ``name`` for anything else."""
+    try:
+        number = Fraction(str(value).replace(" ", ""))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(
+            f"{name}={value} is not a number; write a fraction such as 1/64, a decimal, or a count"
+        ) from None
+    if number < 0:
+        raise ValueError(f"{name}={value} must be 0 or more")
+    if number > 1 and number.denominator != 1:
+        raise ValueError(f"{name}={value}: a value above 1 is a number of samples and must be whole")
+    return number

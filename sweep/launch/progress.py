@@ -1,0 +1,81 @@
+"""What a person sees while a sweep runs: a bar with an estimate on a terminal, a line a training elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from sweep.stages.store import Store
+from sweep.stages.worker import Job
+
+
+class Progress:
+    """Counts stages and estimates the time left from the cost of what is done against what is not."""
+
+    def __init__(self, missing: Iterable[Job], store: Store, console: Console) -> None:
+        costs = [job.seconds for job in missing]
+        self.store, self.missing, self.left = store, len(costs), sum(costs)
+        self.spent = 0.0
+        self.count = 0
+        self.began = time.monotonic()
+        self.working: dict[str, str] = {}
+        self.bar = Bar(
+            BarColumn(), MofNCompleteColumn(), TextColumn("stages"), TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"), TextColumn("{task.fields[now]}"),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self.task = self.bar.add_task("", total=self.missing, left="", now="")
+
+    def __enter__(self) -> Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
+
+    def started(self, job: Job) -> None:
+        self.working[job.stage.key] = job.title
+        self.tick()
+
+    def paused(self, job: Job) -> None:
+        self.working.pop(job.stage.key, None)
+
+    def done(self, job: Job) -> None:
+        self.working.pop(job.stage.key, None)
+        self.count += 1
+        self.spent += job.seconds
+        self.left -= job.seconds
+        if job.stage.kind == "train":
+            self.note(f"{job.title}  [dim]{self.count}/{self.missing} stages, {self.estimate()}[/dim]")
+        self.tick()
+
+    def failed(self, job: Job, why: str) -> None:
+        self.working.pop(job.stage.key, None)
+        self.note(f"[red]failed[/red] {job.title}: {why}; log: {self.store.log(job.stage)}")
+
+    def estimate(self) -> str:
+        """The time left, from the pace so far."""
+        return f"about {span(self.left * self.elapsed / self.spent)} left" if self.spent > 0 else ""
+
+    def note(self, text: str) -> None:
+        self.bar.console.print(text, highlight=False, soft_wrap=True)
+
+    def tick(self) -> None:
+        self.bar.update(
+            self.task, completed=self.count, left=self.estimate(), now=", ".join(self.working.values())[:60]
+        )
+
+
+def span(seconds: float) -> str:
+    """A length of time for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

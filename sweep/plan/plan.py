@@ -1,0 +1,127 @@
+"""From cells to stages: pure, but for the digests and row counts of the user's files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eval.spec.answers import EvalRun
+from eval.spec.judge import JudgeRun
+from sweep.config.cell import Cell
+from sweep.plan.files import Files
+from sweep.plan.planner import Planner
+from sweep.stages.stage import Stage
+from train.spec import Run
+
+
+class CellError(ValueError):
+    """A cell that cannot be planned; the message names the cell, the value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with its stages: those that train it, in order, and the score of each task."""
+
+    cell: Cell
+    label: str
+    trained: tuple[Stage, ...]
+    scores: Mapping[str, Stage]
+    samples: Mapping[str, int]
+    factors: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """What the cell is, whatever its labels: two cells with one key are duplicates."""
+        text = ",".join(f"{task}:{stage.key}" for task, stage in sorted(self.scores.items()))
+        return hashlib.sha256((text + "".join(s.key for s in self.trained[-1:])).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The distinct cells, what was left out, and every stage once, parents before children."""
+
+    name: str
+    cells: tuple[Planned, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    excluded: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    how: Mapping[str, Run | EvalRun | JudgeRun | None]
+    lengths: Mapping[str, float]
+    parameters: Mapping[str, int]
+    absent: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The store that the first cell names; all cells of a sweep share one."""
+        return Path(self.cells[0].cell.store)
+
+
+def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
+    """Plan labelled cells with their swept values. Raises `CellError` for the first cell that cannot be planned."""
+    planner = Planner(files)
+    distinct: dict[str, Planned] = {}
+    duplicates, excluded = [], []
+    for label, cell, factors in cells:
+        if any(_matches(factors, rule) for rule in cell.exclude):
+            excluded.append(label)
+            continue
+        try:
+            trained, scores = planner.stages(cell)
+            planned = Planned(cell, label, trained, scores, _distinct_samples(trained), factors)
+        except ValueError as problem:
+            raise CellError(f"cell {label}: {problem}") from None
+        first = distinct.setdefault(planned.key, planned)
+        if first is not planned:
+            duplicates.append((label, first.label))
+    stages, how = _collect(name, distinct.values())
+    return Plan(
+        name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, how,
+        planner.lengths, planner.parameters, tuple(files.absent),
+    )  # fmt: skip
+
+
+def _matches(factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    return all(str(factors.get(name)) == str(value) for name, value in rule.items())
+
+
+def _collect(
+    name: str, cells: Iterable[Planned]
+) -> tuple[tuple[Stage, ...], dict[str, Run | EvalRun | JudgeRun | None]]:
+    stages: dict[str, Stage] = {}
+    how: dict[str, Run | EvalRun | JudgeRun | None] = {}
+
+    def visit(stage: Stage, planned: Planned) -> None:
+        if stage.key not in stages:
+            for parent in stage.parents:
+                visit(parent, planned)
+            stages[stage.key] = stage
+            how[stage.key] = _how(name, stage, planned)
+
+    for planned in cells:
+        for stage in (*planned.trained, *planned.scores.values()):
+            visit(stage, planned)
+    return tuple(stages.values()), how
+
+
+def _how(name: str, stage: Stage, planned: Planned) -> Run | EvalRun | JudgeRun | None:
+    cell = planned.cell
+    if stage.kind == "train":
+        title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"
+        tags = (cell.model.name, cell.strategy.name, cell.data.name)
+        return Run(stage.key, title, name, tags, cell.engine, cell.tracker)
+    if stage.kind == "score" and stage.spec.judge is not None:
+        return replace(cell.suite.judging or JudgeRun(), ledger=name)
+    return EvalRun(stage.key, cell.suite.batch_rows) if stage.kind == "answer" else None
+
+
+def _distinct_samples(trained: tuple[Stage, ...]) -> dict[str, int]:
+    """Distinct samples of each ability over all fine-tuning stages: portions are nested, so the largest counts."""
+    samples: dict[str, int] = {}
+    for stage in trained:
+        if stage.spec.architecture is None:
+            for portion in stage.spec.portions:
+                samples[portion.ability] = max(samples.get(portion.ability, 0), portion.samples)
+    return samples

@@ -1,0 +1,82 @@
+"""Before any work starts: is everything within reach that the plan will read?"""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweep.plan import judge_cost
+from sweep.plan.plan import Plan
+from sweep.stages.stage import Stage
+from sweep.stages.store import Store
+from train.spec import Hub
+
+SECONDS = 5.0
+"""Patience with a hub that does not answer."""
+
+
+def checked(plan: Plan) -> Plan:
+    """The plan itself. Raises a ValueError that lists every file and hub repository that cannot be had."""
+    problems = [f"{place}: no such file; get it, or give its path" for place in plan.absent]
+    problems += judge_cost.problems(plan, Store(plan.path))
+    missing = [(kind, hub) for kind, hub in dict.fromkeys(hubs(plan)) if not cached(kind, hub)]
+    if missing and (why := unreachable()):
+        problems += [f"{kind} {hub.repo}, revision {hub.revision}: not in the local hub cache" for kind, hub in missing]
+        problems.append(why)
+    if problems:
+        raise ValueError("\n  ".join(["the plan needs what cannot be had here:", *problems]))
+    return plan
+
+
+def hubs(plan: Plan) -> Iterator[tuple[str, Hub]]:
+    """Every hub model and data set that a missing stage reads."""
+    store = Store(plan.path)
+    for stage in plan.stages:
+        wanted = _wanted(stage)
+        if wanted and not store.has(stage):
+            yield from wanted
+
+
+def _wanted(stage: Stage) -> list[tuple[str, Hub]]:
+    spec = stage.spec
+    match stage.kind:
+        case "tokens":
+            return [(kind, hub) for kind, hub in (("data set", spec.hub), ("model", spec.tokenizer_hub)) if hub]
+        case "train":
+            return [("model", spec.hub)] if spec.hub else []
+        case "rows":
+            return [("data set", Hub(spec.repo, spec.revision))]
+        case "answer":
+            return [("model", Hub(spec.model_repo, spec.model_revision or "main"))] if spec.model_repo else []
+    return []
+
+
+def cached(kind: str, hub: Hub) -> bool:
+    """True when the hub's own cache on this machine holds the repository at the revision, or it is a local folder."""
+    if Path(hub.repo).is_dir():
+        return True
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    root = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    folder = root / f"{'datasets' if kind == 'data set' else 'models'}--{hub.repo.replace('/', '--')}"
+    return (folder / "refs" / hub.revision).exists() or (folder / "snapshots" / hub.revision).exists()
+
+
+def unreachable() -> str:
+    """Why the hub cannot be reached and what to do about it; empty when it can."""
+    remedy = (
+        "fill the cache on a machine with a network, or give model.path, data.sources.NAME.path and "
+        "suite.tasks.NAME.path of local copies"
+    )
+    if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on"):
+        return f"HF_HUB_OFFLINE is set: {remedy}"
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=SECONDS).close()
+    except urllib.error.HTTPError:
+        return ""  # it answers
+    except (OSError, ValueError) as problem:
+        return f"{endpoint} cannot be reached ({getattr(problem, 'reason', problem)}): {remedy}"
+    return ""

@@ -1,0 +1,126 @@
+"""What a sweep keeps under its name: its cells, with the keys of their stages, and every stage as a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.config.cell import share
+from sweep.plan.cost import costs
+from sweep.plan.plan import Plan, Planned
+from sweep.plan.planner import parameters
+from sweep.stages.stage import Ref, Stage
+from sweep.stages.store import Store, write_json
+from sweep.stages.worker import Job
+
+
+@dataclass(frozen=True)
+class SavedCell:
+    """A cell as the sweep's folder remembers it: its factors by name, its stages and scores by key."""
+
+    label: str
+    factors: Mapping[str, Any]
+    trained: tuple[str, ...]
+    scores: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A sweep read back from its folder, without Hydra."""
+
+    name: str
+    cells: tuple[SavedCell, ...]
+    jobs: Mapping[str, Job]
+
+    def stages(self, cell: SavedCell) -> list[Stage]:
+        """Every stage a cell rests on, parents before children."""
+        found: dict[str, Stage] = {}
+
+        def visit(key: str) -> None:
+            stage = self.jobs[key].stage
+            for node in stage.inputs.values():
+                if isinstance(node, Ref) and node.key not in found:
+                    visit(node.key)
+            found[key] = stage
+
+        for key in (*cell.trained, *(score["key"] for score in cell.scores.values())):
+            visit(key)
+        return list(found.values())
+
+
+def jobs(plan: Plan, store: Store) -> dict[str, Job]:
+    """Every stage of the plan as a job of ``store``, by key, parents before children."""
+    cost = costs(plan)
+    return {s.key: Job(s, plan.how[s.key], store.root, round(cost[s.key].seconds, 3)) for s in plan.stages}
+
+
+def save(plan: Plan, store: Store) -> Saved:
+    """Freeze the plan in the sweep's folder: what ran, and what `load` needs to run it again."""
+    folder = store.sweep(plan.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = [
+        {
+            "label": planned.label,
+            "factors": factors(planned),
+            "trained": [stage.key for stage in planned.trained],
+            "scores": {
+                name: {"ability": planned.cell.suite.tasks[name].ability, "key": stage.key}
+                for name, stage in planned.scores.items()
+            },
+        }
+        for planned in plan.cells
+    ]
+    all_jobs = jobs(plan, store)
+    texts = [job.to_json() for job in all_jobs.values()]
+    for text in texts:
+        text.pop("store")  # a store may be moved: its place is where the sweep is found
+    write_json(folder / "sweep.json", {"cells": cells, "jobs": texts})
+    return Saved(plan.name, _cells(cells), all_jobs)
+
+
+def load(store: Store, name: str) -> Saved:
+    """Read a sweep back. Raises a ValueError that lists the sweeps there are when ``name`` is none of them."""
+    path = store.sweep(name) / "sweep.json"
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        known = ", ".join(sweeps(store)) or "none yet"
+        raise ValueError(f"there is no sweep {name!r} in {store.root}; sweeps there: {known}") from None
+    found = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
+    return Saved(name, _cells(value["cells"]), found)
+
+
+def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
+    return tuple(SavedCell(c["label"], c["factors"], tuple(c["trained"]), c["scores"]) for c in value)
+
+
+def sweeps(store: Store) -> list[str]:
+    """Names of the sweeps in the store, in alphabetical order."""
+    return sorted(path.parent.name for path in store.root.glob("sweeps/*/sweep.json"))
+
+
+def factors(planned: Planned) -> dict[str, Any]:
+    """The columns that say which cell a measurement belongs to. Plain numbers and words, no paths."""
+    cell, samples = planned.cell, planned.samples
+    known = {
+        "model": cell.model.name,
+        "params": parameters(cell),
+        "data": cell.data.name,
+        "strategy": cell.strategy.name if samples else "base",
+        "trained_on": "+".join(samples) or "base",
+        "seed": cell.seed,
+        "fraction": float(share("fraction", cell.fraction)),
+        "replay": _replay(cell.strategy.name, cell.replay),
+        "total_samples": sum(samples.values()),
+        **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
+    }
+    hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay"}
+    return known | {
+        key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
+    }
+
+
+def _replay(strategy: str, value: object) -> float | None:
+    return float(share("replay", value)) if strategy == "dmt" else None

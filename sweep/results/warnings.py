@@ -1,0 +1,77 @@
+"""What a reader of a sweep's numbers must know: what training data holds of the tests, and answers gone wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sweep.results.saved_sweep import Saved
+from sweep.stages.stage import File
+from sweep.stages.store import Store
+
+OVERLAP = ("task", "source", "items", "flagged", "whole", "any_13", "short")
+"""Columns of overlap.csv, a row a task and training source: numbers of items, see ``eval/stages/overlap.py``."""
+
+LINES = 6
+"""Pairs named on the terminal; the table has them all."""
+
+
+def write(saved: Saved, store: Store) -> list[str]:
+    """Write overlap.csv beside the sweep's table; return the sentences that belong under its numbers."""
+    pairs = list({tuple(row.values()): row for row in _overlaps(saved, store)}.values())
+    if pairs:
+        scratch = store.sweep(saved.name) / "overlap.tmp"
+        with scratch.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, OVERLAP)
+            writer.writeheader()
+            writer.writerows(pairs)
+        scratch.replace(scratch.with_name("overlap.csv"))
+    return [*_held(pairs), *_odd(saved, store)]
+
+
+def _overlaps(saved: Saved, store: Store) -> Iterator[dict[str, Any]]:
+    for task, _, stage in _scored(saved):
+        for name, node in sorted(stage.inputs.items()):
+            if not isinstance(node, File) and node.kind == "overlap":
+                summary = store.root / "overlap" / node.key / "summary.json"
+                if summary.exists():
+                    row = json.loads(summary.read_bytes()) | {"task": task, "source": name.removeprefix("overlap.")}
+                    yield {column: row[column] for column in OVERLAP}
+
+
+def _held(pairs: list[dict[str, Any]]) -> list[str]:
+    found = sorted((row for row in pairs if row["flagged"]), key=lambda row: -row["flagged"] / row["items"])
+    lines = [
+        f"overlap: {row['flagged']} of {row['items']} items of {row['task']} are in {row['source']}, {row['whole']} of "
+        f"them whole; {row['any_13']} share a run of 13 words"
+        for row in found[:LINES]
+    ]
+    if len(found) > LINES:
+        lines.append(f"overlap: and {len(found) - LINES} more pairs, see overlap.csv")
+    return [*lines, "accuracy_clean in the table leaves such items out"] if lines else []
+
+
+def _odd(saved: Saved, store: Store) -> list[str]:
+    """One warning for each task and share, with the cell that is worst."""
+    worst: dict[tuple[str, str], tuple[float, str, float]] = {}
+    cells: dict[tuple[str, str], int] = {}
+    for task, label, stage in _scored(saved):
+        summary = store.path(stage) / "summary.json"
+        for one in json.loads(summary.read_bytes()).get("warnings", ()) if summary.exists() else ():
+            known = (task, one["metric"])
+            cells[known] = cells.get(known, 0) + 1
+            worst[known] = max(worst.get(known, (0.0, "", 0.0)), (one["value"], label, one["limit"]))
+    return [
+        f"warning: {task}: {metric} is above {limit:.0%} in {cells[task, metric]} of {len(saved.cells)} cells, "
+        f"up to {value:.0%} ({label})"
+        for (task, metric), (value, label, limit) in worst.items()
+    ]
+
+
+def _scored(saved: Saved) -> Iterator[tuple[str, str, Any]]:
+    """Task, cell and stage of every score."""
+    for cell in saved.cells:
+        for task, score in sorted(cell.scores.items()):
+            yield task, cell.label, saved.jobs[score["key"]].stage

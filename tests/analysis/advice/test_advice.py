@@ -1,0 +1,182 @@
+"""Advice: what it predicts comes true in simulated sweeps, and what it asks for narrows what it says."""
+
+import numpy as np
+import pytest
+
+from analysis.advice.advise import advise, source_size, surrogates_of
+from analysis.advice.check import check_lines, compare
+from analysis.advice.next_cells import choices
+from analysis.advice.surrogate import surrogate
+from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line, weights_of
+from analysis.verdicts.arms import arms
+from tests.analysis.tables import FULL, KNEES, Simulation, data_amount, mixed_table
+
+
+def truth(ability, samples):
+    """The chance of a right answer in the simulation."""
+    return 0.85 / (1 + (samples / KNEES[ability]) ** -0.7)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return mixed_table()
+
+
+@pytest.fixture(scope="module")
+def advice(table):
+    return advise(table, 6000, {})
+
+
+def test_the_best_composition_spends_the_budget_and_its_prediction_comes_true(advice):
+    assert advice.samples[0].sum() == pytest.approx(6000)
+    for i, ability in enumerate(advice.abilities):
+        low, high = np.quantile(advice.draws[:, 0, i], [0.005, 0.995])
+        assert low < truth(ability, advice.samples[0, i]) < high
+    chosen = np.mean([truth(a, n) for a, n in zip(advice.abilities, advice.samples[0], strict=True)])
+    grid = [(m, c, 6000 - m - c) for m in range(0, 6001, 375) for c in range(0, 6001 - m, 375)]
+    best = max(
+        np.mean([truth(a, n) if n else 0.03 for a, n in zip(FULL, mix, strict=True)])
+        for mix in grid
+        if all(n <= FULL[a] for a, n in zip(FULL, mix, strict=True))
+    )
+    assert chosen > best - 0.03
+
+
+def test_intervals_of_predictions_hold_the_truth_at_about_the_nominal_rate():
+    inside = total = 0
+    for seed in range(2):
+        found = advise(mixed_table(seed), 6000, {})
+        for k in range(0, len(found.strategy), 10):
+            for i, ability in enumerate(found.abilities):
+                if found.samples[k, i] >= 100:
+                    low, high = np.quantile(found.draws[:, k, i], [0.025, 0.975])
+                    inside += low < truth(ability, found.samples[k, i]) < high
+                    total += 1
+    assert inside / total > 0.85
+
+
+def test_weights_move_the_composition(table, advice):
+    only = advise(table, 6000, {"general": 1.0})
+    which = advice.abilities.index("general")
+    assert only.samples[0, which] == pytest.approx(FULL["general"])  # the whole source
+    assert only.samples[0, which] > advice.samples[0, which]
+
+
+def test_chances_add_up_and_equal_strategies_share_them(advice):
+    chance = advice.chance()
+    assert chance.sum() == pytest.approx(1.0)
+    for name in ("multitask", "sequential"):
+        assert 0.1 < chance[advice.strategy == name].sum() < 0.9
+
+
+def test_the_best_is_expected_to_fall_short_the_least(advice):
+    lacking = advice.shortfall()
+    assert (lacking >= 0).all()
+    assert lacking[0] < 0.03  # of the whole scale
+    assert lacking[0] == pytest.approx(lacking.min(), abs=0.005)
+    assert lacking.max() > 3 * lacking[0]
+
+
+def test_sources_bound_the_amounts(table, advice):
+    assert [source_size(table, a) for a in FULL] == pytest.approx(list(FULL.values()))
+    for i, ability in enumerate(advice.abilities):
+        assert advice.samples[:, i].max() <= FULL[ability] + 1e-6
+
+
+def test_sources_are_not_measured_where_more_than_the_fraction_decides(table):
+    assert source_size(table.assign(settings="arm=constant_total total=768"), "math") == np.inf
+    assert source_size(table.assign(settings="rounding=ceil"), "math") == pytest.approx(FULL["math"])
+
+
+def test_arms_are_predicted_from_the_others(table):
+    models = surrogates_of(table)
+    for model in models:
+        gap, standard = model.left_out()
+        assert np.mean(np.abs(standard) < 1.96) >= 0.85
+        assert len(gap) == len(model.solved)
+    assert len(checks(models)) == 3
+
+
+def test_leaving_out_is_what_it_says(table):
+    part = table[(table["ability"] == "math") & (table["metric"] == "accuracy")]
+    whole = surrogate(arms(part))
+    position = 5
+    rest = arms(part)
+    value = rest.table["mean"].to_numpy()
+    kernel_noise = whole.factor @ whole.factor.T
+    keep = np.arange(len(value)) != position
+    logit = np.log(np.clip(value, 0.004, 0.996) / (1 - np.clip(value, 0.004, 0.996)))
+    scaled = (logit - whole.centre) / whole.scale
+    solved = np.linalg.solve(kernel_noise[np.ix_(keep, keep)], scaled[keep])
+    predicted = whole.centre + whole.scale * kernel_noise[position, keep] @ solved
+    assert whole.left_out()[0][position] == pytest.approx(predicted - logit[position])
+
+
+def test_the_line_to_run_names_the_composition(table, advice):
+    line = run_line(advice, table)
+    assert line.startswith(f"python -m sweep name=advised strategy={advice.strategy[0]} fraction=1 'amount={{math:")
+    assert f"{{math:{round(advice.samples[0, advice.abilities.index('math')])}," in line
+    trial = trial_line(advice, table)
+    assert trial.startswith("python -m sweep -m name=advised strategy=multitask,sequential fraction=1 'amount={")
+    assert trial.endswith("seed=0,1")
+
+
+def test_what_was_advised_is_compared_with_what_came_of_it(table):
+    after = Simulation(9)
+    after.cell("seen", "multitask", tuple(FULL), 1 / 16)  # a design that the advice rests on
+    for share in (1 / 32, 1 / 8, 1 / 2):
+        for strategy in ("multitask", "sequential"):
+            after.cell(f"{strategy} {share}", strategy, tuple(FULL), share)
+    found = compare(table, after.frame(), {})
+    assert len(found.cells) == 6
+    assert found.inside.mean() > 0.8
+    predicted, measured, error = found.totals()
+    assert np.corrcoef(predicted, measured)[0, 1] > 0.95
+    assert (error > 0.005).all()
+    *abilities, ranking = check_lines(found)
+    assert [line.partition(":")[0] for line in abilities] == list(FULL)
+    assert "pairs of cells in the predicted order" in ranking
+    with pytest.raises(ValueError, match="no cell that the advice has not seen"):
+        compare(table, table, {})
+
+
+def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    text = advice_text([path], 6000, "{math: 1, code: 1, general: 1}", 0)
+    assert "predicted Pareto front" in text
+    assert "run it:  python -m sweep name=advised strategy=" in text
+    assert text.count("check: ") == 3
+    asked = next_text([path], "code")
+    assert "run it: python -m sweep strategy=" in asked
+    assert "cost: samples trained and items answered, as the table tells neither hours, flops nor tokens" in asked
+    later = Simulation(9)
+    later.cell("new", "multitask", tuple(FULL), 1 / 8)
+    later.frame().to_csv(tmp_path / "after.csv", index=False)
+    assert " of 1 in their interval" in check_text([path], [tmp_path / "after.csv"], "{}")
+
+
+def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
+    data_amount().to_csv(tmp_path / "t.csv", index=False)
+    text = advice_text([tmp_path / "t.csv"], 6000, "{}", 0)
+    assert "note: the table holds one strategy only" in text
+    assert "note: the table holds no mixed training, so how abilities get on together is a guess" in text
+
+
+def test_what_cannot_be_advised_is_said(table):
+    with pytest.raises(ValueError, match="budget=3 must be at least"):
+        advise(table, 3, {})
+    with pytest.raises(ValueError, match="weights name ability 'maths'"):
+        advise(table, 6000, {"maths": 1})
+    with pytest.raises(ValueError, match="one above 0"):
+        advise(table, 6000, {"math": 0})
+    with pytest.raises(ValueError, match="ability 'maths' is not in the table"):
+        choices(table, "maths")
+    with pytest.raises(ValueError, match="no number of samples"):
+        choices(table, "math@many")
+    with pytest.raises(ValueError, match="too few designs"):
+        surrogates_of(table[table["cell"] == "base"])
+    with pytest.raises(ValueError, match="2 sizes of model"):
+        surrogates_of(table.assign(params=[1e6, 2e6] * (len(table) // 2) + [1e6] * (len(table) % 2)))
+    with pytest.raises(ValueError, match="must look like"):
+        weights_of("math")

@@ -1,0 +1,78 @@
+"""The long table: what is read, and the one error a wrong table gets."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.data.table import counted, read
+
+GOOD = pd.DataFrame(
+    {
+        "ability": ["math", "code"],
+        "task": ["gsm8k", "humaneval"],
+        "metric": ["accuracy", "accuracy"],
+        "value": [0.5, 0.25],
+        "n_items": [300, 164],
+        "seed": [0, 1],
+        "samples": [100, 200],
+        "arm": ["a", "b"],
+    }
+)
+
+
+def write(frame, path):
+    frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_csv_and_parquet_say_the_same(tmp_path, suffix):
+    table = read(write(GOOD, tmp_path / f"t{suffix}"))
+    assert table["value"].tolist() == [0.5, 0.25]
+    assert table["seed"].tolist() == ["0", "1"]
+    assert table["arm"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"value": [0.5, "n/a?"]}, r"column 'value', row 2: 'n/a\?' is not a number"),
+        ({"value": [0.5, None]}, "column 'value', row 2: nan is missing; leave the row out"),
+        ({"value": [0.5, 41.0]}, "column 'value', row 2: 41.0 is no share.*divide percentages by 100"),
+        ({"value": [0.5, float("inf")]}, "column 'value', row 2: .*infinite"),
+        ({"n_items": [300, 0]}, "column 'n_items', row 2: .*0.* is below 1"),
+        ({"samples": [-5, 1]}, "column 'samples', row 1: .*-5.* is below 0"),
+        ({"ability": ["math", None]}, "column 'ability', row 2: .* is missing"),
+    ],
+)
+def test_a_wrong_value_is_named_with_column_row_and_remedy(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        read(write(GOOD.assign(**change), tmp_path / "t.csv"))
+
+
+def test_an_absent_column_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"column 'metric' is absent .*add it, or rename"):
+        read(write(GOOD.drop(columns="metric"), tmp_path / "t.csv"))
+
+
+def test_an_empty_table_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no rows"):
+        read(write(GOOD[:0], tmp_path / "t.csv"))
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path):
+    broken = tmp_path / "t.parquet"
+    broken.write_bytes(b"not parquet at all")
+    with pytest.raises(ValueError, match="cannot be read as parquet"):
+        read(broken)
+    with pytest.raises(ValueError, match=r"ends in '\.xlsx'; save it as \.csv"):
+        read(write(GOOD, tmp_path / "t.csv").rename(tmp_path / "t.xlsx"))
+    with pytest.raises(FileNotFoundError, match="there is no table"):
+        read(tmp_path / "absent.csv")
+
+
+def test_shares_of_right_and_wrong_items_are_told_from_ratings():
+    frame = pd.DataFrame({"value": [0.375, 0.375, 0.5, 0.5, 0.0], "n_items": [8.0] * 5})
+    errors = [np.sqrt(0.375 * 0.625 / 8), np.sqrt(0.375 * 0.625 / 7), 0.05, np.nan, 0.0]
+    assert counted(frame.assign(stderr=errors)).tolist() == [True, True, False, True, True]
+    assert counted(frame).all()

@@ -1,0 +1,87 @@
+"""Averages of laws: weights from what lies beyond the amounts fitted, intervals that hold the disagreement."""
+
+import numpy as np
+import pytest
+
+from analysis import LAWS, Points, fit, fit_average
+from analysis.fitting.average import aicc
+
+AMOUNTS = np.geomspace(100, 1e6, 8)
+FIVE = np.array([32.0, 128, 512, 2048, 8192])
+
+
+def test_average_prefers_the_law_that_made_the_points():
+    x = np.repeat(AMOUNTS, 3)
+    y = (1.0 + 50 * x**-0.5) * np.exp(np.random.default_rng(2).normal(0, 0.003, len(x)))
+    mean = fit_average(Points({"samples": x}, y), ("power", "power_floor", "log_linear"))
+    weight = dict(zip([c.law.name for c in mean.curves], mean.weights, strict=True))
+    assert mean.weights.sum() == pytest.approx(1.0)
+    assert weight["power_floor"] > 0.9
+    band = mean.predict({"samples": [1e7]})
+    assert band.low[0] < 1.0 + 50 * 1e7**-0.5 < band.high[0]
+
+
+def test_average_refuses_forms_that_need_more_amounts_and_says_so():
+    mean = fit_average(Points({"samples": FIVE}, 1 + 30 * FIVE**-0.5), ("power_floor", "bounded", "m4"))
+    assert [c.law.name for c in mean.curves] == ["power_floor"]
+    assert {"law_refused:bounded", "law_refused:m4"} <= set(mean.warnings)
+    with pytest.raises(ValueError, match="no law can be fitted: law 'm4' needs at least 7"):
+        fit_average(Points({"samples": FIVE}, FIVE), ("m4",))
+
+
+def test_average_widens_where_laws_disagree():
+    rng = np.random.default_rng(4)
+    x = np.repeat(FIVE, 3)
+    points = Points({"samples": x}, (1.0 + 10 * x**-0.3) * np.exp(rng.normal(0, 0.01, len(x))))
+    mean = fit_average(points, ("power", "log_linear"))
+    far = {"samples": [30000.0]}
+    bands = [curve.predict(far) for curve in mean.curves]
+    spread = abs(np.log(bands[0].value[0] / bands[1].value[0]))
+    own = max(np.log(band.high[0] / band.low[0]) for band in bands)
+    widest = np.log(mean.predict(far).high[0] / mean.predict(far).low[0])
+    assert spread > 0.1
+    assert np.isfinite(mean.predict({"samples": [1e9]}).value).all()  # the line is below 0 there and has no say
+    assert min(np.log(band.high[0] / band.low[0]) for band in bands) < widest < own + 4 * spread
+
+
+def test_rollout_is_the_error_beyond_each_origin():
+    rng = np.random.default_rng(6)
+    y = (1.0 + 50 * AMOUNTS**-0.5) * np.exp(rng.normal(0, 0.01, len(AMOUNTS)))
+    mean = fit_average(Points({"samples": AMOUNTS}, y), ("power", "power_floor"))
+    assert mean.rollout is not None
+    assert mean.rollout.origins == pytest.approx(AMOUNTS[3:7])
+    for law, row in zip(mean.rollout.laws, mean.rollout.square, strict=True):
+        for origin, square in zip((4, 5, 6, 7), row, strict=True):
+            near = fit(Points({"samples": AMOUNTS[:origin]}, y[:origin]), law)
+            gap = np.log(near.predict({"samples": AMOUNTS[origin:]}).value / y[origin:])
+            assert square == pytest.approx(np.mean(gap**2), rel=0.1)
+    assert mean.weights == pytest.approx((1 / mean.errors) / (1 / mean.errors).sum())
+
+
+def test_without_amounts_to_spare_aicc_weighs():
+    y = (1.0 + 10 * FIVE[:4] ** -0.3) * np.exp(np.random.default_rng(4).normal(0, 0.01, 4))
+    x = np.tile(FIVE[:4], 3)
+    mean = fit_average(Points({"samples": x}, np.tile(y, 3)), ("power_floor", "log_linear"))
+    assert mean.rollout is None
+    score = np.array([aicc(curve) for curve in mean.curves])
+    expected = np.exp(-0.5 * (score - score.min()))
+    assert mean.weights == pytest.approx(expected / expected.sum(), rel=1e-6)
+
+
+def test_aicc_by_hand():
+    y = np.exp([0.0, 0.1, -0.1, 0.0, 0.1, -0.1])
+    curve = fit(Points({"samples": np.arange(1.0, 7.0)}, y), "power")
+    k = 3  # two parameters and the variance
+    assert aicc(curve) == pytest.approx(6 * np.log(curve.objective / 6) + 2 * k + 2 * k * (k + 1) / (6 - k - 1))
+
+
+def test_a_law_that_knows_little_at_an_amount_has_little_say_there():
+    rng = np.random.default_rng(2)
+    x = np.geomspace(100, 1e5, 9)
+    points = Points({"samples": x}, LAWS["bounded"].value(x, 1.0, 4.0, 2e5, 0.6) * np.exp(rng.normal(0, 0.01, 9)))
+    mean = fit_average(points, ("power", "m4"))
+    sure, unsure = (curve.predict({"samples": [1e8]}) for curve in mean.curves)
+    assert np.log(unsure.high / unsure.low) > 5 * np.log(sure.high / sure.low)
+    far = mean.predict({"samples": [1e8]}).value
+    plain = np.exp(mean.weights[0] * np.log(sure.value) + mean.weights[1] * np.log(unsure.value))
+    assert abs(np.log(far / sure.value)) < abs(np.log(plain / sure.value))

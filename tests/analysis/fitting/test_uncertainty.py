@@ -1,0 +1,160 @@
+"""Intervals hold what they promise: simulated truths lie inside as often as the level says."""
+
+import numpy as np
+import pytest
+
+from analysis import LAWS, Points, fit
+from analysis.fitting.uncertainty import _between
+
+AMOUNTS = np.geomspace(100, 1e6, 8)
+FIVE = np.array([32.0, 128, 512, 2048, 8192])
+EIGHT = np.geomspace(32, 8192, 8)
+SCORE = (0.0, 0.9, 0.6, float(np.log(900)))
+
+
+def losses(rng, seeds=3, noise=0.01):
+    x = np.repeat(AMOUNTS, seeds)
+    return Points({"samples": x}, LAWS["bounded"].value(x, 1.0, 4.0, 2e4, 0.6) * np.exp(rng.normal(0, noise, len(x))))
+
+
+def scores(rng, seeds, items, dispersion, amounts=FIVE):
+    """Shares of ``items`` with ``dispersion`` times the binomial variance, from runs that differ."""
+    x = np.repeat(amounts, seeds)
+    truth = LAWS["sigmoid"].value(x, *SCORE)
+    if dispersion > 1:
+        size = (items - dispersion) / (dispersion - 1)
+        truth = rng.beta(truth * size, (1 - truth) * size)
+    return Points({"samples": x}, rng.binomial(items, truth) / items, trials=np.full(len(x), items))
+
+
+def covered(draw, law, objective, truth, at, runs=300):
+    """The share of simulated fits whose 95 % interval holds the truth, over the amounts ``at``."""
+    rng = np.random.default_rng(11)
+    inside = []
+    for _ in range(runs):
+        band = fit(draw(rng), law, objective).predict({"samples": at})
+        inside.append((band.low <= truth) & (truth <= band.high))
+    return float(np.mean(inside))
+
+
+def rates(draw, law, objective, run, items, at, runs=150):
+    """As `covered` for the three kinds: the curve, one more run ``run(rng)``, its measurement ``items(rng, value)``."""
+    rng = np.random.default_rng(11)
+    inside = {"mean": [], "new_run": [], "new_run_new_items": []}
+    for _ in range(runs):
+        curve, truth = fit(draw(rng), law, objective), run(rng)
+        targets = {"mean": run(None), "new_run": truth, "new_run_new_items": items(rng, truth)}
+        for kind, target in targets.items():
+            band = curve.predict({"samples": at}, kind=kind)
+            inside[kind].append((band.low <= target) & (target <= band.high))
+    return {kind: float(np.mean(hits)) for kind, hits in inside.items()}
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_loss_curves_cover_at_the_nominal_rate(seeds):
+    at = np.geomspace(100, 1e6, 5)
+    truth = LAWS["bounded"].value(at, 1.0, 4.0, 2e4, 0.6)
+
+    def run(rng):
+        return truth if rng is None else truth * np.exp(rng.normal(0, 0.01, len(at)))
+
+    found = rates(lambda rng: losses(rng, seeds), "bounded", "log", run, lambda rng, value: value, at)
+    assert all(0.92 <= rate <= 0.98 for rate in found.values()), found
+
+
+@pytest.mark.parametrize(("seeds", "dispersion"), [(1, 3.0), (3, 1.0), (3, 3.0)])
+def test_score_curves_cover_at_the_nominal_rate(seeds, dispersion):
+    truth = LAWS["sigmoid"].value(EIGHT, *SCORE)
+    size = (300 - dispersion) / max(dispersion - 1, 1e-9)
+
+    def run(rng):
+        return truth if rng is None or dispersion == 1 else rng.beta(truth * size, (1 - truth) * size)
+
+    def items(rng, value):
+        return rng.binomial(300, value) / 300
+
+    found = rates(lambda rng: scores(rng, seeds, 300, dispersion, EIGHT), "sigmoid", "quasibinomial", run, items, EIGHT)
+    if dispersion == 1:  # runs do not differ at all: the interval of one more can only be too wide
+        assert found.pop("new_run") >= 0.92
+    assert all(0.92 <= rate <= 0.98 for rate in found.values()), found
+
+
+def test_profile_intervals_of_floors_cover_the_truth():
+    rng = np.random.default_rng(5)
+    inside = []
+    for _ in range(80):
+        low, high = fit(losses(rng, noise=0.005), "bounded").interval("E")
+        inside.append(low <= 1.0 <= high)
+    assert np.mean(inside) >= 0.89  # three standard errors below 0.95 for 80 fits would be 0.88
+
+
+def test_kinds_nest():
+    rng = np.random.default_rng(0)
+    curve = fit(scores(rng, 3, 300, 4.0), "sigmoid", "quasibinomial")
+    widths = []
+    for kind in ("mean", "new_run", "new_run_new_items"):
+        band = curve.predict({"samples": FIVE}, kind=kind)
+        assert ((band.low < band.value) & (band.value < band.high)).all()
+        assert ((band.low > 0) & (band.high < 1)).all()
+        widths.append(band.high - band.low)
+    assert (widths[0] < widths[1]).all()
+    assert (widths[1] < widths[2]).all()
+
+
+def test_score_bands_are_never_narrower_than_the_items_allow():
+    exact = LAWS["sigmoid"].value(FIVE, *SCORE)
+    band = fit(Points({"samples": FIVE}, exact, trials=np.full(5, 100.0)), "sigmoid", "quasibinomial").predict(
+        {"samples": FIVE}
+    )
+    # No residual at all; five amounts of 100 items still leave about 3 points of standard error.
+    assert ((band.high - band.low)[1:4] > 0.08).all()
+
+
+def test_levels_nest():
+    curve = fit(losses(np.random.default_rng(0)), "bounded")
+    half, most = curve.interval("b", 0.5), curve.interval("b", 0.99)
+    assert most[0] < half[0] < curve.params["b"] < half[1] < most[1]
+
+
+def test_bootstrap_agrees_with_the_interval_and_is_reproducible():
+    curve = fit(losses(np.random.default_rng(3)), "bounded")
+    draws = curve.bootstrap(draws=400, seed=1)
+    assert (draws.params["b"] == curve.bootstrap(draws=400, seed=1).params["b"]).all()
+    low, high = curve.interval("b")
+    assert 0.5 < draws.params["b"].std() / ((high - low) / 4) < 1.5
+    assert draws.values({"samples": [1e4]}).shape == (400, 1)
+
+
+def test_bootstrap_of_one_group_does_not_vary():
+    points = losses(np.random.default_rng(3))
+    one = Points(points.x, points.value, group=np.zeros(len(points)))
+    draws = fit(one, "bounded").bootstrap(draws=5)
+    assert draws.params["b"].std() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.02])
+def test_seeds_that_lie_high_or_low_as_a_whole_widen_the_interval_as_needed(shift):
+    seeds = np.tile([0, 1, 2], len(AMOUNTS))
+    at = np.geomspace(100, 1e6, 5)
+    truth = LAWS["bounded"].value(at, 1.0, 4.0, 2e4, 0.6)
+
+    def draw(rng):
+        points = losses(rng)
+        return Points(points.x, points.value * np.exp(shift * rng.normal(size=3)[seeds]), group=seeds)
+
+    assert 0.92 <= covered(draw, "bounded", "log", truth, at, runs=150) <= 0.98
+
+
+def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():
+    rng = np.random.default_rng(0)
+    jac, group = rng.normal(size=(24, 4)), np.repeat([0, 1, 2], [7, 8, 9])
+    inverse = np.linalg.inv(jac.T @ jac)
+    left = np.eye(24) - jac @ inverse @ jac.T
+    residual = left @ (rng.normal(size=24) + np.array([1, -1, 0.5])[group])
+    member = (group[:, None] == np.arange(3)).astype(float)
+    own = member.T @ left @ member
+    system = [[np.trace(own), (own**2).sum()], [20, np.trace(own)]]
+    shift = np.linalg.solve(system, [((member.T @ residual) ** 2).sum(), (residual**2).sum()])[1]
+    pull = inverse @ jac.T @ member
+    assert shift > 0
+    assert _between(inverse, jac, residual, 20, group)[0] == pytest.approx(shift * pull @ pull.T)

@@ -1,0 +1,92 @@
+"""Figures: each that a table supports and none that it does not, the same bytes, honest axes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.data.series import blocks
+from analysis.fitting.series_fits import analyse
+from analysis.report.check_figures import draw_checks
+from analysis.report.figures import draw
+from analysis.report.mixture_figures import draw_mixtures
+from analysis.report.tables import law_sheet, other_sheet
+from tests.analysis.tables import FULL, Simulation
+
+MIXTURES = [(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]
+
+
+def mixed():
+    """Fifteen mixtures of three abilities at two totals."""
+    simulation = Simulation(3)
+    for total in (512, 4096):
+        for parts in MIXTURES:
+            simulation.cell(f"{total}{parts}", "multitask", tuple(FULL), 1.0)
+            counts = dict(zip(FULL, (total * p / 4 for p in parts), strict=True))
+            for row in simulation.rows[-9:]:
+                row |= {"samples": counts[row["ability"]], "total_samples": total, "fraction": np.nan}
+                row |= {f"samples_{a}": n for a, n in counts.items()}
+    return pd.DataFrame(simulation.rows)
+
+
+def doubled(seed=0):
+    """One ability alone at eleven amounts."""
+    simulation = Simulation(seed)
+    for i in range(11):
+        simulation.cell(f"c{i}", "single", ("math",), 2.0**-i)
+    frame = simulation.frame()
+    return frame[frame["ability"] == "math"]
+
+
+def test_mixtures_have_a_surface_and_a_triangle(tmp_path):
+    drawn, absent = draw_mixtures(mixed(), tmp_path)
+    assert set(drawn) == {"surface-accuracy", "surface-loss", "triangle-accuracy", "triangle-loss"}
+    assert absent == []
+    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in drawn)
+
+
+def test_a_table_without_mixtures_gives_sentences_instead(tmp_path):
+    drawn, absent = draw_mixtures(doubled(), tmp_path)
+    assert drawn == {}
+    assert [line.split(" over ")[0].split(":")[0] for line in absent] == [
+        "No surface of accuracy", "No triangle of accuracy", "No surface of loss", "No triangle of loss",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+    assert "no columns samples" in draw_mixtures(doubled().drop(columns="total_samples"), tmp_path)[1][0]
+
+
+def test_curves_with_amounts_to_spare_have_all_checks(tmp_path):
+    for block in blocks(doubled()):
+        found = analyse(block)
+        names = {f"{block.name}-{kind}" for kind in ("rollout", "residual", "profile")}
+        assert set(draw_checks(block, found, tmp_path)) == names
+        assert draw(block, found, tmp_path) == draw(block, found, tmp_path)
+
+
+def test_a_series_without_a_curve_has_no_checks(tmp_path):
+    (block, _) = blocks(doubled().head(6))
+    assert draw_checks(block, analyse(block), tmp_path) == {}
+
+
+def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
+    loss = next(b for b in blocks(doubled()) if b.metric == "loss")
+    found = analyse(loss)
+    sheet = law_sheet(found)
+    assert sheet.header[1:] == ("off by, relative", "ahead, log ranges", "AICc weight", "weight")
+    curve = found[0].curve
+    assert [row[0] for row in sheet.rows] == [*(c.law.name for c in curve.curves), "average"]
+    assert [float(row[1]) for row in sheet.rows[:-1]] == pytest.approx(np.sqrt(curve.rollout.errors), rel=1e-2)
+    assert curve.aicc_weights().sum() == pytest.approx(1.0)
+    origin = curve.rollout.origins[0]
+    assert float(sheet.rows[0][2]) == pytest.approx(np.log(8192 / origin) / np.log(origin / 8), abs=0.01)
+
+
+def test_further_metrics_are_rows():
+    frame = doubled()
+    clean = frame[frame["metric"] == "accuracy"].assign(metric="accuracy_clean", n_items=280)
+    sheet = other_sheet(pd.concat([frame, clean], ignore_index=True))
+    assert sheet.header[:5] == ("ability", "task", "metric", "items", "1/1024")
+    rows = {row[2]: row for row in sheet.rows}
+    assert rows["accuracy_clean"][3] == "280"
+    last = clean.loc[clean["fraction"] == 1.0, "value"].item()
+    assert float(rows["accuracy_clean"][-1]) == pytest.approx(last, abs=5e-4)
+    assert other_sheet(frame[frame["metric"] != "format_rate"]) is None

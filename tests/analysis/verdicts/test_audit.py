@@ -1,0 +1,44 @@
+"""Audits of a table: what cannot be, what contradicts itself, and what is missing."""
+
+import pandas as pd
+
+from analysis.verdicts.audit import audit, impossible
+from tests.analysis.tables import FULL, Simulation, data_amount
+
+
+def test_audits_name_what_cannot_be():
+    frame = data_amount()
+    assert audit(frame) == []
+    bad = frame.copy()
+    accuracy = bad.index[bad["metric"] == "accuracy"]
+    bad.loc[accuracy[3], "value"] = 0.12345678
+    assert any("0.123457 is no share of 300 items" in line for line in audit(bad))
+    rounded = frame.assign(value=frame["value"].where(frame["metric"] != "accuracy", frame["value"].round(3)))
+    assert audit(rounded) == []
+    twice = pd.concat([frame, frame.iloc[[-1]].assign(value=0.5)])
+    assert any("the same design and seed gave" in line for line in audit(twice))
+
+
+def test_an_impossible_share_names_the_items_it_could_be_of():
+    frame = data_amount()
+    first = frame.index[frame["metric"] == "accuracy"][0]
+    (line,) = impossible(frame.assign(value=frame["value"].where(frame.index != first, 57 / 164)))
+    assert line.endswith("is no share of 300 items (it could be one of 164)")
+
+
+def test_missing_cells_are_named():
+    simulation = Simulation(3)
+    for model in ("s", "l"):
+        for fraction in (1 / 16, 1 / 4, 1.0):
+            if (model, fraction) != ("l", 1 / 4):
+                simulation.cell(f"{model}-{fraction}", "single", ("math",), fraction, model=model)
+    assert audit(simulation.frame()) == ["missing cell: model l, fraction 0.25"]
+
+
+def test_alone_and_mixed_lack_no_cells():
+    simulation = Simulation(3)
+    for fraction in (1 / 16, 1.0):
+        for ability in FULL:
+            simulation.cell(f"{ability}-{fraction}", "single", (ability,), fraction)
+        simulation.cell(f"mixed-{fraction}", "multitask", tuple(FULL), fraction)
+    assert audit(simulation.frame()) == []

@@ -1,0 +1,301 @@
+"""Verdicts: right by hand, right at the promised rate, and undecided where the table cannot tell."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.report.verdict_tables import verdict_sheets
+from analysis.verdicts.all_verdicts import findings
+from analysis.verdicts.arms import arms
+from analysis.verdicts.audit import undetectable
+from analysis.verdicts.ratio import amount_or_ratio
+from analysis.verdicts.replay import best_k, by_replay, replays
+from analysis.verdicts.scaling import scaling
+from analysis.verdicts.size import sizes
+from analysis.verdicts.strategy import against_alone, compare, front, pairs, pareto
+from analysis.verdicts.synergy import Difference, crossing, crossing_text, differences, synergies
+from analysis.verdicts.verdict import holm, judge
+from tests.analysis.tables import FULL, data_amount
+
+SAMPLES = np.array([32, 128, 512, 2048, 8192])
+
+
+def rows(samples, chance, rng, items=300, seeds=3, **columns):
+    """Accuracies of ``items`` items for each amount and seed; ``columns`` are one value an amount, or one for all."""
+    out = []
+    for i, (n, p) in enumerate(zip(samples, chance, strict=True)):
+        for seed in range(seeds):
+            here = {k: v[i] if isinstance(v, list | np.ndarray) else v for k, v in columns.items()}
+            value = rng.binomial(items, p) / items
+            out.append({"samples": n, "total_samples": n, "seed": str(seed), "value": value, "n_items": items, **here})
+    return pd.DataFrame(out).assign(ability="math", task="gsm8k", metric="accuracy")
+
+
+def test_findings_follow_from_interval_and_margin():
+    assert judge("", "", 0.05, 0.01**2, np.inf, 0.02, True).finding == "up"
+    assert judge("", "", -0.05, 0.01**2, np.inf, 0.02, True).finding == "down"
+    assert judge("", "", 0.005, 0.005**2, np.inf, 0.02, True).finding == "equal"
+    assert judge("", "", 0.01, 0.03**2, np.inf, 0.02, True).finding == "undecided"
+    few = judge("", "", 0.05, 0.02**2, 2.0, 0.02, True)
+    assert few.finding == "undecided"  # 0.05 is 2.5 standard errors, but t with 2 degrees of freedom asks for 4.3
+    assert (few.high - few.effect) / 0.02 == pytest.approx(4.303, abs=1e-3)
+
+
+def test_power_and_detectable_effect_agree():
+    verdict = judge("", "", 0.0, 0.01**2, np.inf, 0.02, True)
+    assert verdict.power == pytest.approx(0.516, abs=1e-3)  # the normal, two standard errors against 1.96
+    assert verdict.detectable == pytest.approx((1.95996 + 0.84162) * 0.01, rel=1e-4)
+    assert judge("", "", 0.0, 0.01**2, np.inf, verdict.detectable, True).power == pytest.approx(0.8, abs=1e-3)
+
+
+def test_without_noise_known_nothing_is_decided():
+    verdict = judge("", "", 0.5, float("nan"), 0.0, 0.02, False)
+    assert verdict.finding == "undecided"
+    assert np.isnan([verdict.low, verdict.power]).all()
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, float("nan")])[:3] == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+
+
+def test_noise_of_arms_is_that_of_items_and_runs():
+    table = rows([100, 200], [0.5, 0.5], np.random.default_rng(0), seeds=1)
+    single = arms(table)
+    near = (table["value"] * 300 + 1) / 302
+    assert single.table["variance"].to_numpy() == pytest.approx((near * (1 - near) / 300).to_numpy())
+    assert np.isinf(single.dof)
+    noisy = pd.DataFrame({"samples": [1, 1, 2, 2], "value": [1.0, 1.2, 0.5, 0.6], "seed": list("0101")})
+    loss = arms(noisy.assign(ability="math", task="t", metric="loss"))
+    logs = -np.log([1.0, 1.2, 0.5, 0.6])
+    pooled = (np.var(logs[:2], ddof=1) + np.var(logs[2:], ddof=1)) / 2
+    assert loss.table["variance"].to_numpy() == pytest.approx([pooled / 2] * 2)
+    assert loss.dof == 2
+    assert loss.table["mean"].to_numpy() == pytest.approx([logs[:2].mean(), logs[2:].mean()])
+
+
+def test_a_rising_curve_is_not_called_a_plateau_and_a_plateau_rises_rarely():
+    rng = np.random.default_rng(1)
+    rising = 0.3 + 0.01 * np.log2(SAMPLES)  # one point per doubling: as large as the margin
+    flat = np.array([0.2, 0.45, 0.6, 0.6, 0.6])
+    wrong = {"rising": 0, "flat": 0}
+    for _ in range(100):
+        wrong["rising"] += scaling(arms(rows(SAMPLES, rising, rng, items=80)), "", 0.02).finding == "equal"
+        wrong["flat"] += scaling(arms(rows(SAMPLES, flat, rng, items=80)), "", 0.02).finding in ("up", "down")
+    assert wrong["rising"] <= 9  # 5 of 100 expected at most
+    assert wrong["flat"] <= 9
+
+
+def test_a_plateau_is_found_and_where_it_starts():
+    rng = np.random.default_rng(2)
+    x = 4 ** np.arange(2, 9)
+    found = arms(rows(x, [0.1, 0.3, 0.6, 0.8, 0.8, 0.8, 0.8], rng, items=20_000))
+    verdict = scaling(found, "", 0.02)
+    assert verdict.finding == "equal"
+    assert "from 1,024 to 65,536 samples" in verdict.sentence
+    rise = scaling(arms(rows(x, np.linspace(0.1, 0.8, 7), rng, items=20_000)), "", 0.02)
+    assert rise.finding == "up"
+    assert rise.effect == pytest.approx(0.7 / 12, abs=0.003)
+    assert scaling(arms(rows(x[:3], [0.1, 0.2, 0.3], rng)), "", 0.02) is None
+
+
+@pytest.mark.parametrize(
+    ("chance", "edge", "said"),
+    [
+        ([0.01] * 5, "floor", "is at the floor, where nothing shows,"),
+        ([0.2, 0.6, 0.985, 0.985, 0.985], "ceiling", "has reached the ceiling"),
+        ([0.2, 0.45, 0.6, 0.6, 0.6], "", "has reached a plateau"),
+        ([0.0, 0.0, 0.01, 0.12, 0.24], "", "rises"),
+    ],
+)
+def test_floor_and_ceiling_are_no_plateau(chance, edge, said):
+    verdict = scaling(arms(rows(SAMPLES, chance, np.random.default_rng(0), items=20_000)), "", 0.02)
+    assert verdict.edge == edge
+    assert f"math accuracy {said} from" in verdict.sentence
+    shown = verdict_sheets([verdict])[0].rows[0][-1]
+    assert shown == (edge or {"equal": "plateau", "up": "rising"}[verdict.finding])
+
+
+def test_a_larger_model_is_compared_at_equal_data():
+    rng = np.random.default_rng(3)
+    small = rows(SAMPLES, np.linspace(0.2, 0.5, 5), rng, items=2000).assign(params=1e6, model="s")
+    large = rows(SAMPLES[1:], np.linspace(0.3, 0.6, 5)[1:], rng, items=2000).assign(params=1e7, model="l")
+    (verdict,) = sizes(arms(pd.concat([small, large])), 0.02)
+    assert verdict.finding == "up"
+    assert verdict.low < 0.1 < verdict.high
+    assert "4 designs" in verdict.sentence
+
+
+def mixture(rng, delta, items=3000):
+    """Alone and mixed, with a benefit of mixing that falls by ``delta`` per factor of 4 from 2 ``delta`` on."""
+    alone = np.linspace(0.3, 0.6, 5)
+    mixed = alone + delta * (2 - np.arange(5) * 1.0)
+    first = rows(SAMPLES, alone, rng, items=items, strategy="single", trained_on="math")
+    second = rows(SAMPLES, mixed, rng, items=items, strategy="multitask", trained_on="math+code")
+    return pd.concat([first, second.assign(total_samples=2 * second["samples"])])
+
+
+def test_help_at_little_data_and_harm_at_much_are_found_with_their_crossing():
+    found = arms(mixture(np.random.default_rng(4), 0.04))
+    first, last, trend = synergies(found, 0.02)
+    assert (first.finding, last.finding, trend.finding) == ("up", "down", "down")
+    (difference,) = differences(found)
+    at, low, high = crossing(difference)
+    assert low < 9 < high  # 512 samples
+    assert low < at < high
+    assert "they cross at about" in trend.sentence
+
+
+def test_crossings_cover_the_truth_at_the_nominal_rate():
+    rng = np.random.default_rng(5)
+    inside = 0
+    for _ in range(80):
+        found = arms(mixture(rng, 0.03, items=400))
+        _, low, high = crossing(differences(found)[0])
+        inside += low <= 9 <= high
+    assert inside >= 71  # of 80; 76 expected
+
+
+def test_several_crossings_ties_and_none_are_said():
+    def text(delta):
+        logs = np.arange(float(len(delta)))
+        return crossing_text(Difference("mixed", logs, np.array(delta), np.diag(np.full(len(delta), 1e-4)), np.inf, ()))
+
+    assert "change places 3 times" in text([0.1, -0.1, 0.1, -0.1])
+    assert "no crossing within the amounts" in text([0.1, 0.2, 0.1])
+    assert "1 tie" in text([0.1, 0.0, -0.1])
+    assert "the sign changes 2 times, as noise could make it" in text([0.01, -0.01, 0.1])
+
+
+def test_amount_and_ratio_share_what_they_cause():
+    rng = np.random.default_rng(6)
+    own, other = (grid.ravel() for grid in np.meshgrid(SAMPLES, SAMPLES))
+
+    def shares(weight_amount, weight_ratio):
+        chance = 1 / (1 + np.exp(1.5 - weight_amount * np.log(own / 512) - weight_ratio * np.log(own / other)))
+        table = rows(own, chance, rng, items=4000).assign(strategy="multitask")
+        return amount_or_ratio(arms(table.assign(total_samples=np.repeat(own + other, 3))))
+
+    amount, ratio, both, rest = shares(0.4, 0.0).value
+    assert amount > 0.7  # own amount also moves the ratio, so ratio keeps a share of what they have in common
+    assert amount + ratio + both + rest == pytest.approx(1.0)
+    assert shares(0.4, 0.0).partial[1][0] < 0.02
+    assert shares(0.0, 0.3).partial[0][0] < 0.02
+    assert shares(0.0, 0.3).value[1] > 0.7
+    one = arms(rows(SAMPLES, SAMPLES / 1e4, rng).assign(strategy="multitask"))
+    assert amount_or_ratio(one) is None
+
+
+def test_what_strategy_and_size_explain_is_taken_out_of_amount_and_ratio():
+    rng = np.random.default_rng(6)
+    own, other = (grid.ravel() for grid in np.meshgrid(SAMPLES, SAMPLES))
+    parts = []
+    for params, shift in ((1e6, 0.0), (1e7, 1.5)):
+        chance = 1 / (1 + np.exp(1.5 - shift - 0.3 * np.log(own / 512)))
+        table = rows(own, chance, rng, items=4000).assign(strategy="multitask", params=params)
+        parts.append(table.assign(total_samples=np.repeat(own + other, 3)))
+    parts.append(parts[0].assign(strategy="dmt", replay=1 / 16))  # others have no replay at all
+    shares = amount_or_ratio(arms(pd.concat(parts)))
+    assert shares.value[3] < 0.05  # nothing is left that amount does not explain, as size is no part of the whole
+    assert shares.low[0] <= shares.value[0] <= shares.high[0]
+    assert "given the ratio, amount explains" in shares.sentence
+
+
+def strategies(chances, rng, items=1000):
+    """Arms of each ability, from ``chances[strategy] = (math, code)``; "single" is each ability alone."""
+    found = []
+    for i, ability in enumerate(("math", "code")):
+        parts = [
+            rows([1000], [p[i]], rng, items=items, strategy=name).assign(
+                total_samples=1000 if name == "single" else 2000, trained_on=ability if name == "single" else "both"
+            )
+            for name, p in chances.items()
+        ]
+        found.append(arms(pd.concat(parts).assign(ability=ability)))
+    return found
+
+
+def test_strategies_are_compared_in_pairs_and_against_training_alone():
+    rng = np.random.default_rng(7)
+    chances = {"single": (0.6, 0.6), "mixed": (0.6, 0.6), "sequential": (0.2, 0.62)}
+    compared = compare(strategies(chances, rng, items=20_000))
+    assert compared is not None
+    assert compared.strategies == ("mixed", "sequential")
+    math, code = pairs(compared, "accuracy", 0.02)
+    assert (math.finding, code.finding == "down") == ("down", False)
+    by = {v.about: v.finding for v in against_alone(compared, "accuracy", 0.02)}
+    assert by["math accuracy, sequential against math alone"] == "down"
+    assert by["math accuracy, mixed against math alone"] == "equal"
+    assert pareto(compared)[0] > 0.9
+
+
+def test_equal_strategies_differ_as_rarely_as_holm_promises():
+    rng = np.random.default_rng(8)
+    false = 0
+    for _ in range(40):
+        compared = compare(strategies({name: (0.5, 0.3) for name in "abcd"}, rng, items=100))
+        false += any(v.finding in ("up", "down") for v in pairs(compared, "accuracy", 0.02))
+    assert false <= 6  # 2 of 40 expected at most
+
+
+def test_differences_below_the_detectable_are_flagged():
+    rng = np.random.default_rng(11)
+    few = {"single": (0.5, 0.5), "a": (0.5, 0.5), "b": (0.52, 0.5)}
+    verdicts = pairs(compare(strategies(few, rng, items=100)), "accuracy", 0.02)
+    assert all(v.small == (abs(v.effect) < v.detectable) for v in verdicts)
+    (line,) = undetectable(verdicts)
+    assert line.startswith(
+        "strategy: 2 of 2 differences are smaller than the design detects with a chance of 80 %: math"
+    )
+    assert all(row[4].endswith("> effect") for row in verdict_sheets(verdicts)[0].rows)
+    many = {"single": (0.5, 0.5), "a": (0.2, 0.2), "b": (0.8, 0.8)}
+    assert undetectable(pairs(compare(strategies(many, rng)), "accuracy", 0.02)) == []
+
+
+def test_the_front_by_hand():
+    scores = np.array([[[0.5, 0.5], [0.6, 0.4], [0.4, 0.4], [0.5, 0.5]]])
+    assert front(scores).tolist() == [[True, True, False, True]]
+
+
+def test_replay_names_the_best_share_and_whether_it_moves_one_way():
+    rng = np.random.default_rng(9)
+    k = np.array([0.0, 1 / 64, 1 / 4, 1.0])
+    math = rows(np.full(4, 1000), [0.2, 0.4, 0.6, 0.7], rng, items=5000, replay=k)
+    general = rows(np.full(4, 1000), [0.6, 0.6, 0.6, 0.2], rng, items=5000, replay=k).assign(ability="general")
+    found = by_replay([arms(part.assign(total_samples=2000)) for part in (math, general)])
+    first, second = replays(found, 0.02)
+    assert (first.finding, second.finding) == ("up", "down")
+    assert "moves one way" in first.sentence
+    best, sure = best_k(found)
+    assert best == 0.25
+    assert sure > 0.95
+    assert best_k(found, {"math": 1.0})[0] == 1.0
+    table = pd.concat([math, general]).assign(total_samples=2000, strategy="dmt")
+    notes = findings(table, weights={"math": 7.0, "general": 1.0}).notes
+    assert any(n.startswith("accuracy: replay 1 is best for weights math 7, general 1 (best with") for n in notes)
+
+
+def test_a_table_gives_the_verdicts_its_design_can_answer():
+    found = findings(data_amount())
+    assert {v.question for v in found.verdicts} == {"scaling"}
+    assert [v.about for v in found.verdicts if v.share] == [f"{ability} accuracy" for ability in FULL]
+    assert all(v.sentence.endswith(".") for v in found.verdicts)
+    with pytest.raises(ValueError, match="margin=2"):
+        findings(data_amount(), margin=2)
+    with pytest.raises(ValueError, match="weights name ability 'maths'; the table has math, code, general"):
+        findings(data_amount(), weights={"maths": 1.0})
+
+
+@pytest.mark.parametrize("column", ["n_items", "strategy", "total_samples", "samples", "seed", "fraction", "params"])
+def test_tables_without_a_column_say_what_they_can(column):
+    frame = data_amount()
+    found = findings(frame.drop(columns=[column]))
+    assert found.verdicts or column == "samples"
+    assert findings(frame[frame["strategy"] == "base"]).verdicts == ()
+
+
+def test_losses_of_zero_and_constant_scores_have_verdicts_or_none():
+    frame = data_amount()
+    for value in (0.0, 1.0):
+        found = findings(frame.assign(value=value))
+        assert all(v.effect == 0 for v in found.verdicts)

@@ -1,0 +1,131 @@
+"""A model without a sweep: measured, recorded, not asked twice, and refused early when something is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from eval.__main__ import main
+from eval.items.jsonl import read
+
+SUITE = """
+name: own
+precision: fp32
+batch_rows: 8
+tasks:
+  sums: {ability: math, task: gsm8k, path: "${oc.env:DOSAGE_DATA,data}/math.jsonl", max_new_tokens: 6}
+  words: {ability: talk, task: regex, path: "${oc.env:DOSAGE_DATA,data}/talk.jsonl", pattern: '(\\w+)$',
+          fields: {prompt: q, answer: a}, max_new_tokens: 4}
+  code: {ability: code, task: humaneval, path: "${oc.env:DOSAGE_DATA,data}/code.jsonl", max_new_tokens: 4}
+  sums_loss: {ability: math, task: loss}
+"""
+PROBLEM = {"task_id": "a", "prompt": "def f():\n", "entry_point": "f", "test": "def check(f):\n    assert f() == 1\n"}
+
+
+@pytest.fixture
+def place(problems, tmp_path, monkeypatch):
+    monkeypatch.delenv("DOSAGE_DATA", raising=False)
+    monkeypatch.setenv("DOSAGE_DATA", "")  # so that what the command sets is undone
+    (tmp_path / "own.yaml").write_text(SUITE)
+    shutil.copy(problems / "math.jsonl", tmp_path / "math.jsonl")
+    (tmp_path / "talk.jsonl").write_text(json.dumps({"q": "Say it", "a": "it"}) + "\n")
+    (tmp_path / "code.jsonl").write_text(json.dumps(PROBLEM) + "\n")
+    return tmp_path
+
+
+def command(place, model, *more):
+    return main([f"model={model}", f"suite={place}/own.yaml", f"data={place}", f"out={place}/out", *more])
+
+
+def test_a_folder_is_measured_and_not_asked_twice(place, model_folder, capsys, monkeypatch):
+    monkeypatch.chdir(place)
+    assert command(place, model_folder, "items=5") == 0
+    said = capsys.readouterr().out
+    assert "left out, as they need a sweep's tokens: sums_loss" in said and "sandbox level" in said
+    summary = json.loads((place / "out" / "summary.json").read_bytes())
+    assert list(summary["tasks"]) == ["sums", "words", "code"] and summary["tasks"]["sums"]["items"] == 5
+    assert summary["tasks"]["code"]["sandbox"] >= 2
+    responses = place / "out" / "sums" / "answers" / "responses.jsonl"
+    first = read(responses)
+    assert len(first) == 5
+
+    # What is there is scored again, not asked again: a mark in an answer survives, and counts.
+    gold = read(place / "math.jsonl")[0]["answer"]
+    responses.write_text("".join(json.dumps(row | {"text": gold} if row["id"] == "0" else row) + "\n" for row in first))
+    assert command(place, model_folder, "items=5", "tasks=sums") == 0
+    assert read(responses)[0]["text"] == gold
+    assert read(place / "out" / "sums" / "scores" / "scores.jsonl")[0]["correct"]
+
+    # Other weights, other items: asked again.
+    assert command(place, model_folder, "items=4", "tasks=sums") == 0
+    assert read(responses) == first[:4]
+    other = place / "other"
+    shutil.copytree(model_folder, other)
+    (other / "generation_config.json").write_text("{}")
+    responses.write_text(responses.read_text().replace(first[0]["text"][:1] or "x", "y"))
+    assert command(place, other, "items=4", "tasks=sums") == 0
+    assert [row["id"] for row in read(responses)] == ["0", "1", "2", "3"] and read(responses)[0] == first[0]
+
+
+FORMS = """
+name: forms
+precision: fp32
+batch_rows: 8
+tasks:
+  few: {{ability: math, task: gsm8k, hub: {hub}, revision: main, form: completion, shots: 2, shots_from: train,
+         max_new_tokens: 3}}
+  own: {{ability: talk, task: exact_match, path: {hub}/talk.jsonl, max_new_tokens: 3}}
+"""
+
+
+def test_few_shot_completions_of_a_hub_data_set_against_training_data(place, model_folder, capsys, monkeypatch):
+    """A folder laid out like a data set of the hub; the training data holds one item of each task."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", place / "cache")
+    hub = place / "hub"
+    hub.mkdir()
+    rows = read(place / "math.jsonl")
+    for split, part in (("test", rows[:6]), ("train", rows[6:12])):
+        (hub / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+    (hub / "talk.jsonl").write_text('{"prompt": "Say yes.", "answer": "yes"}\n{"prompt": "Say no.", "answer": "no"}\n')
+    files = "{split: train, path: train.jsonl}, {split: test, path: test.jsonl}"
+    (hub / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files: [{files}]\n---\n")
+    (place / "own.yaml").write_text(FORMS.format(hub=hub))
+    training = place / "training"
+    training.mkdir()
+    (training / "a.json").write_text(json.dumps([{"instruction": rows[2]["question"], "output": "say  NO"}]))
+    assert command(place, model_folder, f"train={training}") == 0
+    said = capsys.readouterr().out
+    assert "warning: own: truncated_rate is 100%, above 20%" in said
+    assert "overlap: few: 1 of 6 items are in a.json" in said and "overlap: own: 1 of 2 items are in a.json" in said
+    summary = json.loads((place / "out" / "summary.json").read_bytes())["tasks"]["few"]
+    clean = {one["metric"]: one["n_items"] for one in summary["metrics"]}
+    assert clean["accuracy"] == 6 and clean["accuracy_clean"] == 5
+    prompts = [row["prompt"] for row in read(place / "out" / "few" / "answers" / "responses.jsonl")]
+    assert all(prompt.startswith(f"Question: {rows[6]['question']}\nAnswer: ") for prompt in prompts)
+    assert (
+        command(place, model_folder, f"train={place}/none") == 2 and "holds no training data" in capsys.readouterr().err
+    )
+
+
+def test_mistakes_are_told_first(place, model_folder, capsys):
+    for words, said in (
+        ([f"model={model_folder}", "suite=opn"], "suite=opn is unknown; choose one of: base, micro, open, paper"),
+        ([f"modle={model_folder}"], "did you mean 'model'"),
+        (["model=org/name"], "for a model of the hub also give revision="),
+        (["suite=open"], "model= is missing"),
+        ([f"model={model_folder}", "suite=micro"], "test/math.jsonl does not exist; give world=FOLDER"),
+        ([f"model={model_folder}", f"data={place}/nowhere"], "gsm8k_test.jsonl does not exist; get it, or give data="),
+        (
+            [f"model={model_folder}", f"suite={place}/own.yaml", f"data={place}", "tasks=sum"],
+            "suite own has sums, words",
+        ),
+        ([f"model={model_folder}", "items=many"], "items=many is no whole number"),
+    ):
+        assert main(words) == 2, words
+        assert said in capsys.readouterr().err
+    (place / "own.yaml").write_text("name: x\ntasks: {a: {ability: b, tsk: c}}")
+    assert command(place, model_folder) == 2
+    assert "task a has no tsk" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""What hostile programs do to the world outside, and to their own verdicts, at every level from 2 on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.levels import LEVELS
+from eval.sandbox.programs import Program
+from tests.conftest import ROOT
+from tests.eval.sandbox.hostile import ESCAPES, FORGERIES
+
+LIMITS = Limits(1, 512 << 20)
+GOOD = [level for level in LEVELS if level.number >= 2]
+
+
+@pytest.fixture(scope="module", params=GOOD, ids=lambda level: level.name)
+def sandbox(request):
+    try:
+        with Sandbox(LIMITS, levels=[request.param]) as running:
+            yield running
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A world to harm, and afterwards the proof that nobody has."""
+    (tmp_path / "kept").write_text("swordfish")
+    tmp_path.chmod(0o777)
+    (tmp_path / "kept").chmod(0o666)
+    for folder in tmp_path.parents[:-1]:
+        folder.chmod(folder.stat().st_mode | 0o005)
+    kinds = {"tcp": socket.AF_INET, "abstract": socket.AF_UNIX, "door": socket.AF_UNIX, "udp": socket.AF_INET}
+    places = {"abstract": f"\0dosage-{os.getpid()}", "door": str(tmp_path / "door")}
+    open_doors = {}
+    for name, family in kinds.items():
+        door = socket.socket(family, socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM)
+        door.bind(places.get(name, ("127.0.0.1", 0)))
+        door.setblocking(False)
+        if name != "udp":
+            door.listen()
+        open_doors[name] = door
+    (tmp_path / "door").chmod(0o777)
+    sibling = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_mode) for path in tmp_path.iterdir()}
+    yield {
+        "folder": tmp_path, "tcp": open_doors["tcp"].getsockname()[1], "udp": open_doors["udp"].getsockname()[1],
+        "abstract": places["abstract"][1:], "sibling": sibling.pid, "evaluator": os.getpid(),
+    }  # fmt: skip
+    assert sibling.poll() is None
+    assert os.getpriority(os.PRIO_PROCESS, sibling.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    sibling.kill()
+    sibling.wait()
+    assert before == {path.name: (path.stat().st_mtime_ns, path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert (tmp_path / "kept").read_text() == "swordfish"
+    for name, door in open_doors.items():
+        with pytest.raises(BlockingIOError):
+            door.recv(1) if name == "udp" else door.accept()
+        door.close()
+
+
+def test_no_program_escapes(sandbox, outside, living):
+    before, escaped = living(), {}
+    for name, text in ESCAPES.items():
+        verdict = sandbox.run(Program(text.format(**outside), ""))
+        if verdict.status not in ("failed", "crashed", "timeout") or "swordfish" in verdict.detail:
+            escaped[name] = verdict
+    assert escaped == {}
+    assert living() == before
+    assert sandbox.run("assert True").status == "passed"
+
+
+def test_no_program_forges_its_verdict(sandbox):
+    wrong = {name: sandbox.run(text).status for name, text in FORGERIES.items()}
+    assert {name: status for name, status in wrong.items() if status == "passed"} == {}
+    assert sandbox.run("assert True").status == "passed"
+
+
+def test_there_are_enough_of_them():
+    assert len(ESCAPES) + len(FORGERIES) >= 60
+
+
+def test_an_ordinary_user_is_contained_as_well(tmp_path):
+    """The command of anyone, run as nobody where the tests run as root."""
+    python = next((p for p in (sys.executable, "/usr/bin/python3") if _usable(p)), None)
+    if os.getuid() != 0 or not shutil.which("setpriv") or python is None:
+        pytest.skip("needs root, setpriv, and a Python that nobody may run")
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents[:-1]:
+        folder.chmod(folder.stat().st_mode | 0o005)
+    given = {**dict.fromkeys(("folder", "abstract"), tmp_path), "tcp": 9, "udp": 9, "sibling": 1, "evaluator": 1}
+    programs = [{"id": name, "program": text.format(**given), "tests": ""} for name, text in ESCAPES.items()]
+    programs += [{"id": name, "program": text} for name, text in FORGERIES.items()]
+    programs += [{"id": "good", "program": "def f(x): return x\nassert f([1]) == [1]"}]
+    (tmp_path / "programs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in programs))
+    for level in (3, 2):
+        out = tmp_path / f"verdicts-{level}.jsonl"
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-m", "eval", "run-code"]
+        words = [
+            f"programs={tmp_path}/programs.jsonl",
+            f"out={out}",
+            f"level={level}",
+            "seconds=1",
+            "memory_mib=512",
+            "workers=2",
+        ]
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        ended = subprocess.run([*command, *words], cwd="/", env=environment, capture_output=True, text=True)
+        if "which is not to be had here" in ended.stderr:
+            continue
+        assert ended.returncode == 0, ended.stderr
+        passed = [row["id"] for row in map(json.loads, out.read_text().splitlines()) if row["status"] == "passed"]
+        assert passed == ["good"]
+
+
+def _usable(python: str) -> bool:
+    """Whether any user may run it, and it is new enough."""
+    path = Path(python).resolve()
+    reachable = path.exists() and all(folder.stat().st_mode & 0o001 for folder in [path, *path.parents])
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return reachable and subprocess.run([python, "-c", check]).returncode == 0
+
+
+def test_a_killed_server_is_replaced(sandbox):
+    os.kill(sandbox._server.pid, signal.SIGKILL)
+    assert sandbox.run("pass").status == "crashed"
+    assert sandbox.run("pass").status == "passed"

@@ -1,0 +1,72 @@
+"""Items by hub id and revision: read through `datasets` from a repository's folder and from the cache, offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eval.items.jsonl import read
+from eval.tasks import gsm8k
+
+ROOT = Path(__file__).parents[3]
+SHA = "0123456789abcdef0123456789abcdef01234567"
+CARD = """---
+configs:
+- config_name: main
+  data_files: [{split: train, path: main/train.jsonl}, {split: test, path: main/test.jsonl}]
+- config_name: other
+  data_files: [{split: test, path: other/test.jsonl}]
+---
+"""
+
+
+def repository(folder):
+    for config, split, count in (("main", "train", 4), ("main", "test", 3), ("other", "test", 1)):
+        path = folder / config / f"{split}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [{"question": f"{config} {split} {number}?", "answer": f"#### {number}"} for number in range(count)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "README.md").write_text(CARD)
+    return folder
+
+
+def fetched(tmp_path, repo, revision, split, **environment):
+    """Run the stage in a process of its own, whose caches lie in ``tmp_path``; its folder and what it complained of."""
+    out = tmp_path / split
+    out.mkdir()
+    code = (
+        "import sys; from pathlib import Path; from eval import hub; from eval.spec.tasks import HubRows\n"
+        "repo, revision, split, out = sys.argv[1:]; hub.run(HubRows(repo, revision, 'main', split), {}, Path(out))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(repo), revision, split, str(out)], capture_output=True, text=True,
+        env={**os.environ, "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+    return out / "rows.jsonl", ended.stderr
+
+
+def test_a_split_of_a_config_becomes_rows_that_tasks_read(tmp_path):
+    rows, _ = fetched(tmp_path, repository(tmp_path / "data"), "main", "test")
+    assert [item["question"] for item in gsm8k.items(rows)] == [f"main test {number}?" for number in range(3)]
+
+
+@pytest.mark.parametrize(("revision", "split", "count"), [("main", "train", 4), (SHA, "test", 3)])
+def test_a_cached_revision_is_read_without_a_network(revision, split, count, tmp_path):
+    """A hub cache as it is laid out after a download, and a process that may not ask the hub."""
+    cache = tmp_path / "home" / "hub" / "datasets--openai--gsm8k"
+    repository(cache / "snapshots" / SHA)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(SHA)
+    rows, _ = fetched(tmp_path, "openai/gsm8k", revision, split, HF_HUB_OFFLINE="1")
+    assert len(read(rows)) == count
+
+
+def test_what_cannot_be_read_names_the_data_set_and_the_remedy(tmp_path):
+    rows, said = fetched(tmp_path, repository(tmp_path / "data"), "main", "dev")
+    assert "config 'main', split 'dev' could not be read" in said and "give the path of a local file" in said
+    assert not rows.exists()

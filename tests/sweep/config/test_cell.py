@@ -1,0 +1,58 @@
+"""Numbers of a cell, and its checks at birth."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.spec.tasks import Task
+from sweep.config.cell import Source, share
+
+
+@given(st.fractions(0, 1))
+def test_fractions_are_read_exactly(value: Fraction):
+    assert share("fraction", f"{value.numerator}/{value.denominator}") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.25", Fraction(1, 4)), (1, 1), (500, 500), ("1e-2", Fraction(1, 100)), (0, 0)]
+)
+def test_decimals_and_counts_are_read_exactly(text, value):
+    assert share("amount.math", text) == value
+
+
+@pytest.mark.parametrize("text", ["1/0", "half", "", "-1", "1.5", "3/2", None, "nan"])
+def test_what_is_no_share_is_refused_by_name(text):
+    with pytest.raises(ValueError, match=r"amount\.math="):
+        share("amount.math", text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "no place"),
+        ({"world": "a", "path": "b"}, "world and path"),
+        ({"hub": "a/b"}, "revision and samples"),
+        ({"world": "a", "format": "xml"}, "gsm8k"),
+        ({"world": "a", "held_out": -1}, "held_out=-1"),
+        ({"world": "a", "on_bad_row": "drop"}, "error, skip"),
+    ],
+)
+def test_a_source_says_what_is_wrong_with_it(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Source(**{"ability": "math", "format": "gsm8k"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"task": "loss", "world": "x"}, "needs a format"),
+        ({"task": "gsm8k"}, "exactly one"),
+        ({"task": "gsm9k", "world": "x"}, "gsm8k"),
+        ({"task": "gsm8k", "world": "x", "items": 0}, "items=0"),
+    ],
+)
+def test_a_task_says_what_is_wrong_with_it(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Task(**{"ability": "math"} | fields)

@@ -1,0 +1,97 @@
+"""The composer gives what Hydra gives, cell for cell, and says what is wrong in one line."""
+
+import pytest
+
+from sweep.config.compose import freeze
+from tests.sweep.composing import cell, composer, config, hydra
+
+OVERRIDES = [
+    ["fraction=1/4", "seed=3"],
+    ["fraction=1/16", "seed=4"],
+    ["strategy=dmt", "replay=1/64"],
+    ["strategy=dmt", "replay=0"],
+    ["strategy=dmt", "replay=1/4", "amount.math=0.5"],
+    ["strategy=single", "ability=code", "recipe.learning_rate=1"],
+    ["strategy=single", "ability=general", "recipe.learning_rate=1e-4"],
+    ["arm=constant_total", "ratio=1/4", "strategy=multitask"],
+    ["arm=constant_total", "ratio=1", "strategy=multitask"],
+    ["+amount.law=1", "~suite.tasks.gsm8k", "seed=1"],
+    ["+data.sources.math.fields.question=q", "seed=5"],
+    ["strategy.stages=[{math: 1}, {code: 0.5}]", "seed=6"],
+    ["exclude=[{seed: 1}]", "name=x"],
+]
+
+
+def test_the_composer_agrees_with_hydra():
+    with hydra():
+        fast, _ = composer()
+        quick = [fast.cell(overrides) for overrides in OVERRIDES]
+    for overrides, mine in zip(OVERRIDES, quick, strict=True):
+        try:
+            assert mine == cell(*overrides), overrides
+        except ValueError as problem:  # pragma: no cover - both must refuse alike
+            pytest.fail(f"{overrides}: {problem}")
+
+
+def test_unchanged_branches_are_the_same_objects():
+    with hydra():
+        fast, _ = composer()
+        first, second = fast.cell(["fraction=1/4", "seed=1"]), fast.cell(["fraction=1/16", "seed=1"])
+        third, fourth = (fast.cell([f"data.max_length={n}", "seed=2"]) for n in (64, 64))
+    assert first.data is second.data
+    assert first.recipe is second.recipe
+    assert third.data.sources is fourth.data.sources
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["fractoin=1"], "did you mean fraction"),
+        (["recipe.epoch=1"], "did you mean recipe.epochs"),
+        (["seed=abc"], "could not be converted to Integer"),
+        (["data.max_length=long"], "could not be converted to Integer"),
+        (["fraction=1/0"], "fraction=1/0"),
+        (["fraction=2"], "between 0"),
+        (["ability=law"], "no source in data=micro"),
+        (["amount.law=1/2"], "law"),
+        (["model=huge"], "micro_s"),
+        (["engine.zero_stage=2"], "choose engine=zero1"),
+        (["rounding=up"], "floor, round, ceil"),
+        (["recipe.epochs=null"], "set exactly one"),
+        (["recipe.warmup=1.5"], "shares of all steps"),
+        (["suite.tasks.gsm8k.task=quiz"], "gsm8k, humaneval"),
+        (
+            ["suite.tasks.math_loss.path=x", "suite.tasks.math_loss.format=xml"],
+            r"suite\.tasks\.math_loss\.format='xml'.*gsm8k",
+        ),
+        (["+foo=1"], "foo"),
+        (["tracker.name=paper"], "none, wandb"),
+    ],
+)
+@pytest.mark.parametrize("position", ["first", "second"])
+def test_bad_values_are_refused_wherever_they_stand(overrides, message, position):
+    """The second cell of a sweep does not pass through Hydra: it must be as strict as the first."""
+    with hydra():
+        fast, _ = composer()
+        if position == "second" and "+" not in overrides[0]:
+            key = overrides[0].partition("=")[0]
+            good = {"seed": "1", "fraction": "1", "data.max_length": "64", "ability": "math", "rounding": "floor"}
+            if key in good:
+                fast.cell([f"{key}={good[key]}"])
+        with pytest.raises(ValueError, match=message):
+            fast.cell(overrides)
+
+
+def test_interpolations_follow_the_values_they_name():
+    with hydra():
+        fast, _ = composer()
+        shares = [fast.cell(["strategy=dmt", f"replay={k}"]).strategy.stages[1]["math"] for k in ("1/4", "1/8", "0")]
+    assert shares == ["1/4", "1/8", 0]
+
+
+def test_freeze_is_checked_and_frozen():
+    made = freeze(config())
+    with pytest.raises(AttributeError):
+        made.seed = 1
+    with pytest.raises(AttributeError):
+        made.data.world.seed = 1

@@ -1,0 +1,229 @@
+"""The local launcher on the real thing: failures, Ctrl-C, kills, second runs."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, TINY, command, sweep
+
+GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
+
+
+def published(store: Path, kind: str = "*") -> dict[str, int]:
+    """Finished stages of a kind, with the time (ns) of their sealing."""
+    return {str(p.parent.relative_to(store)): p.stat().st_mtime_ns for p in store.glob(f"{kind}/*/stage.json")}
+
+
+def table(store: Path) -> bytes:
+    return (store / "sweeps" / "s" / "table.csv").read_bytes()
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all its descendants, children of children included."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += children.get(found[-1], [])
+    return found
+
+
+def wait_for(condition, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for never came"
+        time.sleep(0.05)
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 60)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of an undisturbed sweep."""
+    store = tmp_path_factory.mktemp("reference") / "store"
+    ended = sweep(*GRID, store=store)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return store
+
+
+def test_every_stage_is_built_once_and_the_second_run_builds_nothing(reference: Path):
+    before = published(reference)
+    assert len(before) == 73
+    assert len(published(reference, "train")) == 5
+    first = table(reference)
+    ended = sweep(*GRID, store=reference)
+    assert ended.returncode == 0
+    assert "0 to run" in ended.stdout
+    assert published(reference) == before
+    assert table(reference) == first
+
+
+def test_a_wider_sweep_costs_only_what_is_new(reference: Path):
+    ended = sweep(*GRID, "name=wider", "ability=math,code,general", "dry_run=true", store=reference)
+    assert ended.returncode == 0
+    assert "to run: 27 of 100 stages" in ended.stdout  # the tokens of general, two trainings, their answers and scores
+
+
+def test_the_table_is_complete(reference: Path):
+    saved = json.loads((reference / "sweeps" / "s" / "sweep.json").read_text())
+    lines = table(reference).decode().splitlines()
+    assert len(saved["cells"]) == 4
+    for cell in saved["cells"]:
+        for ability in ("math", "code", "general"):
+            assert any(f'"{cell["label"]}",{ability},' in line and ",accuracy," in line for line in lines)
+            assert any(f'"{cell["label"]}",{ability},{ability}_loss,loss,' in line for line in lines)
+
+
+def test_ls_and_logs_know_the_sweep(reference: Path):
+    listed = sweep("ls", "name=s", store=reference)
+    assert "s: 4 cells, 4 done" in listed.stdout
+    assert listed.stdout.count("fraction=1/4") == 2
+    assert sweep("logs", "name=s", "cell=code", store=reference).returncode == 0
+    unknown = sweep("ls", "name=nope", store=reference)
+    assert unknown.returncode == 2
+    assert "sweeps there: s" in unknown.stderr
+
+
+def test_one_failing_cell_stops_no_other(store_path: Path, tmp_path: Path):
+    bad = tmp_path / "bad.json"
+    rows = [{"instruction": f"say {n}", "input": "", "output": f"{n}"} for n in range(60)]
+    del rows[40]["output"]
+    bad.write_text(json.dumps(rows))
+    words = [*GRID, "data.sources.code.world=null", f"data.sources.code.path={bad}", "suite.tasks.humaneval.items=3"]
+    words += ["~suite.tasks.code_loss"]
+    ended = sweep(*words, store=store_path)
+    assert ended.returncode == 1
+    assert "failed" in ended.stdout
+    log = next(line.split("log: ")[1] for line in ended.stdout.splitlines() if "log: " in line)
+    assert "output" in Path(log).read_text()
+    assert len(published(store_path, "train")) == 3  # the base and both cells of math
+    assert b"ability=math" in table(store_path)
+    assert "2 failed" in sweep("ls", store=store_path).stdout
+    assert sweep("retry", store=store_path).returncode == 1  # the code still fails; nothing else is left to do
+    mended = sweep(*words, "data.sources.code.on_bad_row=skip", store=store_path)
+    assert mended.returncode == 0, mended.stdout
+    assert b"ability=code" in table(store_path)
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, reference: Path):
+    process = command(*GRID, store=store_path)
+    wait_for(lambda: len(published(store_path)) > 12)
+    pids = tree(process.pid)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert "the same command goes on" in out
+    wait_until_gone(pids)
+    before = published(store_path)
+    ended = sweep(*GRID, store=store_path)
+    assert ended.returncode == 0, ended.stdout
+    after = published(store_path)
+    assert {name: after[name] for name in before} == before
+    assert table(store_path) == table(reference)
+
+
+def test_kills_anywhere_leave_the_same_table(store_path: Path, reference: Path):
+    """kill -9 of the launcher, its server or a worker, chosen by chance, then the same command."""
+    chance = random.Random(7)
+    for _ in range(4):
+        process = command(*GRID, store=store_path)
+        count = len(published(store_path))
+        wait_for(lambda c=count, p=process: len(published(store_path)) >= c + 2 or p.poll() is not None)
+        time.sleep(chance.random())
+        pids = tree(process.pid)
+        victim = chance.choice(pids)
+        os.kill(victim, signal.SIGKILL)
+        if victim != process.pid and chance.random() < 0.5:
+            os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=180)
+        wait_until_gone([pid for pid in pids if pid != process.pid])
+    ended = sweep(*GRID, store=store_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert table(store_path) == table(reference)
+    assert not list((store_path / "claims").glob("*-*"))
+
+
+def test_two_commands_at_once_share_the_work(store_path: Path, reference: Path):
+    both = [command(*GRID, f"workers={n}", store=store_path) for n in (1, 2)]
+    for process in both:
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, out + err
+    assert table(store_path) == table(reference)
+
+
+def test_damage_is_found_before_any_work_and_gc_mends_it(reference: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    shutil.copytree(reference, store)
+    victim = next(store.glob("train/*/model.safetensors"))
+    victim.write_bytes(victim.read_bytes()[:-1])
+    refused = sweep(*GRID, store=store)
+    assert refused.returncode == 2
+    assert "model.safetensors" in refused.stderr
+    assert "gc damaged=true" in refused.stderr
+    assert "1 folders" in sweep("gc", "damaged=true", store=store).stdout
+    assert "0.0 MiB in 0 folders" in sweep("gc", store=store).stdout
+    ended = sweep(*GRID, store=store)
+    assert ended.returncode == 0
+    assert table(store) == table(reference)
+
+
+def test_retry_runs_what_is_missing_without_hydra(reference: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    shutil.copytree(reference, store)
+    for folder in list(store.glob("score/*"))[:2]:
+        shutil.rmtree(folder)
+    assert "waiting" in sweep("ls", store=store).stdout
+    ended = sweep("retry", "name=s", "workers=1", store=store)
+    assert ended.returncode == 0, ended.stderr
+    assert "2 to run" in ended.stdout
+    assert table(store) == table(reference)
+
+
+def test_a_plain_run_is_one_cell(reference: Path):
+    words = [word for word in GRID if word not in ("-m", "ability=math,code", "fraction=1/4,1")]
+    ended = sweep(*words, "ability=code", "fraction=1/4", store=reference)
+    assert ended.returncode == 0
+    assert "1 cells" in ended.stdout
+    assert "0 to run" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["+grid=data_amount"], "add -m"),
+        (["lss"], "neither a verb"),
+        (["ls", "nam=x"], "did you mean name=?"),
+        (["-m", "+grid=data_amount", "fractoin=1"], "did you mean fraction"),
+        (["-m", "+grid=data_amount", "fraction=1/4,1/0"], "cell ability=math,fraction=1/0: fraction=1/0"),
+        (["-m", "ability=math,law"], "cell ability=law"),
+        (["-m", "+grid=nope"], "data_amount"),
+    ],
+)
+def test_mistakes_end_before_any_work(words: list[str], message: str, store_path: Path):
+    ended = sweep(*words, store=store_path)
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not store_path.exists() or not list(store_path.rglob("stage.json"))
+
+
+def test_readme_names_only_verbs_that_exist():
+    from sweep.cli.verbs import VERBS
+
+    text = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
+    for verb in VERBS:
+        assert f"sweep {verb}" in text or not text

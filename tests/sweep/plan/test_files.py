@@ -1,0 +1,66 @@
+"""Row counts and digests of users' files."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from sweep.plan.files import Files
+from sweep.stages.store import Store
+
+ROWS = [{"q": "one\ntwo", "a": 1}, {"q": 'quo"te, comma', "a": 2}, {"q": "three", "a": 3}]
+
+
+def write(path: Path) -> Path:
+    match path.name.split(".", 1)[1]:
+        case "jsonl":
+            path.write_text("\n".join(map(json.dumps, ROWS)) + "\n\n")
+        case "jsonl.gz":
+            path.write_bytes(gzip.compress("\n".join(map(json.dumps, ROWS)).encode()))
+        case "json":
+            path.write_text(json.dumps(ROWS))
+        case "csv":
+            path.write_text('q,a\n"one\ntwo",1\n"quo""te, comma",2\nthree,3\n')
+        case "parquet":
+            parquet.write_table(pa.Table.from_pylist(ROWS), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz", "r.json", "r.csv", "r.parquet"])
+def test_rows_are_counted_in_every_format(tmp_path: Path, name: str):
+    assert Files(Store(tmp_path / "store")).rows("data", str(write(tmp_path / name))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [("r.txt", "x", "rows can be read from"), ("r.json", "{", "not JSON"), ("r.json", "{}", "list of rows")],
+)
+def test_what_cannot_be_counted_is_named(tmp_path: Path, name: str, text: str, message: str):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message) as problem:
+        Files(Store(tmp_path / "store")).rows("data.sources.mine.path", str(tmp_path / name))
+    assert "data.sources.mine.path" in str(problem.value)
+
+
+def test_a_missing_file_is_named_with_its_place_in_the_config(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"data\.sources\.mine\.path=.*nowhere.* does not exist"):
+        Files(Store(tmp_path)).file("data.sources.mine.path", str(tmp_path / "nowhere.jsonl"))
+
+
+def test_facts_are_remembered_until_the_file_changes(tmp_path: Path):
+    path = write(tmp_path / "r.jsonl")
+    store = Store(tmp_path / "store")
+    first = Files(store)
+    before = first.file("data", str(path)).digest
+    first.rows("data", str(path))
+    first.save()
+    again = Files(store)
+    assert again.rows("data", str(path)) == 3
+    assert not again.fresh
+    path.write_text(json.dumps(ROWS[0]) + "\n")
+    changed = Files(store)
+    assert changed.rows("data", str(path)) == 1
+    assert changed.file("data", str(path)).digest != before

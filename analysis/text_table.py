@@ -14,7 +14,7 @@ WIDTH = 118
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TextTable:
     """A table of text."""
 
     title: str
@@ -27,7 +27,7 @@ class Sheet:
                 raise ValueError(f"sheet {self.title!r}: row {row} does not fit the header {self.header}")
 
 
-def render(sheet: Sheet) -> str:
+def render(sheet: TextTable) -> str:
     """The sheet for the terminal."""
     table = Table(box=box.SIMPLE_HEAD)
     for i, name in enumerate(sheet.header):

@@ -15,6 +15,10 @@ Act = str | tuple[int, dict[str, str], bytes]
 """What a chat request meets: a reply's text, 'HANG', 'DRIP', 'RESET', or status, headers and body as they are."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a short queue resets connections on a busy machine, and every reset is asked again
+
+
 class JudgeServer:
     """``act(number, request)`` says what the chat request of that number (from 0) meets."""
 
@@ -77,7 +81,7 @@ class JudgeServer:
                 if not self.connection._closed:  # type: ignore[attr-defined]
                     super().finish()
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client may hang up
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

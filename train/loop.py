@@ -13,14 +13,14 @@ from transformers import PreTrainedTokenizerBase
 from train import batches, checkpoint, model, ranks, records, samples, step, stop, track
 from train.engine import TorchTrainer, Trainer
 from train.render import load_tokenizer
-from train.spec import Run, TrainSpec
+from train.spec import TrainRun, TrainSpec
 
 SUMMARY = "summary.json"
 
 log = logging.getLogger(__name__)
 
 
-def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, how: Run) -> None:
+def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: TrainRun) -> None:
     """Train, and write a Hugging Face folder, metrics.jsonl, summary.json and timings.json to ``out``.
 
     Called in each of ``how.engine.ranks`` processes. Goes on from the newest resume point in ``out``; on the CPU the
@@ -30,17 +30,20 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, how: Run) -> Non
     if (out / SUMMARY).is_file():  # killed after its last act: the summary is written when all else is
         checkpoint.clear(out)
         return
-    with ranks.group(how.engine.ranks, always=how.engine.name == "deepspeed") as group, stop.listening() as wish:
+    with (
+        ranks.group(execution.engine.ranks, always=execution.engine.name == "deepspeed") as group,
+        stop.listening() as wish,
+    ):
         data = samples.load(spec.portions, inputs)
         plan = batches.plan(spec, sizes=data.sizes(), lengths=data.lengths)
-        job = step.Job(spec, how.engine, group, data, plan)
+        job = step.Job(spec, execution.engine, group, data, plan)
         tokenizer = load_tokenizer(samples.tokenizer_folder(data.names, inputs), None)
         trainer, parameters = make_trainer(job, inputs, tokenizer)
-        point = checkpoint.latest(out, how.engine)
+        point = checkpoint.latest(out, execution.engine)
         if point is not None:
             trainer.load(point.folder)
             log.info("going on after step %d of %d", point.step, plan.steps)
-        _train(job, trainer, out, how, wish, done=point.step if point else 0)
+        _train(job, trainer, out, execution, wish, done=point.step if point else 0)
         trainer.export(out)
         if group.first:
             tokenizer.save_pretrained(str(out))
@@ -69,12 +72,15 @@ def make_trainer(job: step.Job, inputs: Mapping[str, Path], tokenizer: PreTraine
     return TorchTrainer(module, recipe, job.group), parameters
 
 
-def _train(job: step.Job, trainer: Trainer, out: Path, how: Run, wish: stop.Stop, *, done: int) -> None:
+def _train(job: step.Job, trainer: Trainer, out: Path, execution: TrainRun, wish: stop.Stop, *, done: int) -> None:
     """Do the steps after the first ``done``; exit with code 75 if asked to stop."""
     steps, group = job.plan.steps, job.group
     shown, tokens = records.shown_before(job, done)
     before, began = tokens, time.perf_counter()
-    with records.open_metrics(out, done=done, first=group.first) as metrics, track.open_tracker(how, job) as tracker:
+    with (
+        records.open_metrics(out, done=done, first=group.first) as metrics,
+        track.open_tracker(execution, job) as tracker,
+    ):
         for number in range(done, steps):
             measures = step.do(job, trainer, number)
             batch = job.plan.batch(number)

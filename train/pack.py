@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.samples import Samples
+from train.samples import TokenizedSamples
 
 Row = tuple[int, ...]
 Layout = tuple[Row, ...]
 
 
 @dataclass(frozen=True)
-class Micro:
+class MicroBatch:
     """One forward pass. ``ids`` int64 is [rows, width].
 
     ``positions`` [rows, width] restart at 0 with each sample of a packed row; None means one sample a row, from the
@@ -80,11 +80,11 @@ def _padded(samples: list[int], lengths: np.ndarray, micro_tokens: int) -> list[
     return layouts
 
 
-def collate(layout: Layout, data: Samples, *, pack: bool) -> Micro:
+def collate(layout: Layout, data: TokenizedSamples, *, pack: bool) -> MicroBatch:
     """The arrays of one micro-batch; an empty one has a row of two tokens and no target."""
     if not layout:
         nothing = np.zeros(0, dtype=np.int64)
-        return Micro(np.zeros((1, 2), dtype=np.int64), None, nothing, nothing, nothing)
+        return MicroBatch(np.zeros((1, 2), dtype=np.int64), None, nothing, nothing, nothing)
     spans = [[(int(data.offsets[s]), int(data.offsets[s + 1])) for s in row] for row in layout]
     width = max(sum(stop - start for start, stop in row) for row in spans)
     ids = np.zeros((len(layout), width), dtype=np.int64)
@@ -101,4 +101,4 @@ def collate(layout: Layout, data: Samples, *, pack: bool) -> Micro:
             source[number, here] = data.source[sample]
             left = here.stop
     targets = np.flatnonzero(supervised)
-    return Micro(ids, positions if pack else None, targets - 1, ids.ravel()[targets], source.ravel()[targets])
+    return MicroBatch(ids, positions if pack else None, targets - 1, ids.ravel()[targets], source.ravel()[targets])

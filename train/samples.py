@@ -13,7 +13,7 @@ from train.spec import Portion
 
 
 @dataclass(frozen=True)
-class Samples:
+class TokenizedSamples:
     """Samples of all sources under one running number (sources in order, each in its own order).
 
     ``ids`` int32 and ``supervised`` bool are [tokens]; ``offsets`` int64 is [samples + 1]; ``source`` is the place in
@@ -48,7 +48,7 @@ def source_names(portions: tuple[Portion, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for portion in portions for name in portion.sources))
 
 
-def load(portions: tuple[Portion, ...], inputs: Mapping[str, Path]) -> Samples:
+def load(portions: tuple[Portion, ...], inputs: Mapping[str, Path]) -> TokenizedSamples:
     """Read the ``tokens`` folder of every source of the portions."""
     names = source_names(portions)
     if not names:
@@ -60,7 +60,7 @@ def load(portions: tuple[Portion, ...], inputs: Mapping[str, Path]) -> Samples:
         supervised.append(np.load(folder / "supervised.npy"))
         lengths.append(np.diff(np.load(folder / "offsets.npy")))
         source.append(np.full(len(lengths[-1]), number, dtype=np.int64))
-    return Samples(
+    return TokenizedSamples(
         names, np.concatenate(ids), np.concatenate(supervised),
         np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64), np.concatenate(source),
     )  # fmt: skip

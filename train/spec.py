@@ -253,7 +253,7 @@ class Tracker:
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainRun:
     """Everything about the execution of a training stage that is not its identity."""
 
     key: str

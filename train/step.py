@@ -13,7 +13,7 @@ from torch import Tensor
 from train import batches, pack, schedule
 from train.engine import Trainer
 from train.ranks import Group
-from train.samples import Samples
+from train.samples import TokenizedSamples
 from train.spec import Engine, TrainSpec
 
 
@@ -24,7 +24,7 @@ class Job:
     spec: TrainSpec
     engine: Engine
     group: Group
-    data: Samples
+    data: TokenizedSamples
     plan: batches.BatchPlan
 
 
@@ -76,7 +76,7 @@ def _accumulate(job: Job, trainer: Trainer, batch: np.ndarray) -> np.ndarray:
     return np.array(job.group.total(sums.tolist()))
 
 
-def _tensors(micro: pack.Micro, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+def _tensors(micro: pack.MicroBatch, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
     positions = None if micro.positions is None else torch.from_numpy(micro.positions).to(device)
     ids, places, labels = (torch.from_numpy(part).to(device) for part in (micro.ids, micro.places, micro.labels))
     return ids, positions, places, labels

@@ -19,7 +19,7 @@ CHUNK = 1000
 
 
 @dataclass
-class Account:
+class RowLog:
     """What became of the rows: ids, mask and row number of each kept sample, and counts of everything else."""
 
     ids: list[np.ndarray] = field(default_factory=list)
@@ -45,7 +45,7 @@ def run(spec: TokensSpec, inputs: Mapping[str, Path], out: Path) -> None:
     renderer = Renderer(tokenizer, system=spec.system, supervise=spec.supervise)
     if spec.format != "text":
         renderer.check()
-    account = Account()
+    account = RowLog()
     for start in range(0, len(numbers), CHUNK):
         _take(spec, renderer, rows, numbers[start : start + CHUNK], account)
     if not account.ids:
@@ -76,7 +76,7 @@ def part_rows(rows: int, held_out: int, part: str) -> list[int]:
     return [int(number) for number in np.sort(chosen)]
 
 
-def _take(spec: TokensSpec, renderer: Renderer, rows: list[Row], numbers: list[int], account: Account) -> None:
+def _take(spec: TokensSpec, renderer: Renderer, rows: list[Row], numbers: list[int], account: RowLog) -> None:
     """Parse and render some rows into the account."""
     parsed: list[tuple[int, tuple[Message, ...]]] = []
     problems: dict[int, BadRow] = {}
@@ -94,7 +94,7 @@ def _take(spec: TokensSpec, renderer: Renderer, rows: list[Row], numbers: list[i
             account.bad.append(problem)
 
 
-def _keep(spec: TokensSpec, row: Row, number: int, outcome: Outcome, account: Account) -> BadRow | None:
+def _keep(spec: TokensSpec, row: Row, number: int, outcome: Outcome, account: RowLog) -> BadRow | None:
     """Put one sample into the account, within the length limit; return what is wrong with the row, if anything."""
     if outcome.sample is None:
         return BadRow(row, spec.format, outcome.problem)
@@ -120,7 +120,7 @@ def _keep(spec: TokensSpec, row: Row, number: int, outcome: Outcome, account: Ac
     return None
 
 
-def write(account: Account, rows: int, out: Path) -> None:
+def write(account: RowLog, rows: int, out: Path) -> None:
     """Write the arrays and the manifest."""
     lengths = [len(ids) for ids in account.ids]
     arrays = {

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Protocol
 from urllib.parse import urlparse
 
-from train.spec import Run
+from train.spec import TrainRun
 from train.step import Job
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Tracker(Protocol):
         """Close with the exit code of the run."""
 
 
-class Silent:
+class NullTracker:
     """Shows nothing."""
 
     def log(self, record: Mapping[str, float]) -> None:
@@ -47,12 +47,13 @@ class WandB:
     are no output of the stage. Without a key the run is kept offline, for `wandb sync`.
     """
 
-    def __init__(self, how: Run, job: Job) -> None:
+    def __init__(self, execution: TrainRun, job: Job) -> None:
         import wandb
 
         self._run = wandb.init(
-            project=how.tracker.project, entity=how.tracker.entity, id=how.key, name=how.title, group=how.sweep,
-            tags=how.tags, job_type="train", config=asdict(job.spec), resume="allow",
+            project=execution.tracker.project, entity=execution.tracker.entity, id=execution.key,
+            name=execution.title, group=execution.sweep, tags=execution.tags, job_type="train",
+            config=asdict(job.spec), resume="allow",
             mode="offline" if keyless(os.environ) else None, dir=os.environ.get("WANDB_DIR"),
             settings=wandb.Settings(
                 silent=True, console="off", disable_git=True, disable_code=True, init_timeout=INIT_SECONDS
@@ -69,7 +70,7 @@ class WandB:
         self._run.finish(exit_code=code)
 
 
-class Guarded:
+class SafeTracker:
     """A tracker that falls silent, with one warning, when the one behind it fails."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -89,16 +90,16 @@ class Guarded:
 
     def _drop(self, error: Exception) -> None:
         log.warning("the tracker is lost, training goes on without it: %s: %s", type(error).__name__, error)
-        self._tracker = Silent()
+        self._tracker = NullTracker()
 
 
 @contextmanager
-def open_tracker(how: Run, job: Job) -> Iterator[Tracker]:
+def open_tracker(execution: TrainRun, job: Job) -> Iterator[Tracker]:
     """The mirror of this run, on the first rank only; it is told whether the run ended well."""
-    tracker: Tracker = Silent()
-    if job.group.first and how.tracker.name == "wandb":
+    tracker: Tracker = NullTracker()
+    if job.group.first and execution.tracker.name == "wandb":
         try:
-            tracker = Guarded(WandB(how, job))
+            tracker = SafeTracker(WandB(execution, job))
         except Exception as error:  # no network, no disk, no library: none of them is a reason not to train
             log.warning("no tracker, training goes on without it: %s: %s", type(error).__name__, error)
     try:

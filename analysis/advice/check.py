@@ -13,7 +13,7 @@ from analysis.advice.surrogate import BASE, Surrogate, strategies, values
 from analysis.arrays import Array
 from analysis.data.series import headline
 from analysis.format import fraction, number
-from analysis.text_table import Sheet
+from analysis.text_table import TextTable
 from analysis.verdicts.arms import arms
 
 SHOWN = 30
@@ -103,7 +103,7 @@ def _predicted(model: Surrogate, rows: pd.DataFrame) -> dict[str, tuple[float, f
     return {str(d): tuple(float(c[i]) for c in columns) for i, d in enumerate(table["design"])}  # type: ignore[misc]
 
 
-def check_sheet(check: Check) -> Sheet:
+def check_sheet(check: Check) -> TextTable:
     """Each cell: predicted with the interval of a new measurement, and measured; best predicted first."""
     total, measured, _ = check.totals()
     rows = []
@@ -122,7 +122,7 @@ def check_sheet(check: Check) -> Sheet:
         rows.append((check.cells[k], *cells, *sums))
     head = [text for m in check.models for text in (f"{m.ability}, predicted", "measured")]
     title = "predicted, with the 95 % interval of a new measurement, against measured (! outside)"
-    return Sheet(title, ("cell", *head, "weighted, predicted", "measured"), tuple(rows))
+    return TextTable(title, ("cell", *head, "weighted, predicted", "measured"), tuple(rows))
 
 
 def check_lines(check: Check) -> list[str]:

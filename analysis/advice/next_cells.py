@@ -15,7 +15,7 @@ from analysis.advice.commands import command, overrides, strategy_words
 from analysis.advice.surrogate import Design, Surrogate
 from analysis.data.series import untrained
 from analysis.format import amount, fraction
-from analysis.text_table import Sheet
+from analysis.text_table import TextTable
 from analysis.verdicts.strategy import ALONE, labels
 
 SHOWN = 6
@@ -203,7 +203,7 @@ def _others(cell: dict[str, Any]) -> dict[str, str]:
     return {k: v for k, v in cell["words"].items() if k not in ("fraction", "seed")}
 
 
-def sheet(found: list[Choice], quantity: str) -> Sheet:
+def sheet(found: list[Choice], quantity: str) -> TextTable:
     """The cells most worth their cost."""
     least = max(found[0].worth, 1e-300)
     rows = [
@@ -211,7 +211,7 @@ def sheet(found: list[Choice], quantity: str) -> Sheet:
         for c in found[:SHOWN]
     ]
     title = f"cells that narrow {quantity} the most for their cost"
-    return Sheet(
+    return TextTable(
         title,
         ("cell", "own of all", f"cost, {found[0].unit or 'samples'}", "narrower by", "worth its cost, relative"),
         tuple(rows),

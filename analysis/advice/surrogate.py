@@ -11,7 +11,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import expit
 
 from analysis.arrays import Array
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.strategy import ALONE, labels
 
 Labels = NDArray[np.str_]
@@ -110,7 +110,7 @@ def kernel(shape: Shape, left: Design, right: Design) -> Array:
     return np.asarray(LEVEL**2 + effect * np.where(same, 1.0, shape.shared))
 
 
-def surrogate(found: Arms) -> Surrogate | None:
+def surrogate(found: ArmMeans) -> Surrogate | None:
     """The surrogate of an ability's arms, those not trained on it included; None for fewer than four arms, or where
     nothing tells their noise.
     """
@@ -136,7 +136,7 @@ def surrogate(found: Arms) -> Surrogate | None:
     return Surrogate(found.ability, found.metric, found.share, best, unit, design, centre, scale, noise, factor, solved)
 
 
-def strategies(found: Arms) -> Labels:
+def strategies(found: ArmMeans) -> Labels:
     """The strategy of each arm; training on one ability only is multitask training of one."""
     if "strategy" not in found.table:
         return np.full(len(found.table), "multitask")
@@ -144,7 +144,7 @@ def strategies(found: Arms) -> Labels:
     return np.where(names == ALONE, "multitask", names)
 
 
-def values(found: Arms) -> tuple[Array, Array]:
+def values(found: ArmMeans) -> tuple[Array, Array]:
     """Means of the arms as the surrogate sees them, and their variances."""
     mean, variance = (found.table[c].to_numpy(float) for c in ("mean", "variance"))
     if not found.share:

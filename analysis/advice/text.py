@@ -17,7 +17,7 @@ from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
 from analysis.data.table import read
 from analysis.format import number
-from analysis.text_table import Sheet, render
+from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
 
 
@@ -49,7 +49,7 @@ def next_text(tables: Sequence[Path], quantity: str) -> str:
     return f"{render(sheet(found, quantity))}cost: {COSTS[found[0].unit]}\nrun it: {found[0].line}\n"
 
 
-def advice_sheets(advice: Advice) -> list[Sheet]:
+def advice_sheets(advice: Advice) -> list[TextTable]:
     """The best composition of each strategy, and the predicted Pareto front."""
     chance = advice.chance()
     rows = []
@@ -59,13 +59,13 @@ def advice_sheets(advice: Advice) -> list[Sheet]:
     head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
     values = advice.abilities
     unit = " in %" if advice.surrogates[0].share else ""
-    first = Sheet(
+    first = TextTable(
         f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals, and by "
         "how much it is expected to fall short of the truly best",
         (*head, *values, "weighted", "short by", "best strategy"),
         tuple(rows),
     )
-    second = Sheet(
+    second = TextTable(
         "predicted Pareto front: best for the weights, and where one or two abilities count more",
         (*head, *values, "weighted", "short by"),
         tuple(_row(advice, i) for i in _ends(advice)),

@@ -13,7 +13,7 @@ from analysis.data.table import load
 from analysis.fitting.curve import Curve, fit
 from analysis.fitting.diagnosis import explain
 from analysis.fitting.points import Points
-from analysis.text_table import Sheet, render
+from analysis.text_table import TextTable, render
 
 
 def describe(
@@ -42,7 +42,7 @@ def describe(
     )
     curve = fit(points, law, objective, delta, seed)
     title = f"{law} of {y} in {', '.join(x)}: {len(curve.points)} points, objective {objective}"
-    text = render(Sheet(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
+    text = render(TextTable(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
     text += f"{curve.law.value.__doc__.splitlines()[0] if curve.law.value.__doc__ else ''}\n"
     text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
     return text + "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)

@@ -19,8 +19,8 @@ from analysis.fitting.uncertainty import (
     KINDS,
     ONE_ERROR,
     SCALES,
+    FitError,
     Prediction,
-    Spread,
     profile,
     profiled,
     quantile,
@@ -61,7 +61,7 @@ class Curve:
     gradient_norm: float
     warnings: tuple[str, ...]
     points: Points  # those that were fitted
-    spread: Spread
+    spread: FitError
     problem: Problem
     theta: Array
 

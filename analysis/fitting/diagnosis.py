@@ -9,7 +9,7 @@ from analysis.arrays import Array
 from analysis.fitting.coordinates import Coordinates
 from analysis.fitting.points import Points
 from analysis.fitting.solver import Expansion, Problem
-from analysis.fitting.uncertainty import Spread
+from analysis.fitting.uncertainty import FitError
 from analysis.laws.law import LOGARITHMIC
 
 # code: what it means, and what helps. Codes are stable: scripts may look for them.
@@ -119,7 +119,7 @@ def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
 
 
 def notes(
-    problem: Problem, theta: Array, active: NDArray[np.bool_], error: Spread, norm: float, agree: bool
+    problem: Problem, theta: Array, active: NDArray[np.bool_], error: FitError, norm: float, agree: bool
 ) -> list[str]:
     """Warning codes about the search and about what the points determine."""
     free = problem.space.free

@@ -32,7 +32,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class SeriesFit:
     """A series, its levels, and its curve, or the reason why there is none.
 
     ``at`` predicts at the levels, ``line`` along them.
@@ -47,7 +47,7 @@ class Fitted:
     line: Prediction | None
 
 
-def analyse(block: Block) -> list[Fitted]:
+def analyse(block: Block) -> list[SeriesFit]:
     """Fit every series of a block."""
     return [_fitted(block, series) for series in block.series]
 
@@ -62,15 +62,15 @@ def is_loss(block: Block) -> bool:
     return any(word in block.metric for word in ("loss", "perplexity", "error"))
 
 
-def _fitted(block: Block, series: Series) -> Fitted:
+def _fitted(block: Block, series: Series) -> SeriesFit:
     levels = _levels(series, is_share(block))
     curve, reason = _curve(block, series)
     if curve is None:
-        return Fitted(series, levels, None, reason, None, np.zeros(0), None)
+        return SeriesFit(series, levels, None, reason, None, np.zeros(0), None)
     amounts = np.array([level.amount for level in levels])
     grid = np.geomspace(amounts[amounts > 0].min(), amounts.max(), 60)
     at = curve.predict({block.axis: np.where(amounts > 0, amounts, grid[0])})
-    return Fitted(series, levels, curve, "", at, grid, curve.predict({block.axis: grid}))
+    return SeriesFit(series, levels, curve, "", at, grid, curve.predict({block.axis: grid}))
 
 
 def _curve(block: Block, series: Series) -> tuple[Average | None, str]:

@@ -39,7 +39,7 @@ def quantile(level: float, dof: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class FitError:
     """The error of a fit. ``unscaled`` is the inverse curvature over the search coordinates (0 for those at a bound).
 
     ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``between`` is what
@@ -76,7 +76,7 @@ class Spread:
         return np.asarray(np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance)))
 
 
-def spread(problem: Problem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None) -> Spread:
+def spread(problem: Problem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None) -> FitError:
     """The error of the fit at ``theta`` (free parameters); coordinates marked ``active`` are held at their bound."""
     fitted, jac = problem.jacobian(theta[None])
     _, hessian, _ = problem.quadratic(theta[None])
@@ -99,7 +99,7 @@ def spread(problem: Problem, theta: Array, active: NDArray[np.bool_], group: NDA
     slope, curve, _ = problem.objective.derivatives(fitted[0], problem.y, problem.trials)
     unit = np.sqrt(weight * curve)
     between, groups = _between(inverse, jac[0] * unit[:, None], slope / np.sqrt(curve) * np.sqrt(weight), dof, group)
-    return Spread(inverse, dispersion, dispersion, dof, counts, trials, loose, between, groups)
+    return FitError(inverse, dispersion, dispersion, dof, counts, trials, loose, between, groups)
 
 
 def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDArray[Any] | None) -> tuple[Array, int]:
@@ -132,7 +132,7 @@ def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDA
     return max(shift, 0.0) * pull @ pull.T, groups
 
 
-def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> Spread:
+def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:
     """Huber's sandwich: the mean square of the pulls over the squared density of residuals within ``delta``.
 
     A ``delta`` far below the noise leaves few residuals inside; the density is then taken over a wider window.
@@ -148,7 +148,7 @@ def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: floa
     density = delta / window * float((np.abs(r) <= window).mean())
     dispersion = float((weight * pull**2).sum() / dof) / density**2 if dof > 0 and density > 0 else float("nan")
     none = np.zeros_like(inverse)
-    return Spread(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose, none)
+    return FitError(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose, none)
 
 
 def _inverse(hessian: Array, free: NDArray[np.bool_]) -> tuple[Array, tuple[int, ...]]:

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from analysis.arrays import Array
 from analysis.data.series import Block
 from analysis.fitting.curve import Curve
-from analysis.fitting.series_fits import Fitted, is_share
+from analysis.fitting.series_fits import SeriesFit, is_share
 from analysis.fitting.uncertainty import quantile
 from analysis.report.figures import COLOURS, DASHES, MARKERS, STYLE, amount_axis, legend, save
 
@@ -25,7 +25,7 @@ FALLS = ("exponent", "slope")  # roles of the parameters that say how fast a law
 Fall = tuple[Curve, str, Array, Array]  # a law, such a parameter of it, and its profile: values, root of the rise
 
 
-def draw_checks(block: Block, found: list[Fitted], folder: Path) -> dict[str, str]:
+def draw_checks(block: Block, found: list[SeriesFit], folder: Path) -> dict[str, str]:
     """The figures that the curves support, by name: ``NAME-rollout``, ``NAME-residual``, ``NAME-profile``; SVG text."""
     curves = [f for f in found if f.curve is not None]
     drawn = {}
@@ -40,7 +40,7 @@ def draw_checks(block: Block, found: list[Fitted], folder: Path) -> dict[str, st
 
 
 def _draw(
-    block: Block, found: list[Fitted], panel: Callable[[Axes, Block, list[Fitted]], None], folder: Path, kind: str
+    block: Block, found: list[SeriesFit], panel: Callable[[Axes, Block, list[SeriesFit]], None], folder: Path, kind: str
 ) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.3))
@@ -51,7 +51,7 @@ def _draw(
         return save(figure, folder, f"{block.name}-{kind}")
 
 
-def _rollout(axes: Axes, block: Block, found: list[Fitted]) -> None:
+def _rollout(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Error beyond the amounts fitted against the largest amount fitted: each law, and the average in black.
 
     Of the series with the most origins.
@@ -73,7 +73,7 @@ def _rollout(axes: Axes, block: Block, found: list[Fitted]) -> None:
     axes.set_ylabel(f"off beyond it, {_unit(_curves(found)[0], factor)}")
 
 
-def _residual(axes: Axes, block: Block, found: list[Fitted]) -> None:
+def _residual(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Measured minus the average curve at each measurement; at each amount's mean where there are very many."""
     share = is_share(block)
     axes.axhline(0.0, color="#777777", linewidth=1)
@@ -91,7 +91,7 @@ def _residual(axes: Axes, block: Block, found: list[Fitted]) -> None:
     axes.set_ylabel("measured minus curve, points" if share else "measured minus curve, %")
 
 
-def _measured(found: Fitted) -> tuple[Array, Array]:
+def _measured(found: SeriesFit) -> tuple[Array, Array]:
     trained = found.series.amount > 0
     at, value = found.series.amount[trained], found.series.value[trained]
     if len(at) <= MANY:
@@ -100,7 +100,7 @@ def _measured(found: Fitted) -> tuple[Array, Array]:
     return np.array([level.amount for level in levels]), np.array([level.mean for level in levels])
 
 
-def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[Fitted]) -> None:
+def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """How much worse the best fit gets as the exponent or slope of the heaviest law is held away from its estimate, as
     a root in standard errors; below the dotted line lies the 95 % interval.
     """
@@ -120,7 +120,7 @@ def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[Fit
     axes.set_ylabel("root of the rise, standard errors")
 
 
-def _fall(found: Fitted) -> Fall | None:
+def _fall(found: SeriesFit) -> Fall | None:
     """The heaviest law of a series, its exponent or slope and the profile of that; None where its error is unknown."""
     if found.curve is None:
         return None
@@ -132,7 +132,7 @@ def _fall(found: Fitted) -> Fall | None:
         return None
 
 
-def _curves(found: list[Fitted]) -> list[Curve]:
+def _curves(found: list[SeriesFit]) -> list[Curve]:
     return [curve for f in found if f.curve for curve in f.curve.curves]
 
 

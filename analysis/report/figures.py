@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.arrays import Array
 from analysis.data.series import UNITS, Block
-from analysis.fitting.series_fits import Fitted, Level, is_share
+from analysis.fitting.series_fits import Level, SeriesFit, is_share
 from analysis.format import amount
 from analysis.report.text import heading
 
@@ -44,7 +44,7 @@ STYLE: Any = {
 }
 
 
-def draw(block: Block, found: list[Fitted], folder: Path) -> str:
+def draw(block: Block, found: list[SeriesFit], folder: Path) -> str:
     """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.6, 3.9))
@@ -85,7 +85,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     return svg.getvalue().decode()
 
 
-def _curves(axes: Axes, block: Block, found: list[Fitted]) -> None:
+def _curves(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Series against their amount, on a logarithmic axis."""
     factor = 100.0 if is_share(block) else 1.0
     left = _left_edge(found)
@@ -117,7 +117,7 @@ def _points(axes: Axes, x: Array, values: Array, i: int, label: str) -> None:
     axes.errorbar(x, mean, yerr=bars, markersize=5, linestyle="none", elinewidth=1, capsize=2, label=label, **look)
 
 
-def _untrained(axes: Axes, block: Block, found: list[Fitted], factor: float) -> None:
+def _untrained(axes: Axes, block: Block, found: list[SeriesFit], factor: float) -> None:
     """The base models as dotted lines: in their series' colours where there are several."""
     colours = {f.series.model: COLOURS[i % len(COLOURS)] for i, f in enumerate(found)} if len(block.base) > 1 else {}
     for i, (model, value) in enumerate(block.base.items()):
@@ -127,7 +127,7 @@ def _untrained(axes: Axes, block: Block, found: list[Fitted], factor: float) -> 
         )
 
 
-def _left_edge(found: list[Fitted]) -> float:
+def _left_edge(found: list[SeriesFit]) -> float:
     """Where amount 0 is drawn on the logarithmic axis: a quarter of the smallest amount."""
     positive = [level.amount for f in found for level in f.levels if level.amount > 0]
     return min(positive, default=1.0) / 4
@@ -161,7 +161,7 @@ def _value_axis(axes: Axes, block: Block) -> None:
         axes.set_ylabel("loss, nats a token" if block.metric == "loss" else block.metric)
 
 
-def _bars(axes: Axes, block: Block, found: list[Fitted]) -> None:
+def _bars(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Series beside each other, where no amount varies."""
     factor = 100.0 if is_share(block) else 1.0
     for i, f in enumerate(found):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from analysis.text_table import Sheet
+from analysis.text_table import TextTable
 
 STYLE = """
 :root { --ink: #1c1e21; --soft: #5c6370; --line: #dfe3e8; --page: #fbfbfc; --card: #ffffff; --mark: #0072B2; }
@@ -54,13 +54,13 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class Part:
+class Section:
     """One section: a title, tables, perhaps a figure (SVG text) and more of them by caption, sentences, more of them
     that say the tables in words and unfold when asked for, and warnings (where, code, meaning, remedy).
     """
 
     title: str
-    sheets: Sequence[Sheet]
+    sheets: Sequence[TextTable]
     svg: str = ""
     more: Sequence[tuple[str, str]] = ()
     sentences: Sequence[str] = ()
@@ -68,7 +68,7 @@ class Part:
     warnings: Sequence[tuple[str, str, str, str]] = ()
 
 
-def page(title: str, lead: str, parts: Sequence[Part]) -> str:
+def page(title: str, lead: str, parts: Sequence[Section]) -> str:
     """The whole page: it needs no other file and no network."""
     body = "\n".join(_section(part, f"f{i}") for i, part in enumerate(parts))
     method = "".join(f"<li>{escape(line)}</li>" for line in METHOD)
@@ -81,7 +81,7 @@ def page(title: str, lead: str, parts: Sequence[Part]) -> str:
     )
 
 
-def _section(part: Part, prefix: str) -> str:
+def _section(part: Section, prefix: str) -> str:
     figure = _figure(part.title, part.svg, prefix) if part.svg else ""
     more = "".join(_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.more))
     row = f'<div class="row">{more}</div>\n' if more else ""
@@ -89,7 +89,7 @@ def _section(part: Part, prefix: str) -> str:
     said = _list(part.sentences)
     if part.words:
         said += f"<details><summary>In words</summary>{_list(part.words)}</details>\n"
-    warned = Sheet("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
+    warned = TextTable("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
     notes = f'<div class="warnings">{_table(warned, part.title)}</div>\n' if part.warnings else ""
     shown = f'<div class="both">{figure}<div>{tables}</div></div>\n'
     return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{row}{said}{notes}</section>"
@@ -106,7 +106,7 @@ def _figure(alt: str, svg: str, prefix: str) -> str:
     return f'<figure role="img" aria-label="{escape(alt)}"{width}>{inline(svg, prefix)}</figure>\n'
 
 
-def _table(sheet: Sheet, title: str) -> str:
+def _table(sheet: TextTable, title: str) -> str:
     """The sheet; its own title as a caption where the section says something else."""
     caption = f"<caption>{escape(sheet.title)}</caption>\n" if sheet.title != title else ""
     top = "".join(f"<th>{escape(name)}</th>" for name in sheet.header)

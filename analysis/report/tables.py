@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.series import Block, headline
-from analysis.fitting.series_fits import Fitted, Level, is_share
+from analysis.fitting.series_fits import Level, SeriesFit, is_share
 from analysis.format import amount, fraction, number
 from analysis.report.text import fitted_value, heading, measured
-from analysis.text_table import Sheet
+from analysis.text_table import TextTable
 
 BESIDE = 2  # series whose measured and fitted values stand in one table
-Found = tuple[Block, list[Fitted]]
+BlockFits = tuple[Block, list[SeriesFit]]
 
 
-def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
+def block_sheets(block: Block, found: Sequence[SeriesFit]) -> list[TextTable]:
     """What each series measured and what its curve says: a row an amount, in one sheet, or two for many series.
 
     Without amounts a row is a series.
@@ -27,7 +27,7 @@ def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
         bare = [(f"untrained {model}" if several else "untrained", value) for model, value in block.base.items()]
         rows = [(name, number(value, is_share(block))) for name, value in bare]
         rows += [(f.series.label or "all", measured(f.levels[0], is_share(block))) for f in found]
-        return [Sheet(heading(block), ("series", "measured"), tuple(rows))]
+        return [TextTable(heading(block), ("series", "measured"), tuple(rows))]
     if len(found) <= BESIDE:
         return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
     curves = [f for f in found if f.at is not None]
@@ -35,7 +35,7 @@ def block_sheets(block: Block, found: Sequence[Fitted]) -> list[Sheet]:
     return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
 
 
-def law_sheet(found: Sequence[Fitted]) -> Sheet | None:
+def law_sheet(found: Sequence[SeriesFit]) -> TextTable | None:
     """The laws of each curve: how far each was off beyond the amounts it was fitted to (main score), its AICc weight
     (second) and its weight in the average. None where there is no curve.
 
@@ -59,20 +59,20 @@ def law_sheet(found: Sequence[Fitted]) -> Sheet | None:
         return None
     unit = {"log": "relative", "logit": "in logits"}.get(curves[0][1].scale.name, "in units of the value")
     title = "laws: error beyond the amounts fitted (rolling origin)"
-    return Sheet(title, ("law", f"off by, {unit}", "ahead, log ranges", "AICc weight", "weight"), tuple(rows))
+    return TextTable(title, ("law", f"off by, {unit}", "ahead, log ranges", "AICc weight", "weight"), tuple(rows))
 
 
 def _off(square: float) -> str:
     return f"{np.sqrt(square):.3g}" if np.isfinite(square) else "-"
 
 
-def _ahead(found: Fitted, origin: float) -> float:
+def _ahead(found: SeriesFit, origin: float) -> float:
     """How far the largest amount lies beyond ``origin``, in ranges of the logarithms from the smallest to it."""
     amounts = found.series.amount[found.series.amount > 0]
     return float(np.log(amounts.max() / origin) / np.log(origin / amounts.min()))
 
 
-def other_sheet(frame: pd.DataFrame) -> Sheet | None:
+def other_sheet(frame: pd.DataFrame) -> TextTable | None:
     """All further metrics, such as accuracy_clean or those of a task's categories: a row each, a column a strategy (at
     the most data it had), or where there is one strategy a column a fraction; means over seeds. None without any.
     """
@@ -92,10 +92,10 @@ def other_sheet(frame: pd.DataFrame) -> Sheet | None:
         (*map(str, key), amount(float(count.get(key, np.nan))), *(number(float(v), False) for v in row))
         for key, row in zip(mean.index, mean.to_numpy(float), strict=True)
     ]
-    return Sheet("further metrics", header, tuple(body))
+    return TextTable("further metrics", header, tuple(body))
 
 
-def overlap_sheet(pairs: pd.DataFrame) -> Sheet | None:
+def overlap_sheet(pairs: pd.DataFrame) -> TextTable | None:
     """What training sources hold of test items: a row each pair where anything is held. None where nothing is.
 
     Columns of ``pairs``: task, source, items, flagged, whole, any_13 (see eval/stages/overlap.py).
@@ -106,10 +106,10 @@ def overlap_sheet(pairs: pd.DataFrame) -> Sheet | None:
         (str(row["task"]), str(row["source"]), *(f"{row[name]:,}" for name in counts)) for _, row in held.iterrows()
     ]
     header = ("task", "training source", "items", "held", "held whole", "with a run of 13 words")
-    return Sheet("Test items in training data", header, tuple(rows)) if rows else None
+    return TextTable("Test items in training data", header, tuple(rows)) if rows else None
 
 
-def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tuple[str, ...]) -> Sheet:
+def _amount_sheet(block: Block, found: Sequence[SeriesFit], title: str, kinds: tuple[str, ...]) -> TextTable:
     """One row an amount, a column a series and kind ("measured", "fitted")."""
     header = [block.axis]
     for f in found:
@@ -129,17 +129,17 @@ def _amount_sheet(block: Block, found: Sequence[Fitted], title: str, kinds: tupl
         body.insert(0, ("0" if block.axis == "samples" else "untrained", *bare))
         shares.insert(0, "untrained")
     if block.axis != "samples" or not all(shares):
-        return Sheet(title, tuple(header), tuple(body))
-    return Sheet(title, ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
+        return TextTable(title, tuple(header), tuple(body))
+    return TextTable(title, ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
 
 
-def _fractions(found: Sequence[Fitted], value: float) -> str:
+def _fractions(found: Sequence[SeriesFit], value: float) -> str:
     """The fraction(s) of the data that an amount stands for; empty where one is unknown."""
     known = [level.fraction for f in found for level in f.levels if level.amount == value]
     return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(fraction, known)))
 
 
-def _cells(found: Fitted, value: float, kinds: tuple[str, ...], share: bool) -> list[str]:
+def _cells(found: SeriesFit, value: float, kinds: tuple[str, ...], share: bool) -> list[str]:
     """What a series shows at an amount, by kind; no "fitted" for a series without a curve."""
     at = next((i for i, level in enumerate(found.levels) if level.amount == value), None)
     cells = []
@@ -150,14 +150,14 @@ def _cells(found: Fitted, value: float, kinds: tuple[str, ...], share: bool) -> 
     return cells
 
 
-def _untrained_cells(block: Block, found: Fitted, kinds: tuple[str, ...]) -> list[str]:
+def _untrained_cells(block: Block, found: SeriesFit, kinds: tuple[str, ...]) -> list[str]:
     """What the base model of a series measured, by kind; curves say nothing about it."""
     value = block.base.get(found.series.model)
     cells = [("" if value is None else number(value, is_share(block)))] if "measured" in kinds else []
     return [*cells, ""] if "fitted" in kinds and found.at is not None else cells
 
 
-def overview(results: Sequence[Found]) -> Sheet | None:
+def overview(results: Sequence[BlockFits]) -> TextTable | None:
     """One table over the abilities for the headline metric: a row a fraction (or other amount) and series.
 
     None where there are fewer than two such blocks, or where they do not share their rows.
@@ -187,12 +187,12 @@ def overview(results: Sequence[Found]) -> Sheet | None:
         block.ability if tasks.count(block.ability) == 1 else f"{block.ability}, {block.task}" for block, _ in chosen
     ]
     unit = " in %" if metric == "accuracy" else ""
-    return Sheet(
+    return TextTable(
         f"{metric}{unit} by ability, ± 95 % interval of the measurement", (*(lead or ["series"]), *names), tuple(rows)
     )
 
 
-def _column(block: Block, found: Sequence[Fitted]) -> dict[tuple[float, str], str] | None:
+def _column(block: Block, found: Sequence[SeriesFit]) -> dict[tuple[float, str], str] | None:
     """A block's measurements by (amount or fraction, series); None where that does not tell them apart."""
     column: dict[tuple[float, str], str] = {}
     for f in found:
@@ -210,14 +210,14 @@ def _row(block: Block, level: Level) -> float:
     return level.fraction if block.axis == "samples" else level.amount
 
 
-def _untrained(chosen: Sequence[Found]) -> list[str]:
+def _untrained(chosen: Sequence[BlockFits]) -> list[str]:
     """The base model's values; empty where there is none, or more than one model."""
     if any(len(block.base) > 1 for block, _ in chosen) or not any(block.base for block, _ in chosen):
         return []
     return [number(next(iter(block.base.values()), float("nan")), is_share(block)) for block, _ in chosen]
 
 
-def cross_sheets(effects: pd.DataFrame) -> list[Sheet]:
+def cross_sheets(effects: pd.DataFrame) -> list[TextTable]:
     """For each metric, what training on other abilities did: a row an ability and training, a column a fraction."""
     if not len(effects):
         return []
@@ -233,5 +233,5 @@ def cross_sheets(effects: pd.DataFrame) -> list[Sheet]:
             cells = [number(float(value.get(a, np.nan)), share) for a in amounts]
             body.append((str(ability), str(trained), number(float(part["base"].mean()), share), *cells))
         title = f"{metric}{' in %' if share else ''} after training on other abilities only, by {by}"
-        sheets.append(Sheet(title, ("measured", "trained on", "untrained", *map(text, amounts)), tuple(body)))
+        sheets.append(TextTable(title, ("measured", "trained on", "untrained", *map(text, amounts)), tuple(body)))
     return sheets

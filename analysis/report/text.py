@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.data.series import Block
 from analysis.fitting.diagnosis import explain, remedy
-from analysis.fitting.series_fits import Fitted, Level, is_share
+from analysis.fitting.series_fits import Level, SeriesFit, is_share
 from analysis.format import amount, number
 
 
@@ -18,7 +18,7 @@ def measured(level: Level, share: bool) -> str:
     return f"{number(level.mean, share)} ± {number(reach, share)}"
 
 
-def fitted_value(found: Fitted, at: int, share: bool) -> str:
+def fitted_value(found: SeriesFit, at: int, share: bool) -> str:
     """``value (low to high)`` of the curve at a level; empty where the curve says nothing."""
     if found.at is None or found.levels[at].amount <= 0:
         return ""
@@ -35,7 +35,7 @@ def heading(block: Block) -> str:
     return block.title + (f" ({suffix})" if suffix else "")
 
 
-def sentence(block: Block, found: Fitted) -> str:
+def sentence(block: Block, found: SeriesFit) -> str:
     """What the series shows, in one plain sentence."""
     share = is_share(block)
     suffix = " %" if share else ""
@@ -54,7 +54,7 @@ def sentence(block: Block, found: Fitted) -> str:
     return f"{said}; the curve there is at {at_end}{suffix}. It is {_laws(found)}."
 
 
-def _laws(found: Fitted) -> str:
+def _laws(found: SeriesFit) -> str:
     """The laws that carry the curve."""
     assert found.curve is not None
     parts = [(c.law.name, w) for c, w in zip(found.curve.curves, found.curve.weights, strict=True) if w >= 0.01]
@@ -63,7 +63,7 @@ def _laws(found: Fitted) -> str:
     return "the average of " + ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in parts)
 
 
-def warning_rows(found: Fitted) -> list[tuple[str, str, str, str]]:
+def warning_rows(found: SeriesFit) -> list[tuple[str, str, str, str]]:
     """The warnings of laws that carry weight: series and law, code, meaning, remedy."""
     if found.curve is None:
         return []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.text_table import Sheet
+from analysis.text_table import TextTable
 from analysis.verdicts.all_verdicts import Findings
 from analysis.verdicts.strategy import Comparison
 from analysis.verdicts.verdict import Verdict
@@ -27,7 +27,7 @@ FOUND = {
 }
 
 
-def verdict_sheets(verdicts: Sequence[Verdict]) -> list[Sheet]:
+def verdict_sheets(verdicts: Sequence[Verdict]) -> list[TextTable]:
     """One table a question: what about, the effect with its interval, the margin, the power to see an effect as large
     as the margin, the smallest effect that shows with a chance of 80 % (marked where it is larger than the effect), the
     finding.
@@ -39,7 +39,7 @@ def verdict_sheets(verdicts: Sequence[Verdict]) -> list[Sheet]:
             continue
         header = ("about", "better by, 95 % interval", "margin", "power", "detectable", "finding")
         unit = "in points" if all(v.share for v in chosen) else "in points of a score or % of a loss"
-        sheets.append(Sheet(f"{question}: {title} ({unit})", header, tuple(map(_row, chosen))))
+        sheets.append(TextTable(f"{question}: {title} ({unit})", header, tuple(map(_row, chosen))))
     return sheets
 
 
@@ -52,7 +52,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     return verdict.about, spread(verdict), size(verdict.margin, verdict.share).lstrip("+"), power, detectable, finding
 
 
-def matrix_sheet(metric: str, compared: Comparison, chances: Sequence[float]) -> Sheet:
+def matrix_sheet(metric: str, compared: Comparison, chances: Sequence[float]) -> TextTable:
     """The forgetting and transfer matrix: strategies by ability, relative to training on the ability alone."""
     rows = []
     for j, strategy in enumerate(compared.strategies):
@@ -60,7 +60,7 @@ def matrix_sheet(metric: str, compared: Comparison, chances: Sequence[float]) ->
         chance = "-" if np.isnan(chances[j]) else f"{100 * chances[j]:.0f} %"
         rows.append((strategy, *cells, chance))
     title = f"{metric} relative to training on the ability alone; chance of being undominated"
-    return Sheet(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
+    return TextTable(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
 
 
 def record(found: Findings) -> dict[str, object]:

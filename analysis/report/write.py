@@ -12,11 +12,11 @@ import pandas as pd
 from analysis.data.items import read_items
 from analysis.data.series import Block, blocks, cross_effects
 from analysis.data.table import read
-from analysis.fitting.series_fits import Fitted, analyse
+from analysis.fitting.series_fits import SeriesFit, analyse
 from analysis.report.check_figures import draw_checks
 from analysis.report.figures import draw
 from analysis.report.mixture_figures import draw_mixtures
-from analysis.report.page import Part, page
+from analysis.report.page import Section, page
 from analysis.report.tables import block_sheets, cross_sheets, law_sheet, other_sheet, overlap_sheet, overview
 from analysis.report.text import heading, sentence, warning_rows
 from analysis.report.verdict_figures import draw_matrix, draw_pareto
@@ -35,7 +35,7 @@ HELD = (
     "An item is held when its whole prompt, or 70 % of the 8-word runs of its prompt or answer, occur in the source; "
     "accuracy_clean among the further metrics leaves those items out.",
 )
-Results = list[tuple[Block, list[Fitted]]]
+Results = list[tuple[Block, list[SeriesFit]]]
 
 
 def write(
@@ -69,10 +69,10 @@ def write(
     (out / "verdicts.json").write_text(json.dumps(record(answers), indent=1) + "\n", encoding="utf-8")
     parts = _parts(results, effects, drawn, checks, answers, compared)
     further = other_sheet(frame)
-    parts += [Part(further.title, [further])] if further else []
+    parts += [Section(further.title, [further])] if further else []
     held = [sheet for place in overlaps if (sheet := overlap_sheet(pd.read_csv(place)))]
-    parts += [Part(sheet.title, [sheet], sentences=HELD) for sheet in held]
-    parts += [Part("Not shown", [], sentences=[*absent, *_unshown(results, checks)])]
+    parts += [Section(sheet.title, [sheet], sentences=HELD) for sheet in held]
+    parts += [Section("Not shown", [], sentences=[*absent, *_unshown(results, checks)])]
     (out / "report.html").write_text(page(title, _lead(frame), parts), encoding="utf-8")
     shown = [*drawn, *(name for check in checks.values() for name in check), *compared]
     names = [f"figures/{name}.{suffix}" for name in shown for suffix in ("svg", "png")]
@@ -100,7 +100,7 @@ def _headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return scores or list(verdicts)
 
 
-def _reasons(block: Block, found: list[Fitted]) -> list[str]:
+def _reasons(block: Block, found: list[SeriesFit]) -> list[str]:
     """Why series have no curve, each reason once."""
     by_reason: dict[str, list[str]] = {}
     for f in found:
@@ -127,26 +127,26 @@ def _parts(
     checks: dict[str, dict[str, str]],
     answers: Findings,
     compared: dict[str, str],
-) -> list[Part]:
+) -> list[Section]:
     """The sections of the report: the overview first, then the verdicts."""
     top = overview(results)
-    parts = [Part(top.title, [top])] if top else []
+    parts = [Section(top.title, [top])] if top else []
     sheets = verdict_sheets(answers.verdicts)
     sheets += [matrix_sheet(*strategy) for strategy in answers.strategies]
     if sheets or answers.shares:
         said = [*answers.notes, *(s.sentence for s in answers.shares)]
-        parts.append(Part("Verdicts", sheets, sentences=said, words=[v.sentence for v in answers.verdicts]))
-    parts += [Part(_TITLES[name.partition("-")[0]], [], svg) for name, svg in compared.items()]
+        parts.append(Section("Verdicts", sheets, sentences=said, words=[v.sentence for v in answers.verdicts]))
+    parts += [Section(_TITLES[name.partition("-")[0]], [], svg) for name, svg in compared.items()]
     if answers.audits:
-        parts.append(Part("Audit", [], sentences=answers.audits))
+        parts.append(Section("Audit", [], sentences=answers.audits))
     for block, found in results:
         said = [sentence(block, f) for f in found]
         warned = [row for f in found for row in warning_rows(f)]
         laws = law_sheet(found)
         shown = block_sheets(block, found) + ([laws] if laws else [])
         more = [(name, svg) for name, svg in checks[block.name].items()]
-        parts.append(Part(heading(block), shown, drawn[block.name], more, said, warnings=warned))
-    return parts + [Part(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
+        parts.append(Section(heading(block), shown, drawn[block.name], more, said, warnings=warned))
+    return parts + [Section(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
 
 
 def _unshown(results: Results, checks: dict[str, dict[str, str]]) -> list[str]:
@@ -164,7 +164,7 @@ def _lead(frame: pd.DataFrame) -> str:
     return f"{len(frame):,} measurements{cells} of {abilities}."
 
 
-def _record(block: Block, found: list[Fitted]) -> dict[str, object]:
+def _record(block: Block, found: list[SeriesFit]) -> dict[str, object]:
     """A block for machines; numbers that are missing are absent."""
     series = []
     for f in found:

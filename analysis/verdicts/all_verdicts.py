@@ -12,7 +12,7 @@ from analysis.arrays import Array
 from analysis.data.items import Items
 from analysis.data.series import headline, untrained
 from analysis.format import fraction
-from analysis.verdicts.arms import Arms, arms
+from analysis.verdicts.arms import ArmMeans, arms
 from analysis.verdicts.audit import audit, undetectable
 from analysis.verdicts.ratio import Shares, amount_or_ratio
 from analysis.verdicts.replay import Replays, best_k, by_replay, replays
@@ -81,7 +81,7 @@ def findings(
     return Findings(tuple(verdicts), shares, tuple(notes), audits, tuple(strategies))
 
 
-def _scalings(found: Arms, margin: float) -> list[Verdict]:
+def _scalings(found: ArmMeans, margin: float) -> list[Verdict]:
     """One verdict a series along the own samples."""
     table = found.table
     if "samples" not in table:
@@ -105,9 +105,10 @@ def _said(name: str, value: object) -> str:
 
 def _replay_note(metric: str, replayed: Replays, weights: Mapping[str, float] | None) -> str:
     k, sure = best_k(replayed, weights)
-    how = "" if np.isnan(sure) else f" (best with a chance of {100 * sure:.0f} %)"
+    confidence = "" if np.isnan(sure) else f" (best with a chance of {100 * sure:.0f} %)"
     said = "weights " + ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
-    return f"{metric}: replay {fraction(k)} is best for {said if weights else 'equal weights of the abilities'}{how}."
+    who = said if weights else "equal weights of the abilities"
+    return f"{metric}: replay {fraction(k)} is best for {who}{confidence}."
 
 
 def _pareto_note(metric: str, compared: Comparison, chance: Array) -> list[str]:

@@ -32,7 +32,7 @@ LOSSES = ("loss", "perplexity", "error")
 
 
 @dataclass(frozen=True, eq=False)
-class Arms:
+class ArmMeans:
     """One row a design in ``table``: the factors, then ``mean``, ``variance`` (of the mean) and ``runs``.
 
     ``mean`` counts upwards: a share as it is, a loss as minus its logarithm, so that a larger one is better and a
@@ -54,7 +54,7 @@ class Arms:
     def name(self) -> str:
         return f"{self.ability} {self.metric}"
 
-    def with_rows(self, keep: pd.Series[bool]) -> Arms:
+    def with_rows(self, keep: pd.Series[bool]) -> ArmMeans:
         """The arms in the rows marked by ``keep``."""
         return replace(self, table=self.table[keep])
 
@@ -97,7 +97,7 @@ class Scatter:
     dof: float
 
 
-def arms(rows: pd.DataFrame, items: Items | None = None) -> Arms:
+def arms(rows: pd.DataFrame, items: Items | None = None) -> ArmMeans:
     """The arms in the rows of one ability, task and metric.
 
     Shares of items have binomial noise, times the dispersion over runs of one design where that is larger: runs answer
@@ -118,7 +118,7 @@ def arms(rows: pd.DataFrame, items: Items | None = None) -> Arms:
     order = np.unique(group, return_index=True)[1]
     variance, dof = _noise(rows, value, group, mean, share, loss)
     table = rows.iloc[order][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
-    made = Arms(str(first["ability"]), str(first["task"]), metric, share, table, dof)
+    made = ArmMeans(str(first["ability"]), str(first["task"]), metric, share, table, dof)
     found = items.matrix(rows) if items is not None and len(rows) else None
     if found is None:
         return made
@@ -126,7 +126,9 @@ def arms(rows: pd.DataFrame, items: Items | None = None) -> Arms:
     return _with_items(made, *found, value, group, seed, loss)
 
 
-def _with_items(made: Arms, value: Array, weight: Array, means: Array, group: Codes, seed: Codes, loss: bool) -> Arms:
+def _with_items(
+    made: ArmMeans, value: Array, weight: Array, means: Array, group: Codes, seed: Codes, loss: bool
+) -> ArmMeans:
     """The arms with their items: ``value`` and ``weight`` (runs, items), the ``means`` of the runs, their arms."""
     with np.errstate(invalid="ignore"):
         rate = np.nansum(weight * value, axis=1, keepdims=True) / np.nansum(weight, axis=1, keepdims=True)
@@ -139,7 +141,7 @@ def _with_items(made: Arms, value: Array, weight: Array, means: Array, group: Co
     return replace(made, items=each, paired=_scatter(made, adds - each[group], means, group, seed))
 
 
-def _scatter(made: Arms, apart: Array, means: Array, group: Codes, seed: Codes) -> Scatter:
+def _scatter(made: ArmMeans, apart: Array, means: Array, group: Codes, seed: Codes) -> Scatter:
     """How far the runs of an arm lie apart beyond what their items explain (``apart``: of the runs' items from the
     arm's), pooled over arms; for shares in proportion to p (1 - p).
     """

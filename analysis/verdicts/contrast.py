@@ -10,13 +10,13 @@ import numpy as np
 from scipy.stats import binomtest
 
 from analysis.arrays import Array
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.verdict import Verdict, judge
 
 Weights = Mapping[int, float]  # of arms, by their labels; they add up to 0
 
 
-def contrast(question: str, about: str, found: Arms, weights: Weights, margin: float) -> Verdict:
+def contrast(question: str, about: str, found: ArmMeans, weights: Weights, margin: float) -> Verdict:
     """The verdict on the weighted sum of arms.
 
     With items: the variance over items of what each adds to the sum, and the scatter of runs beyond that, with
@@ -38,7 +38,7 @@ def contrast(question: str, about: str, found: Arms, weights: Weights, margin: f
     return verdict if p is None else replace(verdict, p=p)
 
 
-def dof(found: Arms, weights: Weights) -> float:
+def dof(found: ArmMeans, weights: Weights) -> float:
     """The degrees of freedom of a contrast's variance (Satterthwaite); without items those of the arms.
 
     Also where the runs scatter no more than their items explain: that too is an estimate from a few runs.

@@ -10,7 +10,7 @@ from scipy.special import expit, xlogy
 
 from analysis.arrays import Array
 from analysis.format import amount
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.verdict import LEVEL, draws_of
 
 DRAWS = 400
@@ -55,7 +55,7 @@ def _said(value: float, low: float, high: float) -> str:
     return f"{100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
 
 
-def amount_or_ratio(found: Arms, seed: int = 0) -> Shares | None:
+def amount_or_ratio(found: ArmMeans, seed: int = 0) -> Shares | None:
     """The shares, over the arms of mixed training; None where too few arms vary both.
 
     Binomial deviance of shares (logit link), sums of squares of the logarithms of losses, by centred logarithms of own
@@ -92,7 +92,7 @@ def _interval(drawn: Array) -> tuple[Array, Array, Array]:
     return drawn[0], np.minimum(ends[0], drawn[0]), np.maximum(ends[1], drawn[0])
 
 
-def _draws(found: Arms, table: pd.DataFrame, seed: int) -> Array:
+def _draws(found: ArmMeans, table: pd.DataFrame, seed: int) -> Array:
     """(draws, arms) of the arms' means."""
     labels = [int(i) for i in table.index]
     mean, items = table["mean"].to_numpy(float), found.items_of(labels)

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.format import fraction
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.verdict import LEVEL, Verdict, draws_of, holm
 from analysis.verdicts.wording import reason, spread, unit
@@ -24,11 +24,11 @@ class Replays:
 
     k: Array
     mean: Array
-    found: tuple[Arms, ...]
+    found: tuple[ArmMeans, ...]
     rows: tuple[Mapping[float, list[int]], ...]
 
 
-def by_replay(found: Sequence[Arms]) -> Replays | None:
+def by_replay(found: Sequence[ArmMeans]) -> Replays | None:
     """The arms of the strategy with the most values of k; None for fewer than two of them in every ability."""
     rows = []
     for f in found:

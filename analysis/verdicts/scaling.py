@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.format import amount
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import dof, mean_of
 from analysis.verdicts.verdict import SLOPE, Verdict, judge
 from analysis.verdicts.wording import reason, spread, unit
@@ -20,7 +20,7 @@ WORDS = {"up": "rises", "down": "falls", "equal": "has reached a plateau", "unde
 EDGES = {"floor": "is at the floor, where nothing shows,", "ceiling": "has reached the ceiling"}
 
 
-def scaling(found: Arms, label: str, margin: float) -> Verdict | None:
+def scaling(found: ArmMeans, label: str, margin: float) -> Verdict | None:
     """The gain per doubling over the three largest amounts of one series; None for fewer than four amounts.
 
     Equivalence is tested, not assumed: "not significant" is no plateau. From where on: as far down as the slope
@@ -45,13 +45,13 @@ def scaling(found: Arms, label: str, margin: float) -> Verdict | None:
     return verdict.said(f"{said} per doubling{reason(verdict)}.")
 
 
-def _by_amount(found: Arms) -> list[tuple[float, list[int]]]:
+def _by_amount(found: ArmMeans) -> list[tuple[float, list[int]]]:
     """Each amount above 0 with the labels of its arms, smallest first."""
     table = found.table[found.table["samples"] > 0]
     return [(float(str(n)), [int(i) for i in part.index]) for n, part in table.groupby("samples")]
 
 
-def _rise(found: Arms, levels: list[tuple[float, list[int]]], about: str, margin: float) -> Verdict:
+def _rise(found: ArmMeans, levels: list[tuple[float, list[int]]], about: str, margin: float) -> Verdict:
     """The slope per doubling along some amounts, whose arms count alike."""
     labels = [i for _, rows in levels for i in rows]
     gather = np.zeros((len(levels), len(labels)))
@@ -64,7 +64,7 @@ def _rise(found: Arms, levels: list[tuple[float, list[int]]], about: str, margin
     return judge("scaling", about, effect, variance, dof(found, tilt), margin, found.share)
 
 
-def _edge(found: Arms, rows: list[list[int]], finding: str) -> str:
+def _edge(found: ArmMeans, rows: list[list[int]], finding: str) -> str:
     """Where shares that do not clearly rise or fall lie."""
     if not found.share or finding in ("up", "down"):
         return ""

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pandas as pd
 
 from analysis.format import amount
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import reason, spread, unit
@@ -28,12 +28,12 @@ def matched(left: pd.DataFrame, right: pd.DataFrame, apart: tuple[str, ...]) -> 
     left, right = (table.assign(label=table.index) for table in (left, right))
     by = [c for c in left if c not in RESULTS and c not in apart]
     if not by:
-        return left.merge(right, how="cross", suffixes=("", "_other"))
+        return left.merge(right, execution="cross", suffixes=("", "_other"))
     filled = [t.assign(**{c: t[c].astype(object).where(t[c].notna(), "") for c in by}) for t in (left, right)]
     return filled[0].merge(filled[1], on=by, suffixes=("", "_other"))
 
 
-def sizes(found: Arms, margin: float) -> list[Verdict]:
+def sizes(found: ArmMeans, margin: float) -> list[Verdict]:
     """The mean gain of each model over the next smaller one, over the arms that both have."""
     table = found.table
     if "params" not in table:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.format import fraction
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import Verdict, draws_of, holm
@@ -38,7 +38,7 @@ class Comparison:
     alone_variance: Array
     dof: Array
     share: bool
-    found: tuple[Arms, ...]
+    found: tuple[ArmMeans, ...]
     rows: tuple[Mapping[str, list[int]], ...]
 
     def draws(self, ability: int, count: int, seed: int) -> Array:
@@ -50,7 +50,7 @@ class Comparison:
         return draws_of(self.mean[ability], spread_, float(self.dof[ability]), count, seed)
 
 
-def compare(found: Sequence[Arms]) -> Comparison | None:
+def compare(found: Sequence[ArmMeans]) -> Comparison | None:
     """The strategies that were measured in every ability at equal own data; None for fewer than two.
 
     Of each strategy and ability the arms with the most own samples; strategies with a replay get one column a replay.
@@ -79,14 +79,14 @@ def compare(found: Sequence[Arms]) -> Comparison | None:
     )  # fmt: skip
 
 
-def _means(found: Arms, rows: list[list[int]]) -> tuple[Array, Array]:
+def _means(found: ArmMeans, rows: list[list[int]]) -> tuple[Array, Array]:
     """The mean and variance of each group of arms; NaN for an empty one."""
     parts = [found.table.loc[labels, ["mean", "variance"]].mean().to_numpy(float) for labels in rows]
     mean, variance = np.array(parts).T
     return mean, variance / np.array([max(len(labels), 1) for labels in rows])
 
 
-def _least_dof(found: Arms, rows: Mapping[str, list[int]]) -> float:
+def _least_dof(found: ArmMeans, rows: Mapping[str, list[int]]) -> float:
     """The fewest degrees of freedom of the differences between groups of arms."""
     return min(dof(found, difference(a, b)) for a, b in combinations(rows.values(), 2))
 

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.arrays import Array
 from analysis.fitting.uncertainty import quantile
 from analysis.format import amount
-from analysis.verdicts.arms import Arms
+from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import Weights, contrast, difference, dof
 from analysis.verdicts.scaling import slope
 from analysis.verdicts.size import matched
@@ -37,7 +37,7 @@ class Difference:
     items: int = 0
 
 
-def differences(found: Arms) -> list[Difference]:
+def differences(found: ArmMeans) -> list[Difference]:
     """One difference a mixed strategy that shares at least one own amount with the ability alone."""
     table = found.table
     if not {"samples", "total_samples"} <= set(table):
@@ -54,7 +54,7 @@ def differences(found: Arms) -> list[Difference]:
     return out
 
 
-def _difference(found: Arms, label: str, pairs: pd.DataFrame) -> Difference:
+def _difference(found: ArmMeans, label: str, pairs: pd.DataFrame) -> Difference:
     groups = pairs.groupby("samples")
     weights = tuple(difference(list(part["label_other"]), list(part["label"])) for _, part in groups)
     labels = sorted({i for each in weights for i in each})
@@ -68,7 +68,7 @@ def _difference(found: Arms, label: str, pairs: pd.DataFrame) -> Difference:
     return Difference(label, logs, delta, gather @ found.covariance(labels) @ gather.T, free, weights, count)
 
 
-def synergies(found: Arms, margin: float) -> list[Verdict]:
+def synergies(found: ArmMeans, margin: float) -> list[Verdict]:
     """For each mixed strategy: the difference at the smallest and at the largest amount, and its trend between.
 
     Several strategies at one amount are no question of synergy but of strategy (`against_alone`): none for them.
@@ -90,7 +90,7 @@ def synergies(found: Arms, margin: float) -> list[Verdict]:
     return verdicts
 
 
-def _trend(found: Arms, d: Difference, margin: float) -> Verdict:
+def _trend(found: ArmMeans, d: Difference, margin: float) -> Verdict:
     """Whether the benefit of mixing shrinks or grows with the ability's own data, and where it changes sign."""
     effect, noise = slope(d.logs, d.delta, d.covariance)
     about = f"{found.name}, {d.label} minus alone, per doubling"

@@ -11,8 +11,8 @@ from eval.items.jsonl import Row, read, write, write_json
 from eval.items.metrics import interval
 from eval.judge import pairs, prompts
 from eval.judge.grade import voice, with_references
-from eval.judge.panel import Panel
-from eval.judge.setup import Keys, court
+from eval.judge.panel import CachedJudge
+from eval.judge.setup import JudgeOptions, court
 from eval.spec.answers import Reading
 from eval.spec.scores import ScoreSpec
 from eval.spec.tasks import JUDGED
@@ -20,7 +20,7 @@ from eval.tasks import TASKS
 
 
 @dataclass(frozen=True)
-class Compare(Keys):
+class Compare(JudgeOptions):
     """``answers`` and ``against``: what `python -m eval` or a sweep's stage wrote for two models; ``out``: for records.
 
     ``task`` is a task of the suite that needs a judge and reads a file.
@@ -47,7 +47,7 @@ def run(asked: Compare) -> str:
     listed = TASKS[entry.task].items(Path(entry.path), Reading(tuple(sorted(entry.fields.items()))))
     items = with_references({item["id"]: item for item in listed}, judges.files)
     spec = ScoreSpec(entry.task, "", None, 1.0, 1, judge=judges.judge, precision=suite.precision)
-    panel = Panel(judges.judge, judges.how, partial(voice, spec, judges.files, judges.how))
+    panel = CachedJudge(judges.judge, judges.execution, partial(voice, spec, judges.files, judges.execution))
     templates = prompts.load(judges.files.get("prompts"))
     scores, replies = pairs.run(items, ours, theirs, templates, judges.judge.repeats, panel)
     out.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from eval.engines.request import available
 from eval.items import source_texts
 from eval.items.digests import digest, key
 from eval.items.jsonl import write_json
-from eval.judge.setup import Court, Keys, affordable, court
+from eval.judge.setup import JudgeOptions, JudgeSetup, affordable, court
 from eval.sandbox.client import Limits, Sandbox
 from eval.spec.answers import ROWS, AnswerSpec, Decoding, EvalRun, HubRows, Reading, Shots
 from eval.spec.scores import OverlapSpec, ScoreSpec
@@ -25,7 +25,7 @@ from eval.tasks.shots import shots
 
 
 @dataclass(frozen=True)
-class Evaluate(Keys):
+class Evaluate(JudgeOptions):
     """``model``: a folder, or a hub id with its ``revision``. The rest narrows the suite or says where things lie.
 
     ``train`` is a file or folder of training data, whose overlap with the items is measured.
@@ -65,7 +65,7 @@ class _Work:
     score: ScoreSpec
     inputs: Mapping[str, Path]
     key: str
-    court: Court | None
+    court: JudgeSetup | None
     turns: Sequence[Sequence[str]]
 
 
@@ -153,13 +153,13 @@ def _announce(work: Mapping[str, _Work], out: Path) -> None:
     for name, one in work.items():
         if one.court and not _answered(one, out / name):
             due = affordable(one.court, one.turns, one.entry.max_new_tokens)
-            price = f", about ${due.dollars:.2f} of at most ${one.court.how.dollars:g}" if due.dollars else ""
+            price = f", about ${due.dollars:.2f} of at most ${one.court.execution.dollars:g}" if due.dollars else ""
             print(f"judge of {name}: {due.calls} calls{price}", flush=True)
 
 
-def _bill(name: str, judges: Court, took: Mapping[str, Any]) -> str:
+def _bill(name: str, judges: JudgeSetup, took: Mapping[str, Any]) -> str:
     """What the replies behind a task's scores took, whenever they were given."""
-    price = judges.how.price(took["input_tokens"], took["output_tokens"])
+    price = judges.execution.price(took["input_tokens"], took["output_tokens"])
     return f"judge of {name}: {took['replies']} replies{f', ${price:.2f}' if price else ''}"
 
 
@@ -183,7 +183,7 @@ def _measured(work: _Work, out: Path, asked: Evaluate, batch_rows: int) -> dict[
         write_json(stamp, {"key": work.key})
     held = _overlaps(work, Path(asked.train), out / "overlap") if asked.train else {}
     inputs = {"answers": answers, "data": work.inputs["data"], **held, **(work.court.files if work.court else {})}
-    score.run(work.score, inputs, scores, work.court.how if work.court else None)
+    score.run(work.score, inputs, scores, work.court.execution if work.court else None)
     return {"ability": work.entry.ability, **json.loads((scores / "summary.json").read_bytes())}
 
 

@@ -18,7 +18,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.engines.cache import growing_cache
 from eval.engines.models import end_tokens, load_model, load_tokenizer
-from eval.engines.request import Answer, Asked, Engine, Prompt
+from eval.engines.request import Answer, Engine, Prompt, Request
 from eval.spec.answers import AnswerSpec, Decoding
 
 
@@ -51,7 +51,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     """The engine with the weights in it."""
     model, tokenizer = load_model(spec, inputs), load_tokenizer(spec, inputs)
 
-    def engine(asked: Asked) -> list[Answer]:
+    def engine(asked: Request) -> list[Answer]:
         return answer(model, tokenizer, asked.prompts, decoding=asked.decoding, stops=asked.stops)
 
     return engine

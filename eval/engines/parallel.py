@@ -15,7 +15,7 @@ from types import TracebackType
 import torch
 
 from eval.engines import local, vllm
-from eval.engines.request import Answer, Asked, Engine
+from eval.engines.request import Answer, Engine, Request
 from eval.spec.answers import AnswerSpec
 
 ENGINES = {"local": local.load, "vllm": vllm.load}
@@ -30,7 +30,7 @@ def sensible() -> int:
     return torch.cuda.device_count() or min(MOST, os.cpu_count() or 1)
 
 
-class Several:
+class EnginePool:
     """Answers batches; what it has started ends with its context.
 
     ``workers`` is the most processes, each with one thread, or one GPU where there are any; None means as many as
@@ -43,14 +43,14 @@ class Several:
         self._engine: Engine | None = None
         self._pool: ProcessPoolExecutor | None = None
 
-    def __enter__(self) -> Several:
+    def __enter__(self) -> EnginePool:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def answers(self, batches: Sequence[Asked]) -> Iterator[tuple[int, list[Answer]]]:
+    def answers(self, batches: Sequence[Request]) -> Iterator[tuple[int, list[Answer]]]:
         """The place of each batch and its answers, in whatever order they come."""
         count = min(self._workers, len(batches) // LEAST)
         if count < 2 and not self._pool:
@@ -93,7 +93,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _answer(spec: AnswerSpec, inputs: Inputs, batch: Asked) -> list[Answer]:
+def _answer(spec: AnswerSpec, inputs: Inputs, batch: Request) -> list[Answer]:
     return _loaded(spec, inputs)(batch)
 
 

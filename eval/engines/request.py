@@ -18,7 +18,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One batch of prompts that are decoded alike and end at the same strings."""
 
     prompts: tuple[Prompt, ...]
@@ -35,7 +35,7 @@ class Answer:
     finish: str
 
 
-Engine = Callable[[Asked], list[Answer]]
+Engine = Callable[[Request], list[Answer]]
 
 
 def available(engine: str) -> None:

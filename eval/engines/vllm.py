@@ -17,7 +17,7 @@ import torch
 from transformers import GenerationConfig
 
 from eval.engines.models import end_tokens, load_tokenizer, source_of
-from eval.engines.request import Answer, Asked, Engine, available
+from eval.engines.request import Answer, Engine, Request, available
 from eval.spec.answers import AnswerSpec
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
@@ -41,7 +41,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     return partial(_answer, model, sorted(end_tokens(named, tokenizer)))
 
 
-def _answer(model: Any, ends: list[int], asked: Asked) -> list[Answer]:
+def _answer(model: Any, ends: list[int], asked: Request) -> list[Answer]:
     """Answer one batch; a prompt that fills the context gets an empty answer that finishes by length."""
     from vllm import SamplingParams
 
@@ -64,6 +64,6 @@ def _answer(model: Any, ends: list[int], asked: Asked) -> list[Answer]:
     return [found.get(one.id, Answer("", (), "length")) for one in asked.prompts]
 
 
-def _seed(asked: Asked, item: str) -> int:
+def _seed(asked: Request, item: str) -> int:
     """The seed of one item: by the decoding's seed and its name alone, never by batch or order."""
     return int.from_bytes(hashlib.sha256(f"{asked.decoding.seed}:{item}".encode()).digest()[:4])

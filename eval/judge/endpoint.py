@@ -42,20 +42,20 @@ class _Stopped(Exception):
 class Endpoint:
     """``Endpoint(judge, how).speak`` asks for replies."""
 
-    def __init__(self, judge: Judge, how: JudgeRun) -> None:
-        self.judge, self.how = judge, how
+    def __init__(self, judge: Judge, execution: JudgeRun) -> None:
+        self.judge, self.execution = judge, execution
         self._stop = threading.Event()
         self._until = 0.0  # nobody asks before, after the server said that it has had enough
 
     def ready(self) -> None:
         """Raise ValueError unless the server answers at all and takes the key."""
         try:
-            self._open("/models", None, min(PROBE, self.how.seconds))
+            self._open("/models", None, min(PROBE, self.execution.seconds))
         except urllib.error.HTTPError as error:
             if error.code in (401, 403):
                 raise ValueError(self._refusal(error)) from None
         except (OSError, http.client.HTTPException) as error:
-            where = f"judge: {self.how.base_url} cannot be reached ({getattr(error, 'reason', error)})"
+            where = f"judge: {self.execution.base_url} cannot be reached ({getattr(error, 'reason', error)})"
             raise ValueError(f"{where}; start it, or set suite.judging.base_url") from None
 
     def speak(
@@ -78,7 +78,7 @@ class Endpoint:
                 self._stop.set()
                 raise
 
-        with ThreadPoolExecutor(self.how.concurrency) as pool:
+        with ThreadPoolExecutor(self.execution.concurrency) as pool:
             calls = [pool.submit(one, question) for question in questions]
             try:
                 for call in as_completed(calls):
@@ -91,19 +91,20 @@ class Endpoint:
     def _reply(self, messages: Messages) -> Reply:
         """The reply, after as many tries as it takes and ``retries`` allow."""
         wait, trouble = 0.0, _Trouble("")
-        for attempt in range(self.how.retries + 1):
+        for attempt in range(self.execution.retries + 1):
             if self._stop.wait(max(0.0, self._until - time.monotonic()) + wait):
                 raise _Stopped
             found = self._try(messages)
             if isinstance(found, Reply):
                 return found
             trouble = found
-            wait = min(LONGEST, self.how.backoff * 2**attempt) * (0.5 + random.random())
+            wait = min(LONGEST, self.execution.backoff * 2**attempt) * (0.5 + random.random())
             if trouble.after is not None:
                 self._until = time.monotonic() + min(trouble.after, PATIENCE)
                 wait *= 0.1  # the server names the time; this only keeps callers from coming all at once
         raise RuntimeError(
-            f"judge: {self.how.base_url} failed {self.how.retries + 1} times, the last time: {trouble.reason}; "
+            f"judge: {self.execution.base_url} failed {self.execution.retries + 1} times, "
+            f"the last time: {trouble.reason}; "
             "replies so far are kept, and the same command goes on from them"
         )
 
@@ -115,7 +116,7 @@ class Endpoint:
         asked = {**ours, **json.loads(self.judge.extra or "{}")}
         body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
         try:
-            return _read(self._open("/chat/completions", body, self.how.seconds), messages)
+            return _read(self._open("/chat/completions", body, self.execution.seconds), messages)
         except urllib.error.HTTPError as error:
             exhausted = error.code == 429 and b"insufficient_quota" in (text := _body(error))
             if error.code < 500 and (error.code not in AGAIN or exhausted):
@@ -126,9 +127,9 @@ class Endpoint:
 
     def _open(self, path: str, body: bytes | None, seconds: float) -> bytes:
         """The body of a successful response, read within ``seconds`` however slowly it drips."""
-        key = os.environ.get(self.how.key_variable, "").strip() if self.how.key_variable else ""
+        key = os.environ.get(self.execution.key_variable, "").strip() if self.execution.key_variable else ""
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-        request = urllib.request.Request(self.how.base_url.rstrip("/") + path, body, headers)
+        request = urllib.request.Request(self.execution.base_url.rstrip("/") + path, body, headers)
         deadline, parts, size = time.monotonic() + seconds, list[bytes](), 0
         with urllib.request.urlopen(request, timeout=seconds) as response:
             while part := response.read1(1 << 16):
@@ -143,12 +144,12 @@ class Endpoint:
     def _refusal(self, error: urllib.error.HTTPError, body: bytes | None = None) -> str:
         said = " ".join((_body(error) if body is None else body).decode(errors="replace").split())[:300]
         remedy = {
-            401: f"check the key in {self.how.key_variable or 'suite.judging.key_variable'}",
-            403: f"check the key in {self.how.key_variable or 'suite.judging.key_variable'}",
+            401: f"check the key in {self.execution.key_variable or 'suite.judging.key_variable'}",
+            403: f"check the key in {self.execution.key_variable or 'suite.judging.key_variable'}",
             404: "check suite.judging.base_url and suite.judge.model",
             429: "check the account's credit",
         }.get(error.code, "check suite.judge (model, max_tokens, temperature, extra)")
-        return f"judge: {self.how.base_url} refuses (HTTP {error.code}): {said or error.reason}; {remedy}"
+        return f"judge: {self.execution.base_url} refuses (HTTP {error.code}): {said or error.reason}; {remedy}"
 
 
 def _body(error: urllib.error.HTTPError) -> bytes:

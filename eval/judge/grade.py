@@ -12,7 +12,7 @@ from pathlib import Path
 from eval.items.jsonl import Row
 from eval.judge import prompts, ratings
 from eval.judge.endpoint import Endpoint
-from eval.judge.panel import Judgment, Panel, Voice
+from eval.judge.panel import CachedJudge, JudgeClient, Judgment
 from eval.judge.replies import Question
 from eval.spec.judge import Judge, JudgeRun, lacking
 from eval.spec.scores import ScoreSpec
@@ -34,29 +34,29 @@ class Graded:
 
 
 def run(
-    spec: ScoreSpec, inputs: Mapping[str, Path], items: Mapping[str, Row], responses: Sequence[Row], how: JudgeRun
+    spec: ScoreSpec, inputs: Mapping[str, Path], items: Mapping[str, Row], responses: Sequence[Row], execution: JudgeRun
 ) -> tuple[list[Row], list[Row], Row]:
     """The scores (a row an answer), what the judge replied (a row a repeat), and what else to record."""
     assert spec.judge is not None  # ScoreSpec has checked it
     templates, repeats = prompts.load(inputs.get("prompts")), range(spec.judge.repeats)
     graded = list(conversations(with_references(items, inputs), responses))
     asked = [(one, question) for one in graded for question in _questions(one, templates, repeats)]
-    panel = Panel(spec.judge, how, partial(voice, spec, inputs, how))
+    panel = CachedJudge(spec.judge, execution, partial(voice, spec, inputs, execution))
     found = panel.judge([question for _, question in asked], ratings.rating, pairwise=False)
     scores = [_score(one, found[place * len(repeats) :][: len(repeats)]) for place, one in enumerate(graded)]
     return scores, list(_records(asked, found)), _summary(spec.judge, found, scores)
 
 
-def voice(spec: ScoreSpec, inputs: Mapping[str, Path], how: JudgeRun) -> Voice:
+def voice(spec: ScoreSpec, inputs: Mapping[str, Path], execution: JudgeRun) -> JudgeClient:
     """The judge itself, ready to speak: the model of the input ``judge``, else the endpoint."""
     assert spec.judge is not None
     if "judge" in inputs:
         from eval.judge.local import LocalJudge  # torch only when a local model has to speak
 
         return LocalJudge(spec.judge, inputs["judge"], spec.precision)
-    if lacks := lacking(spec.judge, how, os.environ):
+    if lacks := lacking(spec.judge, execution, os.environ):
         raise ValueError(f"judge: {lacks}")
-    endpoint = Endpoint(spec.judge, how)
+    endpoint = Endpoint(spec.judge, execution)
     endpoint.ready()
     return endpoint
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from eval.engines.batches import plan
 from eval.engines.models import encode, load_tokenizer, one_thread, render
-from eval.engines.parallel import Several
-from eval.engines.request import Asked, Prompt
+from eval.engines.parallel import EnginePool
+from eval.engines.request import Prompt, Request
 from eval.judge.replies import Question, Reply
 from eval.spec.answers import AnswerSpec, Decoding
 from eval.spec.judge import Judge
@@ -24,7 +24,7 @@ class LocalJudge:
     def __init__(self, judge: Judge, folder: Path, precision: str) -> None:
         self._decoding = Decoding(judge.max_tokens, judge.temperature, 0)
         spec, inputs = AnswerSpec("judge", "", None, None, None, self._decoding, precision), {"model": folder}
-        self._tokenizer, self._several = load_tokenizer(spec, inputs), Several(spec, inputs, None)
+        self._tokenizer, self._several = load_tokenizer(spec, inputs), EnginePool(spec, inputs, None)
 
     def speak(
         self, questions: Sequence[Question], heard: Callable[[Question, Reply], None], allowed: Callable[[], None]
@@ -33,7 +33,7 @@ class LocalJudge:
         tokens = encode(self._tokenizer, [render(self._tokenizer, question.messages) for question in questions])
         batches = plan([len(ids) for ids in tokens], rows=ROWS, tokens=TOKENS)
         asked = [
-            Asked(tuple(Prompt(questions[row].name, tokens[row]) for row in batch), self._decoding, ())
+            Request(tuple(Prompt(questions[row].name, tokens[row]) for row in batch), self._decoding, ())
             for batch in batches
         ]
         with one_thread():

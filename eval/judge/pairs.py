@@ -11,7 +11,7 @@ from eval.items.jsonl import Row
 from eval.items.metrics import Metric, present
 from eval.judge import prompts, ratings
 from eval.judge.grade import Graded, conversations
-from eval.judge.panel import Judgment, Panel
+from eval.judge.panel import CachedJudge, Judgment
 from eval.judge.replies import Question
 from eval.tasks.mtbench import clustered
 
@@ -24,7 +24,7 @@ def run(
     theirs: Sequence[Row],
     templates: Sequence[prompts.Template],
     repeats: int,
-    panel: Panel,
+    panel: CachedJudge,
 ) -> tuple[list[Row], list[Row]]:
     """A score for each pair of answers, and what the judge replied, in both orders and all repeats.
 

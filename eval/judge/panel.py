@@ -15,7 +15,7 @@ from eval.spec.judge import REPLY_TOKENS, TOKEN, Judge, JudgeRun
 Verdict = TypeVar("Verdict")
 
 
-class Voice(Protocol):
+class JudgeClient(Protocol):
     """What replies to prompts: an endpoint, or a local model."""
 
     def speak(
@@ -33,13 +33,13 @@ class Judgment(Generic[Verdict]):
     verdict: Verdict | None
 
 
-class Panel:
+class CachedJudge:
     """A judge with its kept replies and its ledger. ``voice`` is made only when something has to be asked."""
 
-    def __init__(self, judge: Judge, how: JudgeRun, voice: Callable[[], Voice]) -> None:
-        self._how, self._judge, self._voice = how, judge, cache(voice)
-        self._replies = Replies(Path(how.cache), judge)
-        self._ledger = Ledger(Path(how.cache), how.ledger)
+    def __init__(self, judge: Judge, execution: JudgeRun, voice: Callable[[], JudgeClient]) -> None:
+        self._how, self._judge, self._voice = execution, judge, cache(voice)
+        self._replies = Replies(Path(execution.cache), judge)
+        self._ledger = Ledger(Path(execution.cache), execution.ledger)
 
     def judge(
         self, questions: Sequence[Question], read: Callable[[str], Verdict | None], pairwise: bool

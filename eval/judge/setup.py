@@ -11,7 +11,7 @@ from typing import Any
 from eval.items.digests import digest
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Ledger
-from eval.spec.judge import Bill, Judge, JudgeRun, bill, lacking
+from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
 from eval.spec.tasks import JUDGED, Suite, Task
 
 WORDS = {
@@ -23,7 +23,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keys:
+class JudgeOptions:
     """Keys that go before what the suite says of its judge; ``prices`` are dollars a million tokens, as in 30/60."""
 
     judge: str | None = None
@@ -35,30 +35,30 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Court:
+class JudgeSetup:
     """The judge of one task: its identity, how it is asked, and the files it is shown (a local judge is one)."""
 
     judge: Judge
-    how: JudgeRun
+    execution: JudgeRun
     files: Mapping[str, Path]
 
 
-def court(keys: Keys, suite: Suite, name: str, entry: Task, cache: Path) -> Court | None:
+def court(keys: JudgeOptions, suite: Suite, name: str, entry: Task, cache: Path) -> JudgeSetup | None:
     """Who judges a task; None for one that needs no judge. ValueError for a file that is not there."""
     if entry.task not in JUDGED:
         return None
-    judge, how = _asked(keys, suite, cache)
-    places = {"references": entry.references, "prompts": how.prompts, "judge": how.path}
+    judge, execution = _asked(keys, suite, cache)
+    places = {"references": entry.references, "prompts": execution.prompts, "judge": execution.path}
     files = {kind: Path(place) for kind, place in places.items() if place is not None}
     if missing := [str(path) for path in files.values() if not path.exists()]:
         raise ValueError(f"task {name}: {missing[0]} does not exist; get it, or give data=FOLDER")
-    if lacks := lacking(judge, how, os.environ):
+    if lacks := lacking(judge, execution, os.environ):
         raise ValueError(f"task {name}: {_said(lacks)}")
-    return Court(replace(judge, model=digest(files["judge"])) if "judge" in files else judge, how, files)
+    return JudgeSetup(replace(judge, model=digest(files["judge"])) if "judge" in files else judge, execution, files)
 
 
-def _asked(keys: Keys, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
-    judge, how = suite.judge or Judge(), suite.judging or JudgeRun()
+def _asked(keys: JudgeOptions, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
+    judge, execution = suite.judge or Judge(), suite.judging or JudgeRun()
     given: dict[str, Any] = {"model": keys.judge, "repeats": keys.repeats}
     judge = replace(judge, **{name: value for name, value in given.items() if value is not None})
     run: dict[str, Any] = {
@@ -67,8 +67,8 @@ def _asked(keys: Keys, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
         "dollars": keys.dollars,
         **_prices(keys.prices),
     }
-    how = replace(how, **{name: value for name, value in run.items() if value is not None})
-    return judge, replace(how, cache=str(cache / how.cache))
+    execution = replace(execution, **{name: value for name, value in run.items() if value is not None})
+    return judge, replace(execution, cache=str(cache / execution.cache))
 
 
 def _prices(text: str | None) -> dict[str, float]:
@@ -81,18 +81,18 @@ def _prices(text: str | None) -> dict[str, float]:
     return {"input_price": asked, "output_price": replied}
 
 
-def affordable(found: Court, conversations: Sequence[Sequence[str]], answer_tokens: int) -> Bill:
+def affordable(found: JudgeSetup, conversations: Sequence[Sequence[str]], answer_tokens: int) -> CostEstimate:
     """What judging will take; ValueError when that is above the cap or the endpoint cannot be asked."""
-    due, how = bill(conversations, answer_tokens, found.judge, found.how), found.how
-    spent = Ledger(Path(how.cache), how.ledger).spent()
-    if due.dollars and spent + due.dollars > how.dollars:
+    due, execution = bill(conversations, answer_tokens, found.judge, found.execution), found.execution
+    spent = Ledger(Path(execution.cache), execution.ledger).spent()
+    if due.dollars and spent + due.dollars > execution.dollars:
         raise ValueError(
             f"judge: {due.calls} calls would cost about ${due.dollars:.2f}, and ${spent:.2f} of "
-            f"dollars={how.dollars:g} are spent; raise it to go on"
+            f"dollars={execution.dollars:g} are spent; raise it to go on"
         )
     if "judge" not in found.files:
         try:
-            Endpoint(found.judge, how).ready()
+            Endpoint(found.judge, execution).ready()
         except ValueError as problem:
             raise ValueError(_said(str(problem))) from None
     return due

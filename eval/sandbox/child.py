@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from eval.sandbox import candidate, test_runner
+from eval.sandbox import candidate, run_tests
 from eval.sandbox.levels import Level
 from eval.sandbox.programs import Program
 
@@ -119,8 +119,8 @@ def _outcome(program: Program, cell: Cell) -> str:
     os.close(answer)
     _filter(cell, (os.getpid(), born))
     try:
-        outcome = test_runner.judged(program, test_runner.Candidate(partial(test_runner.over, order, answers)))
-    except test_runner.Ended:
+        outcome = run_tests.judged(program, run_tests.Candidate(partial(run_tests.over, order, answers)))
+    except run_tests.Ended:
         outcome = ""
     os.kill(born, signal.SIGKILL)
     _, status, used = os.wait4(born, 0)

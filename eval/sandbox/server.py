@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.sandbox import candidate, child, test_runner
+from eval.sandbox import candidate, child, run_tests
 from eval.sandbox.levels import LEVELS, Level, probe
 from eval.sandbox.programs import Program
 
@@ -94,7 +94,7 @@ def _warm(level: Level) -> None:
     """Go through the motions once, so that children find warm code and copy fewer pages of memory."""
     example = Program("def f(x):\n    return [x]\n", "def check(f):\n    assert f(1) == [1]\ncheck(f)\n")
     for _ in range(20):
-        test_runner.judged(example, test_runner.Candidate(candidate.Running(example).answer))
+        run_tests.judged(example, run_tests.Candidate(candidate.Running(example).answer))
     sys.modules.pop("program")
     for may_signal in ((1, 2), (2,)) if level.namespaces else ():  # the two have the same numbers every time
         seccomp.filtering(level.paths, may_signal)

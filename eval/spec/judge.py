@@ -79,7 +79,7 @@ class JudgeRun:
 
 
 @dataclass(frozen=True)
-class Bill:
+class CostEstimate:
     """What judging takes: calls, the tokens of their prompts and replies, and dollars."""
 
     calls: int
@@ -88,7 +88,7 @@ class Bill:
     dollars: float
 
 
-def bill(conversations: Iterable[Sequence[str]], answer_tokens: int, judge: Judge, how: JudgeRun) -> Bill:
+def bill(conversations: Iterable[Sequence[str]], answer_tokens: int, judge: Judge, execution: JudgeRun) -> CostEstimate:
     """An estimate before anything is answered, from the user's turns and the most tokens of an answer."""
     calls, tokens, answer = 0, 0.0, min(answer_tokens, REPLY_TOKENS)
     for turns in conversations:
@@ -99,31 +99,31 @@ def bill(conversations: Iterable[Sequence[str]], answer_tokens: int, judge: Judg
             calls += 1
     calls, tokens = calls * judge.repeats, tokens * judge.repeats
     replies = float(calls * min(REPLY_TOKENS, judge.max_tokens))
-    return Bill(calls, tokens, replies, 0.0 if how.path else how.price(tokens, replies))
+    return CostEstimate(calls, tokens, replies, 0.0 if execution.path else execution.price(tokens, replies))
 
 
-def lacking(judge: Judge | None, how: JudgeRun | None, environment: Mapping[str, str]) -> str:
+def lacking(judge: Judge | None, execution: JudgeRun | None, environment: Mapping[str, str]) -> str:
     """What must be set before this judge can be asked, in one sentence; '' when nothing is missing."""
-    if judge is None or how is None or (judge.model is None) == (how.path is None):
+    if judge is None or execution is None or (judge.model is None) == (execution.path is None):
         return (
             "set suite.judge.model to the name of a judge (such as gpt-4-0613) at suite.judging.base_url, or "
             "suite.judging.path to the folder of a local one, not both"
         )
-    if how.path is not None:
+    if execution.path is not None:
         if judge.repeats > 1 and not judge.temperature:
             return (
                 f"suite.judge.repeats={judge.repeats}: a local judge at temperature 0 says the same every time; "
                 "set suite.judge.repeats=1, or suite.judge.temperature above 0"
             )
         return ""
-    if how.input_price is None or how.output_price is None:
+    if execution.input_price is None or execution.output_price is None:
         return (
             "set suite.judging.input_price and suite.judging.output_price, in dollars a million tokens "
             "(0 for a server of your own)"
         )
-    if how.key_variable and not environment.get(how.key_variable, "").strip():
+    if execution.key_variable and not environment.get(execution.key_variable, "").strip():
         return (
-            f"the environment variable {how.key_variable} holds no key: set it, name another with "
+            f"the environment variable {execution.key_variable} holds no key: set it, name another with "
             "suite.judging.key_variable, or set that to '' for a server that wants none"
         )
     return ""

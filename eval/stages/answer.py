@@ -14,8 +14,8 @@ import transformers
 from eval.engines.batches import plan
 from eval.engines.losses import losses
 from eval.engines.models import encode, load_model, load_tokenizer, one_thread, render
-from eval.engines.parallel import Several
-from eval.engines.request import Answer, Asked, Prompt
+from eval.engines.parallel import EnginePool
+from eval.engines.request import Answer, Prompt, Request
 from eval.items.jsonl import Row, locate, write_json
 from eval.spec.answers import AnswerSpec, EvalRun
 from eval.stages.records import Records
@@ -26,15 +26,15 @@ LOGITS = 1 << 26  # numbers in one forward pass that keeps the logits of all pos
 TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last
 
 
-def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun) -> None:
+def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun) -> None:
     """Write responses.jsonl (one record an item, in item order) and manifest.json into ``out``.
 
     A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there,
     with as many processes as it likes. Batches are planned over all items, whatever is done already, and this process
     alone writes, so the bytes are the same.
     """
-    with one_thread(), Records(out, "responses", how.key) as responses:
-        (_predict if spec.task == "loss" else _ask)(spec, inputs, out, how, responses)
+    with one_thread(), Records(out, "responses", execution.key) as responses:
+        (_predict if spec.task == "loss" else _ask)(spec, inputs, out, execution, responses)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Question:
     temperature: float
 
 
-def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Records) -> None:
+def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun, responses: Records) -> None:
     """Let the model answer the items: all first turns, then all second ones with the first answers in between."""
     task, decoding = FORMS[spec.form][spec.task], spec.decoding
     assert decoding is not None  # AnswerSpec has checked it
@@ -64,12 +64,12 @@ def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, 
     ]
     tokenizer = load_tokenizer(spec, inputs)
     said: dict[str | None, Messages] = {None: [{"role": "system", "content": spec.system}] if spec.system else []}
-    with Several(spec, inputs, how.workers) as several:
+    with EnginePool(spec, inputs, execution.workers) as several:
         for turn in range(max(map(len, conversations), default=0)):
             asked = [conversation[turn] for conversation in conversations if len(conversation) > turn]
             before = [said[question.earlier] + question.asks for question in asked]
             texts = [render(tokenizer, messages) for messages in before]
-            _answer(several, asked, texts, encode(tokenizer, texts, spec.form), spec, how, responses)
+            _answer(several, asked, texts, encode(tokenizer, texts, spec.form), spec, execution, responses)
             for question, messages in zip(asked, before, strict=True):
                 answer = {"role": "assistant", "content": responses.records[question.id]["text"]}
                 said[question.id] = [*messages, answer]
@@ -107,12 +107,12 @@ def _conversation(item: Row, sample: int | None, parts: Sequence[Messages], temp
 
 
 def _answer(
-    several: Several,
+    several: EnginePool,
     questions: Sequence[_Question],
     texts: Sequence[str],
     tokens: Sequence[tuple[int, ...]],
     spec: AnswerSpec,
-    how: EvalRun,
+    execution: EvalRun,
     responses: Records,
 ) -> None:
     """Answer the questions, whose rendered prompts are ``texts``, in batches of one temperature."""
@@ -120,11 +120,11 @@ def _answer(
     batches = []
     for temperature in sorted({question.temperature for question in questions}):
         rows = [row for row, question in enumerate(questions) if question.temperature == temperature]
-        planned = plan([len(tokens[row]) for row in rows], rows=how.batch_rows, tokens=TOKENS)
+        planned = plan([len(tokens[row]) for row in rows], rows=execution.batch_rows, tokens=TOKENS)
         batches += [[rows[place] for place in batch] for batch in planned]
     batches = [batch for batch in batches if not all(questions[row].id in responses.records for row in batch)]
     asked = [
-        Asked(
+        Request(
             tuple(Prompt(questions[row].id, tokens[row]) for row in batch),
             replace(spec.decoding, temperature=questions[batch[0]].temperature),
             FORMS[spec.form][spec.task].stops,
@@ -143,7 +143,7 @@ def _record(question: _Question, text: str, tokens: int, answer: Answer) -> Row:
     }  # fmt: skip
 
 
-def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalRun, responses: Records) -> None:
+def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun, responses: Records) -> None:
     """Let the model predict the supervised tokens of held-out samples."""
     samples = _samples(inputs, spec.items)
     model = load_model(spec, inputs)
@@ -157,7 +157,7 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, how: EvalR
             )
 
     limit = max(1, LOGITS // config.vocab_size)
-    for batch in plan([len(ids) for _, ids, _ in samples], rows=how.batch_rows, tokens=limit):
+    for batch in plan([len(ids) for _, ids, _ in samples], rows=execution.batch_rows, tokens=limit):
         if not all(names[row] in responses.records for row in batch):
             found = losses(model, [samples[row][1] for row in batch], [samples[row][2] for row in batch])
             told = zip(batch, found, strict=True)

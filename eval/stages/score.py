@@ -19,19 +19,19 @@ from eval.spec.judge import JudgeRun
 from eval.spec.scores import ScoreSpec
 from eval.stages import summary
 from eval.stages.records import Records
-from eval.tasks import FORMS, Task
+from eval.tasks import FORMS, Benchmark
 
 ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where nothing contains it
 
 
-def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, how: JudgeRun | None = None) -> None:
+def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, execution: JudgeRun | None = None) -> None:
     """Write scores.jsonl (one record an answer, in their order) and summary.json into ``out``.
 
     A killed run leaves its verdicts in ``out``, and the next one on the same answers goes on from there. What a judge,
     asked as ``how`` says, replies is kept in ``how.cache`` and written to judgments.jsonl.
     """
     responses = read(inputs["answers"] / "responses.jsonl")
-    found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out, how)
+    found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out, execution)
     write_json(out / "summary.json", summary.whole(spec.task, responses, found, inputs["answers"]))
 
 
@@ -46,7 +46,7 @@ def _losses(responses: Sequence[Row], out: Path) -> Row:
 
 
 def _judged(
-    spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path, how: JudgeRun | None
+    spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path, execution: JudgeRun | None
 ) -> Row:
     """Judge every answer text."""
     task = FORMS[spec.form][spec.task]
@@ -61,7 +61,7 @@ def _judged(
         if spec.judge is None:
             contained = _fill(spec, task, items, responses, records)
         else:
-            contained = _graded(spec, inputs, items, responses, records, out, how)
+            contained = _graded(spec, inputs, items, responses, records, out, execution)
         scores = records.finish([row["id"] for row in responses])
     flagged = {name: _flagged(folder) for name, folder in sorted(inputs.items()) if name.startswith("overlap.")}
     return {**summary.judged(task, scores, responses, flagged), **contained}
@@ -74,18 +74,20 @@ def _graded(
     responses: Sequence[Row],
     records: Records,
     out: Path,
-    how: JudgeRun | None,
+    execution: JudgeRun | None,
 ) -> Row:
     """Record how the judge rates each answer, and what it replied; who judged."""
-    if how is None:
+    if execution is None:
         raise ValueError(f"task={spec.task}: say how the judge is asked (suite.judging)")
-    scores, replies, judge = grade.run(spec, inputs, items, responses, how)
+    scores, replies, judge = grade.run(spec, inputs, items, responses, execution)
     write(out / "judgments.jsonl", replies)
     records.add(scores)
     return {"sandbox": None, **judge}
 
 
-def _fill(spec: ScoreSpec, task: Task, items: Mapping[str, Row], responses: Sequence[Row], records: Records) -> Row:
+def _fill(
+    spec: ScoreSpec, task: Benchmark, items: Mapping[str, Row], responses: Sequence[Row], records: Records
+) -> Row:
     """Record the verdict on each answer that has none yet as it falls; what contained the programs, if any ran."""
     assert task.score is not None  # or a judge would score
     score, waiting = task.score, [row for row in responses if row["id"] not in records.records]

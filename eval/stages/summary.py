@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eval.items.jsonl import Row
 from eval.items.metrics import Metric, by_item, interval, present, ratio, share
-from eval.tasks import Task
+from eval.tasks import Benchmark
 
 ALARMS = {"truncated_rate": 0.2, "empty_rate": 0.1, "parse_failure_rate": 0.2, "timeout_rate": 0.1}
 """Shares of answers above which a number says little about the ability: more room, or another format, is needed."""
@@ -27,7 +27,7 @@ def whole(task: str, responses: Sequence[Row], found: Row, answers: Path) -> Row
     }  # fmt: skip
 
 
-def judged(task: Task, scores: Sequence[Row], responses: Sequence[Row], flagged: Mapping[str, set[str]]) -> Row:
+def judged(task: Benchmark, scores: Sequence[Row], responses: Sequence[Row], flagged: Mapping[str, set[str]]) -> Row:
     """Metrics of the scores, of odd answers, and of the items that no training source holds; counts by source."""
     metrics = [*task.metrics(scores), *_odd(scores, responses), *_clean(task, scores, flagged)]
     found = written(metrics)
@@ -75,7 +75,7 @@ def _rate(name: str, rows: Sequence[Row], odd: Callable[[Row], bool]) -> Metric 
     return ratio(name, counts, [len(group) for group in groups])
 
 
-def _clean(task: Task, scores: Sequence[Row], flagged: Mapping[str, set[str]]) -> list[Metric]:
+def _clean(task: Benchmark, scores: Sequence[Row], flagged: Mapping[str, set[str]]) -> list[Metric]:
     """The headline number on the items that no training source holds, and the share of the others."""
     if not flagged:
         return []

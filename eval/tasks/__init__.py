@@ -16,7 +16,7 @@ Messages = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Task:
+class Benchmark:
     """One benchmark.
 
     ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item, or one
@@ -36,17 +36,17 @@ class Task:
 
 
 TASKS = {
-    "gsm8k": Task(gsm8k.items, gsm8k.messages, (), None, gsm8k.score, gsm8k.metrics, gsm8k.items),
-    "humaneval": Task(
+    "gsm8k": Benchmark(gsm8k.items, gsm8k.messages, (), None, gsm8k.score, gsm8k.metrics, gsm8k.items),
+    "humaneval": Benchmark(
         humaneval.items, humaneval.messages, humaneval.STOPS, humaneval.program, humaneval.score, code.metrics
     ),
-    "mbpp": Task(mbpp.items, mbpp.messages, (), mbpp.program, mbpp.score, code.metrics, mbpp.examples),
-    "ifeval": Task(ifeval.items, ifeval.messages, (), None, ifeval.score, ifeval.metrics),
-    "exact_match": Task(custom_qa.items, custom_qa.messages, (), None, custom_qa.match, custom_qa.metrics),
-    "regex": Task(custom_qa.patterned, custom_qa.messages, (), None, custom_qa.find, custom_qa.metrics),
-    "choice": Task(custom_qa.choosing, custom_qa.messages, (), None, custom_qa.choose, custom_qa.metrics),
-    "mtbench": Task(mtbench.benchmark, mtbench.messages, (), None, None, mtbench.metrics),
-    "judge": Task(mtbench.items, mtbench.messages, (), None, None, mtbench.metrics),
+    "mbpp": Benchmark(mbpp.items, mbpp.messages, (), mbpp.program, mbpp.score, code.metrics, mbpp.examples),
+    "ifeval": Benchmark(ifeval.items, ifeval.messages, (), None, ifeval.score, ifeval.metrics),
+    "exact_match": Benchmark(custom_qa.items, custom_qa.messages, (), None, custom_qa.match, custom_qa.metrics),
+    "regex": Benchmark(custom_qa.patterned, custom_qa.messages, (), None, custom_qa.find, custom_qa.metrics),
+    "choice": Benchmark(custom_qa.choosing, custom_qa.messages, (), None, custom_qa.choose, custom_qa.metrics),
+    "mtbench": Benchmark(mtbench.benchmark, mtbench.messages, (), None, None, mtbench.metrics),
+    "judge": Benchmark(mtbench.items, mtbench.messages, (), None, None, mtbench.metrics),
 }
 
 COMPLETIONS = {

@@ -10,7 +10,7 @@ from rich.table import Table
 from sweep.launch.progress import span
 from sweep.plan import judge_cost
 from sweep.plan.cost import Cost, costs, memory_gib
-from sweep.plan.plan import Plan, Planned
+from sweep.plan.plan import Plan, PlannedCell
 from sweep.stages.store import Store
 
 ROWS = 60
@@ -55,7 +55,7 @@ def _cells(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Coun
     return table
 
 
-def _memory(plan: Plan, planned: Planned) -> str:
+def _memory(plan: Plan, planned: PlannedCell) -> str:
     model, cell = planned.cell.model, planned.cell
     if model.architecture is None or not planned.trained:
         return "-"

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from sweep.launch import squeue
 from sweep.launch.squeue import Queued
-from sweep.results.saved_sweep import Saved, SavedCell, load, sweeps
+from sweep.results.saved_sweep import SavedCell, SavedSweep, load, sweeps
 from sweep.stages.store import Damaged, Store
 
 
@@ -44,7 +44,7 @@ def _arguments(verb: str, given: list[str], known: dict[str, str]) -> dict[str, 
 STATES = ("done", "running", "queued", "waiting", "failed")
 
 
-def _state(saved: Saved, cell: SavedCell, store: Store, flight: Mapping[str, Queued]) -> tuple[str, str]:
+def _state(saved: SavedSweep, cell: SavedCell, store: Store, flight: Mapping[str, Queued]) -> tuple[str, str]:
     """One word on a cell (`STATES`), and what it is about. ``flight`` is what SLURM works on, by the stage's key."""
     stages = saved.stages(cell)
     missing = [stage for stage in stages if not store.has(stage)]
@@ -159,7 +159,7 @@ def gc(given: list[str]) -> int:
     return 0
 
 
-def _all(store: Store) -> list[Saved]:
+def _all(store: Store) -> list[SavedSweep]:
     return [load(store, name) for name in sweeps(store)]
 
 

@@ -11,7 +11,7 @@ from sweep.launch.slurm import Settings
 from sweep.launch.watch import Watch
 from sweep.plan.plan import Plan
 from sweep.results import table, warnings
-from sweep.results.saved_sweep import Saved, save
+from sweep.results.saved_sweep import SavedSweep, save
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
@@ -26,7 +26,7 @@ def run_here(plan: Plan, store: Store) -> int:
     return run_saved(save(plan, store), store, plan.cells[0].cell.workers)
 
 
-def run_saved(saved: Saved, store: Store, workers: int | None) -> int:
+def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     """Run what is missing, collect the table, print a summary. Returns 0, 1 (a stage failed) or 130 (stopped)."""
     console = Console(soft_wrap=True, highlight=False)
     pool = Pool(saved.jobs, store, workers)
@@ -62,7 +62,7 @@ def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
     return _conclude(saved, store, outcome, progress, console)
 
 
-def _conclude(saved: Saved, store: Store, outcome: Outcome, progress: Progress, console: Console) -> int:
+def _conclude(saved: SavedSweep, store: Store, outcome: Outcome, progress: Progress, console: Console) -> int:
     path = table.write(saved, store)
     if progress.missing:
         console.print(f"{len(outcome.built)} stages in {span(progress.elapsed)}")

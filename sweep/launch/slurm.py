@@ -18,8 +18,8 @@ from typing import Any
 
 from sweep.launch import snapshot, squeue
 from sweep.launch.step import Step, freeze, run
-from sweep.launch.tasks import Array, Shape, Task, pack, split
-from sweep.results.saved_sweep import Saved
+from sweep.launch.tasks import Array, Shape, SlurmTask, pack, split
+from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
 
 
@@ -99,7 +99,7 @@ def available() -> None:
         raise ValueError("sbatch is not on PATH, so there is no SLURM to submit to; use hydra/launcher=local")
 
 
-def submit(saved: Saved, store: Store, settings: Settings) -> Submission:
+def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
     """Submit the stages of a sweep that are neither done nor in flight. Raises a ValueError when SLURM refuses."""
     folder = store.sweep(saved.name)
     logs = Path(settings.submitit_folder or folder / "slurm").absolute()
@@ -110,7 +110,7 @@ def submit(saved: Saved, store: Store, settings: Settings) -> Submission:
         tasks = split(saved.jobs, done, flight)
         for task in tasks:
             settings.step(task.shape)  # what cannot be started stops everything, before anything is submitted
-        numbers: dict[Task, str] = {}
+        numbers: dict[SlurmTask, str] = {}
         arrays = pack(tasks, squeue.array_limit()) if tasks else []
         code = snapshot.take(folder / "code") if tasks else folder
         for array in arrays:
@@ -137,7 +137,7 @@ class _Place:
     logs: Path
 
 
-def _submit(array: Array, numbers: Mapping[Task, str], place: _Place, settings: Settings) -> dict[Task, str]:
+def _submit(array: Array, numbers: Mapping[SlurmTask, str], place: _Place, settings: Settings) -> dict[SlurmTask, str]:
     """Submit one array through submitit; return the SLURM job of each of its tasks."""
     import submitit  # slow to import, and needed only here
     from submitit.core.utils import FailedJobError, FailedSubmissionError
@@ -185,7 +185,7 @@ def _frozen(array: Array, step: Step, place: _Place) -> Path:
     return file
 
 
-def _dependency(array: Array, numbers: Mapping[Task, str]) -> str | None:
+def _dependency(array: Array, numbers: Mapping[SlurmTask, str]) -> str | None:
     known = {task.name: number for task, number in numbers.items()}
     parts = []
     if array.needs:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweep.stages.stage import Ref, Stage
+from sweep.stages.stage import Stage, StageRef
 from sweep.stages.worker import Job
 
 PART = {
@@ -32,7 +32,7 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class SlurmTask:
     """Stages that one SLURM job runs in turn. ``needs`` are tasks by name and SLURM jobs in flight by number."""
 
     name: str
@@ -52,12 +52,12 @@ class Array:
     Every task waits for all of ``needs``; task number i also waits for task number i of the array ``pairs``.
     """
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[SlurmTask, ...]
     needs: frozenset[str]
     pairs: Array | None = None
 
 
-def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, str]) -> list[Task]:
+def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, str]) -> list[SlurmTask]:
     """The tasks for all stages that are neither ``done`` nor ``queued`` (key to SLURM job), parents before children.
 
     One task prepares data that hangs together, one trains a model, one answers and scores everything about a model.
@@ -72,12 +72,12 @@ def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, s
             need = queued.get(node.key) or names.get(node.key)
             if need is not None and need != names[key]:
                 needs[names[key]].add(need)
-    return _parents_first([Task(name, tuple(group), frozenset(needs[name])) for name, group in grouped.items()])
+    return _parents_first([SlurmTask(name, tuple(group), frozenset(needs[name])) for name, group in grouped.items()])
 
 
-def inputs(stage: Stage) -> list[Ref | Stage]:
+def inputs(stage: Stage) -> list[StageRef | Stage]:
     """The inputs of a stage that are stages themselves."""
-    return [node for node in stage.inputs.values() if isinstance(node, Ref | Stage)]
+    return [node for node in stage.inputs.values() if isinstance(node, StageRef | Stage)]
 
 
 def _names(jobs: Mapping[str, Job], todo: Mapping[str, Job]) -> dict[str, str]:
@@ -105,12 +105,12 @@ def _model(jobs: Mapping[str, Job], stage: Stage) -> str:
     return model.key if model is not None else f"{stage.spec.model_repo}@{stage.spec.model_revision}"
 
 
-def _parents_first(tasks: Sequence[Task]) -> list[Task]:
+def _parents_first(tasks: Sequence[SlurmTask]) -> list[SlurmTask]:
     depth = _depths(tasks)
     return sorted(tasks, key=lambda task: depth[task.name])
 
 
-def _depths(tasks: Sequence[Task]) -> dict[str, int]:
+def _depths(tasks: Sequence[SlurmTask]) -> dict[str, int]:
     """The number of tasks in the longest chain that ends in each task."""
     left, depth = {task.name: task for task in tasks}, dict[str, int]()
     while left:
@@ -121,14 +121,14 @@ def _depths(tasks: Sequence[Task]) -> dict[str, int]:
     return depth
 
 
-def pack(tasks: Sequence[Task], limit: int) -> list[Array]:
+def pack(tasks: Sequence[SlurmTask], limit: int) -> list[Array]:
     """Tasks in as few arrays as their dependencies allow, of at most ``limit`` tasks, parents before children.
 
     SLURM gives all tasks of an array the same dependencies, or pairs them one to one with those of another array. Tasks
     with the same needs and like children make an array, so that their children, in turn, can be paired with it.
     """
     depth, children = _depths(tasks), _children(tasks)
-    levels: defaultdict[int, list[Task]] = defaultdict(list)
+    levels: defaultdict[int, list[SlurmTask]] = defaultdict(list)
     for task in tasks:
         levels[depth[task.name]].append(task)
     arrays: list[Array] = []
@@ -143,7 +143,7 @@ def pack(tasks: Sequence[Task], limit: int) -> list[Array]:
 Children = Mapping[str, frozenset[tuple[Shape, int]]]
 
 
-def _children(tasks: Iterable[Task]) -> Children:
+def _children(tasks: Iterable[SlurmTask]) -> Children:
     """How many children of each shape each task has."""
     counts: defaultdict[str, Counter[Shape]] = defaultdict(Counter)
     for task in tasks:
@@ -152,11 +152,11 @@ def _children(tasks: Iterable[Task]) -> Children:
     return defaultdict(frozenset, {name: frozenset(count.items()) for name, count in counts.items()})
 
 
-def _level(tasks: Iterable[Task], children: Children, home: Mapping[str, Array], limit: int) -> list[Array]:
-    alike: defaultdict[object, list[Task]] = defaultdict(list)
+def _level(tasks: Iterable[SlurmTask], children: Children, home: Mapping[str, Array], limit: int) -> list[Array]:
+    alike: defaultdict[object, list[SlurmTask]] = defaultdict(list)
     for task in tasks:
         alike[task.shape, task.needs, children[task.name]].append(task)
-    singles: defaultdict[object, list[Task]] = defaultdict(list)
+    singles: defaultdict[object, list[SlurmTask]] = defaultdict(list)
     arrays: list[Array] = []
     for group in alike.values():
         if len(group) == 1:
@@ -171,7 +171,7 @@ def _level(tasks: Iterable[Task], children: Children, home: Mapping[str, Array],
     return arrays
 
 
-def _pair(tasks: Sequence[Task], home: Mapping[str, Array]) -> Array | None:
+def _pair(tasks: Sequence[SlurmTask], home: Mapping[str, Array]) -> Array | None:
     """The tasks as an array whose tasks follow those of their parents' array one to one; None where they do not."""
     common = frozenset.intersection(*(task.needs for task in tasks))
     own = {next(iter(rest)): task for task in tasks if len(rest := task.needs - common) == 1}

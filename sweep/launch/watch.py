@@ -11,7 +11,7 @@ from sweep.launch.local import Outcome
 from sweep.launch.progress import Progress
 from sweep.launch.squeue import Queued
 from sweep.launch.tasks import inputs
-from sweep.results.saved_sweep import Saved
+from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
@@ -25,7 +25,7 @@ LOOKS = 2
 class Watch:
     """The stages of a sweep that are on their way through SLURM."""
 
-    def __init__(self, saved: Saved, store: Store, logs: Path) -> None:
+    def __init__(self, saved: SavedSweep, store: Store, logs: Path) -> None:
         self.jobs, self.store, self.logs = saved.jobs, store, logs
         self.todo = {key: job for key, job in saved.jobs.items() if not store.has(job.stage)}
         self.last: dict[str, Queued] = {}

@@ -79,9 +79,9 @@ def _cost(stage: Stage, plan: Plan, gpus_here: bool) -> Cost:
 
 
 def _judged_seconds(stage: Stage, plan: Plan) -> float:
-    how = plan.how[stage.key]
-    assert isinstance(how, JudgeRun)
-    return judge_cost.bill_of(stage, plan).calls * CALL_SECONDS / how.concurrency
+    execution = plan.execution[stage.key]
+    assert isinstance(execution, JudgeRun)
+    return judge_cost.bill_of(stage, plan).calls * CALL_SECONDS / execution.concurrency
 
 
 def _trained_tokens(stage: Stage, plan: Plan) -> float:

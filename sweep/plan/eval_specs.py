@@ -38,21 +38,22 @@ def judged(
     """The score's spec with the judge's identity, and the files that a judge is shown; a local judge is one of them."""
     if score.judge is None:
         return score, {}
-    how = cell.suite.judging or JudgeRun()
+    execution = cell.suite.judging or JudgeRun()
     places = {
         "references": (f"suite.tasks.{name}.references", task.references),
-        "prompts": ("suite.judging.prompts", how.prompts),
+        "prompts": ("suite.judging.prompts", execution.prompts),
     }
     found: dict[str, Stage | File] = {
         kind: files.file(where, path, True) for kind, (where, path) in places.items() if path is not None
     }
-    if how.path is None:
+    if execution.path is None:
         return score, found
     if score.judge.model is not None:
         raise ValueError(
-            f"suite.judge.model={score.judge.model} and suite.judging.path={how.path} exclude each other; drop one"
+            f"suite.judge.model={score.judge.model} and suite.judging.path={execution.path} "
+            "exclude each other; drop one"
         )
-    local = files.file("suite.judging.path", how.path)
+    local = files.file("suite.judging.path", execution.path)
     named = replace(score.judge, model=local.key)
     return replace(score, judge=named, precision=cell.suite.precision), {**found, "judge": local}
 

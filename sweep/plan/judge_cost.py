@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from eval.spec.judge import Bill, Judge, JudgeRun, bill, lacking
+from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
 from sweep.plan.plan import Plan
 from sweep.stages.stage import File, Stage
 from sweep.stages.store import Store
@@ -24,21 +24,21 @@ QUESTIONS, TURN = 80, "x" * 200
 """A task whose questions cannot be seen yet: as many as MT-Bench has, of two turns of so many characters."""
 
 
-def bills(plan: Plan, store: Store) -> dict[str, Bill]:
+def bills(plan: Plan, store: Store) -> dict[str, CostEstimate]:
     """What judging will take, by the key of each missing score that needs a judge."""
     judged = [stage for stage in plan.stages if stage.kind == "score" and stage.spec.judge is not None]
     return {stage.key: bill_of(stage, plan) for stage in judged if not store.has(stage)}
 
 
-def bill_of(stage: Stage, plan: Plan) -> Bill:
+def bill_of(stage: Stage, plan: Plan) -> CostEstimate:
     """What judging one score will take."""
-    data, how = stage.inputs["data"], plan.how[stage.key]
-    assert isinstance(how, JudgeRun)
+    data, execution = stage.inputs["data"], plan.execution[stage.key]
+    assert isinstance(execution, JudgeRun)
     known = _turns(data.path) if isinstance(data, File) and data.path.exists() else ((TURN, TURN),) * QUESTIONS
     answers = stage.inputs["answers"]
     assert isinstance(answers, Stage)
     asked = known[: stage.spec.items] * answers.spec.samples
-    return _priced(asked, answers.spec.decoding.max_new_tokens, stage.spec.judge, how)
+    return _priced(asked, answers.spec.decoding.max_new_tokens, stage.spec.judge, execution)
 
 
 _priced = lru_cache(bill)  # the cells of a sweep are asked the same questions
@@ -64,9 +64,9 @@ def lines(plan: Plan, store: Store) -> list[str]:
     if not due:
         return []
     calls, dollars = sum(one.calls for one in due.values()), sum(one.dollars for one in due.values())
-    judge, how = _first(plan, due)
-    lacks = lacking(judge, how, os.environ)
-    price = f", about ${dollars:,.2f} of at most ${how.dollars:,.2f} (suite.judging.dollars)" if dollars else ""
+    judge, execution = _first(plan, due)
+    lacks = lacking(judge, execution, os.environ)
+    price = f", about ${dollars:,.2f} of at most ${execution.dollars:,.2f} (suite.judging.dollars)" if dollars else ""
     return [f"judge: {calls:,} calls{price}", *([f"judge: before it can run, {lacks}"] if lacks else [])]
 
 
@@ -75,24 +75,24 @@ def problems(plan: Plan, store: Store) -> list[str]:
     due = bills(plan, store)
     if not due:
         return []
-    judge, how = _first(plan, due)
-    if lacks := lacking(judge, how, os.environ):
+    judge, execution = _first(plan, due)
+    if lacks := lacking(judge, execution, os.environ):
         return [f"judge: {lacks}; or leave the task out: '~suite.tasks.NAME'"]
-    dollars, spent = sum(one.dollars for one in due.values()), _spent(store.root / how.cache, how.ledger)
-    if dollars and spent + dollars > how.dollars:
+    dollars, spent = sum(one.dollars for one in due.values()), _spent(store.root / execution.cache, execution.ledger)
+    if dollars and spent + dollars > execution.dollars:
         return [
             f"judge: the scores would cost about ${dollars:,.2f}, and ${spent:,.2f} are spent: raise "
-            f"suite.judging.dollars={how.dollars:g}"
+            f"suite.judging.dollars={execution.dollars:g}"
         ]
-    return [silent] if how.path is None and (silent := _silent(how)) else []
+    return [silent] if execution.path is None and (silent := _silent(execution)) else []
 
 
-def _first(plan: Plan, due: Mapping[str, Bill]) -> tuple[Judge, JudgeRun]:
+def _first(plan: Plan, due: Mapping[str, CostEstimate]) -> tuple[Judge, JudgeRun]:
     """The judge of the first score that is due: the cells of a sweep share their suite as a rule."""
     stage = next(stage for stage in plan.stages if stage.key in due)
-    how = plan.how[stage.key]
-    assert isinstance(how, JudgeRun)
-    return (replace(stage.spec.judge, model=None) if how.path else stage.spec.judge), how
+    execution = plan.execution[stage.key]
+    assert isinstance(execution, JudgeRun)
+    return (replace(stage.spec.judge, model=None) if execution.path else stage.spec.judge), execution
 
 
 def _spent(cache: Path, ledger: str) -> float:
@@ -101,18 +101,19 @@ def _spent(cache: Path, ledger: str) -> float:
     return sum(float(json.loads(entry)["dollars"]) for file in files for entry in file.read_text().split("\n")[:-1])
 
 
-def _silent(how: JudgeRun) -> str:
+def _silent(execution: JudgeRun) -> str:
     """Why the endpoint does not answer or does not take the key; empty when it answers."""
-    key = os.environ.get(how.key_variable, "").strip() if how.key_variable else ""
+    key = os.environ.get(execution.key_variable, "").strip() if execution.key_variable else ""
     request = urllib.request.Request(
-        how.base_url.rstrip("/") + "/models", headers={"Authorization": f"Bearer {key}"} if key else {}
+        execution.base_url.rstrip("/") + "/models", headers={"Authorization": f"Bearer {key}"} if key else {}
     )
     try:
         urllib.request.urlopen(request, timeout=SECONDS).close()
     except urllib.error.HTTPError as answer:
         if answer.code in (401, 403):
-            return f"judge: {how.base_url} refuses the key in {how.key_variable or 'suite.judging.key_variable'}"
+            variable = execution.key_variable or "suite.judging.key_variable"
+            return f"judge: {execution.base_url} refuses the key in {variable}"
     except (OSError, ValueError) as problem:
         why = getattr(problem, "reason", problem)
-        return f"judge: {how.base_url} cannot be reached ({why}); start it, or set suite.judging.base_url"
+        return f"judge: {execution.base_url} cannot be reached ({why}); start it, or set suite.judging.base_url"
     return ""

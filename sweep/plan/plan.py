@@ -14,7 +14,7 @@ from sweep.config.cell import Cell
 from sweep.plan.files import Files
 from sweep.plan.planner import Planner
 from sweep.stages.stage import Stage
-from train.spec import Run
+from train.spec import TrainRun
 
 
 class CellError(ValueError):
@@ -22,7 +22,7 @@ class CellError(ValueError):
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedCell:
     """A cell with its stages: those that train it, in order, and the score of each task."""
 
     cell: Cell
@@ -44,11 +44,11 @@ class Plan:
     """The distinct cells, what was left out, and every stage once, parents before children."""
 
     name: str
-    cells: tuple[Planned, ...]
+    cells: tuple[PlannedCell, ...]
     duplicates: tuple[tuple[str, str], ...]
     excluded: tuple[str, ...]
     stages: tuple[Stage, ...]
-    how: Mapping[str, Run | EvalRun | JudgeRun | None]
+    execution: Mapping[str, TrainRun | EvalRun | JudgeRun | None]
     lengths: Mapping[str, float]
     parameters: Mapping[str, int]
     absent: tuple[str, ...]
@@ -62,7 +62,7 @@ class Plan:
 def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
     """Plan labelled cells with their swept values. Raises `CellError` for the first cell that cannot be planned."""
     planner = Planner(files)
-    distinct: dict[str, Planned] = {}
+    distinct: dict[str, PlannedCell] = {}
     duplicates, excluded = [], []
     for label, cell, factors in cells:
         if any(_matches(factors, rule) for rule in cell.exclude):
@@ -70,15 +70,15 @@ def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files:
             continue
         try:
             trained, scores = planner.stages(cell)
-            planned = Planned(cell, label, trained, scores, _distinct_samples(trained), factors)
+            planned = PlannedCell(cell, label, trained, scores, _distinct_samples(trained), factors)
         except ValueError as problem:
             raise CellError(f"cell {label}: {problem}") from None
         first = distinct.setdefault(planned.key, planned)
         if first is not planned:
             duplicates.append((label, first.label))
-    stages, how = _collect(name, distinct.values())
+    stages, execution = _collect(name, distinct.values())
     return Plan(
-        name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, how,
+        name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, execution,
         planner.lengths, planner.parameters, tuple(files.absent),
     )  # fmt: skip
 
@@ -88,30 +88,30 @@ def _matches(factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
 
 
 def _collect(
-    name: str, cells: Iterable[Planned]
-) -> tuple[tuple[Stage, ...], dict[str, Run | EvalRun | JudgeRun | None]]:
+    name: str, cells: Iterable[PlannedCell]
+) -> tuple[tuple[Stage, ...], dict[str, TrainRun | EvalRun | JudgeRun | None]]:
     stages: dict[str, Stage] = {}
-    how: dict[str, Run | EvalRun | JudgeRun | None] = {}
+    execution: dict[str, TrainRun | EvalRun | JudgeRun | None] = {}
 
-    def visit(stage: Stage, planned: Planned) -> None:
+    def visit(stage: Stage, planned: PlannedCell) -> None:
         if stage.key not in stages:
             for parent in stage.parents:
                 visit(parent, planned)
             stages[stage.key] = stage
-            how[stage.key] = _how(name, stage, planned)
+            execution[stage.key] = _how(name, stage, planned)
 
     for planned in cells:
         for stage in (*planned.trained, *planned.scores.values()):
             visit(stage, planned)
-    return tuple(stages.values()), how
+    return tuple(stages.values()), execution
 
 
-def _how(name: str, stage: Stage, planned: Planned) -> Run | EvalRun | JudgeRun | None:
+def _how(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | EvalRun | JudgeRun | None:
     cell = planned.cell
     if stage.kind == "train":
         title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"
         tags = (cell.model.name, cell.strategy.name, cell.data.name)
-        return Run(stage.key, title, name, tags, cell.engine, cell.tracker)
+        return TrainRun(stage.key, title, name, tags, cell.engine, cell.tracker)
     if stage.kind == "score" and stage.spec.judge is not None:
         return replace(cell.suite.judging or JudgeRun(), ledger=name)
     return EvalRun(stage.key, cell.suite.batch_rows) if stage.kind == "answer" else None

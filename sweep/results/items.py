@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.results.saved_sweep import Saved
+from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
 
 COLUMNS = ("sweep", "cell", "ability", "task", "metric", "item", "value", "weight")
@@ -19,7 +19,7 @@ BATCH = 200_000
 """Rows held at a time."""
 
 
-def write(saved: Saved, store: Store) -> Path:
+def write(saved: SavedSweep, store: Store) -> Path:
     """Write ``items.parquet`` beside the sweep's table, unless it already holds these scores; return its path."""
     import pyarrow as pa  # slow to import
     from pyarrow import parquet
@@ -41,7 +41,7 @@ def write(saved: Saved, store: Store) -> Path:
     return path
 
 
-def _found(saved: Saved, store: Store) -> Iterator[tuple[tuple[str, str, str], Path]]:
+def _found(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, str, str], Path]]:
     """Cell, ability and task of each score that is there, with its file."""
     for cell in saved.cells:
         for task, score in sorted(cell.scores.items()):

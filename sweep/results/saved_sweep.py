@@ -9,9 +9,9 @@ from typing import Any
 
 from sweep.config.cell import share
 from sweep.plan.cost import costs
-from sweep.plan.plan import Plan, Planned
+from sweep.plan.plan import Plan, PlannedCell
 from sweep.plan.planner import parameters
-from sweep.stages.stage import Ref, Stage
+from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Store, write_json
 from sweep.stages.worker import Job
 
@@ -27,7 +27,7 @@ class SavedCell:
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedSweep:
     """A sweep read back from its folder, without Hydra."""
 
     name: str
@@ -41,7 +41,7 @@ class Saved:
         def visit(key: str) -> None:
             stage = self.jobs[key].stage
             for node in stage.inputs.values():
-                if isinstance(node, Ref) and node.key not in found:
+                if isinstance(node, StageRef) and node.key not in found:
                     visit(node.key)
             found[key] = stage
 
@@ -53,10 +53,10 @@ class Saved:
 def jobs(plan: Plan, store: Store) -> dict[str, Job]:
     """Every stage of the plan as a job of ``store``, by key, parents before children."""
     cost = costs(plan)
-    return {s.key: Job(s, plan.how[s.key], store.root, round(cost[s.key].seconds, 3)) for s in plan.stages}
+    return {s.key: Job(s, plan.execution[s.key], store.root, round(cost[s.key].seconds, 3)) for s in plan.stages}
 
 
-def save(plan: Plan, store: Store) -> Saved:
+def save(plan: Plan, store: Store) -> SavedSweep:
     """Freeze the plan in the sweep's folder: what ran, and what `load` needs to run it again."""
     folder = store.sweep(plan.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,10 +77,10 @@ def save(plan: Plan, store: Store) -> Saved:
     for text in texts:
         text.pop("store")  # a store may be moved: its place is where the sweep is found
     write_json(folder / "sweep.json", {"cells": cells, "jobs": texts})
-    return Saved(plan.name, _cells(cells), all_jobs)
+    return SavedSweep(plan.name, _cells(cells), all_jobs)
 
 
-def load(store: Store, name: str) -> Saved:
+def load(store: Store, name: str) -> SavedSweep:
     """Read a sweep back. Raises a ValueError that lists the sweeps there are when ``name`` is none of them."""
     path = store.sweep(name) / "sweep.json"
     try:
@@ -89,7 +89,7 @@ def load(store: Store, name: str) -> Saved:
         known = ", ".join(sweeps(store)) or "none yet"
         raise ValueError(f"there is no sweep {name!r} in {store.root}; sweeps there: {known}") from None
     found = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
-    return Saved(name, _cells(value["cells"]), found)
+    return SavedSweep(name, _cells(value["cells"]), found)
 
 
 def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
@@ -101,7 +101,7 @@ def sweeps(store: Store) -> list[str]:
     return sorted(path.parent.name for path in store.root.glob("sweeps/*/sweep.json"))
 
 
-def factors(planned: Planned) -> dict[str, Any]:
+def factors(planned: PlannedCell) -> dict[str, Any]:
     """The columns that say which cell a measurement belongs to. Plain numbers and words, no paths."""
     cell, samples = planned.cell, planned.samples
     known = {

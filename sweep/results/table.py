@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.results import items
-from sweep.results.saved_sweep import Saved, SavedCell
+from sweep.results.saved_sweep import SavedCell, SavedSweep
 from sweep.stages.stage import File
 from sweep.stages.store import Store
 
@@ -17,7 +17,7 @@ FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_ite
 stages (fine-tuning, answers, scores) on one device: a GPU where the plan counts on one, else a core."""
 
 
-def write(saved: Saved, store: Store) -> Path:
+def write(saved: SavedSweep, store: Store) -> Path:
     """Write the sweep's table as CSV and Parquet, and its items; return the CSV's path.
 
     Scores that are missing are absent rows.
@@ -41,7 +41,7 @@ def write(saved: Saved, store: Store) -> Path:
     return path
 
 
-def _rows(saved: Saved, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
+def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
     rows = []
     hours = _hours(saved, cell)
     for task, score in sorted(cell.scores.items()):
@@ -66,7 +66,7 @@ def _rows(saved: Saved, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
     return rows
 
 
-def _hours(saved: Saved, cell: SavedCell) -> float:
+def _hours(saved: SavedSweep, cell: SavedCell) -> float:
     """Estimated hours of the stages that are the cell's own; a base model is everybody's."""
     jobs = [saved.jobs[key] for key in cell.trained if saved.jobs[key].stage.spec.architecture is None]
     for score in cell.scores.values():

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sweep.results.saved_sweep import Saved
+from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.stage import File
 from sweep.stages.store import Store
 
@@ -18,7 +18,7 @@ LINES = 6
 """Pairs named on the terminal; the table has them all."""
 
 
-def write(saved: Saved, store: Store) -> list[str]:
+def write(saved: SavedSweep, store: Store) -> list[str]:
     """Write overlap.csv beside the sweep's table; return the sentences that belong under its numbers."""
     pairs = list({tuple(row.values()): row for row in _overlaps(saved, store)}.values())
     if pairs:
@@ -31,7 +31,7 @@ def write(saved: Saved, store: Store) -> list[str]:
     return [*_held(pairs), *_odd(saved, store)]
 
 
-def _overlaps(saved: Saved, store: Store) -> Iterator[dict[str, Any]]:
+def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:
     for task, _, stage in _scored(saved):
         for name, node in sorted(stage.inputs.items()):
             if not isinstance(node, File) and node.kind == "overlap":
@@ -53,7 +53,7 @@ def _held(pairs: list[dict[str, Any]]) -> list[str]:
     return [*lines, "accuracy_clean in the table leaves such items out"] if lines else []
 
 
-def _odd(saved: Saved, store: Store) -> list[str]:
+def _odd(saved: SavedSweep, store: Store) -> list[str]:
     """One warning for each task and share, with the cell that is worst."""
     worst: dict[tuple[str, str], tuple[float, str, float]] = {}
     cells: dict[tuple[str, str], int] = {}
@@ -70,7 +70,7 @@ def _odd(saved: Saved, store: Store) -> list[str]:
     ]
 
 
-def _scored(saved: Saved) -> Iterator[tuple[str, str, Any]]:
+def _scored(saved: SavedSweep) -> Iterator[tuple[str, str, Any]]:
     """Task, cell and stage of every score."""
     for cell in saved.cells:
         for task, score in sorted(cell.scores.items()):

@@ -34,7 +34,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Ref:
+class StageRef:
     """A stage known by its key alone, as a worker knows its inputs."""
 
     kind: str
@@ -47,7 +47,7 @@ class Stage:
 
     kind: str
     spec: Any
-    inputs: Mapping[str, Stage | Ref | File]
+    inputs: Mapping[str, Stage | StageRef | File]
 
     @cached_property
     def text(self) -> str:

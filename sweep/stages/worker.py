@@ -19,32 +19,32 @@ from typing import Any
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
-from sweep.stages.stage import File, Ref, Stage, plain, restore
+from sweep.stages.stage import File, Stage, StageRef, plain, restore
 from sweep.stages.store import Busy, Store, write_json
-from train.spec import Run, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
+from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
 
 AGAIN = 75
 """Exit status of a stage that was stopped or found busy, and is to be tried again (EX_TEMPFAIL)."""
 
 
 @dataclass(frozen=True)
-class Work:
+class StageType:
     """How a kind is made: the module whose ``run`` makes it, and the types of its spec and of its ``how``."""
 
     module: str
     spec: type
-    how: type | None = None
+    execution: type | None = None
 
 
 WORK = {
-    "world": Work("train.world.generate", WorldSpec),
-    "tokenizer": Work("train.tokenizer", TokenizerSpec),
-    "tokens": Work("train.tokens", TokensSpec),
-    "train": Work("train.loop", TrainSpec, Run),
-    "answer": Work("eval.stages.answer", AnswerSpec, EvalRun),
-    "score": Work("eval.stages.score", ScoreSpec, JudgeRun),
-    "rows": Work("eval.stages.hub_rows", HubRows),
-    "overlap": Work("eval.stages.overlap", OverlapSpec),
+    "world": StageType("train.world.generate", WorldSpec),
+    "tokenizer": StageType("train.tokenizer", TokenizerSpec),
+    "tokens": StageType("train.tokens", TokensSpec),
+    "train": StageType("train.loop", TrainSpec, TrainRun),
+    "answer": StageType("eval.stages.answer", AnswerSpec, EvalRun),
+    "score": StageType("eval.stages.score", ScoreSpec, JudgeRun),
+    "rows": StageType("eval.stages.hub_rows", HubRows),
+    "overlap": StageType("eval.stages.overlap", OverlapSpec),
 }
 
 MODEL_KINDS = ("train", "answer")
@@ -58,14 +58,14 @@ class Job:
     """A stage with all that a worker needs to run it; ``seconds`` is an estimate. Travels as plain JSON."""
 
     stage: Stage
-    how: Run | EvalRun | JudgeRun | None
+    execution: TrainRun | EvalRun | JudgeRun | None
     store: Path
     seconds: float
 
     @property
     def ranks(self) -> int:
         """Processes that work on the stage together."""
-        return self.how.engine.ranks if isinstance(self.how, Run) else 1
+        return self.execution.engine.ranks if isinstance(self.execution, TrainRun) else 1
 
     @property
     def runs_model(self) -> bool:
@@ -75,7 +75,7 @@ class Job:
     @property
     def title(self) -> str:
         """What a person calls the stage."""
-        return f"{self.stage.kind} {self.how.title}" if isinstance(self.how, Run) else self.stage.name
+        return f"{self.stage.kind} {self.execution.title}" if isinstance(self.execution, TrainRun) else self.stage.name
 
     def to_json(self) -> dict[str, Any]:
         inputs = {
@@ -86,14 +86,14 @@ class Job:
         }
         return {
             "store": str(self.store), "kind": self.stage.kind, "key": self.stage.key, "spec": plain(self.stage.spec),
-            "inputs": inputs, "how": plain(self.how), "seconds": self.seconds,
+            "inputs": inputs, "how": plain(self.execution), "seconds": self.seconds,
         }  # fmt: skip
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Job:
         work = WORK[value["kind"]]
-        inputs: dict[str, Stage | Ref | File] = {
-            name: File(Path(node["path"]), node["digest"]) if "path" in node else Ref(node["kind"], node["key"])
+        inputs: dict[str, Stage | StageRef | File] = {
+            name: File(Path(node["path"]), node["digest"]) if "path" in node else StageRef(node["kind"], node["key"])
             for name, node in value["inputs"].items()
         }
         stage = Stage(value["kind"], restore(work.spec, value["spec"]), inputs)
@@ -102,8 +102,8 @@ class Job:
                 f"stage {value['kind']}-{value['key']} was planned by another version of the code, "
                 f"which would now make {stage.name}; run the sweep's command again"
             )
-        how = restore(work.how, value["how"]) if work.how and value["how"] is not None else None
-        return Job(stage, how, Path(value["store"]), value["seconds"])
+        execution = restore(work.execution, value["how"]) if work.execution and value["how"] is not None else None
+        return Job(stage, execution, Path(value["store"]), value["seconds"])
 
 
 def perform(job: Job, owner: str) -> int:
@@ -144,12 +144,12 @@ def _run(job: Job, out: Path) -> None:
         for name, node in job.stage.inputs.items()
     }
     run = importlib.import_module(work.module).run
-    if job.how is None:
+    if job.execution is None:
         run(job.stage.spec, inputs, out)
-    elif isinstance(job.how, JudgeRun):
-        run(job.stage.spec, inputs, out, replace(job.how, cache=str(store.root / job.how.cache)))
+    elif isinstance(job.execution, JudgeRun):
+        run(job.stage.spec, inputs, out, replace(job.execution, cache=str(store.root / job.execution.cache)))
     else:
-        run(job.stage.spec, inputs, out, job.how)
+        run(job.stage.spec, inputs, out, job.execution)
 
 
 def _wait_for(folder: Path, seconds: float = 120.0) -> Path:
@@ -168,7 +168,7 @@ def _record(job: Job, began: float) -> dict[str, Any]:
             versions[library] = metadata.version(library)
     return {
         "began": round(began, 3), "seconds": round(time.time() - began, 3), "host": socket.gethostname(),
-        "python": platform.python_version(), "versions": versions, "how": plain(job.how),
+        "python": platform.python_version(), "versions": versions, "how": plain(job.execution),
         "files": {name: str(node.path) for name, node in job.stage.inputs.items() if isinstance(node, File)},
     }  # fmt: skip
 

@@ -30,11 +30,11 @@ def judging() -> str:
         inputs = _inputs(place)
         found = []
         for name, kills in (("whole", 0), ("killed", KILLS)):
-            how = JudgeRun(
+            execution = JudgeRun(
                 url, "", backoff=0.02, input_price=1.0, output_price=1.0, cache=str(place / name), seconds=5.0
             )
             before, began = len(server.requests), time.perf_counter()
-            _graded(server, inputs, place / name / "out", how, kills)
+            _graded(server, inputs, place / name / "out", execution, kills)
             record = b"".join((place / name / "out" / f"{file}.jsonl").read_bytes() for file in ("scores", "judgments"))
             found.append((len(server.requests) - before, time.perf_counter() - began, record))
     server.stop()
@@ -45,18 +45,18 @@ def judging() -> str:
     )
 
 
-def _graded(server: JudgeServer, inputs: dict[str, Path], out: Path, how: JudgeRun, kills: int) -> None:
+def _graded(server: JudgeServer, inputs: dict[str, Path], out: Path, execution: JudgeRun, kills: int) -> None:
     out.mkdir(parents=True)
     fork = multiprocessing.get_context("fork")
     for _ in range(kills):
-        process = fork.Process(target=score.run, args=(SPEC, inputs, out, how))
+        process = fork.Process(target=score.run, args=(SPEC, inputs, out, execution))
         process.start()
         until = len(server.requests) + EVERY
         while process.is_alive() and len(server.requests) < until:
             time.sleep(0.002)
         process.kill()
         process.join()
-    process = fork.Process(target=score.run, args=(SPEC, inputs, out, how))
+    process = fork.Process(target=score.run, args=(SPEC, inputs, out, execution))
     process.start()
     process.join()
     assert process.exitcode == 0

@@ -29,7 +29,7 @@ LONG = 5000
 HUMANEVAL = ROOT.parent / "shared" / "data" / "code" / "HumanEval.jsonl.gz"
 ISOLATED = [level for level in LEVELS if level.number == 3]
 
-Run = Callable[[list[Sandbox], Program], bool]
+TrainRun = Callable[[list[Sandbox], Program], bool]
 
 
 def sandbox() -> str:
@@ -60,7 +60,7 @@ def _measure() -> None:
     print(_long())
 
 
-def _timed(run: Run, programs: Sequence[Program]) -> tuple[float, float]:
+def _timed(run: TrainRun, programs: Sequence[Program]) -> tuple[float, float]:
     """Programs a second and CPU seconds a program, the start of two sandboxes left out."""
     with ExitStack() as stack:
         idle = [stack.enter_context(Sandbox(LIMITS, levels=ISOLATED)) for _ in range(WORKERS)]

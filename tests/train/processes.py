@@ -52,11 +52,11 @@ def train(*arguments: object) -> None:
     run(*arguments)  # type: ignore[arg-type]
 
 
-def stopped(spec: object, inputs: object, out: Path, how: object, rank: int, step: int) -> None:
+def stopped(spec: object, inputs: object, out: Path, execution: object, rank: int, step: int) -> None:
     """Train, and send SIGTERM to the process of one rank when metrics.jsonl has ``step`` lines."""
     if int(os.environ["RANK"]) == rank:
         threading.Thread(target=_terminate_at, args=(out / "metrics.jsonl", step), daemon=True).start()
-    train(spec, inputs, out, how)
+    train(spec, inputs, out, execution)
 
 
 def _terminate_at(path: Path, step: int) -> None:
@@ -75,8 +75,8 @@ def gradients(spec: object, inputs: Mapping[str, Path], out: Path, hows: list[ob
     from train.loop import make_trainer
 
     with ranks.group(2, always=True) as group:
-        for how in hows:
-            job, tokenizer = job_of(spec, inputs, how, group)
+        for execution in hows:
+            job, tokenizer = job_of(spec, inputs, execution, group)
             trainer, _ = make_trainer(job, inputs, tokenizer)
             step._accumulate(job, trainer, job.plan.batch(0))
             zero = job.engine.zero_stage

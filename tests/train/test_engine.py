@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.train import processes
-from tests.train.tiny import how, metrics, outputs, train_spec
+from tests.train.tiny import execution, metrics, outputs, train_spec
 from tests.train.whole import job_of
 from train import checkpoint, loop, step
 from train.engine import TorchTrainer
@@ -22,14 +22,14 @@ REMOVED_KEYS = {"amp", "sparse_gradients", "eigenvalue", "elasticity", "graph_ha
 
 
 def torch_gradient(inputs: dict[str, Path]) -> dict[str, torch.Tensor]:
-    job, tokenizer = job_of(train_spec(batch_samples=20), inputs, how(), Group(0, 1, 0))
+    job, tokenizer = job_of(train_spec(batch_samples=20), inputs, execution(), Group(0, 1, 0))
     trainer, _ = loop.make_trainer(job, inputs, tokenizer)
     assert isinstance(trainer, TorchTrainer)
     step._accumulate(job, trainer, job.plan.batch(0))
     return {name: weight.grad for name, weight in trainer.module.named_parameters() if weight.grad is not None}
 
 
-ZERO_TWO = how(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128)
+ZERO_TWO = execution(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128)
 FREEZING = train_spec(steps=2, learning_rate=1e-12)  # so small that the weights stay where they are
 MOVING = train_spec(steps=12)
 
@@ -41,8 +41,8 @@ def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("two")
     for name in ("start", "frozen", "whole"):
         (home / name).mkdir()
-    loop.run(train_spec(), inputs, home / "start", how())
-    stages = [how(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
+    loop.run(train_spec(), inputs, home / "start", execution())
+    stages = [execution(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
     calls = (
         ("gradients", (train_spec(batch_samples=20), inputs, home, stages)),
         ("train", (FREEZING, inputs | {"init": home / "start"}, home / "frozen", stages[3])),
@@ -65,7 +65,7 @@ def test_every_zero_stage_has_the_gradient_of_one_process(inputs: dict[str, Path
 
 @pytest.mark.slow
 def test_zero_three_reads_a_folder_and_writes_one(inputs: dict[str, Path], two_ranks: Path, tmp_path: Path) -> None:
-    loop.run(FREEZING, inputs | {"init": two_ranks / "start"}, tmp_path, how())
+    loop.run(FREEZING, inputs | {"init": two_ranks / "start"}, tmp_path, execution())
     ours, theirs = outputs(two_ranks / "frozen"), outputs(tmp_path)
     assert ours.keys() == theirs.keys()
     assert ours["config.json"] == theirs["config.json"]
@@ -87,7 +87,7 @@ def test_ranks_agree_to_stop_and_go_on_to_the_same_bytes(
     assert point.step == len(metrics(out)) >= 4
     processes.finish(processes.start("train", (MOVING, inputs, out, ZERO_TWO), tmp_path, ranks=2))
     assert outputs(out) == outputs(two_ranks / "whole")
-    loop.run(MOVING, inputs, plain, how())
+    loop.run(MOVING, inputs, plain, execution())
     for ours, theirs in zip(metrics(out), metrics(plain), strict=True):
         assert ours["samples"] == theirs["samples"]
         assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
@@ -97,7 +97,7 @@ def test_the_deepspeed_settings_hold_no_removed_key() -> None:
     pytest.importorskip("deepspeed")
     from train import zero
 
-    settings = zero.settings(train_spec().recipe, how(name="deepspeed", zero_stage=3, offload="all").engine)
+    settings = zero.settings(train_spec().recipe, execution(name="deepspeed", zero_stage=3, offload="all").engine)
     assert not REMOVED_KEYS & set(settings)
     assert settings["gradient_clipping"] == 1.0
     assert settings["managed_gradient_accumulation"] is True
@@ -112,9 +112,9 @@ def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path],
         (Portion("math", ("sums",), 24),), steps=None, epochs=5, batch_samples=24, schedule="constant", warmup=0,
         weight_decay=0.1,
     )  # fmt: skip
-    loop.run(spec, inputs, tmp_path, how(micro_tokens=128))
+    loop.run(spec, inputs, tmp_path, execution(micro_tokens=128))
 
-    job, tokenizer = job_of(spec, inputs, how(), Group(0, 1, 0))
+    job, tokenizer = job_of(spec, inputs, execution(), Group(0, 1, 0))
     rows = [
         {"ids": job.data.ids[a:b], "supervised": job.data.supervised[a:b]}
         for a, b in ((job.data.offsets[s], job.data.offsets[s + 1]) for s in sorted(job.plan.batch(0)))

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sweep.stages.stage import REVISION
 from tests.train import processes
-from tests.train.tiny import PORTIONS, how, make_tokenizer, metrics, outputs, train_spec
+from tests.train.tiny import PORTIONS, execution, make_tokenizer, metrics, outputs, train_spec
 from train import checkpoint, loop, model, samples
 from train.spec import Hub, Portion, TrainSpec
 
@@ -26,7 +26,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "train_loss.txt"
 @pytest.fixture(scope="module")
 def finished(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished")
-    loop.run(train_spec(steps=24), inputs, out, how())
+    loop.run(train_spec(steps=24), inputs, out, execution())
     return out
 
 
@@ -56,7 +56,7 @@ def test_it_learns_and_the_loss_is_the_mean_over_its_sources(finished: Path, inp
 
 
 def test_two_runs_are_the_same_bytes(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
-    loop.run(train_spec(steps=24), inputs, tmp_path, how(checkpoint_steps=5))
+    loop.run(train_spec(steps=24), inputs, tmp_path, execution(checkpoint_steps=5))
     assert outputs(tmp_path) == outputs(finished)
 
 
@@ -78,7 +78,7 @@ def test_losses_are_those_on_record(finished: Path) -> None:
 def test_how_it_runs_changes_only_rounding(
     finished: Path, inputs: dict[str, Path], tmp_path: Path, changes: dict[str, object]
 ) -> None:
-    loop.run(train_spec(steps=24), inputs, tmp_path, how(**changes))
+    loop.run(train_spec(steps=24), inputs, tmp_path, execution(**changes))
     ours, theirs = metrics(tmp_path), metrics(finished)
     assert [line["samples"] for line in ours] == [line["samples"] for line in theirs]
     assert [line["loss"] for line in ours[:3]] == pytest.approx([line["loss"] for line in theirs[:3]], abs=2e-5)
@@ -92,7 +92,7 @@ def test_a_kill_at_any_moment_leaves_no_trace(
     out = tmp_path / "out"
     out.mkdir()
     moment = random.Random(attempt).randint(2, 20)
-    arguments = (train_spec(steps=24), inputs, out, how(checkpoint_steps=2))
+    arguments = (train_spec(steps=24), inputs, out, execution(checkpoint_steps=2))
     (process,) = processes.start("train", arguments, tmp_path)
     while not (out / "metrics.jsonl").is_file() or len((out / "metrics.jsonl").read_bytes().splitlines()) < moment:
         assert process.poll() is None or (out / "summary.json").is_file()
@@ -106,7 +106,7 @@ def test_a_kill_at_any_moment_leaves_no_trace(
 def test_a_signal_saves_and_the_same_call_goes_on(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    arguments = (train_spec(steps=24), inputs, out, how())
+    arguments = (train_spec(steps=24), inputs, out, execution())
     processes.finish(processes.start("stopped", (*arguments, 0, 7), tmp_path), code=75)
     point = checkpoint.latest(out, arguments[3].engine)
     assert point is not None
@@ -126,7 +126,7 @@ def test_half_written_and_foreign_resume_points_are_left_alone(
     (foreign / "engine.json").write_text(
         json.dumps({"name": "deepspeed", "zero_stage": 2, "offload": "none", "ranks": 2})
     )
-    loop.run(train_spec(steps=24), inputs, tmp_path, how())
+    loop.run(train_spec(steps=24), inputs, tmp_path, execution())
     assert outputs(tmp_path) == outputs(finished)
 
 
@@ -135,21 +135,21 @@ def test_a_kill_after_the_last_act_costs_nothing(finished: Path, inputs: dict[st
     shutil.copytree(finished, out)
     (out / "resume" / "step-00000020").mkdir(parents=True)
     weights = (out / "model.safetensors").stat().st_mtime_ns
-    loop.run(train_spec(steps=24), inputs, out, how())
+    loop.run(train_spec(steps=24), inputs, out, execution())
     assert outputs(out) == outputs(finished)
     assert (out / "model.safetensors").stat().st_mtime_ns == weights
 
 
 def test_stages_chain(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     second = TrainSpec(None, None, (Portion("general", ("talk",), 16),), train_spec(steps=2).recipe, seed=1)
-    loop.run(second, inputs | {"init": finished}, tmp_path, how())
+    loop.run(second, inputs | {"init": finished}, tmp_path, execution())
     before, after = (metrics(folder)[-1] for folder in (finished, tmp_path))
     assert after["loss"] == pytest.approx(before["loss/talk"], rel=0.2)
     assert not any("loss/sums" in line for line in metrics(tmp_path))
 
 
 def test_bf16_is_close_to_fp32(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
-    loop.run(train_spec(steps=4, precision="bf16"), inputs, tmp_path, how())
+    loop.run(train_spec(steps=4, precision="bf16"), inputs, tmp_path, execution())
     assert metrics(tmp_path)[3]["loss"] == pytest.approx(metrics(finished)[3]["loss"], rel=0.02)
     assert AutoModelForCausalLM.from_pretrained(str(tmp_path)).dtype == torch.float32
 
@@ -158,7 +158,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run(inputs: dict[str, Path], tmp_
     with pytest.raises(
         ValueError, match=r"step \d+: the (loss|gradient norm) is (nan|inf); lower recipe\.learning_rate"
     ):
-        loop.run(train_spec(steps=40, learning_rate=1e18, warmup=0), inputs, tmp_path, how())
+        loop.run(train_spec(steps=40, learning_rate=1e18, warmup=0), inputs, tmp_path, execution())
     assert not (tmp_path / "summary.json").exists()
 
 
@@ -166,21 +166,21 @@ def test_users_errors_name_the_remedy(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path
 ) -> None:
     with pytest.raises(ValueError, match="no weights to start from"):
-        loop.run(replace(train_spec(), architecture=None), inputs, tmp_path, how())
+        loop.run(replace(train_spec(), architecture=None), inputs, tmp_path, execution())
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub = replace(train_spec(), architecture=None, hub=Hub("no-one/nothing", "abc"))
     with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*local path"):
-        loop.run(hub, inputs, tmp_path, how())
+        loop.run(hub, inputs, tmp_path, execution())
     with pytest.raises(ValueError, match=r"engine\.ranks=2, but WORLD_SIZE=1"):
-        loop.run(train_spec(), inputs, tmp_path, how(name="deepspeed", ranks=2))
+        loop.run(train_spec(), inputs, tmp_path, execution(name="deepspeed", ranks=2))
     stranger = make_tokenizer(tmp_path, vocabulary=300)
     with pytest.raises(ValueError, match="'sums' was not made with the tokenizer of this model"):
-        loop.run(train_spec(), inputs | {"tokenizer": stranger}, tmp_path, how())
+        loop.run(train_spec(), inputs | {"tokenizer": stranger}, tmp_path, execution())
     other = tmp_path / "talk"
     shutil.copytree(inputs["talk"], other)
     (other / "tokenizer" / "chat_template.jinja").write_text("{{ messages }}")
     with pytest.raises(ValueError, match="'sums' and 'talk' were made with different chat templates"):
-        loop.run(train_spec(), inputs | {"talk": other}, tmp_path, how())
+        loop.run(train_spec(), inputs | {"talk": other}, tmp_path, execution())
 
 
 def test_weights_that_changed_while_loading_are_noticed(finished: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.train.tiny import ARCHITECTURE, PORTIONS
 from train import model, samples
 from train.pack import Layout, collate, divide
-from train.samples import Samples
+from train.samples import TokenizedSamples
 from train.step import _tensors
 
 
@@ -39,7 +39,7 @@ def test_no_sample_is_lost_or_doubled_and_no_pass_is_too_large(
 
 
 @pytest.fixture(scope="module")
-def data(inputs: dict[str, Path]) -> Samples:
+def data(inputs: dict[str, Path]) -> TokenizedSamples:
     return samples.load(PORTIONS, inputs)
 
 
@@ -52,7 +52,7 @@ def module() -> model.TokenLoss:
     return model.TokenLoss(network).eval()
 
 
-def losses(module: model.TokenLoss, data: Samples, layout: Layout, pack: bool) -> torch.Tensor:
+def losses(module: model.TokenLoss, data: TokenizedSamples, layout: Layout, pack: bool) -> torch.Tensor:
     with torch.no_grad():
         return module(*_tensors(collate(layout, data, pack=pack), torch.device("cpu")))
 
@@ -60,7 +60,7 @@ def losses(module: model.TokenLoss, data: Samples, layout: Layout, pack: bool) -
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
 @pytest.mark.parametrize(("layout", "pack"), [(((3, 11, 45),), True), (((3,), (11,), (45,)), False)])
 def test_a_sample_is_blind_to_its_neighbours(
-    module: model.TokenLoss, data: Samples, layout: Layout, pack: bool, implementation: str
+    module: model.TokenLoss, data: TokenizedSamples, layout: Layout, pack: bool, implementation: str
 ) -> None:
     module.model.set_attn_implementation(implementation)
     together = losses(module, data, layout, pack)
@@ -76,7 +76,7 @@ def test_a_sample_is_blind_to_its_neighbours(
     module.model.set_attn_implementation("sdpa")
 
 
-def test_targets_are_the_supervised_tokens_with_their_source(data: Samples) -> None:
+def test_targets_are_the_supervised_tokens_with_their_source(data: TokenizedSamples) -> None:
     micro = collate(((3, 45), (11,)), data, pack=True)
     span = [slice(data.offsets[sample], data.offsets[sample + 1]) for sample in (3, 45, 11)]
     assert micro.labels.tolist() == [int(x) for s in span for x in data.ids[s][data.supervised[s]]]
@@ -84,7 +84,7 @@ def test_targets_are_the_supervised_tokens_with_their_source(data: Samples) -> N
     assert (micro.ids.ravel()[micro.places + 1] == micro.labels).all()
 
 
-def test_an_empty_pass_gives_zero_gradients_to_every_weight(module: model.TokenLoss, data: Samples) -> None:
+def test_an_empty_pass_gives_zero_gradients_to_every_weight(module: model.TokenLoss, data: TokenizedSamples) -> None:
     loss = module(*_tensors(collate((), data, pack=True), torch.device("cpu"))).sum()
     loss.backward()
     assert float(loss.detach()) == 0
@@ -92,7 +92,7 @@ def test_an_empty_pass_gives_zero_gradients_to_every_weight(module: model.TokenL
     module.zero_grad()
 
 
-def test_logits_only_where_needed_equal_all_logits(module: model.TokenLoss, data: Samples) -> None:
+def test_logits_only_where_needed_equal_all_logits(module: model.TokenLoss, data: TokenizedSamples) -> None:
     layout = ((3, 45), (11,))
     short = losses(module, data, layout, True)
     module.plain = False

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.train.tiny import how, metrics, outputs, train_spec
+from tests.train.tiny import execution, metrics, outputs, train_spec
 from train import loop, track
 
 BLOCK = 32768  # the log is cut into blocks; a record that crosses their borders is written in parts
@@ -85,8 +85,8 @@ def test_an_offline_run_holds_what_metrics_hold(offline: Path, inputs: dict[str,
     out, plain = tmp_path / "out", tmp_path / "plain"
     out.mkdir()
     plain.mkdir()
-    loop.run(train_spec(), inputs, out, how(tracker="wandb"))
-    loop.run(train_spec(), inputs, plain, how())
+    loop.run(train_spec(), inputs, out, execution(tracker="wandb"))
+    loop.run(train_spec(), inputs, plain, execution())
     assert outputs(out) == outputs(plain)  # being watched changes nothing
     run, history, defined, code = read_back(offline)
     assert (run.run_id, run.run_group, run.display_name, run.project) == (
@@ -102,7 +102,7 @@ def test_a_run_that_fails_is_marked(offline: Path, inputs: dict[str, Path], tmp_
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(ValueError, match=r"the (loss|gradient norm) is"):
-        loop.run(train_spec(steps=40, learning_rate=1e18, warmup=0), inputs, out, how(tracker="wandb"))
+        loop.run(train_spec(steps=40, learning_rate=1e18, warmup=0), inputs, out, execution(tracker="wandb"))
     assert read_back(offline)[3] == 1
 
 
@@ -111,17 +111,17 @@ def test_without_a_place_to_write_training_goes_on(
 ) -> None:
     (tmp_path / "out").mkdir()
     monkeypatch.setenv("WANDB_MODE", "nonsense")
-    loop.run(train_spec(), inputs, tmp_path / "out", how(tracker="wandb"))
+    loop.run(train_spec(), inputs, tmp_path / "out", execution(tracker="wandb"))
     assert len(metrics(tmp_path / "out")) == 8
     assert "training goes on without it" in caplog.text
 
 
 def test_a_tracker_that_breaks_is_dropped_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken(track.Silent):
+    class Broken(track.NullTracker):
         def log(self, record: object) -> None:
             raise OSError("the connection is gone")
 
-    guarded = track.Guarded(Broken())
+    guarded = track.SafeTracker(Broken())
     for _ in range(3):
         guarded.log({"loss": 1.0})
     guarded.finish(0)

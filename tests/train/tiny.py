@@ -14,11 +14,11 @@ from train.spec import (
     Engine,
     Portion,
     Recipe,
-    Run,
     TextFile,
     TokenizerSpec,
     TokensSpec,
     Tracker,
+    TrainRun,
     TrainSpec,
 )
 
@@ -117,8 +117,8 @@ def engine(**changes: Any) -> Engine:
     return Engine(**(usual | changes))
 
 
-def how(tracker: str = "none", key: str = "0123456789abcdef", **changes: Any) -> Run:
-    return Run(key, "title", "sweep", ("axis=1", "tiny"), engine(**changes), Tracker(tracker, "project", None))
+def execution(tracker: str = "none", key: str = "0123456789abcdef", **changes: Any) -> TrainRun:
+    return TrainRun(key, "title", "sweep", ("axis=1", "tiny"), engine(**changes), Tracker(tracker, "project", None))
 
 
 def metrics(out: Path) -> list[Mapping[str, float]]:

@@ -11,7 +11,7 @@ import pytest
 
 from eval.items.jsonl import read
 from eval.judge.endpoint import Endpoint
-from eval.judge.panel import Panel
+from eval.judge.panel import CachedJudge
 from eval.judge.ratings import rating
 from eval.judge.replies import Question
 from eval.spec.judge import Judge, JudgeRun, lacking
@@ -29,20 +29,22 @@ def questions(count):
     return [Question([{"role": "user", "content": f"Rate answer {number}"}], 0) for number in range(count)]
 
 
-def panel(how):
-    return Panel(JUDGE, how, lambda: Endpoint(JUDGE, how))
+def panel(execution):
+    return CachedJudge(JUDGE, execution, lambda: Endpoint(JUDGE, execution))
 
 
-def judged(how, count):
-    return [one.verdict for one in panel(how).judge(questions(count), rating, False)]
+def judged(execution, count):
+    return [one.verdict for one in panel(execution).judge(questions(count), rating, False)]
 
 
-def spent(how):
-    return sum(row["dollars"] for file in Path(how.cache, "spent", how.ledger).iterdir() for row in read(file))
+def spent(execution):
+    return sum(
+        row["dollars"] for file in Path(execution.cache, "spent", execution.ledger).iterdir() for row in read(file)
+    )
 
 
 @pytest.fixture
-def how(tmp_path):
+def execution(tmp_path):
     return replace(HOW, cache=str(tmp_path / "cache"))
 
 
@@ -65,16 +67,16 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
-def test_passing_trouble_is_waited_out(how, trouble):
+def test_passing_trouble_is_waited_out(execution, trouble):
     with serving(lambda number, _: trouble if number < 2 else "Rating: [[7]]") as (server, url):
-        assert judged(replace(how, base_url=url), 1) == [7.0]
+        assert judged(replace(execution, base_url=url), 1) == [7.0]
         assert len(server.requests) == 3
-    assert spent(how) == pytest.approx(CALL)
+    assert spent(execution) == pytest.approx(CALL)
 
 
-def test_lasting_trouble_ends_with_its_reason_and_keeps_what_was_heard(how):
+def test_lasting_trouble_ends_with_its_reason_and_keeps_what_was_heard(execution):
     with serving(lambda number, _: "Rating: [[7]]" if number < 3 else (500, {}, b"")) as (server, url):
-        one = replace(how, base_url=url, concurrency=1)
+        one = replace(execution, base_url=url, concurrency=1)
         with pytest.raises(RuntimeError, match=r"failed 4 times, the last time: HTTP 500.*goes on from"):
             judged(one, 5)
         server.act = lambda *_: "Rating: [[8]]"
@@ -87,18 +89,18 @@ def test_lasting_trouble_ends_with_its_reason_and_keeps_what_was_heard(how):
     ("status", "remedy"),
     [(400, "check suite.judge"), (404, "suite.judging.base_url"), (429, "the account's credit")],
 )
-def test_a_refusal_ends_at_once_with_the_servers_words(how, status, remedy):
+def test_a_refusal_ends_at_once_with_the_servers_words(execution, status, remedy):
     body = b'{"error": {"message": "no such thing", "code": "insufficient_quota"}}'
     with serving(lambda *_: (status, {}, body)) as (server, url):
         with pytest.raises(ValueError, match=rf"refuses \(HTTP {status}\): .*no such thing.*{remedy}"):
-            judged(replace(how, base_url=url, concurrency=1), 4)
+            judged(replace(execution, base_url=url, concurrency=1), 4)
         assert len(server.requests) == 1
 
 
-def test_a_wrong_key_is_told_before_anything_is_asked(how, monkeypatch):
+def test_a_wrong_key_is_told_before_anything_is_asked(execution, monkeypatch):
     monkeypatch.setenv("THE_KEY", "wrong")
     with serving(lambda *_: "Rating: [[7]]", key="right") as (_, url):
-        keyed = replace(how, base_url=url, key_variable="THE_KEY")
+        keyed = replace(execution, base_url=url, key_variable="THE_KEY")
         with pytest.raises(ValueError, match=r"HTTP 401.*check the key in THE_KEY"):
             Endpoint(JUDGE, keyed).ready()
         with pytest.raises(ValueError, match="check the key in THE_KEY"):
@@ -110,7 +112,7 @@ def test_a_wrong_key_is_told_before_anything_is_asked(how, monkeypatch):
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         with pytest.raises(ValueError, match=r"cannot be reached .*set suite\.judging\.base_url"):
-            Endpoint(JUDGE, replace(how, base_url=nobody)).ready()
+            Endpoint(JUDGE, replace(execution, base_url=nobody)).ready()
 
 
 def test_what_is_missing_is_named():
@@ -130,11 +132,11 @@ def test_what_is_missing_is_named():
             replace(JUDGE, **wrong)
 
 
-def test_the_request_is_what_the_spec_says(how):
+def test_the_request_is_what_the_spec_says(execution):
     judge = Judge(model="grader", max_tokens=64, extra='{"seed": 3, "max_tokens": null, "max_completion_tokens": 64}')
     with serving(lambda *_: "[[1]]") as (server, url):
-        asked = replace(how, base_url=url + "/")
-        Panel(judge, asked, lambda: Endpoint(judge, asked)).judge(questions(1), rating, False)
+        asked = replace(execution, base_url=url + "/")
+        CachedJudge(judge, asked, lambda: Endpoint(judge, asked)).judge(questions(1), rating, False)
     assert server.requests == [
         {"model": "grader", "temperature": 0.0, "seed": 3, "max_completion_tokens": 64,
          "messages": [{"role": "user", "content": "Rate answer 0"}]}
@@ -142,11 +144,11 @@ def test_the_request_is_what_the_spec_says(how):
     assert server.paths == ["/v1/chat/completions"]
 
 
-def test_a_reply_that_says_nothing_is_asked_for_once_more(how):
+def test_a_reply_that_says_nothing_is_asked_for_once_more(execution):
     refused = (200, {}, b'{"choices": [{"message": {"content": null, "refusal": "no"}}], "usage": null}')
     says = {0: "I cannot say.", 1: "[[7]]", 2: refused, 3: "half a pair: \ud83d"}
     with serving(lambda number, _: says[number]) as (server, url):
-        asked = replace(how, base_url=url, concurrency=1)
+        asked = replace(execution, base_url=url, concurrency=1)
         assert judged(asked, 1) == [7.0]
         assert [message["role"] for message in server.requests[1]["messages"]] == ["user", "assistant", "user"]
         assert server.requests[1]["messages"][1]["content"] == "I cannot say."
@@ -158,9 +160,9 @@ def test_a_reply_that_says_nothing_is_asked_for_once_more(how):
         assert len(server.requests) == 4
 
 
-def test_the_cap_holds_before_and_while_it_is_spent(how):
+def test_the_cap_holds_before_and_while_it_is_spent(execution):
     with serving(lambda *_: "Rating: [[7]]") as (server, url):
-        asked = replace(how, base_url=url, concurrency=1)
+        asked = replace(execution, base_url=url, concurrency=1)
         with pytest.raises(ValueError, match=r"500 calls would cost about \$0\.6.*suite\.judging\.dollars=0\.5"):
             judged(replace(asked, dollars=0.5), 500)
         assert not server.requests
@@ -177,9 +179,9 @@ def test_the_cap_holds_before_and_while_it_is_spent(how):
         assert judged(replace(asked, dollars=3.5 * CALL), 10) == [7.0] * 10  # what is known costs nothing
 
 
-def test_a_damaged_reply_is_asked_for_again(how, tmp_path):
+def test_a_damaged_reply_is_asked_for_again(execution, tmp_path):
     with serving(lambda number, _: f"Rating: [[{number + 1}]]") as (server, url):
-        asked = replace(how, base_url=url)
+        asked = replace(execution, base_url=url)
         assert judged(asked, 1) == [1.0]
         (kept,) = (tmp_path / "cache" / "replies").rglob("*.json")
         kept.write_text(kept.read_text()[:50])
@@ -187,14 +189,14 @@ def test_a_damaged_reply_is_asked_for_again(how, tmp_path):
         assert len(server.requests) == 2
 
 
-def _both(how, count, found):
-    found.put(judged(how, count))
+def _both(execution, count, found):
+    found.put(judged(execution, count))
 
 
-def test_two_processes_share_replies_and_agree(how):
+def test_two_processes_share_replies_and_agree(execution):
     """Every reply differs, so only a shared one lets both processes come to the same result."""
     with serving(lambda number, _: f"Rating: [[{1 + number * 0.01:.2f}]]") as (server, url):
-        asked = replace(how, base_url=url, concurrency=4)
+        asked = replace(execution, base_url=url, concurrency=4)
         fork = multiprocessing.get_context("fork")
         found = fork.Queue()
         workers = [fork.Process(target=_both, args=(asked, 60, found)) for _ in range(2)]

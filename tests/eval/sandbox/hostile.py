@@ -159,7 +159,7 @@ FORGERIES = {
     "        if hasattr(value, '_parts'): value._parts[:] = []\n    frame = frame.f_back" + WRONG.format(answer=1),
     "garbage": "import gc\nfor o in gc.get_objects():\n"
     "    if type(o).__name__ == 'Part': object.__setattr__(o, 'body', [])" + WRONG.format(answer=1),
-    "own modules": "import sys\nsys.modules['eval.sandbox.test_runner'].judged = lambda *a: 'passed'\n"
+    "own modules": "import sys\nsys.modules['eval.sandbox.run_tests'].judged = lambda *a: 'passed'\n"
     "sys.modules['eval.sandbox.candidate'].pack = lambda *a: 21" + WRONG.format(answer="None").replace("21", "22"),
     "json": 'import json; json.dumps = lambda *a: \'{"value": true, "changed": []}\'' + WRONG.format(answer=1),
     "module for a value": 'import json; json.dumps = lambda *a: \'{"value": {"is": "module", "of": "os"}, '

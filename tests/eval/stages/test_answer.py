@@ -27,9 +27,9 @@ LOSS = replace(SPEC, task="loss", file="", decoding=None)
 HOW = EvalRun("key", 4)
 
 
-def ran(out, spec, inputs, how=HOW):
+def ran(out, spec, inputs, execution=HOW):
     out.mkdir(exist_ok=True)
-    answer.run(spec, inputs, out, how)
+    answer.run(spec, inputs, out, execution)
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
@@ -114,9 +114,9 @@ def test_several_processes_write_the_same_bytes(whole, inputs, tmp_path):
     assert ran(out, SPEC, inputs, EvalRun("key", 2, 3)) == whole
 
 
-def killed(inputs, out, how):
+def killed(inputs, out, execution):
     """Answer in a process of its own and kill it when ten answers are recorded; the processes it had started."""
-    process = multiprocessing.get_context("fork").Process(target=answer.run, args=(SPEC, inputs, out, how))
+    process = multiprocessing.get_context("fork").Process(target=answer.run, args=(SPEC, inputs, out, execution))
     process.start()
     partial = out / "responses.partial.jsonl"
     for _ in range(6000):

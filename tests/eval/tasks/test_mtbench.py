@@ -149,11 +149,11 @@ def judged(tmp_path):
     data = jsonl(tmp_path / "questions.jsonl", QUESTIONS)
     references = [{"question_id": 101, "choices": [{"index": 0, "turns": ["REF ONE", "REF TWO"]}]}]
     inputs = {"answers": folder, "data": data, "references": jsonl(tmp_path / "references.jsonl", references)}
-    how = JudgeRun(
+    execution = JudgeRun(
         key_variable="", seconds=5, retries=2, backoff=0.01, input_price=0.0, output_price=0.0,
         cache=str(tmp_path / "judge"),
     )  # fmt: skip
-    return inputs, how
+    return inputs, execution
 
 
 def grader(number, request):
@@ -164,16 +164,16 @@ def grader(number, request):
     return "Rating: [[8]]" if "good" in text else "See [1]. Rating: 2/10" if "REF ONE" in text else "Rating: [[5]]"
 
 
-def scored(out, inputs, how, spec=SCORE):
+def scored(out, inputs, execution, spec=SCORE):
     out.mkdir(exist_ok=True)
-    score.run(spec, inputs, out, how)
+    score.run(spec, inputs, out, execution)
     return json.loads((out / "summary.json").read_bytes()), read(out / "scores.jsonl"), read(out / "judgments.jsonl")
 
 
 def test_a_judge_rates_every_turn(judged, tmp_path):
-    inputs, how = judged
+    inputs, execution = judged
     with serving(grader) as (server, url):
-        asked = replace(how, base_url=url)
+        asked = replace(execution, base_url=url)
         summary, scores, judgments = scored(tmp_path / "out", inputs, asked)
         calls = len(server.requests)
         assert calls == (8 + 1) * 2  # eight answers, one asked for again, in two repeats
@@ -204,15 +204,15 @@ def test_a_judge_rates_every_turn(judged, tmp_path):
 
 
 def test_repeats_are_averaged(judged, tmp_path):
-    inputs, how = judged
+    inputs, execution = judged
     with serving(lambda number, _: f"[[{4 + 4 * (number % 2)}]]") as (_, url):
-        summary, scores, _ = scored(tmp_path / "out", inputs, replace(how, base_url=url, concurrency=1))
+        summary, scores, _ = scored(tmp_path / "out", inputs, replace(execution, base_url=url, concurrency=1))
     assert {tuple(row["ratings"]) for row in scores} == {(4, 8)} and {row["rating"] for row in scores} == {6}
     assert summary["judge"]["scores"] == [4, 8] and scores[0]["share"] == pytest.approx(5 / 9)
 
 
 def test_the_judge_sees_the_dialogue_and_the_reference_of_the_turn(judged, tmp_path, shared):
-    inputs, how = judged
+    inputs, execution = judged
     public = shared / "general" / "mt_bench_judge_prompts.jsonl"
     for name, prompts in (("own", {}), ("public", {"prompts": public})):
         rows = jsonl(tmp_path / "two.jsonl", QUESTIONS[:3])
@@ -222,7 +222,9 @@ def test_the_judge_sees_the_dialogue_and_the_reference_of_the_turn(judged, tmp_p
         jsonl(folder / "responses.jsonl", some)
         with serving(grader) as (server, url):
             given = {**inputs, **prompts, "data": rows, "answers": folder}
-            scored(tmp_path / name, given, replace(how, base_url=url), replace(SCORE, judge=Judge(model="grader")))
+            scored(
+                tmp_path / name, given, replace(execution, base_url=url), replace(SCORE, judge=Judge(model="grader"))
+            )
         shown = {
             next(key for key in TEXTS if TEXTS[key] and TEXTS[key] in text and _last(text, key)): text
             for text in server.prompts()
@@ -240,7 +242,7 @@ def _last(text, key):
 
 def test_a_local_model_judges_too(judged, tmp_path, model_folder):
     """A tiny model rates nothing, but it is asked, its words are kept, and nobody is asked again."""
-    inputs, how = judged
+    inputs, execution = judged
     spec = replace(SCORE, judge=Judge(model="abc", max_tokens=6), precision="fp32", items=None)
     given = {**inputs, "judge": model_folder, "data": jsonl(tmp_path / "few.jsonl", QUESTIONS[2:3])}
     folder = tmp_path / "few"
@@ -248,9 +250,9 @@ def test_a_local_model_judges_too(judged, tmp_path, model_folder):
     jsonl(folder / "responses.jsonl", [{"id": "102", "text": "4", "finish": "stop"}])
     short = {"name": "short", "type": "single", "system_prompt": "", "prompt_template": "Rate: {question} {answer}"}
     given |= {"answers": folder, "prompts": jsonl(tmp_path / "prompts.jsonl", [short])}
-    summary, scores, judgments = scored(tmp_path / "out", given, how, spec)
+    summary, scores, judgments = scored(tmp_path / "out", given, execution, spec)
     assert judgments[0]["reply"]["output_tokens"] > 0 and summary["judge"]["replies"] in (1, 2)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "judge" / "replies").rglob("*.json")}
     gone = {**given, "judge": Path("nowhere")}
-    assert scored(tmp_path / "again", gone, how, spec)[1:] == (scores, judgments)
+    assert scored(tmp_path / "again", gone, execution, spec)[1:] == (scores, judgments)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept

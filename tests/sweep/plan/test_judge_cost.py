@@ -152,9 +152,9 @@ def test_a_local_judge_has_a_gpu_as_models_do(tmp_path: Path):
 def test_how_a_judge_is_asked_reaches_the_worker(tmp_path: Path):
     for job in jobs(plan(cell(*JUDGED, "name=x")), Store(tmp_path)).values():
         found = Job.from_json(json.loads(json.dumps(job.to_json())))
-        assert (found.stage, found.how) == (job.stage, job.how)
+        assert (found.stage, found.execution) == (job.stage, job.execution)
         if job.stage.kind == "score" and job.stage.spec.judge:
-            assert found.how.ledger == "test" and found.how.input_price == 30
+            assert found.execution.ledger == "test" and found.execution.input_price == 30
 
 
 def test_a_judge_is_one_or_the_other(tmp_path: Path):

@@ -200,7 +200,7 @@ def cross_effects(frame: pd.DataFrame) -> pd.DataFrame:
     out = rows[keys].assign(
         trained_on=names, fraction=_numbers(rows, "fraction"), samples=rows["total_samples"], value=rows["value"]
     )
-    out["base"] = rows[keys].merge(bare.rename("base"), left_on=keys, right_index=True, execution="left")["base"]
+    out["base"] = rows[keys].merge(bare.rename("base"), left_on=keys, right_index=True, how="left")["base"]
     order = {ability: i for i, ability in enumerate(dict.fromkeys(frame["ability"]))}
     by = [*keys, "trained_on", "fraction", "samples"]
     mean = out.groupby(by, dropna=False, sort=True).mean().reset_index()

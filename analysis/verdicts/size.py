@@ -28,7 +28,7 @@ def matched(left: pd.DataFrame, right: pd.DataFrame, apart: tuple[str, ...]) -> 
     left, right = (table.assign(label=table.index) for table in (left, right))
     by = [c for c in left if c not in RESULTS and c not in apart]
     if not by:
-        return left.merge(right, execution="cross", suffixes=("", "_other"))
+        return left.merge(right, how="cross", suffixes=("", "_other"))
     filled = [t.assign(**{c: t[c].astype(object).where(t[c].notna(), "") for c in by}) for t in (left, right)]
     return filled[0].merge(filled[1], on=by, suffixes=("", "_other"))
 

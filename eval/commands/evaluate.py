@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from eval.items.digests import digest, key
 from eval.items.jsonl import write_json
 from eval.judge.setup import JudgeOptions, JudgeSetup, affordable, court
 from eval.sandbox.client import Limits, Sandbox
-from eval.spec.answers import ROWS, AnswerSpec, Decoding, EvalRun, HubRows, Reading, Shots
-from eval.spec.scores import OverlapSpec, ScoreSpec
+from eval.spec.answers import ROWS, AnswerSpec, EvalRun, HubRows
+from eval.spec.scores import ScoreSpec
+from eval.spec.task_specs import overlap_spec, task_specs
 from eval.spec.tasks import Suite, Task
 from eval.stages import hub_rows, score
 from eval.tasks import FORMS
@@ -103,27 +104,23 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
     if entry.shots:
         inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
     data = [digest(place) for place in inputs.values()]
-    fields = tuple(sorted(entry.fields.items()))
+    task = replace(entry, items=asked.items or entry.items)
+    chosen = replace(suite, precision=asked.precision or suite.precision, engine=asked.engine or suite.engine)
+    answer, scored = task_specs(task, chosen, seed=asked.seed, system=asked.system)
     local = Path(asked.model).is_dir()
-    answer = AnswerSpec(
-        task=entry.task, file="", items=asked.items or entry.items, model_repo=None if local else asked.model,
-        model_revision=None if local else asked.revision,
-        decoding=Decoding(entry.max_new_tokens, entry.temperature, asked.seed, entry.top_p),
-        precision=asked.precision or suite.precision, system="" if entry.form == "completion" else asked.system,
-        reading=Reading(fields), samples=entry.samples, form=entry.form,
-        shots=Shots(entry.shots, "", entry.shots_seed) if entry.shots else None, engine=asked.engine or suite.engine,
-    )  # fmt: skip
+    if not local:
+        answer = replace(answer, model_repo=asked.model, model_revision=asked.revision)
     available(answer.engine)
-    reading = Reading(fields, entry.pattern)
     judges = court(asked, suite, name, entry, out)
-    judge = (judges.judge, answer.precision if "judge" in judges.files else "") if judges else (None, "")
-    scored = ScoreSpec(entry.task, "", answer.items, entry.seconds, entry.memory_mib, reading, entry.form, *judge)
-    items = FORMS[entry.form][entry.task].items(inputs["data"], reading)  # so a bad file is told before a model loads
+    if judges:
+        scored = replace(scored, judge=judges.judge, precision=answer.precision if "judge" in judges.files else "")
+    # Items and worked examples are read here so that a bad file is refused before a model is loaded.
+    items = FORMS[task.form][task.task].items(inputs["data"], scored.reading)
     shots(answer, inputs)
     if local:
         inputs["model"] = Path(asked.model)
     turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judges else []
-    return _Work(entry, answer, scored, inputs, key(asdict(answer), weights, *data), judges, turns)
+    return _Work(task, answer, scored, inputs, key(asdict(answer), weights, *data), judges, turns)
 
 
 def _place(asked: Evaluate, name: str, entry: Task, place: str, out: Path) -> Path:
@@ -196,8 +193,7 @@ def _overlaps(work: _Work, train: Path, out: Path) -> dict[str, Path]:
         name = "-".join(file.relative_to(train if train.is_dir() else train.parent).parts)
         found[f"overlap.{name}"] = folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        spec = OverlapSpec(work.entry.task, "", "", work.score.reading)
-        overlap.run(spec, {"data": work.inputs["data"], "source": file}, folder)
+        overlap.run(overlap_spec(work.entry), {"data": work.inputs["data"], "source": file}, folder)
     return found
 
 

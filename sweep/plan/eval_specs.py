@@ -1,35 +1,26 @@
-"""What a task of the suite asks of a cell's model: the identities of its answers and scores."""
+"""The specs of a suite task for a cell, and the files that a judge is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from eval.spec.answers import ROWS, AnswerSpec, Decoding, Reading, Shots
-from eval.spec.judge import Judge, JudgeRun
+from eval.spec.answers import ROWS
+from eval.spec.judge import JudgeRun
 from eval.spec.scores import ScoreSpec
-from eval.spec.tasks import JUDGED, Task
+from eval.spec.task_specs import TaskSpecs, task_specs
+from eval.spec.tasks import Task
 from sweep.config.cell import Cell
 from sweep.plan.files import Files
 from sweep.stages.stage import File, Stage
 
 
-def make(task: Task, cell: Cell) -> tuple[AnswerSpec, ScoreSpec]:
+def make(task: Task, cell: Cell) -> TaskSpecs:
     """The specs of a task's answers by the cell's own model, and of their scores."""
-    file, loss = _file(task, task.world), task.task == "loss"
-    fields = () if loss else tuple(sorted(task.fields.items()))
-    shots = Shots(task.shots, _file(task, task.shots_from or task.world), task.shots_seed) if task.shots else None
-    answer = AnswerSpec(
-        task.task, file, task.items, None, None, None if loss else decoding(task, cell.seed), cell.suite.precision,
-        "" if loss or task.form == "completion" else cell.data.system, Reading(fields), task.samples, task.form, shots,
-        "local" if loss else cell.suite.engine,
+    return task_specs(
+        task, cell.suite, seed=cell.seed, system=cell.data.system, items_file=_file(task, task.world),
+        shots_file=_file(task, task.shots_from or task.world),
     )  # fmt: skip
-    reading = Reading(fields, task.pattern)  # a new pattern asks nobody again
-    score = ScoreSpec(
-        task.task, file, task.items, task.seconds, task.memory_mib, reading, task.form,
-        (cell.suite.judge or Judge()) if task.task in JUDGED else None,
-    )  # fmt: skip
-    return answer, score
 
 
 def judged(
@@ -56,13 +47,6 @@ def judged(
     local = files.file("suite.judging.path", execution.path)
     named = replace(score.judge, model=local.key)
     return replace(score, judge=named, precision=cell.suite.precision), {**found, "judge": local}
-
-
-def decoding(task: Task, seed: int) -> Decoding:
-    """How answers are drawn; greedy ones use no randomness, so that seeds share them. MT-Bench draws by category."""
-    if not task.temperature and task.task != "mtbench":
-        return Decoding(task.max_new_tokens, 0.0, 0)
-    return Decoding(task.max_new_tokens, task.temperature, seed, task.top_p)
 
 
 def _file(task: Task, world: str | None) -> str:

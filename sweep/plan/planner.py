@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.spec.answers import ROWS, HubRows, Reading
-from eval.spec.scores import OverlapSpec
+from eval.spec.answers import ROWS, HubRows
+from eval.spec.task_specs import overlap_spec
 from eval.spec.tasks import Task
 from sweep.config.cell import Cell, Data, Model, Source
 from sweep.plan import eval_specs
@@ -235,7 +235,7 @@ class Planner:
         else:
             held = self._rows_input(where, source, data)["data"]
         source_file = ROWS if source.hub is not None else source.world or ""
-        spec = OverlapSpec(task.task, file, source_file, Reading(tuple(sorted(task.fields.items()))))
+        spec = overlap_spec(task, items_file=file, source_file=source_file)
         return Stage("overlap", spec, {"data": items, "source": held})
 
     def _once(self, known: tuple[Any, ...], build: Any, *owners: Any) -> Stage:

@@ -51,10 +51,11 @@ def test_a_folder_is_measured_and_not_asked_twice(place, model_folder, capsys, m
     first = read(responses)
     assert len(first) == 5
 
-    # What is there is scored again, not asked again: a mark in an answer survives, and counts.
+    # What is there is scored again, not asked again: a mark in an answer survives, and counts. The seed is not that
+    # of greedy answers, as in a sweep.
     gold = read(place / "math.jsonl")[0]["answer"]
     responses.write_text("".join(json.dumps(row | {"text": gold} if row["id"] == "0" else row) + "\n" for row in first))
-    assert command(place, model_folder, "items=5", "tasks=sums") == 0
+    assert command(place, model_folder, "items=5", "tasks=sums", "seed=7") == 0
     assert read(responses)[0]["text"] == gold
     assert read(place / "out" / "sums" / "scores" / "scores.jsonl")[0]["correct"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from train.engine import Trainer
 from train.ranks import Group
-from train.spec import Engine
+from train.spec import EngineConfig
 
 FOLDER = "resume"
 POINT = "step-"
@@ -25,7 +25,7 @@ class Point:
     folder: Path
 
 
-def save(trainer: Trainer, *, step: int, engine: Engine, group: Group, out: Path) -> None:
+def save(trainer: Trainer, *, step: int, engine: EngineConfig, group: Group, out: Path) -> None:
     """Write a resume point after ``step`` steps; a process killed at any moment leaves the old one or the new one."""
     home = out / FOLDER
     partial, final = home / f"{PARTIAL}{step:08d}", home / f"{POINT}{step:08d}"
@@ -46,7 +46,7 @@ def save(trainer: Trainer, *, step: int, engine: Engine, group: Group, out: Path
     group.barrier()
 
 
-def latest(out: Path, engine: Engine) -> Point | None:
+def latest(out: Path, engine: EngineConfig) -> Point | None:
     """The newest resume point that this engine can take up; None if there is none.
 
     States are sharded by engine, ZeRO stage and number of ranks, so a point of another geometry is not used.
@@ -63,7 +63,7 @@ def clear(out: Path) -> None:
     shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
-def geometry(engine: Engine) -> dict[str, object]:
+def geometry(engine: EngineConfig) -> dict[str, object]:
     """What must be equal between the run that saved and the run that goes on."""
     return {"name": engine.name, "zero_stage": engine.zero_stage, "offload": engine.offload, "ranks": engine.ranks}
 

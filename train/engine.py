@@ -65,7 +65,8 @@ class TorchTrainer:
 
     def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            return self.module(ids, positions, places, labels)
+            losses: Tensor = self.module(ids, positions, places, labels)
+        return losses
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
         loss.backward()

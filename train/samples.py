@@ -34,8 +34,8 @@ class TokenizedSamples:
     @cached_property
     def targets(self) -> np.ndarray:
         """Supervised tokens of each sample, [samples]."""
-        running = np.concatenate([[0], np.cumsum(self.supervised, dtype=np.int64)])
-        return running[self.offsets[1:]] - running[self.offsets[:-1]]
+        running = np.append(np.int64(0), np.cumsum(self.supervised, dtype=np.int64))
+        return np.diff(running[self.offsets])
 
     def sizes(self) -> dict[str, int]:
         """Number of samples of each source."""

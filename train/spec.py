@@ -1,8 +1,8 @@
-"""What identifies the training stages, and how they may be run. Imports nothing heavy: the planner reads it.
+"""Specs and execution settings of the training stages. Imports nothing heavy, since the planner reads this file.
 
-Three kinds of class live here. A *spec* is the identity of a stage and holds no path, device or cadence.
-`Engine` and `Tracker` say how a stage is run and never enter an identity. `Recipe` and `Architecture`
-are parts of specs that users write in YAML, so their types stay within what OmegaConf can hold.
+`WorldSpec`, `TokenizerSpec`, `TokensSpec` and `TrainSpec` identify a stage: all their fields enter its key, so they
+hold no path, device or cadence. `EngineConfig`, `TrackerConfig` and `TrainRun` describe one execution and enter no key.
+`Recipe` and `Architecture` are parts of specs that users write in YAML, so OmegaConf must support their field types.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def positive(**values: float | None) -> None:
-    """Raise a ValueError that names the first value which is not above zero (None is let through)."""
+    """Raise a ValueError that names the first value that is not above 0; None means "not set" and passes."""
     for name, value in values.items():
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} must be above 0")
@@ -31,7 +31,7 @@ def positive(**values: float | None) -> None:
 
 @dataclass(frozen=True)
 class Hub:
-    """A model or data set on a hub, at one revision."""
+    """A model or data set of the Hugging Face hub, at one revision (a branch, tag or commit)."""
 
     repo: str
     revision: str
@@ -39,7 +39,10 @@ class Hub:
 
 @dataclass(frozen=True)
 class WorldSpec:
-    """The embedded world: number of rows of each training file, of each test file and of the corpus."""
+    """The generated world: ``math``, ``code`` and ``general`` count training rows, ``corpus`` counts documents.
+
+    ``test`` is the number of items in each of the three test files.
+    """
 
     seed: int
     math: int
@@ -54,7 +57,7 @@ class WorldSpec:
 
 @dataclass(frozen=True)
 class TokenizerSpec:
-    """A small byte-level BPE tokenizer trained on the texts of the ``corpus.*`` inputs."""
+    """A small byte-level BPE tokenizer: number of tokens, chat template, and the texts to train it on."""
 
     vocabulary: int
     template: str
@@ -66,7 +69,11 @@ class TokenizerSpec:
 
 @dataclass(frozen=True)
 class TextFile:
-    """How to read one input of a tokenizer: the input's name, the file inside it, its format and columns."""
+    """One file that a tokenizer is trained on.
+
+    ``input`` names the stage input (``file`` is its path inside that input, if the input is a folder); ``fields`` are
+    as in `TokensSpec`.
+    """
 
     input: str
     file: str
@@ -76,11 +83,13 @@ class TextFile:
 
 @dataclass(frozen=True)
 class TokensSpec:
-    """One source, tokenised.
+    """One tokenised source.
 
-    The rows come from the input ``data`` (a file, or ``file`` inside a folder) or from ``hub``; the tokenizer
-    from the input ``tokenizer`` (a folder) or from ``tokenizer_hub``. ``fields`` maps the roles of the format to the
-    columns of the file. ``held_out`` rows, the same for every seed, are set aside; ``part`` says which side this is.
+    The rows come from the input ``data`` (a file, or ``file`` inside a folder) or from ``hub``; the tokenizer comes
+    from the input ``tokenizer`` (a folder) or from ``tokenizer_hub``. ``fields`` maps fields of the format to columns
+    of the file where their names differ. ``held_out`` is the number of rows set aside for evaluation, the same rows for
+    every seed; ``part`` says whether this stage tokenises those rows or all others. Samples longer than ``max_length``
+    tokens are handled as ``on_long`` says.
     """
 
     format: str
@@ -109,7 +118,7 @@ class TokensSpec:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A Llama architecture built from scratch; the vocabulary comes from the tokenizer."""
+    """Sizes of a Llama model to build from scratch; the vocabulary size comes from the tokenizer."""
 
     hidden_size: int
     intermediate_size: int
@@ -127,7 +136,7 @@ class Architecture:
             )
 
     def parameters(self, vocabulary: int) -> int:
-        """Number of parameters, embeddings (tied with the output) included."""
+        """Number of parameters with ``vocabulary`` tokens. The output layer is tied to the embedding, counted once."""
         head = self.hidden_size // self.num_heads
         attention = self.hidden_size * head * (2 * self.num_heads + 2 * self.num_kv_heads)
         layer = attention + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
@@ -136,10 +145,11 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimiser, schedule, length and batch of one training stage (AdamW).
+    """AdamW settings, learning-rate schedule, length and batch size of one training stage.
 
     Exactly one of ``epochs`` and ``steps``, and one of ``batch_samples`` and ``batch_tokens``, is set.
-    ``warmup`` and ``decay`` are shares of all steps; ``decay`` is the last phase of the ``wsd`` schedule.
+    ``warmup`` and ``decay`` are fractions of all steps; ``decay`` is the last phase of the ``wsd`` schedule
+    (warmup-stable-decay). ``clip_norm`` is the largest gradient norm, in the L2 norm over all parameters.
     """
 
     epochs: float | None
@@ -173,16 +183,17 @@ class Recipe:
             )
         if not (0 <= self.warmup <= 1 and 0 <= self.decay <= 1 and self.warmup + self.decay <= 1):
             raise ValueError(
-                f"warmup={self.warmup}, decay={self.decay}: both are shares of all steps and add up to at most 1"
+                f"warmup={self.warmup}, decay={self.decay}: both are fractions of all steps, from 0 to 1, "
+                "and their sum must not exceed 1"
             )
 
 
 @dataclass(frozen=True)
 class Portion:
-    """How many samples of one ability a stage sees in an epoch.
+    """The samples of one ability in each epoch of a stage.
 
-    ``sources`` name inputs of the stage. They form one pool, in this order; the portion is the first ``samples`` of the
-    pool's seeded order, and more than the pool holds starts the order again.
+    The ``sources`` (names of stage inputs) are concatenated in this order into one pool. The portion is the first
+    ``samples`` of a seeded permutation of the pool; if it asks for more than the pool holds, the permutation repeats.
     """
 
     ability: str
@@ -194,8 +205,8 @@ class Portion:
 class TrainSpec:
     """One training stage.
 
-    The weights come from the input ``init`` (an earlier stage or a folder), from ``hub``, or from ``architecture`` with
-    fresh weights and the tokenizer of the input ``tokenizer``.
+    Training starts from the weights of the input ``init`` (an earlier stage or a folder), from those of ``hub``, or
+    from a newly initialised ``architecture`` sized for the sources' tokenizer.
     """
 
     hub: Hub | None
@@ -206,11 +217,12 @@ class TrainSpec:
 
 
 @dataclass(frozen=True)
-class Engine:
-    """How a training stage runs; changes speed and rounding, never meaning.
+class EngineConfig:
+    """Backend, parallelism and memory use of a training stage; the results differ only by rounding.
 
-    ``ranks`` processes in all, ``micro_tokens`` tokens at most in one forward pass of one of them (a longer sample is a
-    pass of its own), ``pack`` puts several samples in one row, ``checkpoint_steps`` between resume points.
+    ``ranks`` is the number of processes over all nodes. ``micro_tokens`` is the largest number of tokens in one forward
+    pass of a rank; a longer sample gets a pass of its own. ``pack`` puts several samples into one row.
+    ``checkpoint_steps`` is the number of steps between resume points.
     """
 
     name: str
@@ -231,18 +243,18 @@ class Engine:
         if self.offload != "none" and self.zero_stage < {"optimizer": 1, "all": 3}[self.offload]:
             raise ValueError(
                 f"offload={self.offload} does not work with zero_stage={self.zero_stage}; "
-                "the optimizer can be offloaded from stage 1 on, all states only in stage 3"
+                "offload=optimizer needs zero_stage 1, 2 or 3, and offload=all needs zero_stage=3"
             )
         if self.name == "torch" and (self.ranks > 1 or self.zero_stage):
             raise ValueError(
-                f"name=torch runs one process without ZeRO; for ranks={self.ranks}, "
-                f"zero_stage={self.zero_stage} choose engine=zero1, zero2 or zero3"
+                f"name=torch runs one process without ZeRO; for ranks={self.ranks}, zero_stage={self.zero_stage} "
+                "choose engine=zero2 or engine=zero3, or set name=deepspeed"
             )
 
 
 @dataclass(frozen=True)
-class Tracker:
-    """Where a training stage is mirrored besides its own metrics.jsonl."""
+class TrackerConfig:
+    """The experiment tracker that receives a training stage's metrics besides metrics.jsonl, if any."""
 
     name: str
     project: str
@@ -254,11 +266,11 @@ class Tracker:
 
 @dataclass(frozen=True)
 class TrainRun:
-    """Everything about the execution of a training stage that is not its identity."""
+    """The execution of a training stage: its key and labels for the tracker, and its engine and tracker settings."""
 
     key: str
     title: str
     sweep: str
     tags: tuple[str, ...]
-    engine: Engine
-    tracker: Tracker
+    engine: EngineConfig
+    tracker: TrackerConfig

@@ -14,7 +14,7 @@ from train import batches, pack, schedule
 from train.engine import Trainer
 from train.ranks import Group
 from train.samples import TokenizedSamples
-from train.spec import Engine, TrainSpec
+from train.spec import EngineConfig, TrainSpec
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Job:
     """What every step needs: the spec, the engine's settings, the processes, the samples and the plan of batches."""
 
     spec: TrainSpec
-    engine: Engine
+    engine: EngineConfig
     group: Group
     data: TokenizedSamples
     plan: batches.BatchPlan

@@ -15,10 +15,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from train.engine import parameter_groups, write_model
 from train.model import TokenLoss
 from train.ranks import Group
-from train.spec import Engine, Recipe
+from train.spec import EngineConfig, Recipe
 
 
-def settings(recipe: Recipe, engine: Engine) -> dict[str, object]:
+def settings(recipe: Recipe, engine: EngineConfig) -> dict[str, object]:
     """The whole DeepSpeed configuration; defaults that have moved between its releases are written out."""
     zero: dict[str, object] = {
         "stage": engine.zero_stage, "overlap_comm": False, "contiguous_gradients": True, "reduce_scatter": True,
@@ -44,7 +44,7 @@ def settings(recipe: Recipe, engine: Engine) -> dict[str, object]:
     }
 
 
-def read_sharded(folder: Path, recipe: Recipe, engine: Engine) -> PreTrainedModel:
+def read_sharded(folder: Path, recipe: Recipe, engine: EngineConfig) -> PreTrainedModel:
     """The model of a Hugging Face folder, each weight sharded over the ranks as soon as it is read.
 
     Raises a RuntimeError if the folder lacks a weight, so that none is left at its random start.
@@ -52,7 +52,7 @@ def read_sharded(folder: Path, recipe: Recipe, engine: Engine) -> PreTrainedMode
     config = AutoConfig.from_pretrained(str(folder))
     config.pad_token_id = None  # the library would zero this row of an embedding that this rank does not hold
     with deepspeed.zero.Init(config_dict_or_path=settings(recipe, engine)):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     missing = dict(model.named_parameters())
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(str(file), framework="pt") as stored:
@@ -69,7 +69,7 @@ def read_sharded(folder: Path, recipe: Recipe, engine: Engine) -> PreTrainedMode
 class ZeroTrainer:
     """Weights in the recipe's precision with fp32 masters, sharded as the ZeRO stage says."""
 
-    def __init__(self, module: TokenLoss, recipe: Recipe, engine: Engine, group: Group) -> None:
+    def __init__(self, module: TokenLoss, recipe: Recipe, engine: EngineConfig, group: Group) -> None:
         optimizer = torch.optim.AdamW(
             parameter_groups(module, recipe), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2),
             eps=recipe.epsilon, fused=True,
@@ -80,7 +80,8 @@ class ZeroTrainer:
         )
 
     def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
-        return self.engine(ids, positions, places, labels)
+        losses: Tensor = self.engine(ids, positions, places, labels)
+        return losses
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
         self.engine.set_gradient_accumulation_boundary(last)

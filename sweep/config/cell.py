@@ -13,9 +13,9 @@ from train.spec import (
     LONG_POLICIES,
     POLICIES,
     Architecture,
-    Engine,
+    EngineConfig,
     Recipe,
-    Tracker,
+    TrackerConfig,
     WorldSpec,
     one_of,
     positive,
@@ -154,8 +154,8 @@ class Cell:
     strategy: Strategy
     recipe: Recipe
     suite: Suite
-    engine: Engine
-    tracker: Tracker
+    engine: EngineConfig
+    tracker: TrackerConfig
 
     def __post_init__(self) -> None:
         one_of("rounding", self.rounding, ("floor", "round", "ceil"))

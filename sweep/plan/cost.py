@@ -10,7 +10,7 @@ from eval.spec.judge import JudgeRun
 from sweep.plan import judge_cost
 from sweep.plan.plan import Plan
 from sweep.stages.stage import Stage
-from train.spec import Engine
+from train.spec import EngineConfig
 
 CPU_FLOPS = 4.5e10
 """Operations a second of one CPU thread on small models: 37,000 tokens/s at 0.2 M parameters, measured."""
@@ -97,7 +97,7 @@ def _trained_tokens(stage: Stage, plan: Plan) -> float:
     return float(recipe.steps * batch)
 
 
-def memory_gib(parameters: int, layers: int, hidden: int, engine: Engine, bf16: bool) -> float:
+def memory_gib(parameters: int, layers: int, hidden: int, engine: EngineConfig, bf16: bool) -> float:
     """Peak memory of one rank in GiB: weights, gradients, master weights with Adam moments, activations of one pass.
 
     Bytes by ZeRO stage as in the ZeRO paper (Rajbhandari et al. 2020): 2 + 2 + 12 bytes a parameter in mixed precision,

@@ -11,13 +11,13 @@ import train.tokenizer
 import train.tokens
 from train.spec import (
     Architecture,
-    Engine,
+    EngineConfig,
     Portion,
     Recipe,
     TextFile,
     TokenizerSpec,
     TokensSpec,
-    Tracker,
+    TrackerConfig,
     TrainRun,
     TrainSpec,
 )
@@ -109,16 +109,18 @@ def train_spec(portions: tuple[Portion, ...] = PORTIONS, **changes: Any) -> Trai
     return TrainSpec(None, ARCHITECTURE, portions, recipe(**changes), seed=1)
 
 
-def engine(**changes: Any) -> Engine:
+def engine(**changes: Any) -> EngineConfig:
     usual: dict[str, Any] = {
         "name": "torch", "zero_stage": 0, "offload": "none", "ranks": 1, "micro_tokens": 512, "pack": False,
         "activation_checkpointing": False, "checkpoint_steps": 1000,
     }  # fmt: skip
-    return Engine(**(usual | changes))
+    return EngineConfig(**(usual | changes))
 
 
 def execution(tracker: str = "none", key: str = "0123456789abcdef", **changes: Any) -> TrainRun:
-    return TrainRun(key, "title", "sweep", ("axis=1", "tiny"), engine(**changes), Tracker(tracker, "project", None))
+    return TrainRun(
+        key, "title", "sweep", ("axis=1", "tiny"), engine(**changes), TrackerConfig(tracker, "project", None)
+    )
 
 
 def metrics(out: Path) -> list[Mapping[str, float]]:

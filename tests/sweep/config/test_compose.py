@@ -55,10 +55,10 @@ def test_unchanged_branches_are_the_same_objects():
         (["ability=law"], "no source in data=micro"),
         (["amount.law=1/2"], "law"),
         (["model=huge"], "micro_s"),
-        (["engine.zero_stage=2"], "choose engine=zero1"),
+        (["engine.zero_stage=2"], "choose engine=zero2"),
         (["rounding=up"], "floor, round, ceil"),
         (["recipe.epochs=null"], "set exactly one"),
-        (["recipe.warmup=1.5"], "shares of all steps"),
+        (["recipe.warmup=1.5"], "fractions of all steps"),
         (["suite.tasks.gsm8k.task=quiz"], "gsm8k, humaneval"),
         (
             ["suite.tasks.math_loss.path=x", "suite.tasks.math_loss.format=xml"],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
+from common.json_file import write_json
 from train import batches, checkpoint, model, ranks, records, samples, step, stop, track
 from train.engine import TorchTrainer, Trainer
 from train.render import load_tokenizer
@@ -48,7 +49,7 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
         if group.first:
             tokenizer.save_pretrained(str(out))
             account = records.summary(job, records.read_metrics(out), parameters=parameters)
-            records.write_json(out / SUMMARY, account)
+            write_json(out / SUMMARY, account)
             checkpoint.clear(out)
 
 
@@ -98,4 +99,4 @@ def _train(job: step.Job, trainer: Trainer, out: Path, execution: TrainRun, wish
     if group.first:
         seconds = time.perf_counter() - began
         timings = {"steps": steps - done, "seconds": seconds, "tokens_per_second": (tokens - before) / seconds}
-        records.write_json(out / "timings.json", timings)
+        write_json(out / "timings.json", timings)

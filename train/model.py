@@ -12,7 +12,8 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from train.hub import MODEL_FILES, download
+from common.hub import download
+from train.render import TOKENIZER_FILES
 from train.spec import Architecture, TrainSpec
 
 logging.disable_progress_bar()
@@ -22,6 +23,7 @@ logging.disable_progress_bar()
 # supervised places need logits at all.
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
 CHECKED_WEIGHTS = 4
+MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 
 
 class TokenLoss(nn.Module):
@@ -55,7 +57,7 @@ def load(
     if "init" in inputs:
         model = read(inputs["init"])
     elif spec.hub is not None:
-        model = read(download(spec.hub, MODEL_FILES))
+        model = read(download(spec.hub.repo, spec.hub.revision, MODEL_FILES))
     elif spec.architecture is not None:
         model = build(spec.architecture, vocabulary=len(tokenizer), seed=spec.seed)
     else:

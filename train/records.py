@@ -91,10 +91,3 @@ def final_losses(names: tuple[str, ...], metrics: list[dict[str, float]]) -> dic
     count = max(1, len(metrics) // LAST_SHARE)
     seen = {name: [line[f"loss/{name}"] for line in metrics if f"loss/{name}" in line][-count:] for name in names}
     return {name: sum(values) / len(values) for name, values in seen.items() if values}
-
-
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write an indented JSON file, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from train.hub import TOKENIZER_FILES, download
+from common.hub import download
 from train.sources import Message
 from train.spec import Hub
 
+TOKENIZER_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
 TEMPLATES = Path(__file__).parent / "templates"
 # The token that ends an assistant turn, for templates that do not end it with the tokenizer's own eos_token.
 END_OF_TURN = {"chatml": "<|im_end|>"}
@@ -36,7 +37,7 @@ def load_tokenizer(folder: Path | None, hub: Hub | None) -> PreTrainedTokenizerB
         return AutoTokenizer.from_pretrained(str(folder))
     if hub is None:
         raise ValueError("no tokenizer: give the input `tokenizer` or `tokenizer_hub`")
-    return AutoTokenizer.from_pretrained(str(download(hub, TOKENIZER_FILES)))
+    return AutoTokenizer.from_pretrained(str(download(hub.repo, hub.revision, TOKENIZER_FILES)))
 
 
 def template_text(name: str) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from common.hub import download, split_rows
+from common.rows import Row, read_rows
 from train.spec import Hub
 
 ROLES = {
@@ -37,17 +34,6 @@ class BadRow(ValueError):
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a source: its place, and its record or the reason why it has none."""
-
-    file: str
-    unit: str
-    line: int
-    record: Any
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class Message:
     """One turn; ``role`` is system, user, assistant, or text (a plain text without turns)."""
 
@@ -55,28 +41,11 @@ class Message:
     content: str
 
 
-def read(path: Path) -> list[Row]:
-    """All rows of a .jsonl, .json, .csv or .parquet file (the text ones also as .gz), in file order."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix
-    if suffix not in READERS:
-        raise ValueError(f"{path.name}: the ending {suffix!r} is unknown; use one of: {', '.join(READERS)} (or .gz)")
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such file; check the data path and `file`")
-    return list(READERS[suffix](path))
-
-
 def read_hub(hub: Hub, *, file: str, split: str) -> list[Row]:
     """All rows of a hub data set at one revision: of its ``file`` where one is named, else of its ``split``."""
-    from train.hub import download, unreachable
-
     if file:
-        return read(download(hub, [file], kind="dataset") / file)
-    import datasets
-
-    try:
-        table = datasets.load_dataset(hub.repo, split=split, revision=hub.revision)
-    except Exception as error:  # as in train.hub: a dozen unrelated classes
-        raise unreachable(hub, "dataset", error) from error
+        return list(read_rows(download(hub.repo, hub.revision, [file], kind="dataset") / file))
+    table = split_rows(hub.repo, hub.revision, None, split)
     return [Row(f"{hub.repo}[{split}]", "row", number, record) for number, record in enumerate(table, start=1)]
 
 
@@ -95,61 +64,6 @@ def columns(layout: str, fields: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise ValueError(f"fields.{unknown[0]}: format {layout!r} has no such role; it has: {', '.join(ROLES[layout])}")
     return ROLES[layout] | dict(fields)
-
-
-def _open(path: Path) -> io.TextIOBase:
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")  # type: ignore[return-value]
-
-
-def _jsonl(path: Path) -> Iterator[Row]:
-    with _open(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield Row(path.name, "line", number, json.loads(line))
-            except json.JSONDecodeError as error:
-                yield Row(path.name, "line", number, None, f"is not JSON ({error.msg} at column {error.colno})")
-
-
-def _json(path: Path) -> Iterator[Row]:
-    with _open(path) as stream:
-        try:
-            records = json.load(stream)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path.name}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); "
-                "correct the file, or give it the ending .jsonl if it holds one object per line"
-            ) from error
-    if not isinstance(records, list):
-        raise ValueError(f"{path.name}: holds {type(records).__name__}, expected a list of rows")
-    for number, record in enumerate(records, start=1):
-        yield Row(path.name, "row", number, record)
-
-
-def _csv(path: Path) -> Iterator[Row]:
-    with _open(path) as stream:
-        reader = csv.DictReader(stream, strict=True)
-        while True:
-            line = reader.line_num + 1
-            try:
-                record = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise ValueError(f"{path.name}, line {line}: is not CSV ({error}); correct the quotes") from error
-            extra = record.pop(None, None)  # type: ignore[call-overload]
-            problem = f"has {len(extra)} value(s) more than the header has columns" if extra else ""
-            yield Row(path.name, "line", reader.line_num, record, problem)
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    import pyarrow.parquet
-
-    for number, record in enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=1):
-        yield Row(path.name, "row", number, record)
 
 
 def _text_of(row: Row, record: Any, field: str, *, where: str = "", required: bool = True) -> str:
@@ -230,9 +144,6 @@ def _check_order(row: Row, list_field: str, messages: list[Message]) -> None:
         raise BadRow(row, list_field, "has a system turn that is not the first")
 
 
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    ".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet,
-}  # fmt: skip
 PARSERS: dict[str, Callable[[Row, Mapping[str, str]], tuple[Message, ...]]] = {
     "gsm8k": _gsm8k, "alpaca": _alpaca, "sharegpt": _sharegpt, "messages": _messages,
     "completion": _completion, "text": _plain,

@@ -8,8 +8,9 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from common.rows import read_rows
 from train.render import template_text
-from train.sources import conversation, read
+from train.sources import conversation
 from train.spec import TextFile, TokenizerSpec
 
 PAD, BOS, END, USER, ASSISTANT = "<|pad|>", "<|bos|>", "<|end|>", "<|user|>", "<|assistant|>"
@@ -49,6 +50,6 @@ def texts(files: tuple[TextFile, ...], inputs: Mapping[str, Path]) -> Iterator[s
     """Every text of the files, turn by turn."""
     for file in files:
         path = inputs[file.input]
-        for row in read(path / file.file if path.is_dir() else path):
+        for row in read_rows(path / file.file if path.is_dir() else path):
             for message in conversation(row, file.format, dict(file.fields)):
                 yield message.content

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from common.json_file import write_json
+from common.rows import Row, read_rows
 from train.render import Outcome, Renderer, Sample, load_tokenizer, set_template
-from train.sources import BadRow, Message, Row, conversation, read, read_hub
+from train.sources import BadRow, Message, conversation, read_hub
 from train.spec import TokensSpec
 
 LISTED_BAD_ROWS = 20
@@ -64,7 +65,7 @@ def read_source(spec: TokensSpec, inputs: Mapping[str, Path]) -> list[Row]:
     data = inputs["data"]
     if data.is_dir() and not spec.file:
         raise ValueError(f"{data} is a folder: say which file of it with `file`")
-    return read(data / spec.file if data.is_dir() else data)
+    return list(read_rows(data / spec.file if data.is_dir() else data))
 
 
 def part_rows(rows: int, held_out: int, part: str) -> list[int]:
@@ -143,4 +144,4 @@ def write(account: RowLog, rows: int, out: Path) -> None:
         "truncated": account.truncated, "unsupervised": account.unsupervised, "longest": max(lengths),
         "digest": digest.hexdigest(),
     }  # fmt: skip
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    write_json(out / "manifest.json", manifest)

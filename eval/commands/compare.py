@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from common.json_file import write_json
+from common.rows import write_jsonl
 from eval.commands.suite import load
-from eval.items.jsonl import Row, read, write, write_json
+from eval.items.jsonl import Row, read
 from eval.items.metrics import interval
 from eval.judge import pairs, prompts
 from eval.judge.grade import voice, with_references
@@ -51,8 +53,8 @@ def run(asked: Compare) -> str:
     templates = prompts.load(judges.files.get("prompts"))
     scores, replies = pairs.run(items, ours, theirs, templates, judges.judge.repeats, panel)
     out.mkdir(parents=True, exist_ok=True)
-    write(out / "judgments.jsonl", replies)
-    write(out / "scores.jsonl", scores)
+    write_jsonl(out / "judgments.jsonl", replies)
+    write_jsonl(out / "scores.jsonl", scores)
     found = pairs.metrics(scores)
     write_json(
         out / "summary.json",

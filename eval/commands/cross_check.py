@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.items.jsonl import Row, field, read, write
+from common.rows import write_jsonl
+from eval.items.jsonl import Row, field, read
 
 NAMES = ("id", "task_id", "key")  # where an item of lm-eval has a name of its own
 TWINS = {"strict": "lmeval_strict", "flexible": "lmeval_flexible"}  # verdicts of ours by lm-eval's own rules
@@ -53,7 +54,7 @@ def run(asked: CrossCheck) -> str:
         raise ValueError(f"{asked.samples} and {asked.ours} have no verdict in common: are they of the same task?")
     apart = [pair for pair in pairs if pair.theirs != pair.ours]
     if asked.out:
-        write(Path(asked.out), map(_row, apart))
+        write_jsonl(Path(asked.out), map(_row, apart))
     missing = len(set(scores) - {name for name, _ in logged})
     notes = [f"{missing} of our {len(scores)} items are not among the samples"] if missing else []
     return "\n".join([*_table(pairs), *notes, *map(_line, apart)])

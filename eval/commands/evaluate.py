@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.digest import digest_of, key_of
+from common.json_file import write_json
+from common.rows import data_files
 from eval.commands.run_code import unsafe_allowed
 from eval.commands.suite import load
 from eval.engines.request import available
-from eval.items import source_texts
-from eval.items.digests import digest, key
-from eval.items.jsonl import write_json
 from eval.judge.setup import JudgeOptions, JudgeSetup, affordable, court
 from eval.sandbox.client import Limits, Sandbox
 from eval.spec.answers import ROWS, AnswerSpec, EvalRun, HubRows
@@ -53,7 +53,7 @@ class Evaluate(JudgeOptions):
             raise ValueError(f"workers={self.workers} must be at least 1")
         if not Path(self.model).is_dir() and self.revision is None:
             raise ValueError(f"model={self.model} is no folder; for a model of the hub also give revision=")
-        if self.train is not None and not (Path(self.train).exists() and source_texts.files(Path(self.train))):
+        if self.train is not None and not (Path(self.train).exists() and data_files(Path(self.train))):
             raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
 
 
@@ -103,7 +103,7 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
     inputs = {"data": _place(asked, name, entry, entry.world or entry.path or entry.split, out)}
     if entry.shots:
         inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
-    data = [digest(place) for place in inputs.values()]
+    data = [digest_of(place) for place in inputs.values()]
     task = replace(entry, items=asked.items or entry.items)
     chosen = replace(suite, precision=asked.precision or suite.precision, engine=asked.engine or suite.engine)
     answer, scored = task_specs(task, chosen, seed=asked.seed, system=asked.system)
@@ -120,7 +120,7 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
     if local:
         inputs["model"] = Path(asked.model)
     turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judges else []
-    return _Work(task, answer, scored, inputs, key(asdict(answer), weights, *data), judges, turns)
+    return _Work(task, answer, scored, inputs, key_of(asdict(answer), weights, *data), judges, turns)
 
 
 def _place(asked: Evaluate, name: str, entry: Task, place: str, out: Path) -> Path:
@@ -189,7 +189,7 @@ def _overlaps(work: _Work, train: Path, out: Path) -> dict[str, Path]:
     from eval.stages import overlap  # numpy, which run-code does without
 
     found = {}
-    for file in source_texts.files(train):
+    for file in data_files(train):
         name = "-".join(file.relative_to(train if train.is_dir() else train.parent).parts)
         found[f"overlap.{name}"] = folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -221,4 +221,4 @@ def _weights(asked: Evaluate) -> str:
     folder = Path(asked.model)
     if not folder.is_dir():
         return f"{asked.model}@{asked.revision}"
-    return digest(folder)
+    return digest_of(folder)

@@ -6,7 +6,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eval.items.jsonl import field, read, write
+from common.rows import write_jsonl
+from eval.items.jsonl import field, read
 from eval.sandbox.client import Limits
 from eval.sandbox.levels import LEVELS
 from eval.sandbox.pool import verdicts
@@ -49,7 +50,7 @@ def run(asked: RunCode) -> str:
     levels = [level for level in LEVELS if asked.level in (None, level.number)]
     limits = Limits(asked.seconds, asked.memory_mib << 20)
     found, level = verdicts(programs, limits, workers=asked.workers, unsafe=unsafe_allowed(), levels=levels)
-    write(Path(asked.out), ({"id": name, **asdict(verdict)} for name, verdict in zip(names, found, strict=True)))
+    write_jsonl(Path(asked.out), ({"id": name, **asdict(verdict)} for name, verdict in zip(names, found, strict=True)))
     statuses = [verdict.status for verdict in found]
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
     return f"{len(found)} programs at level {level.number} ({level.name}): {counts or 'none'}"

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eval.items.jsonl import line
+from common.rows import jsonl_line
 from eval.judge.prompts import Messages
 from eval.spec.judge import Judge
 
@@ -100,4 +100,4 @@ class Ledger:
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._own.open("a", encoding="utf-8") as file:
-                file.write(line({"reply": name, "dollars": dollars}))
+                file.write(jsonl_line({"reply": name, "dollars": dollars}))

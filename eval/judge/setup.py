@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.items.digests import digest
+from common.digest import digest_of
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Ledger
 from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
@@ -54,7 +54,7 @@ def court(keys: JudgeOptions, suite: Suite, name: str, entry: Task, cache: Path)
         raise ValueError(f"task {name}: {missing[0]} does not exist; get it, or give data=FOLDER")
     if lacks := lacking(judge, execution, os.environ):
         raise ValueError(f"task {name}: {_said(lacks)}")
-    return JudgeSetup(replace(judge, model=digest(files["judge"])) if "judge" in files else judge, execution, files)
+    return JudgeSetup(replace(judge, model=digest_of(files["judge"])) if "judge" in files else judge, execution, files)
 
 
 def _asked(keys: JudgeOptions, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:

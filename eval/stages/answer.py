@@ -11,12 +11,13 @@ import numpy as np
 import torch
 import transformers
 
+from common.json_file import write_json
 from eval.engines.batches import plan
 from eval.engines.losses import losses
 from eval.engines.models import encode, load_model, load_tokenizer, one_thread, render
 from eval.engines.parallel import EnginePool
 from eval.engines.request import Answer, Prompt, Request
-from eval.items.jsonl import Row, locate, write_json
+from eval.items.jsonl import Row, locate
 from eval.spec.answers import AnswerSpec, EvalRun
 from eval.stages.records import Records
 from eval.tasks import FORMS, Messages

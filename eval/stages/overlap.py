@@ -18,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
+from common.json_file import write_json
+from common.rows import data_files, write_jsonl
 from eval.items import source_texts
-from eval.items.jsonl import Row, locate, write, write_json
+from eval.items.jsonl import Row, locate
 from eval.spec.scores import OverlapSpec
 from eval.tasks import TASKS
 
@@ -40,8 +42,8 @@ def run(spec: OverlapSpec, inputs: Mapping[str, Path], out: Path) -> None:
     """Write items.jsonl (one record an item) and summary.json into ``out``."""
     items = TASKS[spec.task].items(locate(inputs["data"], spec.file), spec.reading)
     place = locate(inputs["source"], spec.source_file) if spec.source_file else inputs["source"]
-    found = measure(spec.task, items, (row for file in source_texts.files(place) for row in source_texts.rows(file)))
-    write(out / "items.jsonl", found)
+    found = measure(spec.task, items, (row for file in data_files(place) for row in source_texts.rows(file)))
+    write_jsonl(out / "items.jsonl", found)
     write_json(out / "summary.json", summary(spec.task, found))
 
 

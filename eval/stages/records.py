@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from eval.items.jsonl import Row, line, write
+from common.rows import jsonl_line, write_jsonl
+from eval.items.jsonl import Row
 
 
 class Records:
@@ -23,7 +24,7 @@ class Records:
         self._lock = threading.Lock()
         kept = _kept(self._partial, key)
         self.records: dict[str, Row] = {row["id"]: row for row in kept}
-        write(self._partial, [{"key": key}, *kept])
+        write_jsonl(self._partial, [{"key": key}, *kept])
         self._file = self._partial.open("a", encoding="utf-8")
 
     def __enter__(self) -> Records:
@@ -38,14 +39,14 @@ class Records:
             with self._lock:
                 if row["id"] not in self.records:
                     self.records[row["id"]] = row
-                    self._file.write(line(row))
+                    self._file.write(jsonl_line(row))
         with self._lock:
             self._file.flush()
 
     def finish(self, ids: Sequence[str]) -> list[Row]:
         """Write the whole file in the order of ``ids``, drop the partial one, and return the rows."""
         rows = [self.records[name] for name in ids]
-        write(self._whole, rows)
+        write_jsonl(self._whole, rows)
         self._partial.unlink()
         return rows
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from eval.items.jsonl import Row, locate, read, write, write_json
+from common.json_file import write_json
+from common.rows import write_jsonl
+from eval.items.jsonl import Row, locate, read
 from eval.items.metrics import present, ratio
 from eval.judge import grade
 from eval.sandbox.client import Limits, Verdict
@@ -37,7 +39,7 @@ def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, execution: Judge
 
 def _losses(responses: Sequence[Row], out: Path) -> Row:
     """The mean loss per supervised token, clustered by sample."""
-    write(
+    write_jsonl(
         out / "scores.jsonl",
         ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses),
     )
@@ -80,7 +82,7 @@ def _graded(
     if execution is None:
         raise ValueError(f"task={spec.task}: say how the judge is asked (suite.judging)")
     scores, replies, judge = grade.run(spec, inputs, items, responses, execution)
-    write(out / "judgments.jsonl", replies)
+    write_jsonl(out / "judgments.jsonl", replies)
     records.add(scores)
     return {"sandbox": None, **judge}
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("sweep", "train", "eval")
+PACKAGES = ("common", "sweep", "train", "eval")
 
 
 def take(folder: Path) -> Path:

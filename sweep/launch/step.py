@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from common.json_file import write_json
 from sweep.launch.tasks import inputs
 from sweep.stages.stage import plain, restore
-from sweep.stages.store import Store, write_json
+from sweep.stages.store import Store
 from sweep.stages.worker import AGAIN, Job, perform
 
 KILLED = 128

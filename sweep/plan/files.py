@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from common.digest import digest_of
+from common.json_file import write_json
+from common.rows import count_rows
 from sweep.stages.stage import File
-from sweep.stages.store import Store, digest, write_json
+from sweep.stages.store import Store
 
 
 class Files:
@@ -40,7 +40,7 @@ class Files:
         """Number of rows (jsonl: lines that are not blank; json: list items; csv, parquet: rows)."""
         facts = self._look(where, path)
         if "rows" not in facts:
-            facts["rows"] = count_rows(where, Path(path))
+            facts["rows"] = _counted(where, Path(path))
             self.fresh = True
         return int(facts["rows"])
 
@@ -65,7 +65,7 @@ class Files:
         stamp = _stamp(place)
         facts = self.known.get(str(place))
         if facts is None or facts["stamp"] != stamp:
-            facts = {"stamp": stamp, "size": stamp[0], "digest": digest(place)}
+            facts = {"stamp": stamp, "size": stamp[0], "digest": digest_of(place)}
             self.known[str(place)] = facts
             self.fresh = True
         return facts
@@ -78,37 +78,8 @@ def _stamp(place: Path) -> list[int]:
     return [sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0), len(stats)]
 
 
-def count_rows(where: str, path: Path) -> int:
-    """Rows of a .jsonl, .json, .csv (each also .gz) or .parquet file."""
-    suffixes = [s for s in path.suffixes if s != ".gz"]
-    match suffixes[-1] if suffixes else "":
-        case ".jsonl":
-            with _text(path) as lines:
-                return sum(1 for line in lines if line.strip())
-        case ".json":
-            with _text(path) as stream:
-                return _items(where, path, stream)
-        case ".csv":
-            with _text(path) as stream:
-                return sum(1 for _ in csv.DictReader(stream))
-        case ".parquet":
-            from pyarrow import parquet  # only needed here, and slow to import
-
-            return int(parquet.read_metadata(path).num_rows)
-    raise ValueError(f"{where}={path}: rows can be read from .jsonl, .json, .csv (also with .gz) and .parquet")
-
-
-def _items(where: str, path: Path, stream: IO[str]) -> int:
+def _counted(where: str, path: Path) -> int:
     try:
-        rows = json.load(stream)
+        return count_rows(path)
     except ValueError as problem:
-        raise ValueError(f"{where}={path} is not JSON: {problem}") from None
-    if not isinstance(rows, list):
-        raise ValueError(f"{where}={path} holds a {type(rows).__name__}; a list of rows is needed")
-    return len(rows)
-
-
-def _text(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8")
-    return path.open(encoding="utf-8", newline="")
+        raise ValueError(f"{where}: {problem}") from None

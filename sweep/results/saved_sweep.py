@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.json_file import write_json
 from sweep.config.cell import share
 from sweep.plan.cost import costs
 from sweep.plan.plan import Plan, PlannedCell
 from sweep.plan.planner import parameters
 from sweep.stages.stage import Stage, StageRef
-from sweep.stages.store import Store, write_json
+from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
 

@@ -11,7 +11,6 @@ STORE/sweeps/<name>/         a sweep: its cells and its table
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.json_file import write_json
 from sweep.stages.stage import Stage
 
 HEARTBEAT_SECONDS = 10.0
@@ -34,13 +34,6 @@ class Damaged(RuntimeError):
 
 class Busy(RuntimeError):
     """Another living process holds the claim of the stage."""
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, whole or not at all."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n")
-    scratch.replace(path)
 
 
 class Store:
@@ -237,14 +230,3 @@ def _beat(claim: Path, owner: str, stop: threading.Event) -> None:
         with contextlib.suppress(FileNotFoundError):
             if _owner(claim) == owner:
                 os.utime(claim)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's file names and contents (16 hex digits)."""
-    total = hashlib.sha256()
-    for part in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-        total.update(f"{part.relative_to(path) if path.is_dir() else ''}\0{part.stat().st_size}\0".encode())
-        with part.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()[:16]

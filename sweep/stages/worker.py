@@ -16,11 +16,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from common.json_file import write_json
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from sweep.stages.stage import File, Stage, StageRef, plain, restore
-from sweep.stages.store import Busy, Store, write_json
+from sweep.stages.store import Busy, Store
 from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
 
 AGAIN = 75

@@ -12,9 +12,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from common.rows import Row, read_rows
 from tests.conftest import SHARED_DATA
 from tests.train.tiny import write_lines
-from train.sources import BadRow, Message, Row, conversation, read, read_hub
+from train.sources import BadRow, Message, conversation, read_hub
 from train.spec import Hub
 
 PAIR = (Message("user", "Q"), Message("assistant", "A"))
@@ -94,13 +95,13 @@ def test_all_file_kinds_hold_the_same_rows(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.json", "a.csv"):
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
     for path in sorted(tmp_path.iterdir()):
-        assert [row.record for row in read(path)] == rows, path.name
+        assert [row.record for row in list(read_rows(path))] == rows, path.name
 
 
 def test_a_broken_line_is_a_bad_row_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "one"}\n\n{"text": \n{"text": "four"}\n', encoding="utf-8")
-    rows = read(path)
+    rows = list(read_rows(path))
     assert [row.line for row in rows] == [1, 3, 4]
     with pytest.raises(BadRow, match=r"a\.jsonl, line 3, .*is not JSON"):
         conversation(rows[1], "text", {})
@@ -109,18 +110,18 @@ def test_a_broken_line_is_a_bad_row_with_its_number(tmp_path: Path) -> None:
 def test_broken_files_name_the_line(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('[\n{"a": 1},\n{"a" 2}\n]', encoding="utf-8")
     with pytest.raises(ValueError, match=r"a\.json, line 3: is not JSON .*\.jsonl"):
-        read(tmp_path / "a.json")
+        list(read_rows(tmp_path / "a.json"))
     (tmp_path / "a.csv").write_text("prompt,completion\nQ,A\nQ,A,more\n", encoding="utf-8")
     with pytest.raises(BadRow, match=r"a\.csv, line 3.*1 value"):
-        conversation(read(tmp_path / "a.csv")[1], "completion", {})
+        conversation(list(read_rows(tmp_path / "a.csv"))[1], "completion", {})
     with pytest.raises(ValueError, match=r"'\.xlsx' is unknown.*\.jsonl"):
-        read(tmp_path / "a.xlsx")
+        list(read_rows(tmp_path / "a.xlsx"))
 
 
 def test_an_unreachable_hub_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*network.*local path"):
+    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*network.*local copy"):
         read_hub(Hub("no-one/nothing", "abc"), file="rows.jsonl", split="train")
 
 
@@ -135,7 +136,7 @@ def test_an_unreachable_hub_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_real_files_parse(file: str, layout: str, count: int, bad: int) -> None:
-    rows = read(SHARED_DATA / file)
+    rows = list(read_rows(SHARED_DATA / file))
     wrong = 0
     for row in rows:
         try:

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from common.rows import write_jsonl
 from eval.__main__ import main
-from eval.items.jsonl import read, write
+from eval.items.jsonl import read
 from eval.spec.scores import ScoreSpec
 from eval.stages import score
 from tests.conftest import ROOT
@@ -23,9 +24,9 @@ def ours(tmp_path):
     said = [rows[place]["resps"][0][0] if place in rows else "" for place in range(13)]
     (tmp_path / "answers").mkdir()
     (tmp_path / "scores").mkdir()
-    write(tmp_path / "items.jsonl", items)
+    write_jsonl(tmp_path / "items.jsonl", items)
     told = [{"id": str(place), "text": text, "finish": "stop"} for place, text in enumerate(said)]
-    write(tmp_path / "answers" / "responses.jsonl", told)
+    write_jsonl(tmp_path / "answers" / "responses.jsonl", told)
     inputs = {"answers": tmp_path / "answers", "data": tmp_path / "items.jsonl"}
     score.run(ScoreSpec("gsm8k", "", None, 1, 128), inputs, tmp_path / "scores")
     return tmp_path
@@ -53,7 +54,7 @@ def test_rules_taken_over_agree_and_ours_differ_where_it_is_said(ours, capsys):
 def test_other_texts_are_told(ours, capsys):
     rows = read(ours / "answers" / "responses.jsonl")
     rows[0]["text"] += " and more"
-    write(ours / "answers" / "responses.jsonl", rows)
+    write_jsonl(ours / "answers" / "responses.jsonl", rows)
     assert main(["cross-check", f"samples={SAMPLES}", f"ours={ours}"]) == 0
     said = capsys.readouterr().out
     assert "7 of 8" in said and "correct '540.00'); the texts differ" in said
@@ -61,7 +62,7 @@ def test_other_texts_are_told(ours, capsys):
 
 def test_what_does_not_belong_together_is_refused(ours, tmp_path, capsys):
     foreign = json.loads(SAMPLES.read_text().splitlines()[0]) | {"doc_id": 99}
-    write(tmp_path / "samples_x.jsonl", [foreign])
+    write_jsonl(tmp_path / "samples_x.jsonl", [foreign])
     for samples, said in (
         (tmp_path, "item 99 is none of ours"),
         (tmp_path / "absent", "does not exist"),

@@ -40,8 +40,9 @@ def fetched(tmp_path, repo, revision, split, **environment):
     out = tmp_path / split
     out.mkdir()
     code = (
-        "import sys; from pathlib import Path; from eval import hub; from eval.spec.tasks import HubRows\n"
-        "repo, revision, split, out = sys.argv[1:]; hub.run(HubRows(repo, revision, 'main', split), {}, Path(out))"
+        "import sys; from pathlib import Path\n"
+        "from eval.stages import hub_rows; from eval.spec.answers import HubRows\n"
+        "repo, revision, split, out = sys.argv[1:]; hub_rows.run(HubRows(repo, revision, 'main', split), {}, Path(out))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, str(repo), revision, split, str(out)], capture_output=True, text=True,
@@ -68,5 +69,5 @@ def test_a_cached_revision_is_read_without_a_network(revision, split, count, tmp
 
 def test_what_cannot_be_read_names_the_data_set_and_the_remedy(tmp_path):
     rows, said = fetched(tmp_path, repository(tmp_path / "data"), "main", "dev")
-    assert "config 'main', split 'dev' could not be read" in said and "give the path of a local file" in said
+    assert "config 'main', split 'dev', could not be read" in said and "give the path of a local copy" in said
     assert not rows.exists()

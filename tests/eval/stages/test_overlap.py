@@ -8,8 +8,9 @@ import random
 
 import pytest
 
+from common.rows import READERS, data_files, write_jsonl
 from eval.items import source_texts
-from eval.items.jsonl import read, write
+from eval.items.jsonl import read
 from eval.spec.answers import Reading
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from eval.stages import overlap, score
@@ -58,7 +59,9 @@ def sourced(path):
 
 @pytest.fixture
 def data(tmp_path):
-    write(tmp_path / "math.jsonl", [{"question": q, "answer": a} for q, a in zip(QUESTIONS, ANSWERS, strict=True)])
+    write_jsonl(
+        tmp_path / "math.jsonl", [{"question": q, "answer": a} for q, a in zip(QUESTIONS, ANSWERS, strict=True)]
+    )
     return tmp_path
 
 
@@ -68,7 +71,7 @@ def ran(data, source, out):
     return {row["id"]: row for row in read(out / "items.jsonl")}, json.loads((out / "summary.json").read_bytes())
 
 
-@pytest.mark.parametrize("ending", source_texts.ENDINGS)
+@pytest.mark.parametrize("ending", READERS)
 def test_planted_overlaps_are_found_and_nothing_else(data, ending):
     rows, counts = ran(data, sourced(data / f"train{ending}"), data / "out")
     assert {name for name, row in rows.items() if row["flagged"]} == FLAGGED
@@ -112,7 +115,7 @@ def test_scores_are_also_given_without_the_items_that_are_held(data):
     ran(data, sourced(data / "train.json"), data / "overlap")
     answers = data / "answers"
     answers.mkdir()
-    write(
+    write_jsonl(
         answers / "responses.jsonl",
         [{"id": str(n), "text": f"#### {n if n % 2 else 99}", "tokens": 3, "finish": "stop"} for n in range(8)],
     )
@@ -129,6 +132,6 @@ def test_folders_of_training_data_and_other_endings(tmp_path):
     (tmp_path / "deep").mkdir()
     for name in ("a.jsonl", "deep/b.json.gz", "c.txt", "d.csv"):
         (tmp_path / name).touch()
-    assert [file.name for file in source_texts.files(tmp_path)] == ["a.jsonl", "d.csv", "b.json.gz"]
+    assert [file.name for file in data_files(tmp_path)] == ["a.jsonl", "d.csv", "b.json.gz"]
     with pytest.raises(ValueError, match=r"c\.txt: the ending '.txt' is unknown"):
         list(source_texts.rows(tmp_path / "c.txt"))

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import pytest
 
-from eval.items.jsonl import write
+from common.rows import write_jsonl
 from eval.items.metrics import interval, pass_at_k, ratio, share
 from eval.spec.scores import ScoreSpec
 from eval.stages import score
@@ -31,7 +31,7 @@ CODE = {
 def answers(folder, texts):
     folder.mkdir()
     rows = [{"id": name, "text": text, "tokens": 3, "finish": finish} for name, text, finish in texts]
-    write(folder / "responses.jsonl", rows)
+    write_jsonl(folder / "responses.jsonl", rows)
     return folder
 
 
@@ -44,7 +44,7 @@ def ran(out, spec, inputs):
 
 
 def test_word_problems(tmp_path):
-    write(tmp_path / "math.jsonl", [{"question": "q", "answer": f"#### {number}"} for number in range(4)])
+    write_jsonl(tmp_path / "math.jsonl", [{"question": "q", "answer": f"#### {number}"} for number in range(4)])
     texts = [("0", "#### 0", "stop"), ("1", "The answer is 1", "stop"), ("2", "", "stop"), ("3", "4 and", "length")]
     inputs = {"answers": answers(tmp_path / "answers", texts), "data": tmp_path}
     metrics, summary, rows = ran(tmp_path / "out", SPEC, inputs)
@@ -59,7 +59,7 @@ def test_word_problems(tmp_path):
 
 
 def test_code_is_run_in_the_sandbox(tmp_path):
-    write(
+    write_jsonl(
         tmp_path / "code.jsonl",
         [{"task_id": name, "prompt": PROMPT, "entry_point": "double", "test": TEST} for name in CODE],
     )
@@ -83,7 +83,7 @@ def test_losses_are_clustered_by_sample(tmp_path):
         {"id": str(number), "loss": loss, "tokens": tokens}
         for number, (loss, tokens) in enumerate([(2.0, 1), (6.0, 4)])
     ]
-    write(folder / "responses.jsonl", rows)
+    write_jsonl(folder / "responses.jsonl", rows)
     metrics, _, scores = ran(tmp_path / "out", replace(SPEC, task="loss", file=""), {"answers": folder})
     # r = 8/5; residuals 2 - 1.6 and 6 - 6.4; sqrt(2/1 * 0.32) / 5
     assert metrics["loss"] == {"metric": "loss", "value": 1.6, "n_items": 2, "stderr": pytest.approx(0.16)}
@@ -91,7 +91,7 @@ def test_losses_are_clustered_by_sample(tmp_path):
 
 
 def test_answers_to_other_items_are_refused(tmp_path):
-    write(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 3)
+    write_jsonl(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 3)
     inputs = {"answers": answers(tmp_path / "answers", [("0", "1", "stop"), ("9", "1", "stop")]), "data": tmp_path}
     with pytest.raises(ValueError, match="differ in 3 ids, first '1'"):
         ran(tmp_path / "out", SPEC, inputs)
@@ -107,7 +107,7 @@ def test_errors_of_shares_and_ratios():
 
 
 def test_several_answers_to_an_item_are_one_cluster(tmp_path):
-    write(
+    write_jsonl(
         tmp_path / "code.jsonl",
         [{"task_id": name, "prompt": PROMPT, "entry_point": "double", "test": TEST} for name in ("a", "b")],
     )
@@ -120,7 +120,7 @@ def test_several_answers_to_an_item_are_one_cluster(tmp_path):
     ]
     folder = tmp_path / "answers"
     folder.mkdir()
-    write(folder / "responses.jsonl", rows)
+    write_jsonl(folder / "responses.jsonl", rows)
     spec = replace(SPEC, task="humaneval", file="code.jsonl")
     metrics, _, scores = ran(tmp_path / "out", spec, {"answers": folder, "data": tmp_path})
     accuracy = metrics["accuracy"]
@@ -156,7 +156,7 @@ def test_intervals_of_shares_are_wilsons():
 
 def test_a_killed_run_keeps_its_verdicts(tmp_path, monkeypatch):
     """Programs that were judged before the kill are not run again; on other answers they are."""
-    write(
+    write_jsonl(
         tmp_path / "code.jsonl",
         [{"task_id": str(n), "prompt": PROMPT, "entry_point": "double", "test": TEST} for n in range(6)],
     )
@@ -191,7 +191,7 @@ def test_a_killed_run_keeps_its_verdicts(tmp_path, monkeypatch):
 
 
 def test_summaries_say_who_answered_and_warn_of_odd_answers(tmp_path):
-    write(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 5)
+    write_jsonl(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 5)
     texts = [(str(n), "so it goes on" if n < 2 else "#### 1", "length" if n < 2 else "stop") for n in range(5)]
     inputs = {"answers": answers(tmp_path / "answers", texts), "data": tmp_path}
     engine = {"engine": "local", "precision": "fp32", "versions": {"torch": "2"}}

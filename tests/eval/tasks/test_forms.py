@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from common.rows import write_jsonl
 from eval.engines.local import _nucleus
 from eval.engines.models import load_tokenizer
-from eval.items.jsonl import read, write
+from eval.items.jsonl import read
 from eval.sandbox.client import Limits
 from eval.sandbox.pool import verdicts
 from eval.spec.answers import AnswerSpec, Decoding, EvalRun, Reading, Shots
@@ -29,7 +30,7 @@ def shown(number, seed=None):
     """The examples of `EXAMPLES` that the task would show."""
 
     def of(folder):
-        write(folder / "train.jsonl", EXAMPLES)
+        write_jsonl(folder / "train.jsonl", EXAMPLES)
         spec = replace(SPEC, shots=Shots(number, "train.jsonl", seed))
         return shots(spec, {"shots": folder})
 
@@ -116,8 +117,8 @@ def base_folder(model_folder, tmp_path_factory):
 
 
 def test_a_base_model_is_measured_in_completion_form(base_folder, tmp_path):
-    write(tmp_path / "math.jsonl", [ITEM] * 3)
-    write(tmp_path / "train.jsonl", EXAMPLES)
+    write_jsonl(tmp_path / "math.jsonl", [ITEM] * 3)
+    write_jsonl(tmp_path / "train.jsonl", EXAMPLES)
     inputs = {"model": base_folder, "data": tmp_path / "math.jsonl", "shots": tmp_path / "train.jsonl"}
     with pytest.raises(ValueError, match=r"has no chat template; .*form: completion, for the tasks gsm8k, humaneval"):
         load_tokenizer(SPEC, inputs)

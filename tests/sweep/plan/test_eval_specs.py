@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from common.json_file import write_json
 from eval.spec.answers import ROWS, HubRows, Shots
 from eval.spec.tasks import Task
 from sweep.plan.preflight import checked, hubs
 from sweep.results import warnings
 from sweep.results.saved_sweep import save
-from sweep.stages.store import Store, write_json
+from sweep.stages.store import Store
 from tests.sweep.composing import cell, plan
 
 

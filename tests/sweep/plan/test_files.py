@@ -36,7 +36,11 @@ def test_rows_are_counted_in_every_format(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
-    [("r.txt", "x", "rows can be read from"), ("r.json", "{", "not JSON"), ("r.json", "{}", "list of rows")],
+    [
+        ("r.txt", "x", "the ending '.txt' is unknown"),
+        ("r.json", "{", "not JSON"),
+        ("r.json", "{}", "expected a list of rows"),
+    ],
 )
 def test_what_cannot_be_counted_is_named(tmp_path: Path, name: str, text: str, message: str):
     (tmp_path / name).write_text(text)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import sweep.stages.store
+from common.digest import digest_of
 from sweep.stages.stage import Stage
-from sweep.stages.store import Busy, Damaged, Store, digest
+from sweep.stages.store import Busy, Damaged, Store
 from train.spec import WorldSpec
 
 
@@ -176,6 +177,6 @@ def test_digest_sees_names_contents_and_nothing_else(tmp_path: Path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text("1")
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    assert digest_of(tmp_path / "a") == digest_of(tmp_path / "b")
     (tmp_path / "b" / "x").rename(tmp_path / "b" / "y")
-    assert digest(tmp_path / "a") != digest(tmp_path / "b")
+    assert digest_of(tmp_path / "a") != digest_of(tmp_path / "b")

@@ -1,0 +1,1 @@
+"""What every package needs: rows of files, JSON, digests, the hub, command options."""

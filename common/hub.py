@@ -1,0 +1,54 @@
+"""Models, tokenizers and data sets of the Hugging Face hub, from the local cache or the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def download(repo: str, revision: str, patterns: list[str] | None, *, kind: str = "model") -> Path:
+    """The local folder of a hub ``model`` or ``dataset`` with the files that match ``patterns`` (None: all).
+
+    Raises ValueError that names repository, revision and what can be done, whatever went wrong.
+    """
+    from huggingface_hub import snapshot_download  # slow to import
+
+    try:
+        return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # the hub library raises many unrelated classes when a host cannot be reached
+        raise unreadable(kind, repo, revision, error) from error
+
+
+def split_rows(repo: str, revision: str, config: str | None, split: str) -> Iterable[dict[str, Any]]:
+    """The rows of one split of a hub data set. Without a network, those of a snapshot in the cache.
+
+    Raises ValueError as `download` does.
+    """
+    import datasets  # slow to import
+
+    rows: Iterable[dict[str, Any]]
+    try:
+        rows = datasets.load_dataset(repo, config, split=split, revision=revision)
+        return rows
+    except Exception as error:  # as above
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = snapshot_download(repo, repo_type="dataset", revision=revision, local_files_only=True)
+        except Exception:
+            where = f"config {config!r}, split {split!r}"
+            raise unreadable("dataset", repo, revision, error, where) from error
+        rows = datasets.load_dataset(folder, config, split=split)
+        return rows
+
+
+def unreadable(kind: str, repo: str, revision: str, error: Exception, where: str = "") -> ValueError:
+    """The one error for everything that can go wrong with a hub; ``where`` says which part was asked for."""
+    reason = (str(error) or "no message").splitlines()[0]
+    part = f", {where}," if where else ""
+    return ValueError(
+        f"the {kind} {repo!r} at revision {revision!r}{part} could not be read ({type(error).__name__}: {reason}); "
+        "check these names and the network, log in with `hf auth login` if it is gated, or download it once and give "
+        "the path of a local copy instead"
+    )

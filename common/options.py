@@ -1,0 +1,224 @@
+"""One grammar for every command: ``PROGRAM [verb] key=value ...``, read into typed dataclasses.
+
+A command's options are a frozen dataclass whose fields are made by `option`. The same parser reads them for every verb
+of every package, so booleans, numbers, lists and quotes are written alike everywhere, and ``--help`` is generated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Options = TypeVar("Options")
+
+HELP = ("-h", "--help", "help")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One verb: its options, what it does in a sentence, and the function that runs it and returns the exit status."""
+
+    options: type
+    summary: str
+    run: Callable[[Any], int]
+
+
+def option(meaning: str, default: Any = dataclasses.MISSING, *, key: str = "", choices: Sequence[str] = ()) -> Any:
+    """A field of an options class; without ``default`` the option is required.
+
+    ``key`` is its spelling on the command line where that is not the field's name (``from`` is a word of Python).
+    ``choices`` are the values allowed.
+    """
+    metadata = {"meaning": meaning, "key": key, "choices": tuple(choices)}
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def run(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> int:
+    """Run one command; return its exit status.
+
+    The verb is the first word without ``=``; commands may hold ``""``, what runs without a verb. ValueError and OSError
+    end the command with one line on standard error and status 2: they are what a user can mend.
+    """
+    verb, rest = _verb(words)
+    try:
+        if verb in HELP or (not words and "" not in commands):
+            print(overview(program, commands))
+            return 0 if words else 2
+        if verb not in commands:
+            known = [name for name in commands if name]
+            raise ValueError(f"{verb!r} is not a verb of {program}{near(verb, known)}; its verbs: {', '.join(known)}")
+        command = commands[verb]
+        if any(word in HELP for word in rest):
+            print(describe(f"{program} {verb}".rstrip(), command))
+            return 0
+        return command.run(parse(command.options, rest))
+    except (ValueError, OSError) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+
+
+def _verb(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    if words and words[0] in HELP:
+        return words[0], words[1:]
+    if not words or "=" in words[0] or words[0].startswith("-"):
+        return "", words
+    return words[0], words[1:]
+
+
+def parse(cls: type[Options], words: Iterable[str]) -> Options:
+    """The options in ``key=value`` words. Raises ValueError that names the word, what is wrong with it and the remedy.
+
+    Values are read by the field's type: booleans as true/false, yes/no, on/off or 1/0 in any case; ``null`` for None;
+    lists as ``a,b`` or ``[a, b]``; dictionaries as ``{a: 1}``. One pair of quotes around a text is taken off.
+    """
+    fields = {_key(field): field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if key not in fields:
+            raise ValueError(f"{word!r}: {key!r} is not an option{near(key, fields)}; the options: {_listed(fields)}")
+        if not equals:
+            raise ValueError(f"{word!r} has no value; write {key}=VALUE")
+        if fields[key].name in values:
+            raise ValueError(f"{key}= is given twice; keep one")
+        values[fields[key].name] = _value(key, text, hints[fields[key].name], fields[key].metadata["choices"])
+    missing = [key for key, field in fields.items() if _required(field) and field.name not in values]
+    if missing:
+        needs = "; ".join(f"{key}= ({fields[key].metadata['meaning']})" for key in missing)
+        raise ValueError(f"missing: {needs}")
+    return cls(**values)
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'X'?`` for the known word nearest to ``word``, or an empty text when none is near."""
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def _listed(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}=" for key in fields) or "none"
+
+
+def _key(field: dataclasses.Field[Any]) -> str:
+    return str(field.metadata["key"] or field.name)
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _value(key: str, text: str, hint: Any, choices: Sequence[str]) -> Any:
+    """``text`` as a value of the field's type."""
+    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if text.strip().lower() in ("null", "none") and type(None) in allowed:
+        return None
+    (kind,) = (one for one in allowed if one is not type(None))
+    value = _convert(key, text, kind)
+    for one in value if isinstance(value, list) else [value]:
+        if choices and one not in choices:
+            listed = ", ".join(choices)
+            raise ValueError(f"{key}={text}: {one!r} is unknown{near(str(one), choices)}; choose one of: {listed}")
+    return value
+
+
+def _convert(key: str, text: str, kind: Any) -> Any:
+    from omegaconf import OmegaConf  # as slow to import as all the rest of a small command
+    from omegaconf.errors import OmegaConfBaseException
+
+    if kind is str:
+        return _unquoted(text)
+    if kind is bool:  # OmegaConf takes any whole number for true
+        if (word := text.strip().lower()) not in BOOLEANS:
+            raise ValueError(f"{key}={text} is not true or false")
+        return BOOLEANS[word]
+    origin = typing.get_origin(kind) or kind
+    if origin is list and not text.strip().startswith("["):
+        parts = [_unquoted(part.strip()) for part in text.split(",")]
+        if not all(parts):
+            raise ValueError(f"{key}={text!r} is not a list; write {key}=A,B")
+        (item,) = typing.get_args(kind)
+        return [part if item is str else _convert(key, part, item) for part in parts]
+    try:
+        if origin in (list, dict):
+            # The value is read as OmegaConf reads a dot-list, then checked against the type of the field.
+            holder = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
+            read = OmegaConf.merge(holder, OmegaConf.from_dotlist([f"value={text}"]))
+            return OmegaConf.to_container(read)["value"]  # type: ignore[call-overload, index]
+        holder = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
+        holder.value = text.strip()
+        return holder.value
+    except (OmegaConfBaseException, ValueError, TypeError):
+        raise ValueError(f"{key}={text} is not {KINDS.get(origin, origin.__name__)}") from None
+
+
+BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "n", "0"), False),
+}
+
+KINDS = {
+    int: "a whole number", float: "a number", list: "a list such as [a, b]",
+    dict: "a dictionary such as {a: 1, b: 2}",
+}  # fmt: skip
+"""What a value of each type is called in an error."""
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
+
+
+def overview(program: str, commands: Mapping[str, Command]) -> str:
+    """The verbs of a program with a sentence each."""
+    width = max(len(name) for name in commands)
+    lines = [f"{program} [verb] key=value ...", ""]
+    lines += [f"  {name:<{width}}  {command.summary}" for name, command in commands.items()]
+    return "\n".join([*lines, "", f"{program} VERB --help lists the options of a verb."])
+
+
+def describe(usage: str, command: Command) -> str:
+    """The options of a verb: each key with its type, default and meaning."""
+    import textwrap
+
+    hints = typing.get_type_hints(command.options)
+    lines = [f"{usage} key=value ...", "", command.summary, ""]
+    for field in dataclasses.fields(command.options):
+        head = f"  {_key(field)}={_type_name(hints[field.name], field.metadata['choices'])}"
+        default = "required" if _required(field) else f"default: {_default(field)}"
+        lines += [f"{head}  ({default})", *textwrap.wrap(field.metadata["meaning"], 100, initial_indent=" " * 6,
+                                                         subsequent_indent=" " * 6)]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    factory = field.default_factory
+    value = field.default if factory is dataclasses.MISSING else factory()
+    match value:
+        case None | "":
+            return "none"
+        case bool():
+            return str(value).lower()
+        case list() | dict():
+            return ",".join(map(str, value)) or "none"
+    return str(value)
+
+
+def _type_name(hint: Any, choices: Sequence[str]) -> str:
+    if choices:
+        return "|".join(choices)
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    (kind,) = (one for one in kinds if one is not type(None))
+    names = {str: "TEXT", int: "INTEGER", float: "NUMBER", bool: "true|false", dict: "{KEY: VALUE, ...}"}
+    origin = typing.get_origin(kind) or kind
+    if origin is list:
+        return f"{names[typing.get_args(kind)[0]]},..."
+    return names[origin]

@@ -61,7 +61,7 @@ class Curve:
     gradient_norm: float
     warnings: tuple[str, ...]
     points: Points  # those that were fitted
-    spread: FitError
+    error: FitError
     problem: Problem
     theta: Array
 
@@ -84,7 +84,7 @@ class Curve:
         value, jac = self._at(self._amounts(x))
         slope = scale.slope(value)
         gradient = jac * slope[:, None]
-        half = self.spread.half_width(gradient, level)
+        half = self.error.half_width(gradient, level)
         if kind != "mean":
             half = np.hypot(half, self._scatter(value, slope, level, kind))
         return scale.forward(value), half
@@ -96,14 +96,14 @@ class Curve:
         """
         which = self._free(name)
         parameter = self.problem.space.free[which]
-        if np.isnan(self.spread.dispersion):
+        if np.isnan(self.error.dispersion):
             return float("nan"), float("nan")
         if parameter.pivots or self.problem.objective.name == "huber_log":
             return self._wald(name, level)
         space = self.problem.space
-        half = float(self.spread.half_width(np.eye(len(self.theta))[which], level))
-        scale = float(np.sqrt(self.spread.unscaled[which, which]))
-        unit = half / scale if scale > 0 else quantile(level, self.spread.dof) * math.sqrt(self.spread.dispersion)
+        half = float(self.error.half_width(np.eye(len(self.theta))[which], level))
+        scale = float(np.sqrt(self.error.unscaled[which, which]))
+        unit = half / scale if scale > 0 else quantile(level, self.error.dof) * math.sqrt(self.error.dispersion)
         if unit == 0:
             return self.params[name], self.params[name]
         ends = profile(self.problem, self.theta, space.low, space.high, which, 0.5 * unit**2, half)
@@ -115,14 +115,14 @@ class Curve:
         in standard errors. Raises ValueError for a parameter that is not free, or whose error is unknown.
         """
         which = self._free(name)
-        scale = float(self.spread.half_width(np.eye(len(self.theta))[which], ONE_ERROR))
+        scale = float(self.error.half_width(np.eye(len(self.theta))[which], ONE_ERROR))
         if not (np.isfinite(scale) and scale > 0):
             raise ValueError(f"law {self.law.name!r}: the error of {name!r} is unknown, so it has no profile")
         space = self.problem.space
         at, cost = profiled(self.problem, self.theta, space.low, space.high, which, scale)
         rise = np.maximum(cost - float(self.problem.cost(self.theta[None])[0]), 0.0)
         values = [self._natural_end(which, float(end))[name] for end in at]
-        return np.array(values), np.sqrt(2 * rise / self.spread.dispersion)
+        return np.array(values), np.sqrt(2 * rise / self.error.dispersion)
 
     def bootstrap(self, draws: int = 1000, seed: int = 0) -> Draws:
         """Refits under random weights: one exponential weight a group, or a point where no groups are given.
@@ -171,15 +171,15 @@ class Curve:
         How runs scatter on the same items is what the dispersion has beyond that of items, so its degrees of freedom
         are fewer (Satterthwaite 1946, Biometrics Bull. 2); and never more than runs and items scatter together.
         """
-        t, dispersion = quantile(level, self.spread.dof), self.spread.dispersion
-        if not self.spread.counts:
-            return np.full_like(value, t * math.sqrt(self.spread.noise))
+        t, dispersion = quantile(level, self.error.dof), self.error.dispersion
+        if not self.error.counts:
+            return np.full_like(value, t * math.sqrt(self.error.noise))
         both = t**2 * max(dispersion, 1.0)
         runs = 0.0
         if dispersion > 1:
-            dof = self.spread.dof * (1 - 1 / dispersion) ** 2
+            dof = self.error.dof * (1 - 1 / dispersion) ** 2
             runs = min(quantile(level, dof) ** 2 * (dispersion - 1), both)
-        items = np.clip(value * (1 - value), 1e-9, None) / self.spread.trials * slope**2
+        items = np.clip(value * (1 - value), 1e-9, None) / self.error.trials * slope**2
         return np.asarray(np.sqrt((runs if kind == "new_run" else both) * items))
 
     def _wald(self, name: str, level: float) -> tuple[float, float]:
@@ -190,7 +190,7 @@ class Curve:
         value = self.params[name]
         if positive:
             gradient = gradient / value
-        half = float(self.spread.half_width(gradient, level))
+        half = float(self.error.half_width(gradient, level))
         return (value * math.exp(-half), value * math.exp(half)) if positive else (value - half, value + half)
 
     def _natural_end(self, which: int, end: float) -> dict[str, float]:

@@ -64,7 +64,7 @@ def fit_pooled(
     if len(alone) < 2:
         raise ValueError(f"{len(alone)} of {len(series)} series can be fitted alone; pooling needs at least 2")
     at = [[p.name for p in alone[0].problem.space.free].index(name) for name in names]
-    noise = 1.0 if alone[0].spread.counts else float(np.median([c.spread.dispersion for c in alone]))
+    noise = 1.0 if alone[0].error.counts else float(np.median([c.error.dispersion for c in alone]))
     raw = np.stack([_raw(c, c.theta)[at] for c in alone])
     middle = np.median(raw, axis=0)
     off = np.maximum(1.4826 * np.median(np.abs(raw - middle), axis=0), 0.05)
@@ -91,7 +91,7 @@ def _alone(series: Mapping[str, Points], law: str, objective: str, seed: int) ->
             curve = refined(prepared(points, law, objective, 1e-3), seed)[0]
         except ValueError:
             continue  # it may be possible with the help of the others
-        if curve.spread.dof > 0:
+        if curve.error.dof > 0:
             curves.append(curve)
     return curves
 

@@ -1,4 +1,4 @@
-"""Rolling-origin errors: each law fitted to the smaller amounts only, and how far off it is beyond them."""
+"""Rolling-origin errors: each law fitted to the smaller amounts, tested on the larger ones."""
 
 from __future__ import annotations
 
@@ -11,74 +11,89 @@ from analysis.arrays import Array
 from analysis.fitting.solver import Problem
 from analysis.fitting.uncertainty import SCALES
 
-ORIGINS = 4  # at most; spread over the larger half of the amounts
+MAX_ORIGINS = 4  # spread over the larger half of the amounts
 
 
 @dataclass(frozen=True, eq=False)
-class Rollout:
-    """``square`` (laws, origins): the mean square error, on the scale of the objective, over the amounts beyond each
-    origin. ``average`` is that of the laws' average, weighted as the origins before say (all alike at the first).
-    ``origins`` are the largest amounts fitted (of the first amount, where there are several).
+class RollingOrigin:
+    """How well laws predict larger amounts from smaller ones (rolling-origin evaluation, Tashman 2000, Int. J.
+    Forecasting 16).
+
+    An origin is the largest amount that was fitted (of the first amount, where a law takes several). ``square_errors``
+    (laws, origins) holds the mean square error over all amounts beyond the origin, on the scale of the objective (see
+    `analysis.fitting.uncertainty.SCALES`). ``average_square_errors`` (origins) is that of the average of the laws,
+    weighted by their errors at the earlier origins (equally at the first).
     """
 
     laws: tuple[str, ...]
     origins: Array
-    square: Array
-    average: Array
+    square_errors: Array
+    average_square_errors: Array
 
     @property
     def errors(self) -> Array:
-        """The geometric mean over the origins, one entry a law; infinite where a law had no value.
+        """The geometric mean of the square errors over the origins, (laws,); infinite where a law had no value.
 
-        Errors shrink by orders of magnitude from the first origin to the last; a plain mean would hear the first only.
+        Errors shrink by orders of magnitude from the first origin to the last: an arithmetic mean would reflect the
+        first alone.
         """
-        return _geometric(self.square)
+        return _geometric_mean(self.square_errors)
 
 
-def _geometric(square: Array) -> Array:
+def _geometric_mean(square_errors: Array) -> Array:
+    """Over the last axis; a missing error counts as infinite."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.exp(np.log(np.where(np.isnan(square), np.inf, square)).mean(axis=-1)))
+        return np.asarray(np.exp(np.log(np.where(np.isnan(square_errors), np.inf, square_errors)).mean(axis=-1)))
 
 
-def windows(problems: Sequence[Problem]) -> tuple[Array, Array] | None:
-    """What lies ahead of each origin, (origins, points), and the origins; None where no law could spare an amount.
+def held_out_points(problems: Sequence[Problem]) -> tuple[Array, Array] | None:
+    """Which points each origin holds out, (origins, points), and the origins' amounts, (origins,).
 
-    The problems hold the same points.
+    All problems have the same points. None where some law needs every amount, so that none can be held out.
     """
     x = problems[0].x
-    order = np.sum([np.log(np.maximum(amounts, 1e-300)) for amounts in x], axis=0)
-    steps = np.unique(order)
-    fewest = max(max(problem.space.law.min_amounts for problem in problems), (len(steps) + 1) // 2)
-    if len(steps) <= fewest:
+    # Several amounts are ordered by the sum of their logarithms, that is by their product.
+    sizes = np.sum([np.log(np.maximum(amounts, 1e-300)) for amounts in x], axis=0)
+    distinct = np.unique(sizes)
+    fewest = max(max(problem.space.law.min_amounts for problem in problems), (len(distinct) + 1) // 2)
+    if len(distinct) <= fewest:
         return None
-    sizes = np.unique(np.linspace(fewest, len(steps) - 1, ORIGINS).round().astype(int))
-    ahead = order[None, :] > steps[sizes - 1][:, None]
-    return ahead, np.array([x[0][~out].max() for out in ahead])
+    fitted_counts = np.unique(np.linspace(fewest, len(distinct) - 1, MAX_ORIGINS).round().astype(int))
+    held_out = sizes[None, :] > distinct[fitted_counts - 1][:, None]
+    return held_out, np.array([x[0][~row].max() for row in held_out])
 
 
-def rollout(problems: Sequence[Problem], reached: Sequence[Array], ahead: Array, origins: Array) -> Rollout:
-    """The errors at the points marked in each row of ``ahead``, for the coordinates fitted to the rest: ``reached`` has
-    one array (origins, coordinates) a problem.
+def rolling_origin(
+    problems: Sequence[Problem], coordinates: Sequence[Array], held_out: Array, origins: Array
+) -> RollingOrigin:
+    """The errors at the points that each origin holds out.
+
+    ``coordinates`` has one array (origins, free parameters) a problem: the fits without the held-out points.
+    ``held_out`` and ``origins`` are those of `held_out_points`.
     """
     with np.errstate(all="ignore"):
-        gaps = np.stack([_gap(p, p.fitted(theta)) for p, theta in zip(problems, reached, strict=True)])
-    square = _mean_square(gaps, ahead)
+        gaps = np.stack([_gap(p, p.fitted(theta)) for p, theta in zip(problems, coordinates, strict=True)])
+    square_errors = _mean_square(gaps, held_out)
     average = np.full(len(origins), np.nan)
     for i in range(len(origins)):
-        before = _geometric(square[:, :i]) if i else np.ones(len(problems))
-        weight = np.where(np.isfinite(square[:, i] + before), 1 / np.maximum(before, 1e-20), 0.0)
+        # Only earlier origins may weigh the laws: the held-out points of this one would leak into its own test.
+        earlier = _geometric_mean(square_errors[:, :i]) if i else np.ones(len(problems))
+        weight = np.where(np.isfinite(square_errors[:, i] + earlier), 1 / np.maximum(earlier, 1e-20), 0.0)
         if weight.any():
             mixed = np.einsum("l,lp->p", weight / weight.sum(), np.where(weight[:, None] > 0, gaps[:, i], 0.0))
-            average[i] = _mean_square(mixed, ahead[i])
-    return Rollout(tuple(p.space.law.name for p in problems), origins, square, average)
+            average[i] = _mean_square(mixed, held_out[i])
+    return RollingOrigin(tuple(p.space.law.name for p in problems), origins, square_errors, average)
 
 
-def _mean_square(gaps: Array, ahead: Array) -> Array:
-    return np.asarray(np.where(ahead, gaps**2, 0.0).sum(axis=-1) / ahead.sum(axis=-1))
+def _mean_square(gaps: Array, held_out: Array) -> Array:
+    """Over the held-out points, which are the last axis."""
+    return np.asarray(np.where(held_out, gaps**2, 0.0).sum(axis=-1) / held_out.sum(axis=-1))
 
 
 def _gap(problem: Problem, fitted: Array) -> Array:
-    """Fitted minus measured on the scale of the objective; shares of 0 and 1 count as half an item away from that."""
+    """Fitted minus measured on the scale of the objective; shares of 0 and 1, which have no logit, are moved inwards
+    by half an item.
+    """
     scale = SCALES[problem.objective.name]
     if problem.objective.name != "quasibinomial":
         return scale.forward(fitted) - scale.forward(problem.y)

@@ -20,7 +20,7 @@ RARE = 10  # right, or wrong, answers below which the normal theory behind the b
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class AmountLevel:
     """All measurements of a series at one amount: their mean, with a 95 % interval (NaN where unknown)."""
 
     amount: float
@@ -35,19 +35,19 @@ class Level:
 class SeriesFit:
     """A series, its levels, and its curve, or the reason why there is none.
 
-    ``at`` predicts at the levels, ``line`` along them.
+    ``at_levels`` predicts at the levels, ``line`` along them.
     """
 
     series: Series
-    levels: tuple[Level, ...]
+    levels: tuple[AmountLevel, ...]
     curve: Average | None
     reason: str
-    at: Prediction | None
+    at_levels: Prediction | None
     grid: Array
     line: Prediction | None
 
 
-def analyse(block: Block) -> list[SeriesFit]:
+def fit_series(block: Block) -> list[SeriesFit]:
     """Fit every series of a block."""
     return [_fitted(block, series) for series in block.series]
 
@@ -115,14 +115,14 @@ def _rare(series: Series) -> str:
     return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {RARE})"
 
 
-def _levels(series: Series, share: bool) -> tuple[Level, ...]:
+def _levels(series: Series, share: bool) -> tuple[AmountLevel, ...]:
     """Group a series by amount."""
     out = []
     for amount in np.unique(series.amount):
         here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
         low, high = _interval(series.value[here], series.items[here], series.stderr[here], share)
         out.append(
-            Level(
+            AmountLevel(
                 float(amount),
                 float(series.fraction[here][0]),
                 int(here.sum()),

@@ -29,7 +29,7 @@ def draw_checks(block: Block, found: list[SeriesFit], folder: Path) -> dict[str,
     """The figures that the curves support, by name: ``NAME-rollout``, ``NAME-residual``, ``NAME-profile``; SVG text."""
     curves = [f for f in found if f.curve is not None]
     drawn = {}
-    if any(f.curve and f.curve.rollout and len(f.curve.rollout.origins) > 1 for f in curves):
+    if any(f.curve and f.curve.rolling_origin and len(f.curve.rolling_origin.origins) > 1 for f in curves):
         drawn[f"{block.name}-rollout"] = _draw(block, curves, _rollout, folder, "rollout")
     if curves:
         drawn[f"{block.name}-residual"] = _draw(block, curves, _residual, folder, "residual")
@@ -56,14 +56,21 @@ def _rollout(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
 
     Of the series with the most origins.
     """
-    rolled = [f.curve.rollout for f in found if f.curve and f.curve.rollout]
+    rolled = [f.curve.rolling_origin for f in found if f.curve and f.curve.rolling_origin]
     shown = max(rolled, key=lambda r: len(r.origins))
     factor = 100.0 if found[0].curve and found[0].curve.scale.name == "log" else 1.0
-    for i, (law, square) in enumerate(zip(shown.laws, shown.square, strict=True)):
+    for i, (law, square) in enumerate(zip(shown.laws, shown.square_errors, strict=True)):
         off = np.where(np.isfinite(square), factor * np.sqrt(square), np.nan)
         look: Any = {"color": COLOURS[i % 6], "linestyle": DASHES[i % len(DASHES)], "marker": MARKERS[i % 6]}
         axes.plot(shown.origins, off, label=law, linewidth=1.2, markersize=4.5, **look)
-    axes.plot(shown.origins, factor * np.sqrt(shown.average), color="black", linewidth=2.2, label="average", zorder=5)
+    axes.plot(
+        shown.origins,
+        factor * np.sqrt(shown.average_square_errors),
+        color="black",
+        linewidth=2.2,
+        label="average",
+        zorder=5,
+    )
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 3.0, 5.0) if high / low < 20 else (1.0,)))
@@ -113,7 +120,7 @@ def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[Ser
         look: Any = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
         axes.plot(at[shown], root[shown], label=label, linewidth=1.6, **look)
         axes.plot([curve.params[name]], [0.0], color=look["color"], marker=MARKERS[i % len(MARKERS)], linestyle="none")
-        level = quantile(0.95, curve.spread.dof)
+        level = quantile(0.95, curve.error.dof)
         axes.axhline(level, color="#777777", linewidth=1, linestyle=(0, (1, 2)), label="_" if i else "95 % level")
     axes.set_ylim(bottom=-0.1)
     axes.set_xlabel("exponent or slope of the law")
@@ -139,4 +146,4 @@ def _curves(found: list[SeriesFit]) -> list[Curve]:
 def _unit(curve: Curve, factor: float) -> str:
     if factor == 100:
         return "%"
-    return "logits" if curve.spread.counts else "units of the value"
+    return "logits" if curve.error.counts else "units of the value"

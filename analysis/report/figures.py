@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.arrays import Array
 from analysis.data.series import UNITS, Block
-from analysis.fitting.series_fits import Level, SeriesFit, is_share
+from analysis.fitting.series_fits import AmountLevel, SeriesFit, is_share
 from analysis.format import amount
 from analysis.report.text import heading
 
@@ -104,7 +104,7 @@ def _curves(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     _value_axis(axes, block)
 
 
-def _stack(levels: Sequence[Level]) -> Array:
+def _stack(levels: Sequence[AmountLevel]) -> Array:
     """Means, lower and upper ends: (3, levels)."""
     return np.array([[level.mean, level.low, level.high] for level in levels]).T
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.series import Block, headline
-from analysis.fitting.series_fits import Level, SeriesFit, is_share
+from analysis.fitting.series_fits import AmountLevel, SeriesFit, is_share
 from analysis.format import amount, fraction, number
 from analysis.report.text import fitted_value, heading, measured
 from analysis.text_table import TextTable
@@ -30,7 +30,7 @@ def block_sheets(block: Block, found: Sequence[SeriesFit]) -> list[TextTable]:
         return [TextTable(heading(block), ("series", "measured"), tuple(rows))]
     if len(found) <= BESIDE:
         return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
-    curves = [f for f in found if f.at is not None]
+    curves = [f for f in found if f.at_levels is not None]
     sheets = [_amount_sheet(block, found, f"{heading(block)}, measured", ("measured",))]
     return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
 
@@ -46,14 +46,14 @@ def law_sheet(found: Sequence[SeriesFit]) -> TextTable | None:
     rows = []
     curves = [(f, f.curve) for f in found if f.curve is not None]
     for f, curve in curves:
-        rolled = curve.rollout
+        rolled = curve.rolling_origin
         errors = np.full(len(curve.curves), np.nan) if rolled is None else rolled.errors
         ahead = "-" if rolled is None else f"{_ahead(f, float(rolled.origins[0])):.2f}"
         for law, error, second, weight in zip(curve.curves, errors, curve.aicc_weights(), curve.weights, strict=True):
             who = ": ".join(filter(None, (f.series.label, law.law.name)))
             rows.append((who, _off(error), ahead, f"{100 * second:.0f} %", f"{100 * weight:.0f} %"))
         if rolled is not None:
-            mean = float(np.exp(np.log(rolled.average).mean()))
+            mean = float(np.exp(np.log(rolled.average_square_errors).mean()))
             rows.append((": ".join(filter(None, (f.series.label, "average"))), _off(mean), ahead, "", ""))
     if not rows:
         return None
@@ -113,7 +113,7 @@ def _amount_sheet(block: Block, found: Sequence[SeriesFit], title: str, kinds: t
     """One row an amount, a column a series and kind ("measured", "fitted")."""
     header = [block.axis]
     for f in found:
-        shown = [kind for kind in kinds if kind == "measured" or f.at is not None]
+        shown = [kind for kind in kinds if kind == "measured" or f.at_levels is not None]
         header += [
             ": ".join(filter(None, (f.series.label, kind if len(kinds) > 1 or not f.series.label else "")))
             for kind in shown
@@ -145,7 +145,7 @@ def _cells(found: SeriesFit, value: float, kinds: tuple[str, ...], share: bool) 
     cells = []
     if "measured" in kinds:
         cells.append("" if at is None else measured(found.levels[at], share))
-    if "fitted" in kinds and found.at is not None:
+    if "fitted" in kinds and found.at_levels is not None:
         cells.append("" if at is None else fitted_value(found, at, share))
     return cells
 
@@ -154,7 +154,7 @@ def _untrained_cells(block: Block, found: SeriesFit, kinds: tuple[str, ...]) -> 
     """What the base model of a series measured, by kind; curves say nothing about it."""
     value = block.base.get(found.series.model)
     cells = [("" if value is None else number(value, is_share(block)))] if "measured" in kinds else []
-    return [*cells, ""] if "fitted" in kinds and found.at is not None else cells
+    return [*cells, ""] if "fitted" in kinds and found.at_levels is not None else cells
 
 
 def overview(results: Sequence[BlockFits]) -> TextTable | None:
@@ -204,7 +204,7 @@ def _column(block: Block, found: Sequence[SeriesFit]) -> dict[tuple[float, str],
     return column
 
 
-def _row(block: Block, level: Level) -> float:
+def _row(block: Block, level: AmountLevel) -> float:
     if not block.axis:
         return 0.0
     return level.fraction if block.axis == "samples" else level.amount

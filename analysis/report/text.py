@@ -6,11 +6,11 @@ import numpy as np
 
 from analysis.data.series import Block
 from analysis.fitting.diagnosis import explain, remedy
-from analysis.fitting.series_fits import Level, SeriesFit, is_share
+from analysis.fitting.series_fits import AmountLevel, SeriesFit, is_share
 from analysis.format import amount, number
 
 
-def measured(level: Level, share: bool) -> str:
+def measured(level: AmountLevel, share: bool) -> str:
     """``mean ± the farther end of the interval``."""
     if np.isnan(level.low):
         return number(level.mean, share)
@@ -20,9 +20,9 @@ def measured(level: Level, share: bool) -> str:
 
 def fitted_value(found: SeriesFit, at: int, share: bool) -> str:
     """``value (low to high)`` of the curve at a level; empty where the curve says nothing."""
-    if found.at is None or found.levels[at].amount <= 0:
+    if found.at_levels is None or found.levels[at].amount <= 0:
         return ""
-    p = found.at
+    p = found.at_levels
     return f"{number(p.value[at], share)} ({number(p.low[at], share)} to {number(p.high[at], share)})"
 
 

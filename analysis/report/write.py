@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.data.items import read_items
 from analysis.data.series import Block, blocks, cross_effects
 from analysis.data.table import read
-from analysis.fitting.series_fits import SeriesFit, analyse
+from analysis.fitting.series_fits import SeriesFit, fit_series
 from analysis.report.check_figures import draw_checks
 from analysis.report.figures import draw
 from analysis.report.mixture_figures import draw_mixtures
@@ -55,7 +55,7 @@ def write(
     Raises ValueError when the table is no long table, or holds no row to analyse.
     """
     frame = read(*tables)
-    results = [(block, analyse(block)) for block in blocks(frame) if block.series]
+    results = [(block, fit_series(block)) for block in blocks(frame) if block.series]
     effects = cross_effects(frame)
     answers = findings(frame, margin, read_items(*items), weights)
     figures = out / "figures"

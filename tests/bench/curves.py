@@ -112,7 +112,7 @@ def large() -> str:
     """
     from analysis.data.series import blocks
     from analysis.data.table import read
-    from analysis.fitting.series_fits import analyse
+    from analysis.fitting.series_fits import fit_series
     from analysis.report.write import write
     from analysis.verdicts.all_verdicts import findings
     from tests.analysis.tables import FRACTIONS, Simulation
@@ -127,6 +127,6 @@ def large() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.parquet"
         simulation.frame().to_parquet(path)
-        summary, _ = _cpu(lambda: [findings(read(path)), *map(analyse, blocks(read(path)))], 1)
+        summary, _ = _cpu(lambda: [findings(read(path)), *map(fit_series, blocks(read(path)))], 1)
         whole, _ = _cpu(lambda: write([path], Path(folder) / "out", "large"), 1)
         return f"{summary:.1f} {whole:.1f}"

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.data.series import blocks, cross_effects
 from analysis.data.table import read
-from analysis.fitting.series_fits import analyse, wilson
+from analysis.fitting.series_fits import fit_series, wilson
 from tests.analysis.tables import FRACTIONS, FULL, Simulation, data_amount, strategies
 
 
@@ -104,7 +104,7 @@ def test_an_own_numeric_factor_splits_series_only_where_it_is_free():
 def test_strategies_have_no_amount_and_no_curve():
     block = only(strategies())
     assert block.axis == ""
-    found = analyse(block)
+    found = fit_series(block)
     assert [f.series.label for f in found] == ["multitask", "sequential", "dmt"]
     assert all(f.curve is None and f.levels[0].runs == 3 for f in found)
 
@@ -113,7 +113,7 @@ def test_two_amounts_make_no_curve_and_say_so():
     simulation = Simulation()
     for fraction in (0.25, 1.0):
         simulation.cell("c", "single", ("math",), fraction)
-    (found,) = analyse(only(simulation.frame()))
+    (found,) = fit_series(only(simulation.frame()))
     assert found.curve is None
     assert found.reason == "2 distinct amounts of samples: a curve needs at least 3"
 
@@ -121,7 +121,7 @@ def test_two_amounts_make_no_curve_and_say_so():
 def test_equal_values_make_no_curve_and_say_so():
     frame = data_amount()
     flat = frame.assign(value=frame["value"].where(frame["metric"] != "accuracy", 0.0))
-    (found,) = analyse(only(flat))
+    (found,) = fit_series(only(flat))
     assert found.curve is None
     assert "all values are equal" in found.reason
 
@@ -130,7 +130,7 @@ def test_a_handful_of_right_answers_makes_no_curve_and_says_so():
     frame = data_amount()
     chosen = (frame["metric"] == "accuracy") & (frame["ability"] == "math") & (frame["samples"] > 0)
     frame.loc[chosen, "value"] = [0.0, 0.0, 1 / 300, 0.0, 3 / 300]
-    (found,) = analyse(only(frame))
+    (found,) = fit_series(only(frame))
     assert found.curve is None
     assert found.reason.startswith("4 right answers over all amounts")
 
@@ -140,16 +140,16 @@ def test_runs_of_one_amount_share_a_level():
     for seed in range(3):
         for fraction in FRACTIONS:
             simulation.cell("c", "single", ("math",), fraction, seed=seed)
-    (found,) = analyse(only(simulation.frame()))
+    (found,) = fit_series(only(simulation.frame()))
     assert [level.runs for level in found.levels] == [3] * 5
     values = found.series.value.reshape(5, 3)
     assert [level.mean for level in found.levels] == pytest.approx(values.mean(axis=1))
 
 
 def test_the_fitted_curve_passes_the_simulated_truth():
-    found = analyse(only(data_amount()))[0]
+    found = fit_series(only(data_amount()))[0]
     truth = 0.85 / (1 + (found.series.amount / 900.0) ** -0.7)
-    inside = (found.at.low <= truth) & (truth <= found.at.high)
+    inside = (found.at_levels.low <= truth) & (truth <= found.at_levels.high)
     assert inside.mean() >= 0.8
 
 

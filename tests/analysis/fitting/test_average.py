@@ -44,13 +44,13 @@ def test_average_widens_where_laws_disagree():
     assert min(np.log(band.high[0] / band.low[0]) for band in bands) < widest < own + 4 * spread
 
 
-def test_rollout_is_the_error_beyond_each_origin():
+def test_rolling_origin_errors_are_those_beyond_each_origin():
     rng = np.random.default_rng(6)
     y = (1.0 + 50 * AMOUNTS**-0.5) * np.exp(rng.normal(0, 0.01, len(AMOUNTS)))
     mean = fit_average(Points({"samples": AMOUNTS}, y), ("power", "power_floor"))
-    assert mean.rollout is not None
-    assert mean.rollout.origins == pytest.approx(AMOUNTS[3:7])
-    for law, row in zip(mean.rollout.laws, mean.rollout.square, strict=True):
+    assert mean.rolling_origin is not None
+    assert mean.rolling_origin.origins == pytest.approx(AMOUNTS[3:7])
+    for law, row in zip(mean.rolling_origin.laws, mean.rolling_origin.square_errors, strict=True):
         for origin, square in zip((4, 5, 6, 7), row, strict=True):
             near = fit(Points({"samples": AMOUNTS[:origin]}, y[:origin]), law)
             gap = np.log(near.predict({"samples": AMOUNTS[origin:]}).value / y[origin:])
@@ -62,7 +62,7 @@ def test_without_amounts_to_spare_aicc_weighs():
     y = (1.0 + 10 * FIVE[:4] ** -0.3) * np.exp(np.random.default_rng(4).normal(0, 0.01, 4))
     x = np.tile(FIVE[:4], 3)
     mean = fit_average(Points({"samples": x}, np.tile(y, 3)), ("power_floor", "log_linear"))
-    assert mean.rollout is None
+    assert mean.rolling_origin is None
     score = np.array([aicc(curve) for curve in mean.curves])
     expected = np.exp(-0.5 * (score - score.min()))
     assert mean.weights == pytest.approx(expected / expected.sum(), rel=1e-6)

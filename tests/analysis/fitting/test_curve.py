@@ -148,6 +148,6 @@ def test_a_profile_reaches_its_quantile_at_the_ends_of_the_interval():
     assert (np.diff(at) > 0).all()
     assert root.min() < 0.1
     ends = [np.interp(end, at, root) for end in (low, high)]
-    assert ends == pytest.approx([quantile(0.95, curve.spread.dof)] * 2, rel=0.03)
+    assert ends == pytest.approx([quantile(0.95, curve.error.dof)] * 2, rel=0.03)
     with pytest.raises(ValueError, match="no free parameter 'z'"):
         curve.profile("z")

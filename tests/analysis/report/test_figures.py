@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.series import blocks
-from analysis.fitting.series_fits import analyse
+from analysis.fitting.series_fits import fit_series
 from analysis.report.check_figures import draw_checks
 from analysis.report.figures import draw
 from analysis.report.mixture_figures import draw_mixtures
@@ -56,7 +56,7 @@ def test_a_table_without_mixtures_gives_sentences_instead(tmp_path):
 
 def test_curves_with_amounts_to_spare_have_all_checks(tmp_path):
     for block in blocks(doubled()):
-        found = analyse(block)
+        found = fit_series(block)
         names = {f"{block.name}-{kind}" for kind in ("rollout", "residual", "profile")}
         assert set(draw_checks(block, found, tmp_path)) == names
         assert draw(block, found, tmp_path) == draw(block, found, tmp_path)
@@ -64,19 +64,19 @@ def test_curves_with_amounts_to_spare_have_all_checks(tmp_path):
 
 def test_a_series_without_a_curve_has_no_checks(tmp_path):
     (block, _) = blocks(doubled().head(6))
-    assert draw_checks(block, analyse(block), tmp_path) == {}
+    assert draw_checks(block, fit_series(block), tmp_path) == {}
 
 
 def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
     loss = next(b for b in blocks(doubled()) if b.metric == "loss")
-    found = analyse(loss)
+    found = fit_series(loss)
     sheet = law_sheet(found)
     assert sheet.header[1:] == ("off by, relative", "ahead, log ranges", "AICc weight", "weight")
     curve = found[0].curve
     assert [row[0] for row in sheet.rows] == [*(c.law.name for c in curve.curves), "average"]
-    assert [float(row[1]) for row in sheet.rows[:-1]] == pytest.approx(np.sqrt(curve.rollout.errors), rel=1e-2)
+    assert [float(row[1]) for row in sheet.rows[:-1]] == pytest.approx(np.sqrt(curve.rolling_origin.errors), rel=1e-2)
     assert curve.aicc_weights().sum() == pytest.approx(1.0)
-    origin = curve.rollout.origins[0]
+    origin = curve.rolling_origin.origins[0]
     assert float(sheet.rows[0][2]) == pytest.approx(np.log(8192 / origin) / np.log(origin / 8), abs=0.01)
 
 

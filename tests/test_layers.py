@@ -42,7 +42,7 @@ ROOMS = {
     "sweep.stages": "eval.spec train.spec",
     "sweep.config": "sweep.stages eval.spec train.spec",
     "sweep.plan": "sweep.stages sweep.config eval.spec train.spec",
-    "sweep.results": "sweep.stages sweep.config sweep.plan",
+    "sweep.results": "sweep.stages sweep.config sweep.plan eval.spec",
     "sweep.launch": "sweep.stages sweep.plan sweep.results",
     "sweep.cli": "sweep.stages sweep.config sweep.plan sweep.results sweep.launch",
     "sweep.__main__": "sweep.config sweep.cli",

@@ -1,6 +1,7 @@
 """The whole way on the real thing: a 2 x 2 multirun, its table, and fitted curves in a report that opens from disk."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ import pandas as pd
 import pytest
 
 from sweep.results.items import COLUMNS
+from sweep.results.items import write as write_items
+from sweep.results.saved_sweep import load
+from sweep.stages.store import Store
 from tests.conftest import ROOT, TINY, sweep
 
 CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
@@ -51,6 +55,18 @@ def test_the_items_behind_every_measurement_add_up_to_it(store: Path):
     assert len(both) == 6 * 6
     assert both["mean"].to_numpy() == pytest.approx(both["value"].to_numpy())
     assert (table["hours"] > 0).all()
+
+
+def test_scores_from_before_item_rows_were_written_give_the_same_items(store: Path, tmp_path: Path):
+    earlier = Store(Path(shutil.copytree(store, tmp_path / "store")))
+    rows = list(earlier.root.glob("score/*/items.jsonl"))
+    assert len(rows) == 6 * 6
+    for file in rows:
+        file.unlink()
+    items = earlier.root / "sweeps" / "smoke" / "items.parquet"
+    items.unlink()
+    write_items(load(earlier, "smoke"), earlier)
+    assert pd.read_parquet(items).equals(pd.read_parquet(store / "sweeps" / "smoke" / "items.parquet"))
 
 
 def test_a_row_says_what_it_takes_to_run_its_cell_again(store: Path):

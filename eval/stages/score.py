@@ -17,6 +17,7 @@ from eval.items.metrics import present, ratio
 from eval.judge import grade
 from eval.sandbox.client import Limits, Verdict
 from eval.sandbox.pool import verdicts as run_all
+from eval.spec import item_rows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import ScoreSpec
 from eval.stages import summary
@@ -27,30 +28,29 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, execution: JudgeRun | None = None) -> None:
-    """Write scores.jsonl (one record an answer, in their order) and summary.json into ``out``.
+    """Write scores.jsonl (one record an answer, in their order), items.jsonl (`ItemRow`) and summary.json into ``out``.
 
     A killed run leaves its verdicts in ``out``, and the next one on the same answers goes on from there. What a judge,
-    asked as ``how`` says, replies is kept in ``how.cache`` and written to judgments.jsonl.
+    asked as ``execution`` says, replies is kept in ``execution.cache`` and written to judgments.jsonl.
     """
     responses = read(inputs["answers"] / "responses.jsonl")
-    found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out, execution)
+    scores, found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out, execution)
+    write_jsonl(out / item_rows.FILE, map(asdict, item_rows.item_rows(spec.task, scores)))
     write_json(out / "summary.json", summary.whole(spec.task, responses, found, inputs["answers"]))
 
 
-def _losses(responses: Sequence[Row], out: Path) -> Row:
-    """The mean loss per supervised token, clustered by sample."""
-    write_jsonl(
-        out / "scores.jsonl",
-        ({**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses),
-    )
+def _losses(responses: Sequence[Row], out: Path) -> tuple[list[Row], Row]:
+    """Each sample's mean loss per supervised token, and the metric over all of them, clustered by sample."""
+    scores = [{**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses]
+    write_jsonl(out / "scores.jsonl", scores)
     metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
-    return {**summary.written(present(metric)), "sandbox": None}
+    return scores, {**summary.written(present(metric)), "sandbox": None}
 
 
 def _judged(
     spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path, execution: JudgeRun | None
-) -> Row:
-    """Judge every answer text."""
+) -> tuple[list[Row], Row]:
+    """The verdict on every answer text, and what the summary says of them."""
     task = FORMS[spec.form][spec.task]
     items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
     answered = {_item(row) for row in responses}
@@ -66,7 +66,7 @@ def _judged(
             contained = _graded(spec, inputs, items, responses, records, out, execution)
         scores = records.finish([row["id"] for row in responses])
     flagged = {name: _flagged(folder) for name, folder in sorted(inputs.items()) if name.startswith("overlap.")}
-    return {**summary.judged(task, scores, responses, flagged), **contained}
+    return scores, {**summary.judged(task, scores, responses, flagged), **contained}
 
 
 def _graded(

@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from eval.spec.item_rows import FILE, ItemRow, item_rows
 from sweep.results.saved_sweep import SavedSweep
+from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 
 COLUMNS = ("sweep", "cell", "ability", "task", "metric", "item", "value", "weight")
-"""A row a cell, task and item: the verdict (0 or 1; over several answers their share) or the loss, and what it weighs.
-The weighted mean over the items is the table's value of that cell, task and metric."""
+"""One row per cell, task and item; the last four columns are those of `ItemRow`. The weighted mean over the items is
+the table's value of that cell, task and metric."""
+
+SCORES = "scores.jsonl"
+"""The file of verdicts in a score's folder, one for each answer."""
 
 BATCH = 200_000
 """Rows held at a time."""
@@ -25,8 +30,8 @@ def write(saved: SavedSweep, store: Store) -> Path:
     from pyarrow import parquet
 
     path = store.sweep(saved.name) / "items.parquet"
-    found = list(_found(saved, store))
-    stamp = hashlib.sha256(json.dumps([(*names, file.parent.name) for names, file in found]).encode()).hexdigest()
+    finished = list(_finished(saved, store))
+    stamp = hashlib.sha256(json.dumps([(*names, stage.key) for names, stage in finished]).encode()).hexdigest()
     if path.exists() and (parquet.read_schema(path).metadata or {}).get(b"scores") == stamp.encode():
         return path
     text = pa.dictionary(pa.int32(), pa.string())
@@ -34,45 +39,46 @@ def write(saved: SavedSweep, store: Store) -> Path:
     schema = pa.schema(kinds, metadata={"scores": stamp})
     scratch = path.with_suffix(".tmp")
     with parquet.ParquetWriter(scratch, schema, compression="zstd") as writer:
-        for rows in _batches(_rows(saved.name, found)):
+        for rows in _batches(_rows(saved.name, finished, store)):
             columns = zip(*rows, strict=True)
             writer.write_table(pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema))
     scratch.replace(path)
     return path
 
 
-def _found(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, str, str], Path]]:
-    """Cell, ability and task of each score that is there, with its file."""
+def _finished(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, str, str], Stage]]:
+    """Cell, ability and task of each score that is finished, with its stage."""
     for cell in saved.cells:
         for task, score in sorted(cell.scores.items()):
-            file = store.path(saved.jobs[score["key"]].stage) / "scores.jsonl"
-            if file.exists():
-                yield (cell.label, score["ability"], task), file
+            stage = saved.jobs[score["key"]].stage
+            if (store.path(stage) / SCORES).exists():
+                yield (cell.label, score["ability"], task), stage
 
 
-def _rows(sweep: str, found: Iterable[tuple[tuple[str, str, str], Path]]) -> Iterator[tuple[Any, ...]]:
-    for names, file in found:
-        for measured in _items(file):
-            yield sweep, *names, *measured
+def _rows(
+    sweep: str, finished: Iterable[tuple[tuple[str, str, str], Stage]], store: Store
+) -> Iterator[tuple[Any, ...]]:
+    for names, stage in finished:
+        for row in _items(stage, store.path(stage)):
+            yield sweep, *names, row.metric, row.item, row.value, row.weight
 
 
-def _items(file: Path) -> list[tuple[str, str, float, float]]:
-    """Metric, item, value and weight of each item. Verdicts and ratings that could not be given are absent."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    with file.open(encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            groups.setdefault(str(row.get("item", row["id"])), []).append(row)
-    found = []
-    for item, rows in groups.items():
-        if "loss" in rows[0]:
-            tokens = sum(row["tokens"] for row in rows)
-            if tokens:
-                found.append(("loss", item, sum(row["loss"] for row in rows) / tokens, float(tokens)))
-        elif rows[0].get("correct") is not None:
-            found.append(("accuracy", item, sum(bool(row["correct"]) for row in rows) / len(rows), 1.0))
-        elif rated := [row["share"] for row in rows if row.get("share") is not None]:
-            found.append(("accuracy", item, sum(rated) / len(rated), float(len(rated))))
-    return found
+def _items(stage: Stage, folder: Path) -> list[ItemRow]:
+    """The item rows of one score."""
+    if not (folder / FILE).exists():
+        return _of_older_score(stage, folder)
+    with (folder / FILE).open(encoding="utf-8") as lines:
+        return [ItemRow(**json.loads(line)) for line in lines]
+
+
+def _of_older_score(stage: Stage, folder: Path) -> list[ItemRow]:
+    """The item rows of a score whose folder has none.
+
+    Scores made before the score stage wrote them stay valid, because their numbers have not changed; so their rows are
+    worked out here, by the same rule.
+    """
+    with (folder / SCORES).open(encoding="utf-8") as lines:
+        return item_rows(stage.spec.task, map(json.loads, lines))
 
 
 def _batches(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

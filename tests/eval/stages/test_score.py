@@ -12,9 +12,11 @@ import pytest
 
 from common.rows import write_jsonl
 from eval.items.metrics import interval, pass_at_k, ratio, share
+from eval.spec.item_rows import ItemRow, item_rows
 from eval.spec.scores import ScoreSpec
 from eval.stages import score
 from eval.stages.records import Records
+from tests.eval.adding_up import check_items
 
 SPEC = ScoreSpec("gsm8k", "math.jsonl", None, 2.0, 512)
 PROMPT = 'def double(x):\n    """Twice x."""\n'
@@ -38,6 +40,7 @@ def answers(folder, texts):
 def ran(out, spec, inputs):
     out.mkdir()
     score.run(spec, inputs, out)
+    check_items(out)
     summary = json.loads((out / "summary.json").read_text())
     rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
     return {metric["metric"]: metric for metric in summary["metrics"]}, summary, rows
@@ -88,6 +91,7 @@ def test_losses_are_clustered_by_sample(tmp_path):
     # r = 8/5; residuals 2 - 1.6 and 6 - 6.4; sqrt(2/1 * 0.32) / 5
     assert metrics["loss"] == {"metric": "loss", "value": 1.6, "n_items": 2, "stderr": pytest.approx(0.16)}
     assert [row["mean"] for row in scores] == [2.0, 1.5]
+    assert check_items(tmp_path / "out") == [ItemRow("loss", "0", 2.0, 1.0), ItemRow("loss", "1", 1.5, 4.0)]
 
 
 def test_answers_to_other_items_are_refused(tmp_path):
@@ -127,6 +131,16 @@ def test_several_answers_to_an_item_are_one_cluster(tmp_path):
     assert (accuracy["value"], accuracy["n_items"]) == (0.2, 2) and accuracy["stderr"] == pytest.approx(0.2)
     assert metrics["pass@5"]["value"] == 0.5 and "pass@10" not in metrics
     assert [row["item"] for row in scores] == ["a"] * 5 + ["b"] * 5
+    assert check_items(tmp_path / "out") == [ItemRow("accuracy", "a", 0.4, 1.0), ItemRow("accuracy", "b", 0.0, 1.0)]
+
+
+def test_items_without_a_verdict_have_no_row():
+    """A sample without supervised tokens, a judge's replies without a rating; a weight counts tokens and ratings."""
+    losses = [{"id": "0", "loss": 6.0, "tokens": 4}, {"id": "1", "loss": 0.0, "tokens": 0}]
+    assert item_rows("loss", losses) == [ItemRow("loss", "0", 1.5, 4.0)]
+    shares = [("a", 0.5), ("b", None), ("a", 1.0), ("a", None)]
+    ratings = [{"id": f"{item}/{turn}", "item": item, "share": share} for turn, (item, share) in enumerate(shares)]
+    assert item_rows("mtbench", ratings) == [ItemRow("accuracy", "a", 0.75, 2.0)]
 
 
 def test_pass_at_k_is_the_share_of_draws_that_hold_a_right_answer():

@@ -17,6 +17,7 @@ from eval.spec.judge import Judge, JudgeRun
 from eval.spec.scores import ScoreSpec
 from eval.stages import answer, score
 from eval.tasks import mtbench
+from tests.eval.adding_up import check_items
 from tests.judge_server import serving
 
 ANSWER = AnswerSpec("mtbench", "", None, None, None, Decoding(12, 0.0, 0), "fp32", samples=1)
@@ -167,6 +168,7 @@ def grader(number, request):
 def scored(out, inputs, execution, spec=SCORE):
     out.mkdir(exist_ok=True)
     score.run(spec, inputs, out, execution)
+    check_items(out)
     return json.loads((out / "summary.json").read_bytes()), read(out / "scores.jsonl"), read(out / "judgments.jsonl")
 
 

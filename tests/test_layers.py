@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-OURS = ("common", "sweep", "train", "eval", "analysis")
+OURS = ("common", "hydra_plugins", "sweep", "train", "eval", "analysis")
 
 ROOMS = {
     "common": "",
@@ -45,7 +45,8 @@ ROOMS = {
     "sweep.results": "sweep.stages sweep.config sweep.plan eval.spec",
     "sweep.launch": "sweep.stages sweep.plan sweep.results",
     "sweep.cli": "sweep.stages sweep.config sweep.plan sweep.results sweep.launch",
-    "sweep.__main__": "sweep.config sweep.cli",
+    "hydra_plugins.dosage": "sweep.stages sweep.plan sweep.launch sweep.cli",
+    "sweep.__main__": "hydra_plugins.dosage sweep.config sweep.cli",
 }
 """Each room, bottom first within its package, and the rooms that it may import besides itself and `common`."""
 
@@ -134,7 +135,9 @@ def test_torch_stays_out(place: str):
 
 
 def test_hydra_stays_at_the_entry():
-    allowed = {"sweep/__main__.py", "sweep/config/compose.py", "sweep/cli/multirun.py"}
+    allowed = {
+        "hydra_plugins/dosage/__init__.py", "sweep/__main__.py", "sweep/config/compose.py", "sweep/cli/multirun.py",
+    }  # fmt: skip
     users = {
         str(path.relative_to(ROOT))
         for package in OURS

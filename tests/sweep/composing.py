@@ -8,7 +8,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sweep.cli.multirun import register as register_plugins
 from sweep.config.cell import Cell
 from sweep.config.compose import Composer, freeze, register
 from sweep.plan.files import Files
@@ -20,7 +19,6 @@ from tests.conftest import ROOT
 @contextmanager
 def hydra() -> Iterator[None]:
     register()
-    register_plugins()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield
 

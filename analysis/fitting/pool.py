@@ -80,7 +80,7 @@ def fit_pooled(
 
 def _shareable(law: Law) -> tuple[str, ...]:
     """Free parameters that mean the same in every series: not those that are centred with another."""
-    return tuple(p.name for p in law.parameters if p.held is None and not p.pivots)
+    return tuple(p.name for p in law.parameters if p.fixed is None and not p.pivots)
 
 
 def _alone(series: Mapping[str, Points], law: str, objective: str, seed: int) -> list[Curve]:
@@ -106,7 +106,7 @@ def _shared(members: list[Problem], at: list[int], prior: Prior, noise: float) -
     """Mean and covariance of the shared parameters over the series, and the mean's standard errors, by EM."""
     spaces = [m.space for m in members]
     shifts = np.array([[s.shift[s.law.names.index(s.free[i].name)] for i in at] for s in spaces])
-    mean, stiff = prior.mean, prior.stiff
+    mean, stiff = prior.mean, prior.stiffness
     theta: list[Array | None] = [None] * len(members)
     for _ in range(ROUNDS):
         found, errors = np.empty_like(shifts), np.empty((len(members), len(at), len(at)))

@@ -24,13 +24,15 @@ def starts(problem: Problem, count: int) -> Array:
     space = problem.space
     law = space.law
     free = [p.name for p in space.free]
-    shapes = [p for p in space.free if p.name not in law.linear and (law.closed is None or p.name != law.closed[0])]
+    shapes = [
+        p for p in space.free if p.name not in law.linear and (law.closed_form is None or p.name != law.closed_form[0])
+    ]
     tried = list(product(*(_grid(p, problem) for p in shapes)))
     grid = np.array(tried, dtype=float).reshape(len(tried), len(shapes))
     params: dict[str, Number] = {p.name: grid[:, i] for i, p in enumerate(shapes)}
-    params |= {name: np.full(len(grid), value) for name, value in space.held.items()}
-    if law.closed is not None:
-        name, solution = law.closed
+    params |= {name: np.full(len(grid), value) for name, value in space.fixed.items()}
+    if law.closed_form is not None:
+        name, solution = law.closed_form
         others = [params[n][:, None] for n in law.names if n != name]
         params[name] = solution(*problem.x, problem.y, *others)[:, 0]
     params |= _amplitudes(problem, params, [n for n in law.linear if n in free], len(grid))

@@ -73,12 +73,12 @@ def test_every_law_is_tried_here():
 def test_names_and_bounds_match_the_function(law):
     entry = LAWS[law]
     arguments = entry.value.__code__.co_varnames[: entry.value.__code__.co_argcount]
-    if entry.widen is None:
+    if entry.resize is None:
         assert arguments[entry.variables :] == entry.names
     assert entry.name == law
     assert set(entry.linear) <= set(entry.names)
-    assert entry.min_amounts > len([p for p in entry.parameters if p.held is None])
-    assert entry.value.__doc__
+    assert entry.min_amounts > len([p for p in entry.parameters if p.fixed is None])
+    assert entry.value.__doc__.splitlines()[0].endswith(".")  # the line that a fit shows is a whole sentence
 
 
 def test_values_by_hand():

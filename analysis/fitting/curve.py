@@ -14,7 +14,7 @@ from analysis.fitting.coordinates import Coordinates
 from analysis.fitting.diagnosis import active_bounds, gradient_norm, notes
 from analysis.fitting.fit_setup import STARTS, Prepared, prepared
 from analysis.fitting.points import Points
-from analysis.fitting.solver import Problem, solve
+from analysis.fitting.solver import FitProblem, solve
 from analysis.fitting.uncertainty import (
     KINDS,
     ONE_ERROR,
@@ -62,7 +62,7 @@ class Curve:
     warnings: tuple[str, ...]
     points: Points  # those that were fitted
     error: FitError
-    problem: Problem
+    problem: FitProblem
     theta: Array
 
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
@@ -160,7 +160,7 @@ class Curve:
 
     def _at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
         old = self.problem
-        value, jac = Problem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(
+        value, jac = FitProblem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(
             self.theta[None]
         )
         return value[0], jac[0]
@@ -251,7 +251,7 @@ def _curve(begun: Prepared, reached: Array, costs: Array) -> Curve:
     return Curve(
         space.law,
         _natural(space, theta),
-        cost / problem.objective.half,
+        cost / problem.objective.cost_factor,
         STARTS,
         agreeing,
         norm,

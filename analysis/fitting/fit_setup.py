@@ -12,7 +12,7 @@ from analysis.fitting.coordinates import Coordinates, Prior, coordinates
 from analysis.fitting.diagnosis import separated, usable
 from analysis.fitting.objective import Objective
 from analysis.fitting.points import Points
-from analysis.fitting.solver import Problem
+from analysis.fitting.solver import CoordinatePrior, FitProblem
 from analysis.fitting.starts import starts
 from analysis.laws.catalogue import law_named
 from analysis.laws.law import Law
@@ -24,7 +24,7 @@ STARTS = 6  # refined starts: four or more from the grid, two around the best of
 class Prepared:
     """A fit before its search: the points that can be fitted, warnings about the rest, starts (best first)."""
 
-    problem: Problem
+    problem: FitProblem
     points: Points
     codes: tuple[str, ...]
     first: Array
@@ -59,15 +59,15 @@ def prepared(
 
 def _problem(
     law: Law, objective: Objective, points: Points, fixed: Mapping[str, float], prior: Prior | None
-) -> Problem:
+) -> FitProblem:
     x = tuple(points.x.values())
     weight = np.ones(len(points)) if points.weight is None else points.weight
     space = coordinates(law, x, points.value, fixed)
     pull = _pull(space, objective, prior)
-    return Problem(space, objective, x, points.value, points.trials, weight[None, :], pull)
+    return FitProblem(space, objective, x, points.value, points.trials, weight[None, :], pull)
 
 
-def _pull(space: Coordinates, objective: Objective, given: Prior | None) -> tuple[Array, Array] | None:
+def _pull(space: Coordinates, objective: Objective, given: Prior | None) -> CoordinatePrior | None:
     """Means and stiffness of the free coordinates: the given ones, beside counts also the laws' own; None for none."""
     free = [p.name for p in space.free]
     mean, stiff = np.zeros(len(free)), np.zeros((len(free), len(free)))
@@ -78,4 +78,4 @@ def _pull(space: Coordinates, objective: Objective, given: Prior | None) -> tupl
         at = [free.index(name) for name in given.names]
         mean[at] = given.mean - space.shift[[space.law.names.index(name) for name in given.names]]
         stiff[np.ix_(at, at)] = given.stiffness
-    return (mean, stiff) if stiff.any() else None
+    return CoordinatePrior(mean, stiff) if stiff.any() else None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from analysis import LAWS, Points, fit
 from analysis.fitting.coordinates import coordinates
 from analysis.fitting.objective import Objective
-from analysis.fitting.solver import Problem
+from analysis.fitting.solver import FitProblem
 
 TRUE = {
     "power": (30.0, 0.3),
@@ -138,7 +138,7 @@ def test_jacobian_agrees_with_finite_differences(law, data):
     x = tuple(amounts(law).values())
     y = np.asarray(LAWS[law].value(*x, *map(np.float64, TRUE[law])))
     space = coordinates(LAWS[law], x, y, {})
-    problem = Problem(space, Objective("least_squares"), x, y, None, np.ones((1, len(y))))
+    problem = FitProblem(space, Objective("least_squares"), x, y, None, np.ones((1, len(y))))
     centre = space.search(dict(zip(LAWS[law].names, TRUE[law], strict=True)))
     shift = data.draw(st.lists(st.floats(-0.05, 0.05), min_size=len(centre), max_size=len(centre)))
     theta = np.clip(centre + np.array(shift), space.low + 1e-3, space.high - 1e-3)[None]

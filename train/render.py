@@ -1,4 +1,7 @@
-"""Conversations as token ids, with a mask of the tokens that carry loss. Training and evaluation share the template."""
+"""Turn conversations into token ids and a mask of the tokens that carry loss.
+
+Evaluation renders its prompts with the same templates (`tests/test_templates.py` compares the two).
+"""
 
 from __future__ import annotations
 
@@ -21,38 +24,42 @@ PROBE = (Message("user", "one"), Message("assistant", "two"), Message("user", "t
 
 @dataclass(frozen=True)
 class Sample:
-    """Token ids, and for each whether it is a target of the loss (the first never is: nothing predicts it)."""
+    """Token ids, and for each whether it carries loss. The first never does, since nothing predicts it."""
 
     ids: list[int]
     supervised: list[bool]
 
 
-class Unrenderable(ValueError):
-    """A conversation that the template cannot turn into a prompt and answers."""
+class RenderError(ValueError):
+    """A conversation that the chat template does not split into prompts and answers."""
 
 
 def load_tokenizer(folder: Path | None, hub: Hub | None) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder or of a hub model at one revision."""
+    """The tokenizer of ``folder`` if given, else of the hub model. Raises a ValueError if both are None."""
     if folder is not None:
         return AutoTokenizer.from_pretrained(str(folder))
     if hub is None:
-        raise ValueError("no tokenizer: give the input `tokenizer` or `tokenizer_hub`")
+        raise ValueError("no tokenizer: give the input `tokenizer`, or set `tokenizer_hub`")
     return AutoTokenizer.from_pretrained(str(download(hub.repo, hub.revision, TOKENIZER_FILES)))
 
 
 def template_text(name: str) -> str:
-    """The Jinja text of a template of this package."""
+    """The Jinja text of one of this package's chat templates. Raises a ValueError for an unknown name."""
     path = TEMPLATES / f"{name}.jinja"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in TEMPLATES.glob("*.jinja")))
+        names = ", ".join(sorted(file.stem for file in TEMPLATES.glob("*.jinja")))
         raise ValueError(
-            f"template={name!r} is unknown; choose one of: {known}, or 'tokenizer' for the tokenizer's own"
+            f"template={name!r} is unknown; choose one of: {names}, or 'tokenizer' for the tokenizer's own"
         )
     return path.read_text(encoding="utf-8").rstrip("\n")
 
 
 def set_template(tokenizer: PreTrainedTokenizerBase, template: str) -> None:
-    """Give the tokenizer a template by name ('tokenizer' keeps its own) and the end-of-turn token that goes with it."""
+    """Set the tokenizer's chat template by name, and its eos_token to the token that ends a turn of that template.
+
+    'tokenizer' keeps the tokenizer's own template. Raises a ValueError for an unknown name and for a tokenizer that
+    lacks a template of its own or the end-of-turn token.
+    """
     if template == "tokenizer":
         if not tokenizer.chat_template:
             raise ValueError("template='tokenizer', but this tokenizer has no chat template; name one, such as chatml")
@@ -68,10 +75,10 @@ def set_template(tokenizer: PreTrainedTokenizerBase, template: str) -> None:
 
 
 class Renderer:
-    """Turns conversations into samples with one tokenizer, whose chat template is already set.
+    """Turns conversations into samples with one tokenizer and its chat template.
 
-    ``system`` is the system turn of conversations that have none ('' for none); ``supervise`` is 'assistant' (the
-    answers, each with its end-of-turn token) or 'all'.
+    ``system`` is the system turn for conversations without one ('' for none). ``supervise`` is 'assistant', where the
+    answers with their end-of-turn tokens carry loss, or 'all'.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, system: str, supervise: str) -> None:
@@ -79,99 +86,102 @@ class Renderer:
         self.special = [token for token in tokenizer.all_special_tokens if token]
 
     def check(self) -> None:
-        """Raise a ValueError if the template cannot tell prompts from answers, shown on two conversations."""
+        """Render two short conversations; raise a ValueError if the template does not split them into answers."""
         for turns in (PROBE[:2], PROBE):
             try:
                 self.samples([turns])[0].result()
-            except Unrenderable as error:
+            except RenderError as error:
                 raise ValueError(
                     f"the chat template cannot be trained on: with {len(turns)} turns, {error}; "
-                    "name another template of this package, such as chatml, vicuna or alpaca"
+                    "choose a template of this package, such as chatml, vicuna or alpaca"
                 ) from error
 
-    def samples(self, conversations: Sequence[tuple[Message, ...]]) -> list[Outcome]:
-        """One outcome per conversation, in order."""
-        plans = [self._texts(turns) for turns in conversations]
-        texts = [text for plan in plans for text in plan.texts]
+    def samples(self, conversations: Sequence[tuple[Message, ...]]) -> list[RenderResult]:
+        """The sample of each conversation, or the problem with it, in order."""
+        parts = [self._texts(turns) for turns in conversations]
+        texts = [text for part in parts for text in part.texts]
+        # One call for all texts, since fast tokenizers work on a batch in parallel.
         ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        outcomes, start = [], 0
-        for turns, plan in zip(conversations, plans, strict=True):
-            outcomes.append(self._outcome(turns, plan, ids[start : start + len(plan.texts)]))
-            start += len(plan.texts)
-        return outcomes
+        results, start = [], 0
+        for turns, part in zip(conversations, parts, strict=True):
+            results.append(self._result(turns, part, ids[start : start + len(part.texts)]))
+            start += len(part.texts)
+        return results
 
-    def _texts(self, turns: tuple[Message, ...]) -> Texts:
-        found = [token for token in self.special for turn in turns if token in turn.content]
-        if found:
-            return Texts([], f"the text holds {found[0]!r}, a special token of the tokenizer")
+    def _texts(self, turns: tuple[Message, ...]) -> RenderedTexts:
+        specials = [token for token in self.special for turn in turns if token in turn.content]
+        if specials:
+            return RenderedTexts([], f"the text holds {specials[0]!r}, a special token of the tokenizer")
         if turns[0].role == "text":
-            return Texts([turns[0].content])
+            return RenderedTexts([turns[0].content])
         messages = [{"role": turn.role, "content": turn.content} for turn in turns]
         if self.system and turns[0].role != "system":
             messages.insert(0, {"role": "system", "content": self.system})
         answers = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
         try:
             whole = self._apply(messages, prompt=False)
-            return Texts([whole] + [self._apply(messages[:number], prompt=True) for number in answers])
-        except Exception as error:  # a template raises whatever its author chose
-            return Texts([], f"the template refuses it ({error})")
+            return RenderedTexts([whole] + [self._apply(messages[:number], prompt=True) for number in answers])
+        except Exception as error:  # templates raise errors of any class
+            return RenderedTexts([], f"the template refuses it ({error})")
 
     def _apply(self, messages: list[dict[str, str]], *, prompt: bool) -> str:
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
 
-    def _outcome(self, turns: tuple[Message, ...], plan: Texts, ids: list[list[int]]) -> Outcome:
-        if plan.problem:
-            return Outcome(None, plan.problem)
+    def _result(self, turns: tuple[Message, ...], rendered: RenderedTexts, ids: list[list[int]]) -> RenderResult:
+        if rendered.problem:
+            return RenderResult(None, rendered.problem)
         if turns[0].role == "text":
-            return Outcome(self._text_sample(ids[0]))
+            return RenderResult(self._text_sample(ids[0]))
         try:
-            return Outcome(self._chat_sample(ids[0], ids[1:]))
-        except Unrenderable as error:
-            return Outcome(None, str(error))
+            return RenderResult(self._chat_sample(ids[0], ids[1:]))
+        except RenderError as error:
+            return RenderResult(None, str(error))
 
     def _text_sample(self, ids: list[int]) -> Sample:
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        framed = (
-            [token for token in (bos,) if token is not None] + ids + [token for token in (eos,) if token is not None]
-        )
+        framed = ([] if bos is None else [bos]) + ids + ([] if eos is None else [eos])
         return Sample(framed, [False] + [True] * (len(framed) - 1))
 
     def _chat_sample(self, ids: list[int], prompts: list[list[int]]) -> Sample:
+        """Mask the tokens ``ids`` of a conversation; ``prompts`` are the tokens of what precedes each answer.
+
+        Each answer's tokens are those after its prompt, up to and including the next end-of-turn token.
+        """
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         if bos is not None and bos != eos and ids.count(bos) > 1:
-            raise Unrenderable(f"it holds {ids.count(bos)} start tokens {self.tokenizer.bos_token!r} instead of one")
+            raise RenderError(f"it holds {ids.count(bos)} start tokens {self.tokenizer.bos_token!r} instead of one")
         if self.supervise == "all":
             return Sample(ids, [False] + [True] * (len(ids) - 1))
         supervised = [False] * len(ids)
         for number, prompt in enumerate(prompts, start=1):
             if ids[: len(prompt)] != prompt:
-                raise Unrenderable(
+                raise RenderError(
                     f"the prompt of answer {number} is not the beginning of the whole conversation in tokens"
                 )
             if eos not in ids[len(prompt) :]:
-                raise Unrenderable(f"answer {number} does not end with eos_token {self.tokenizer.eos_token!r}")
+                raise RenderError(f"answer {number} does not end with eos_token {self.tokenizer.eos_token!r}")
             end = ids.index(eos, len(prompt)) + 1
             supervised[len(prompt) : end] = [True] * (end - len(prompt))
         return Sample(ids, supervised)
 
 
 @dataclass(frozen=True)
-class Texts:
-    """What to tokenise for one conversation: the whole, then the prompt of each answer; or the problem."""
+class RenderedTexts:
+    """The texts to tokenise for one conversation (the whole of it, then the prompt of each answer), or the problem."""
 
     texts: list[str]
     problem: str = ""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RenderResult:
     """A sample, or the reason why there is none."""
 
     sample: Sample | None
     problem: str = ""
 
     def result(self) -> Sample:
-        """The sample; raise `Unrenderable` where there is none."""
+        """The sample. Raises `RenderError` if there is none."""
         if self.sample is None:
-            raise Unrenderable(self.problem)
+            raise RenderError(self.problem)
         return self.sample

@@ -15,16 +15,20 @@ from train.spec import TextFile, TokenizerSpec
 
 PAD, BOS, END, USER, ASSISTANT = "<|pad|>", "<|bos|>", "<|end|>", "<|user|>", "<|assistant|>"
 BYTES = 256
-# Merges stay within these pieces: a line break with the indentation after it, a word, up to three digits, a run of
-# signs (each with the blank before it), or a single blank.
+# A token never spans two of these pieces: a line break with the indentation after it; a word, one to three digits or a
+# run of signs, each with the space before it; a single white-space character.
 PIECES = r"\n *| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s"
 
 
 def run(spec: TokenizerSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write the tokenizer folder to ``out``: the special tokens first, then the bytes, then the merges."""
+    """Train the tokenizer and write its folder to ``out``. Ids: special tokens first, then bytes, then merges.
+
+    Raises a ValueError if the vocabulary has no room for special tokens and bytes.
+    """
     special = [PAD, BOS, END, USER, ASSISTANT]
     if spec.vocabulary < BYTES + len(special):
-        raise ValueError(f"vocabulary={spec.vocabulary} is below the {BYTES} bytes and {len(special)} special tokens")
+        least = BYTES + len(special)
+        raise ValueError(f"vocabulary={spec.vocabulary} is too small; bytes and special tokens need at least {least}")
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -47,7 +51,7 @@ def run(spec: TokenizerSpec, inputs: Mapping[str, Path], out: Path) -> None:
 
 
 def texts(files: tuple[TextFile, ...], inputs: Mapping[str, Path]) -> Iterator[str]:
-    """Every text of the files, turn by turn."""
+    """Yield the text of every turn of every row of the files."""
     for file in files:
         path = inputs[file.input]
         for row in read_rows(path / file.file if path.is_dir() else path):

@@ -171,7 +171,7 @@ def test_users_errors_name_the_remedy(
         loop.run(replace(train_spec(), architecture=None), inputs, tmp_path, execution())
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub = replace(train_spec(), architecture=None, hub=Hub("no-one/nothing", "abc"))
-    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*local path"):
+    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*local copy"):
         loop.run(hub, inputs, tmp_path, execution())
     with pytest.raises(ValueError, match=r"engine\.ranks=2, but WORLD_SIZE=1"):
         loop.run(train_spec(), inputs, tmp_path, execution(name="deepspeed", ranks=2))

@@ -113,7 +113,7 @@ def test_long_samples_stop_are_skipped_or_cut(tmp_path: Path, tokenizer_folder: 
 
 def test_a_source_without_a_supervised_token_is_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
     rows = [{"conversations": [{"from": "human", "value": "Hello?"}]}]
-    with pytest.raises(ValueError, match=r"line 1.*no token to learn from"):
+    with pytest.raises(ValueError, match=r"line 1.*no token that carries loss"):
         tokenise(tmp_path, tokenizer_folder, rows, format="sharegpt")
     with pytest.raises(ValueError, match=r"none of the 1 rows gives a sample.*1 without a supervised token"):
         tokenise(tmp_path, tokenizer_folder, rows, format="sharegpt", on_bad_row="skip")

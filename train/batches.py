@@ -1,4 +1,4 @@
-"""The samples of each optimiser step, as a pure function of the spec, the sample lengths and the step."""
+"""Which samples each optimiser step sees: a pure function of the spec, the sample lengths and the step."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from train.spec import Portion, Recipe, TrainSpec
 
 
 class BatchPlan:
-    """The batches of a stage. ``members`` [samples of an epoch] are sample numbers, repeats included.
+    """The batches of a stage. ``members`` [samples of an epoch] are running sample numbers, repeats included.
 
-    The plan does not depend on ranks, micro-batches or packing, so none of them changes what a step learns from. Every
-    epoch has its own order, and its last batch holds the samples that remain.
+    Knows nothing of ranks, micro-batches or packing, so none of them can change what a step learns from. Every epoch
+    has an order of its own and ends with a batch of what is left.
     """
 
     def __init__(self, members: np.ndarray, cuts: np.ndarray, *, seed: int) -> None:
@@ -37,38 +37,28 @@ class BatchPlan:
 
 
 def plan(spec: TrainSpec, *, sizes: Mapping[str, int], lengths: np.ndarray) -> BatchPlan:
-    """The batch plan of a stage.
-
-    ``sizes`` is the number of samples of each source, ``lengths`` [samples] the tokens of each sample, sources in the
-    same order. Raises a ValueError if a portion has only empty sources or if no portion asks for a sample.
-    """
+    """The plan of a stage whose sources hold ``sizes`` samples; ``lengths`` are the tokens of each, [samples]."""
     starts = dict(zip(sizes, np.concatenate([[0], np.cumsum(list(sizes.values()))])[:-1], strict=True))
-    portions = []
+    chosen = []
     for portion in spec.portions:
         pool = np.concatenate([np.arange(sizes[name]) + starts[name] for name in portion.sources])
-        portions.append(portion_samples(pool, portion, seed=spec.seed))
-    members = np.concatenate(portions)
+        chosen.append(portion_samples(pool, portion, seed=spec.seed))
+    members = np.concatenate(chosen)
     if not len(members):
-        raise ValueError("all portions have samples=0, so there is nothing to train on; raise one above 0")
+        raise ValueError("all portions have samples=0: nothing to train on")
     return BatchPlan(members, _cuts(spec.recipe, members, lengths, seed=spec.seed), seed=spec.seed)
 
 
 def portion_samples(pool: np.ndarray, portion: Portion, *, seed: int) -> np.ndarray:
-    """The first ``portion.samples`` of ``pool`` [sample numbers] in an order fixed by seed and ability.
-
-    A smaller portion is therefore the beginning of a larger one. Raises a ValueError if the pool is empty.
-    """
+    """The first ``samples`` of the pool in an order fixed by seed and ability, so portions nest."""
     if not len(pool) and portion.samples:
-        raise ValueError(
-            f"ability {portion.ability!r}: its sources {', '.join(portion.sources)} have no samples; "
-            "add rows to one of them or set its amount to 0"
-        )
+        raise ValueError(f"ability {portion.ability!r}: its sources {', '.join(portion.sources)} hold no sample")
     order = _generator("subset", portion.ability, seed).permutation(pool)
     return np.resize(order, portion.samples) if portion.samples else pool[:0]
 
 
 def epoch_order(members: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
-    """The sample numbers of one epoch (from 0) in the order of training."""
+    """The samples of one epoch (from 0) in the order in which they are seen."""
     return _generator("epoch", str(epoch), seed).permutation(members)
 
 
@@ -80,40 +70,40 @@ def _generator(purpose: str, name: str, seed: int) -> np.random.Generator:
 def _cuts(recipe: Recipe, members: np.ndarray, lengths: np.ndarray, *, seed: int) -> np.ndarray:
     """(epoch, start, stop) of every step, [steps, 3]."""
     cuts: list[np.ndarray] = []
-    steps = 0
-    most_steps = math.inf if recipe.steps is None else recipe.steps
-    for epoch, count in enumerate(_samples_per_epoch(recipe, len(members))):
-        edges = _edges(recipe, members, lengths, count, seed=seed, epoch=epoch)
+    total = 0
+    limit = math.inf if recipe.steps is None else recipe.steps
+    for epoch, shown in enumerate(_epochs(recipe, len(members))):
+        edges = _edges(recipe, members, lengths, shown, seed=seed, epoch=epoch)
         cuts.append(np.stack([np.full(len(edges) - 1, epoch), edges[:-1], edges[1:]], axis=1))
-        steps += len(edges) - 1
-        if steps >= most_steps:
+        total += len(edges) - 1
+        if total >= limit:
             break
     return np.concatenate(cuts)[: recipe.steps]
 
 
-def _samples_per_epoch(recipe: Recipe, members: int) -> Iterator[int]:
-    """Number of samples in each epoch: all members, except in a fractional last epoch; never fewer than one in all."""
+def _epochs(recipe: Recipe, members: int) -> Iterator[int]:
+    """Samples shown in each epoch: all of them, but for a last, fractional one (at least one sample)."""
     if recipe.epochs is None:
         yield from itertools.repeat(members)
         return
-    full_epochs = int(recipe.epochs)
-    yield from itertools.repeat(members, full_epochs)
-    remainder = round((recipe.epochs - full_epochs) * members)
-    if remainder or not full_epochs:
-        yield max(remainder, 1)
+    whole = int(recipe.epochs)
+    yield from itertools.repeat(members, whole)
+    rest = round((recipe.epochs - whole) * members)
+    if rest or not whole:
+        yield max(rest, 1)
 
 
 def _edges(
-    recipe: Recipe, members: np.ndarray, lengths: np.ndarray, count: int, *, seed: int, epoch: int
+    recipe: Recipe, members: np.ndarray, lengths: np.ndarray, shown: int, *, seed: int, epoch: int
 ) -> np.ndarray:
-    """Where the batches of the first ``count`` samples of an epoch begin and end, [batches + 1]."""
+    """Where the batches of one epoch begin and end."""
     if recipe.batch_samples is not None:
-        return np.append(np.arange(0, count, recipe.batch_samples), count)
+        return np.append(np.arange(0, shown, recipe.batch_samples), shown)
     assert recipe.batch_tokens is not None
-    running = np.cumsum(lengths[epoch_order(members, seed=seed, epoch=epoch)[:count]])
-    edges, tokens_before = [0], 0
-    while edges[-1] < count:
-        end = int(np.searchsorted(running, np.int64(tokens_before + recipe.batch_tokens), side="right"))
-        edges.append(max(end, edges[-1] + 1))  # a sample longer than batch_tokens is a batch of its own
-        tokens_before = int(running[edges[-1] - 1])
+    running = np.cumsum(lengths[epoch_order(members, seed=seed, epoch=epoch)[:shown]])
+    edges, before = [0], 0
+    while edges[-1] < shown:
+        fitting = int(np.searchsorted(running, np.int64(before + recipe.batch_tokens), side="right"))
+        edges.append(max(fitting, edges[-1] + 1))  # a sample longer than batch_tokens makes a batch of its own
+        before = int(running[edges[-1] - 1])
     return np.array(edges)

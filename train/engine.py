@@ -1,7 +1,4 @@
-"""The interface of a training engine, and the plain torch engine: one process, one device.
-
-`train.zero` implements the same interface with DeepSpeed, over several processes.
-"""
+"""The plain torch engine: one process, one device. `zero.py` has the same interface over several."""
 
 from __future__ import annotations
 
@@ -13,37 +10,37 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from train.model import TokenLoss
-from train.ranks import ProcessGroup
+from train.ranks import Group
 from train.spec import Recipe
 
 
-class Engine(Protocol):
-    """A model with its optimiser, as a training step uses it."""
+class Trainer(Protocol):
+    """What a step needs of an engine."""
 
-    def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
-        """Losses [targets] of one micro-batch, in nats; the arguments are those of `TokenLoss.forward`."""
+    def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
+        """Losses [targets] of one micro-batch."""
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
-        """Accumulate the gradient of one micro-batch's loss; ``last`` marks the last micro-batch of the step.
+        """Add the gradient of a micro-batch's loss; ``last`` marks the last one of the step.
 
-        The gradient of the step is the mean over the ranks of their accumulated gradients.
+        The gradient of the step is the average over the ranks of what each has added.
         """
 
     def update(self, learning_rate: float) -> float:
-        """Clip the gradient, take an optimiser step, clear the gradient; return its L2 norm before clipping."""
+        """Clip, step, clear the gradients; return their norm before clipping."""
 
     def save(self, folder: Path) -> None:
-        """Write weights and optimiser states for a resume point. Every rank must call it."""
+        """Write everything needed to go on; called by all ranks."""
 
     def load(self, folder: Path) -> None:
-        """Restore what `save` wrote. Every rank must call it."""
+        """Take up what `save` wrote."""
 
     def export(self, folder: Path) -> None:
-        """Write the model as a Hugging Face folder. Every rank must call it."""
+        """Write the model as a Hugging Face folder; called by all ranks."""
 
 
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    """Optimiser groups of the trained parameters: weight decay for matrices, none for norms and biases."""
+    """Optimiser groups: matrices decay, norms and biases do not."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     matrices = [parameter for parameter in trained if parameter.ndim >= 2]
     vectors = [parameter for parameter in trained if parameter.ndim < 2]
@@ -54,10 +51,10 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object
     return [group for group in groups if group["params"]]
 
 
-class TorchEngine:
+class TorchTrainer:
     """Weights and optimiser states in fp32; with precision bf16 the forward pass runs under autocast."""
 
-    def __init__(self, module: TokenLoss, recipe: Recipe, group: ProcessGroup) -> None:
+    def __init__(self, module: TokenLoss, recipe: Recipe, group: Group) -> None:
         self.module = module.to(group.device)
         self.device, self.recipe = group.device, recipe
         self.optimizer = torch.optim.AdamW(
@@ -66,9 +63,9 @@ class TorchEngine:
         )  # fmt: skip
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
 
-    def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+    def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            losses: Tensor = self.module(ids, position_ids, logit_index, labels)
+            losses: Tensor = self.module(ids, positions, places, labels)
         return losses
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
@@ -96,7 +93,7 @@ class TorchEngine:
 
 
 def write_model(model: PreTrainedModel, folder: Path) -> None:
-    """Write config and weights to ``folder``, all with the same permissions."""
+    """Write config and weights; the library keeps the weights to their owner, here they are as readable as the rest."""
     model.save_pretrained(str(folder))
-    for file in folder.glob("*.safetensors"):  # these files are written readable by their owner only
+    for file in folder.glob("*.safetensors"):
         file.chmod((folder / "config.json").stat().st_mode)

@@ -1,4 +1,4 @@
-"""Load or build the model of a training stage, and compute its loss per token."""
+"""The model of a training stage, loaded or built, and its loss per token."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from train.spec import Architecture, TrainSpec
 logging.disable_progress_bar()
 
 
-# Model families whose logits are the output layer applied to the decoder's last hidden state, without scaling or
-# capping. For these, logits of the supervised tokens alone can be computed, which saves memory and time.
+# Families whose logits are the output embedding of the decoder's last state and nothing else, so that only the
+# supervised places need logits at all.
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
 CHECKED_WEIGHTS = 4
 MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
@@ -32,21 +32,18 @@ class TokenLoss(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
-        self.plain_head = model.config.model_type in PLAIN_HEADS
+        self.plain = model.config.model_type in PLAIN_HEADS
 
-    def forward(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
-        """Losses [targets] in nats for ``ids`` [rows, width].
+    def forward(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
+        """Losses [targets] for ``ids`` [rows, width]; ``places`` index the flattened rows.
 
-        ``position_ids`` [rows, width] restart at 0 with each sample of a packed row, None without packing. Target i is
-        ``labels[i]``, predicted by the logits at ``logit_index[i]`` of the flattened rows.
+        No attention mask is passed and no cache is used: only so do positions that restart keep packed samples apart.
         """
-        # transformers keeps packed samples apart by their restarting positions only without a mask and without a cache.
-        if self.plain_head:
-            output = self.model.base_model(input_ids=ids, position_ids=position_ids, use_cache=False)
-            logits = self.model.get_output_embeddings()(output.last_hidden_state.flatten(0, 1)[logit_index])
+        if self.plain:
+            states = self.model.base_model(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
+            logits = self.model.get_output_embeddings()(states.flatten(0, 1)[places])
         else:
-            output = self.model(input_ids=ids, position_ids=position_ids, use_cache=False)
-            logits = output.logits.flatten(0, 1)[logit_index]
+            logits = self.model(input_ids=ids, position_ids=positions, use_cache=False).logits.flatten(0, 1)[places]
         return functional.cross_entropy(logits.float(), labels, reduction="none")
 
 
@@ -56,10 +53,7 @@ def load(
     tokenizer: PreTrainedTokenizerBase,
     read: Callable[[Path], PreTrainedModel],
 ) -> PreTrainedModel:
-    """The model to train, in fp32, with its special tokens set to the tokenizer's. ``read`` loads a model folder.
-
-    Raises a ValueError if there is nothing to start from, or if the tokenizer has more tokens than the model.
-    """
+    """The model to train, in fp32, with the tokenizer's special tokens as its own; ``read`` opens a folder."""
     if "init" in inputs:
         model = read(inputs["init"])
     elif spec.hub is not None:
@@ -67,11 +61,11 @@ def load(
     elif spec.architecture is not None:
         model = build(spec.architecture, vocabulary=len(tokenizer), seed=spec.seed)
     else:
-        raise ValueError("no weights to start from: give the input `init`, or set `hub` or `architecture`")
+        raise ValueError("no weights to start from: give the input `init`, `hub`, or `architecture`")
     if len(tokenizer) > model.config.vocab_size:
         raise ValueError(
-            f"the tokenizer has {len(tokenizer)} tokens, but the model has only {model.config.vocab_size}; "
-            "tokenise the sources with this model's tokenizer"
+            f"the tokenizer has {len(tokenizer)} tokens, the model only {model.config.vocab_size}; "
+            "tokenise the sources with the tokenizer of this model"
         )
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
@@ -80,7 +74,7 @@ def load(
 
 
 def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaForCausalLM:
-    """A Llama model in fp32 with random weights drawn from ``seed``; its output layer is tied to its embedding."""
+    """A Llama with fresh weights that depend on the seed alone; embeddings and output are tied."""
     config = LlamaConfig(
         vocab_size=vocabulary, hidden_size=architecture.hidden_size, intermediate_size=architecture.intermediate_size,
         num_hidden_layers=architecture.num_layers, num_attention_heads=architecture.num_heads,
@@ -93,20 +87,16 @@ def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaFor
 
 
 def read_folder(folder: Path) -> PreTrainedModel:
-    """Load the model of a Hugging Face folder in fp32 and check it with `check_weights`."""
+    """The model of a Hugging Face folder, whole, checked against the file."""
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
     check_weights(model, folder)
     return model
 
 
 def check_weights(model: PreTrainedModel, folder: Path) -> None:
-    """Raise a RuntimeError unless a few loaded weights equal those in the folder's model.safetensors.
-
-    Some releases of transformers re-initialised weights while loading them, without a message. A folder with its
-    weights in several files is not checked.
-    """
+    """Raise a RuntimeError unless a few loaded weights equal those in the folder's safetensors file."""
     file = folder / "model.safetensors"
-    if not file.is_file():
+    if not file.is_file():  # several shards: their loader checks each against the index
         return
     weights = model.state_dict()
     with safe_open(str(file), framework="pt") as stored:
@@ -116,6 +106,4 @@ def check_weights(model: PreTrainedModel, folder: Path) -> None:
             if weight is None or weight.numel() == 0:
                 continue
             if not torch.equal(weight.cpu(), stored.get_tensor(name).to(weight.dtype)):
-                raise RuntimeError(
-                    f"{file}: {name} differs after loading, as transformers re-initialised it; use another release"
-                )
+                raise RuntimeError(f"{file}: {name} differs after loading; the model library has initialised it anew")

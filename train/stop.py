@@ -1,4 +1,4 @@
-"""Graceful shutdown: signals set a flag that the training loop checks between steps."""
+"""A polite end: a signal only sets a flag, and the loop looks at it between steps."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # sent by SLURM, by Ctrl-C and by submitit
-EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: a resume point was saved, and the same call continues from it
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # SLURM, the keyboard, submitit
+EXIT_CODE = 75  # "temporary failure, try again" of sysexits.h: a resume point was saved and the same call goes on
 
 
-class StopFlag:
-    """Whether this process has received a stop signal."""
+class Stop:
+    """Whether this process was asked to stop."""
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.asked = False
 
-    def set(self, *_: object) -> None:
-        """Set the flag. Takes the arguments of a signal handler and ignores them."""
-        self.is_set = True
+    def ask(self, *_: object) -> None:
+        """Note the wish; usable as a signal handler."""
+        self.asked = True
 
 
 @contextmanager
-def on_signals() -> Iterator[StopFlag]:
-    """Yield a flag that a signal of `SIGNALS` sets within the block; the previous handlers return afterwards.
-
-    Python installs signal handlers in the main thread only; in any other thread no signal sets the flag.
-    """
-    flag = StopFlag()
+def listening() -> Iterator[Stop]:
+    """Listen to the signals within the block; only the main thread can, in another one nothing is heard."""
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield flag
+        yield stop
         return
-    previous_handlers = {number: signal.signal(number, flag.set) for number in SIGNALS}
+    before = {number: signal.signal(number, stop.ask) for number in SIGNALS}
     try:
-        yield flag
+        yield stop
     finally:
-        for number, handler in previous_handlers.items():
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import shutil
 import sys
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import NoReturn
 
 from sweep.launch import squeue
-from sweep.launch.squeue import Queued
-from sweep.results.saved_sweep import SavedCell, SavedSweep, load, sweeps
+from sweep.launch.states import STATES, cell_states, stages_in_flight
+from sweep.results import garbage
+from sweep.results.saved_sweep import load, sweeps
 from sweep.stages.store import Damaged, Store
 
 
@@ -41,35 +39,6 @@ def _arguments(verb: str, given: list[str], known: dict[str, str]) -> dict[str, 
     return values
 
 
-STATES = ("done", "running", "queued", "waiting", "failed")
-
-
-def _state(saved: SavedSweep, cell: SavedCell, store: Store, flight: Mapping[str, Queued]) -> tuple[str, str]:
-    """One word on a cell (`STATES`), and what it is about. ``flight`` is what SLURM works on, by the stage's key."""
-    stages = saved.stages(cell)
-    missing = [stage for stage in stages if not store.has(stage)]
-    if not missing:
-        return "done", ""
-    for stage in missing:
-        if store.failure(stage).exists() and not store.owner(stage) and stage.key not in flight:
-            return "failed", str(store.log(stage))
-    for stage in missing:
-        if owner := store.owner(stage):
-            return "running", f"{stage.kind} on {owner['host']}, process {owner['pid']}"
-    for job in (flight[stage.key] for stage in missing if stage.key in flight):
-        return "queued", f"SLURM job {job.number}: {job.state}, {job.reason}"
-    return "waiting", f"{len(missing)} of {len(stages)} stages missing"
-
-
-def _flight(store: Store) -> Mapping[str, Queued]:
-    """What SLURM works on for the store; nothing where there is no SLURM or it does not answer."""
-    try:
-        return squeue.stages(squeue.look(store)) if shutil.which("squeue") else {}
-    except ValueError as problem:
-        print(f"SLURM: {problem}", file=sys.stderr)
-        return {}
-
-
 def ls(given: list[str]) -> int:
     """List the sweeps of a store, or with ``name=`` the cells of one."""
     values = _arguments("ls", given, {"name": ""})
@@ -77,17 +46,24 @@ def ls(given: list[str]) -> int:
     names = [values["name"]] if values["name"] else sweeps(store)
     if not names:
         print(f"no sweeps in {store.root}")
-    flight = _flight(store) if names else {}
+    in_flight = stages_in_flight(store) if names else {}
+    status = 0
     for name in names:
-        saved = load(store, name)
-        states = [(cell, *_state(saved, cell, store, flight)) for cell in saved.cells]
-        counts = {word: sum(state == word for _, state, _ in states) for word in STATES}
+        try:
+            states = cell_states(load(store, name), store, in_flight)
+        except ValueError as problem:
+            if values["name"]:
+                raise
+            print(f"{name}: {problem}", file=sys.stderr)
+            status = 1
+            continue
+        counts = {word: sum(state.state == word for state in states) for word in STATES}
         print(f"{name}: {len(states)} cells, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
         if values["name"]:
-            width = max(len(cell.label) for cell, _, _ in states)
-            for cell, state, detail in states:
-                print(f"  {cell.label:<{width}}  {state:<8} {detail}".rstrip())
-    return 0
+            width = max(len(state.cell.label) for state in states)
+            for state in states:
+                print(f"  {state.cell.label:<{width}}  {state.state:<8} {state.detail}".rstrip())
+    return status
 
 
 def logs(given: list[str]) -> int:
@@ -145,46 +121,18 @@ def collect(given: list[str]) -> int:
 
 
 def gc(given: list[str]) -> int:
-    """Remove what no sweep uses: finished stages, dead partial work; with ``damaged=true`` only damaged folders."""
+    """Remove what no sweep uses: finished stages, abandoned work; with ``damaged=true`` only damaged stages."""
     values = _arguments("gc", given, {"damaged": "false", "dry_run": "false"})
     store = Store(values["store"])
-    doomed = _damaged(store) if values["damaged"] == "true" else _unused(store)
-    size = 0
-    for folder in doomed:
-        size += sum(part.stat().st_size for part in folder.rglob("*") if part.is_file())
-        if values["dry_run"] != "true":
-            shutil.rmtree(folder)
-        print(folder)
-    print(f"{'would free' if values['dry_run'] == 'true' else 'freed'} {size / 2**20:.1f} MiB in {len(doomed)} folders")
-    return 0
-
-
-def _all(store: Store) -> list[SavedSweep]:
-    return [load(store, name) for name in sweeps(store)]
-
-
-def _damaged(store: Store) -> list[Path]:
-    found = []
-    for saved in _all(store):
-        for job in saved.jobs.values():
-            try:
-                store.has(job.stage)
-            except Damaged:
-                found.append(store.path(job.stage))
-    return list(dict.fromkeys(found))
-
-
-def _unused(store: Store) -> list[Path]:
-    used = {store.path(job.stage) for saved in _all(store) for job in saved.jobs.values()}
-    finished = [path.parent for path in store.root.glob("*/*/stage.json")]
-    partial = [path for path in store.root.glob("partial/*") if not _held(store, path)]
-    return [path for path in finished if path not in used] + partial
-
-
-def _held(store: Store, partial: Path) -> bool:
-    """True for partial work that is claimed, or young enough to be gone on with."""
-    claim = store.root / "claims" / partial.name.rsplit(".", 1)[0]
-    return claim.exists() or time.time() - partial.stat().st_mtime < 7 * 86400
+    doomed = garbage.damaged(store) if values["damaged"] == "true" else garbage.unused(store)
+    if values["dry_run"] != "true":
+        garbage.remove(store, doomed)
+    print(*doomed.paths, sep="\n", end="\n" if doomed.paths else "")
+    folders = "1 folder" if len(doomed.paths) == 1 else f"{len(doomed.paths)} folders"
+    print(f"{'would free' if values['dry_run'] == 'true' else 'freed'} {doomed.size / 2**20:.1f} MiB in {folders}")
+    for sentence in doomed.kept:
+        print(sentence, file=sys.stderr)
+    return 1 if doomed.kept else 0
 
 
 def _one_sweep(store: Store, name: str) -> str:

@@ -1,1 +1,1 @@
-"""Launchers: the local worker pool and SLURM through submitit."""
+"""Launchers: a pool of worker processes on this machine, and SLURM through submitit."""

@@ -1,4 +1,4 @@
-"""The local launcher: a pool of workers forked from one warm server, fed with the jobs of a sweep."""
+"""The local launcher: builds the stages of a sweep in worker processes, forked by a server that has loaded torch."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from common.start import module_path
 from sweep.launch.progress import Progress
 from sweep.plan.cost import gpus
 from sweep.stages.store import Store
-from sweep.stages.worker import AGAIN, Job
+from sweep.stages.worker import TRY_AGAIN, Job
 
 ATTEMPTS = 3
-"""A stage whose process is killed from outside starts again; a stage whose own code fails does not."""
+"""How often a stage is started when its process is killed. A stage whose own code fails is not started again."""
 
 PAUSE_SECONDS = 1.0
-"""Before a stage that another process is building is looked at again."""
+"""Time until the launcher tries again to build a stage that another command is building."""
 
 SAVE_SECONDS = 60.0
-"""Time for workers to save their state after Ctrl-C."""
+"""Time that workers have to save their state after Ctrl-C."""
 
 
 @dataclass
 class Outcome:
-    """What became of the jobs."""
+    """The jobs by how they ended, and whether Ctrl-C stopped the run. Skipped jobs lacked an input."""
 
     built: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
@@ -45,16 +44,17 @@ class Outcome:
 
 
 class Server:
-    """The warm server as the launcher sees it."""
+    """The launcher's end of the worker server, `sweep.launch.server`."""
 
     def __init__(self, log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
-        environment = {**os.environ, **quiet, "OMP_NUM_THREADS": "1", "PYTHONPATH": module_path()}
+        code = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                bufsize=0, stderr=errors, env=environment, start_new_session=True,
+                [sys.executable, "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                stderr=errors, env={**os.environ, **quiet, "OMP_NUM_THREADS": "1", "PYTHONPATH": code},
+                start_new_session=True,
             )  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         self.requests: IO[bytes] = self.process.stdin
@@ -63,13 +63,14 @@ class Server:
         self.buffer = b""
 
     def send(self, request: dict[str, object]) -> None:
+        """Send one request. Raises `ServerGone` when the server has ended."""
         try:
             self.requests.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             raise self._gone() from None
 
     def reports_within(self, seconds: float) -> list[dict[str, int]]:
-        """The reports that arrive within ``seconds``, as soon as there is one."""
+        """The reports that have arrived, after waiting up to ``seconds`` for the first. Raises `ServerGone`."""
         if not select.select([self.reports], [], [], seconds)[0]:
             return []
         block = os.read(self.reports.fileno(), 1 << 16)
@@ -82,6 +83,7 @@ class Server:
         return ServerGone(f"the worker server ended (status {self.process.wait()}); its log: {self.log}")
 
     def close(self) -> None:
+        """End the server, which first stops its workers, and wait for it."""
         with contextlib.suppress(BrokenPipeError):
             self.requests.close()
         self.process.wait()
@@ -89,12 +91,12 @@ class Server:
 
 
 class ServerGone(RuntimeError):
-    """The warm server has ended, and its workers with it."""
+    """The worker server has ended, and its workers with it."""
 
 
 @dataclass
 class Running:
-    """One job at work: the server's numbers of its processes and the slots it holds."""
+    """A job that is being built: the server's numbers of its processes, and the CPU or GPU slots they occupy."""
 
     job: Job
     numbers: list[int]
@@ -103,7 +105,7 @@ class Running:
 
 
 class Queue:
-    """The missing jobs: those whose inputs are there, most urgent first, and those that wait."""
+    """The missing jobs: those whose inputs exist, most urgent first, and those that wait for an input or a moment."""
 
     def __init__(self, jobs: Mapping[str, Job], store: Store) -> None:
         self.missing = {key: job for key, job in jobs.items() if not store.has(job.stage)}
@@ -141,12 +143,12 @@ class Queue:
 
     @property
     def idle(self) -> bool:
-        """True when nothing can start, now or later, before something else ends."""
+        """True when no job can start until a running one ends."""
         return not self.ready and not self.later
 
 
 def _urgency(jobs: Mapping[str, Job]) -> dict[str, float]:
-    """Seconds of the longest chain of work from each job on: the longest chain starts first."""
+    """Estimated seconds of the longest chain of stages that starts with each job, by key."""
     seconds: dict[str, float] = {}
     for key, job in reversed(list(jobs.items())):
         seconds[key] = seconds.get(key, 0.0) + job.seconds
@@ -156,7 +158,7 @@ def _urgency(jobs: Mapping[str, Job]) -> dict[str, float]:
 
 
 class Pool:
-    """Runs the jobs whose stages are missing, as many at a time as there are slots."""
+    """Builds the missing stages, as many at a time as there are CPU and GPU slots."""
 
     def __init__(self, jobs: Mapping[str, Job], store: Store, workers: int | None) -> None:
         self.store = store
@@ -169,10 +171,12 @@ class Pool:
         self.attempts: dict[str, int] = {}
         self.outcome = Outcome()
         self.number = 0
-        self.extra = {} if "WANDB_DIR" in os.environ else {"WANDB_DIR": str(store.root)}  # offline runs: store/wandb
+        # offline runs of W&B go to store/wandb
+        self.wandb = {} if "WANDB_DIR" in os.environ else {"WANDB_DIR": str(store.root)}
 
     def run(self, progress: Progress) -> Outcome:
-        """Run everything that is missing. Ctrl-C and SIGTERM let workers save their state, then return."""
+        """Build everything that is missing. After Ctrl-C or SIGTERM, let workers save their state and return."""
+        self.store.remove_dead_claims()
         if not self.queue.missing:
             return self.outcome
         previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -198,7 +202,7 @@ class Pool:
         blocked = []
         while any(self.free.values()) and (job := self.queue.pop()):
             kind = "gpu" if self.size["gpu"] and job.runs_model else "cpu"
-            # More ranks than slots: wait for all of them, then share.
+            # With more ranks than slots, the ranks share all slots, so all must be free.
             if len(self.free[kind]) >= min(job.ranks, self.size[kind]):
                 self._start(job, kind, server)
                 progress.started(job)
@@ -214,11 +218,12 @@ class Pool:
         port = _free_port() if job.ranks > 1 else 0
         for rank in range(job.ranks):
             self.number += 1
-            environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else "", **self.extra}
+            environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else "", **self.wandb}
             if job.ranks > 1:
                 environment |= _rank_environment(rank, job.ranks, port)
             log = str(self.store.log(job.stage))
-            server.send({"id": self.number, "job": job.to_json(), "owner": owner, "log": log, "env": environment})
+            request = {"id": self.number, "job": job.to_json(), "owner": owner, "rank": rank, "log": log}
+            server.send({**request, "env": environment})
             self.running[self.number] = running
             running.numbers.append(self.number)
 
@@ -229,11 +234,13 @@ class Pool:
             return
         self.free["cpu" if running.slots[0].startswith("cpu") else "gpu"] += running.slots
         job = running.job
-        if self.store.has(job.stage):  # the folder decides: gloo may abort a rank at exit after all is saved
+        if min(running.statuses) < 0:
+            self.store.owner(job.stage)  # removes the claim of a process that was killed before it could
+        if self.store.has(job.stage):  # the exit status does not count: gloo may abort a rank after all is saved
             self.queue.done(job.stage.key)
             self.outcome.built.append(job)
             progress.done(job)
-        elif AGAIN in running.statuses and 1 not in running.statuses:
+        elif TRY_AGAIN in running.statuses and 1 not in running.statuses:
             self.queue.push_later(job.stage.key, PAUSE_SECONDS)
             progress.paused(job)
         else:
@@ -251,7 +258,7 @@ class Pool:
         progress.failed(job, f"killed by signal {-min(statuses)}" if killed else f"exit status {max(statuses)}")
 
     def _stop(self, server: Server) -> None:
-        """Ask every worker to save its state and end; a second Ctrl-C, or a minute, kills them."""
+        """Tell every worker to save its state and end; kill them after a second Ctrl-C or `SAVE_SECONDS`."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(KeyboardInterrupt):
                 for worker in list(self.running):
@@ -263,7 +270,7 @@ class Pool:
 
 
 def _rank_environment(rank: int, ranks: int, port: int) -> dict[str, str]:
-    """The variables that torch.distributed reads, for one rank of a job on this machine."""
+    """The variables that torch.distributed reads, for one rank of a job whose ranks all run on this machine."""
     return {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),

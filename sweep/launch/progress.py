@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a bar with an estimate on a terminal, a line a training elsewhere."""
+"""Progress of a running sweep: on a terminal a bar with the time left, elsewhere one line per trained model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweep.stages.worker import Job
 
 
 class Progress:
-    """Counts stages and estimates the time left from the cost of what is done against what is not."""
+    """Counts finished stages and estimates the time left from the costs of finished and missing ones."""
 
     def __init__(self, missing: Iterable[Job], store: Store, console: Console) -> None:
         costs = [job.seconds for job in missing]
@@ -57,12 +57,12 @@ class Progress:
             self.note(f"{job.title}  [dim]{self.count}/{self.missing} stages, {self.estimate()}[/dim]")
         self.tick()
 
-    def failed(self, job: Job, why: str) -> None:
+    def failed(self, job: Job, reason: str) -> None:
         self.working.pop(job.stage.key, None)
-        self.note(f"[red]failed[/red] {job.title}: {why}; log: {self.store.log(job.stage)}")
+        self.note(f"[red]failed[/red] {job.title}: {reason}; log: {self.store.log(job.stage)}")
 
     def estimate(self) -> str:
-        """The time left, from the pace so far."""
+        """The time left at the pace so far, as text; empty until a stage is done."""
         return f"about {span(self.left * self.elapsed / self.spent)} left" if self.spent > 0 else ""
 
     def note(self, text: str) -> None:
@@ -75,7 +75,7 @@ class Progress:
 
 
 def span(seconds: float) -> str:
-    """A length of time for people."""
+    """A duration as text: seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

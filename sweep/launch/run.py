@@ -1,4 +1,4 @@
-"""Run a sweep on this machine and say what came of it."""
+"""Run a sweep on this machine or on SLURM, write its table and print a summary."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, the one shells use (128 + SIGINT)."""
 
 
 def run_here(plan: Plan, store: Store) -> int:
-    """Freeze the plan under the sweep's name, then `run_saved`."""
+    """Save the plan under the sweep's name and run it on this machine; see `run_saved` for the exit status."""
     if plan.duplicates or plan.excluded:
         print(f"{len(plan.duplicates)} cells are the same by content, {len(plan.excluded)} are excluded")
     return run_saved(save(plan, store), store, plan.cells[0].cell.workers)
 
 
 def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
-    """Run what is missing, collect the table, print a summary. Returns 0, 1 (a stage failed) or 130 (stopped)."""
+    """Build the missing stages, write the table, print a summary. Returns 0, 1 (a stage failed) or 130 (Ctrl-C)."""
     console = Console(soft_wrap=True, highlight=False)
     pool = Pool(saved.jobs, store, workers)
     missing = len(pool.queue.missing)
@@ -35,28 +35,32 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     with Progress(pool.queue.missing.values(), store, console) as progress:
         outcome = pool.run(progress)
     if outcome.stopped:
-        console.print(f"stopped after {len(outcome.built)} of {missing} stages; the same command goes on from here")
+        console.print(f"stopped after {len(outcome.built)} of {missing} stages; the same command continues from here")
         return INTERRUPTED
     return _conclude(saved, store, outcome, progress, console)
 
 
 def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
-    """Freeze the plan and submit what is missing; unless ``wait`` is off, stay and sum up as `run_saved` does."""
+    """Save the plan and submit its missing stages; with ``wait``, stay until they end, then finish like `run_saved`."""
     slurm.available()
     console = Console(soft_wrap=True, highlight=False)
     saved = save(plan, store)
     console.print(f"sweep {saved.name}: {len(saved.cells)} cells, {len(saved.jobs)} stages")
-    given = slurm.submit(saved, store, settings)
-    console.print(f"SLURM: {given.submitted} jobs submitted, {given.attached} already in flight; logs: {given.logs}")
+    submission = slurm.submit(saved, store, settings)
+    console.print(
+        f"SLURM: {submission.submitted} jobs submitted, {submission.attached} already in flight; "
+        f"logs: {submission.logs}"
+    )
     if not settings.wait:
         return 0
-    watch = Watch(saved, store, given.logs)
+    watch = Watch(saved, store, submission.logs)
     with Progress(watch.todo.values(), store, console) as progress:
         outcome = watch.run(progress)
     if outcome.stopped:
         where = f"name={saved.name} store={store.root}"
         console.print(
-            f"the jobs go on; look with: python -m sweep ls {where}; end them with: python -m sweep cancel {where}"
+            f"the jobs keep running; list them with: python -m sweep ls {where}; "
+            f"cancel them with: python -m sweep cancel {where}"
         )
         return INTERRUPTED
     return _conclude(saved, store, outcome, progress, console)
@@ -78,7 +82,7 @@ def _failures(outcome: Outcome, store: Store, console: Console) -> None:
         console.print(f"[red]failed[/red] {job.title}; log: {store.log(job.stage)}")
         console.print(f"    {_last_line(job, store)}", markup=False)
     if len(outcome.skipped) > 0:
-        console.print(f"{len(outcome.skipped)} stages that need them were left out; the same command tries again")
+        console.print(f"{len(outcome.skipped)} stages that depend on them were skipped; the same command tries again")
 
 
 def _last_line(job: Job, store: Store) -> str:

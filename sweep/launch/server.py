@@ -1,12 +1,12 @@
-"""The warm server: a process that has imported torch once and forks a worker for every stage.
+"""The worker server: a process that imports torch once and forks a worker for every stage.
 
-It reads requests as JSON lines on standard input and reports on standard output:
+It reads requests as JSON lines from standard input and writes reports to standard output:
 
-    {"id": 7, "job": {...}, "owner": "...", "log": "...", "env": {...}}   fork a worker
-    {"signal": 15, "id": 7}                                               signal a worker
-    {"id": 7, "status": 0}                                                a worker has ended (below 0: killed by signal)
+    {"id": 7, "job": {...}, "owner": "...", "rank": 0, "log": "...", "env": {...}}   request: fork a worker
+    {"signal": 15, "id": 7}                                                          request: signal a worker
+    {"id": 7, "status": 0}                 report: a worker has ended (a status below 0 is the signal that killed it)
 
-The end of its input, which the launcher's death also is, stops the workers and then the server.
+When its input ends, because the launcher closed it or died, the server stops its workers and ends.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from pathlib import Path
 from typing import Any
 
 GRACE_SECONDS = 20.0
-"""Time for workers to save a resume point once the launcher is gone."""
+"""Time that workers have to save a resume point after the launcher has gone."""
 
 PRELOAD = ("torch", "transformers", "train.loop", "eval.stages.answer", "eval.stages.score", "sweep.stages.worker")
+"""Modules that workers need and that are slow to import."""
+
 PR_SET_PDEATHSIG = 1
+"""Option of prctl(2): the signal a process gets when its parent dies."""
 
 
 def serve() -> None:
     """Answer requests until the input ends."""
     report = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints while it is imported must not reach the reports
+    os.dup2(2, 1)  # what libraries print while they are imported must not mix with the reports
     for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)  # the launcher decides; its death is our end of input
+        signal.signal(getattr(signal, name), signal.SIG_IGN)  # Ctrl-C reaches the launcher, which tells us what to stop
     _preload()
     children: dict[int, int] = {}
     wakeup, wake = os.pipe()
@@ -72,11 +75,11 @@ def _preload() -> None:
         importlib.import_module(name)
     _warm_lazy_modules()
     gc.collect()
-    gc.freeze()  # shared pages stay shared: the collector would write to every object of the parent
+    gc.freeze()  # else the collector would write to every object, and workers would copy the pages they share
 
 
 def _warm_lazy_modules() -> None:
-    """Import what transformers would otherwise import anew in every worker."""
+    """Build a tiny model, so that the modules transformers imports on first use are there before workers fork."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
     assert AutoTokenizer is not None
@@ -99,7 +102,7 @@ def _request(request: dict[str, Any], children: dict[int, int]) -> None:
 
 
 def _work(request: dict[str, Any]) -> None:
-    """The worker: never returns."""
+    """Build the requested stage in this new process, then end the process."""
     status = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -115,9 +118,9 @@ def _work(request: dict[str, Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.update(request["env"])
 
-        from sweep.stages.worker import Job, perform
+        from sweep.stages.worker import Job, build_stage
 
-        status = perform(Job.from_json(request["job"]), request["owner"])
+        status = build_stage(Job.from_json(request["job"]), request["owner"], request["rank"])
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""The SLURM launcher: hand everything that is missing to SLURM at once, chained by dependencies, and come away.
+"""The SLURM launcher: submits all missing stages at once, as jobs chained by dependencies.
 
-The store and SLURM's own queue are the only state, so the command may be killed and run again at any time.
+The store and SLURM's queue are the only state, so the command can be killed and run again at any time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,11 +25,12 @@ from sweep.stages.store import Store
 
 @dataclass(frozen=True)
 class Settings:
-    """The fields of ``hydra.launcher``, named as in the stock submitit launcher; null leaves the choice to SLURM.
+    """The fields of ``hydra.launcher``, named as in Hydra's submitit launcher; null leaves the choice to SLURM.
 
-    ``nodes`` and ``tasks_per_node`` are those of training stages and follow engine.ranks when null: one task a rank, as
-    many on a node as it has GPUs (``gpus_per_node``), else all. ``max_num_timeout`` is how often a job that was killed
-    or ran out of time goes back into the queue. ``wait`` is our own: stay until all is done.
+    ``nodes`` and ``tasks_per_node`` apply to training stages. When null they follow engine.ranks: one task per rank, on
+    each node as many as it has GPUs (``gpus_per_node``), or all ranks on one node. ``max_num_timeout`` is how often a
+    job that was killed or ran out of time goes back into the queue. ``wait``, which Hydra's launcher does not have,
+    keeps the command running until all jobs have ended.
     """
 
     submitit_folder: str | None
@@ -70,7 +70,7 @@ class Settings:
             raise ValueError(f"hydra.launcher.wait={self.wait} must be true or false")
 
     def step(self, shape: Shape) -> Step:
-        """How the processes of a task of this shape are spread over nodes."""
+        """Nodes and tasks per node for this shape. Raises a ValueError when its ranks do not fill the nodes."""
         per_node = self.tasks_per_node or self.gpus_per_node or shape.ranks
         if self.nodes is not None and shape.ranks > 1:
             per_node = -(-shape.ranks // self.nodes)
@@ -86,7 +86,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Submission:
-    """What one command did: the SLURM jobs it submitted, and those it found in flight for its stages."""
+    """The outcome of one command: its sbatch calls, the jobs it submitted, the jobs already in flight, the logs."""
 
     calls: int
     submitted: int
@@ -95,7 +95,7 @@ class Submission:
 
 
 def available() -> None:
-    """Raise a ValueError that says what to do where there is no SLURM."""
+    """Raise a ValueError when there is no SLURM on this machine."""
     if shutil.which("sbatch") is None:
         raise ValueError("sbatch is not on PATH, so there is no SLURM to submit to; use hydra/launcher=local")
 
@@ -104,13 +104,14 @@ def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
     """Submit the stages of a sweep that are neither done nor in flight. Raises a ValueError when SLURM refuses."""
     folder = store.sweep(saved.name)
     logs = Path(settings.submitit_folder or folder / "slurm").absolute()
+    store.remove_dead_claims()
     with _lock(store):
-        queued = squeue.stages(squeue.look(store))  # before the store: what leaves the queue in between is done by then
+        queued = squeue.stages(squeue.look(store))  # before the store: a job that ends in between is then done
         done = {key for key, job in saved.jobs.items() if store.has(job.stage)}
         flight = {key: queued[key].number for key in saved.jobs if key in queued and key not in done}
         tasks = split(saved.jobs, done, flight)
         for task in tasks:
-            settings.step(task.shape)  # what cannot be started stops everything, before anything is submitted
+            settings.step(task.shape)  # raises before anything is submitted
         numbers: dict[SlurmTask, str] = {}
         arrays = pack(tasks, squeue.array_limit()) if tasks else []
         code = snapshot.take(folder / "code") if tasks else folder
@@ -121,7 +122,7 @@ def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
 
 @contextlib.contextmanager
 def _lock(store: Store) -> Iterator[None]:
-    """One command at a time looks and submits: two at once would both find the queue empty."""
+    """Let one command at a time read the queue and submit: two at once would both find it empty."""
     store.root.mkdir(parents=True, exist_ok=True)
     with (store.root / "slurm.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -130,7 +131,7 @@ def _lock(store: Store) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a sweep's frozen jobs, its copy of the code and SLURM's logs lie."""
+    """The name of a sweep, and the folders of its task files, its copy of the code and SLURM's logs."""
 
     name: str
     jobs: Path
@@ -152,33 +153,33 @@ def _submit(array: Array, numbers: Mapping[SlurmTask, str], place: _Place, setti
         **_names(shape, file, place, settings),
         dependency=_dependency(array, numbers),
         array_parallelism=settings.array_parallelism,
-        use_srun=False,  # the batch script judges by the store and starts its own srun
+        use_srun=False,  # the batch script starts its own srun and then looks into the store
     )
     try:
         with _outside_of_jobs():
             jobs = executor.map_array(run, [str(file)] * len(array.tasks), range(len(array.tasks)))
     except (FailedJobError, FailedSubmissionError) as problem:
         raise ValueError(
-            f"sbatch refused: {' '.join(str(problem).split())}; {len(numbers)} jobs were submitted before and go on: "
-            "mend what it says, or wait for room in the queue, and give the same command again"
+            f"sbatch refused: {' '.join(str(problem).split())}; {len(numbers)} jobs were submitted before that and "
+            "keep running; correct the setting it names, or wait for room in the queue, then repeat the command"
         ) from None
     return {task: job.job_id for task, job in zip(array.tasks, jobs, strict=True)}
 
 
 @contextlib.contextmanager
 def _outside_of_jobs() -> Iterator[None]:
-    """Hide the variables of the SLURM job that the command may itself run in, but not the one that says which SLURM."""
+    """Hide the variables of the SLURM job that this command may run in; keep SLURM_CONF, which names the cluster."""
     from submitit.helpers import clean_env
 
-    place = os.environ.get("SLURM_CONF")
+    conf = os.environ.get("SLURM_CONF")
     with clean_env():
-        if place is not None:
-            os.environ["SLURM_CONF"] = place
+        if conf is not None:
+            os.environ["SLURM_CONF"] = conf
         yield
 
 
 def _frozen(array: Array, step: Step, place: _Place) -> Path:
-    """The file of the array's stages, named by its content: the same tasks later make the same file."""
+    """Write the array's tasks to a file named by their content, so that the same tasks get the same file again."""
     name = json.dumps([[job.stage.key for job in task.jobs] for task in array.tasks]) + repr(step)
     place.jobs.mkdir(parents=True, exist_ok=True)
     file = place.jobs / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
@@ -187,35 +188,34 @@ def _frozen(array: Array, step: Step, place: _Place) -> Path:
 
 
 def _dependency(array: Array, numbers: Mapping[SlurmTask, str]) -> str | None:
-    known = {task.name: number for task, number in numbers.items()}
+    submitted = {task.name: number for task, number in numbers.items()}
     parts = []
     if array.needs:
-        parts.append("afterok:" + ":".join(sorted(known.get(need, need) for need in array.needs)))
+        parts.append("afterok:" + ":".join(sorted(submitted.get(need, need) for need in array.needs)))
     if array.pairs:
         parts.append("aftercorr:" + numbers[array.pairs.tasks[0]].partition("_")[0])
     return ",".join(parts) or None
 
 
 def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
-    """What the array asks for; GPUs only for tasks that run a model."""
-    asked: dict[str, Any] = {
+    """The resources each task of the array requests; GPUs only for tasks that run a model."""
+    request: dict[str, Any] = {
         "time": settings.timeout_min, "nodes": step.nodes, "ntasks_per_node": step.tasks_per_node,
         "cpus_per_task": settings.cpus_per_task, "mem_per_cpu": settings.mem_per_cpu,
         "mem": settings.mem_gb and f"{round(settings.mem_gb * 1024)}MB", "signal_delay_s": settings.signal_delay_s,
     }  # fmt: skip
     if shape.model:
-        asked |= {
+        request |= {
             "gpus_per_node": settings.gpus_per_node and min(settings.gpus_per_node, step.tasks_per_node),
             "gpus_per_task": settings.gpus_per_task, "cpus_per_gpu": settings.cpus_per_gpu,
             "mem_per_gpu": settings.mem_per_gpu, "gres": settings.gres,
         }  # fmt: skip
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in request.items() if value is not None}
 
 
 def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[str, Any]:
-    """Everything about the array that is neither a resource nor a dependency."""
-    # The copy of the code before all else, and never the folder the command was given in.
-    code = [f"export PYTHONPATH={shlex.quote(str(place.code))}${{PYTHONPATH:+:$PYTHONPATH}}", "export PYTHONSAFEPATH=1"]
+    """The array's other parameters: names, partition, account, setup commands."""
+    code = [f"export PYTHONPATH={place.code}", "export PYTHONSAFEPATH=1"]  # else the current folder comes first
     fixed = {"kill-on-invalid-dep": "yes", "requeue": True}
     return {
         "job_name": f"{settings.name or place.name}-{shape.part}", "comment": squeue.comment(file, settings.comment),

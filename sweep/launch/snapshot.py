@@ -1,4 +1,4 @@
-"""A copy of the code that SLURM jobs run, so that editing the checkout while they wait changes nothing."""
+"""A copy of the code for SLURM jobs, so that editing the checkout while they wait does not change what they run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def take(folder: Path) -> Path:
             target = scratch / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        with contextlib.suppress(OSError):  # somebody else took the same copy first
+        with contextlib.suppress(OSError):  # another command made the same copy first
             scratch.rename(final)
         shutil.rmtree(scratch, ignore_errors=True)
     return final

@@ -1,4 +1,4 @@
-"""SLURM's own queue as the register of what is in flight. No file says so: a job's comment names its frozen stages."""
+"""SLURM's queue tells which stages are in flight: a job's comment names the file that lists its stages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from sweep.stages.store import Store
 
 SECONDS = 60.0
-"""SLURM's commands wait for minutes while the controller is down; ours say so sooner."""
+"""Time limit for SLURM's commands, which otherwise hang for minutes while its controller is down."""
 
 COMMENT = re.compile(r"dosage=(?P<file>.+?\.json)(;|$)")
 
 
 @dataclass(frozen=True)
 class Queued:
-    """One SLURM job or element of an array: its number, its state, why it waits, the file its stages are frozen in."""
+    """A SLURM job or array element: its number, its state, the reason it waits, the file that lists its stages."""
 
     number: str
     state: str
@@ -30,17 +30,17 @@ class Queued:
 
     @property
     def index(self) -> int:
-        """Which task of the file it runs."""
+        """The position in ``file`` of the task that it runs."""
         return int(self.number.partition("_")[2] or 0)
 
 
 def comment(file: Path, own: str | None) -> str:
-    """The comment of a SLURM job that runs tasks of ``file``; ``own`` is what the user has to say."""
+    """The comment of a SLURM job that runs tasks of ``file``, with the user's ``own`` comment, if any."""
     return f"dosage={file};{own}" if own else f"dosage={file}"
 
 
 def command(*words: str) -> str:
-    """Run one of SLURM's commands and return what it prints; raise a ValueError with its complaint."""
+    """Run a SLURM command and return its output. Raises a ValueError with its error message when it fails."""
     if shutil.which(words[0]) is None:
         raise ValueError(f"{words[0]} is not on PATH, so there is no SLURM here; use hydra/launcher=local")
     try:
@@ -48,25 +48,25 @@ def command(*words: str) -> str:
     except subprocess.TimeoutExpired:
         raise ValueError(f"{words[0]} has not answered for {SECONDS:.0f} s; is SLURM's controller up?") from None
     if done.returncode:
-        said = " ".join(done.stderr.split())
-        raise ValueError(f"{words[0]} failed ({said}); see that SLURM answers here, or use hydra/launcher=local")
+        message = " ".join(done.stderr.split())
+        raise ValueError(f"{words[0]} failed ({message}); check SLURM with sinfo, or use hydra/launcher=local")
     return done.stdout
 
 
 def look(store: Store) -> list[Queued]:
-    """Everybody's SLURM jobs that work for this store, but for those that SLURM removes because a parent failed."""
-    found = []
+    """All users' SLURM jobs for this store, except those that can never start because a job before them failed."""
+    jobs = []
     for line in command("squeue", "--noheader", "--array", "--format=%i|%T|%r|%k").splitlines():
         number, state, reason, text = line.split("|", 3)
         match = COMMENT.match(text)
         file = Path(match["file"]) if match else Path()
         if file.is_relative_to(store.root) and file.exists() and reason != "DependencyNeverSatisfied":
-            found.append(Queued(number, state, reason, file))
-    return found
+            jobs.append(Queued(number, state, reason, file))
+    return jobs
 
 
 def stages(jobs: Sequence[Queued]) -> dict[str, Queued]:
-    """The SLURM job that each stage in flight belongs to, by the stage's key."""
+    """The SLURM job of each stage in flight, by the stage's key."""
     return {key: job for job in jobs for key in _keys(job.file)[job.index]}
 
 
@@ -76,13 +76,13 @@ def _keys(file: Path) -> list[list[str]]:
 
 
 def cancel(jobs: Sequence[Queued]) -> None:
-    """Cancel jobs, the last submitted first, so that none starts because its parent is gone."""
+    """Cancel jobs, the last submitted first, so that none starts when the job it waits for is cancelled."""
     numbers = [job.number for job in reversed(jobs)]
     for at in range(0, len(numbers), 500):
         command("scancel", *numbers[at : at + 500])
 
 
 def array_limit() -> int:
-    """The most tasks that this SLURM takes in one array."""
+    """The largest number of tasks that this cluster accepts in one array."""
     match = re.search(r"^MaxArraySize\s*=\s*(\d+)", command("scontrol", "show", "config"), re.MULTILINE)
     return max(1, int(match[1])) if match else 1

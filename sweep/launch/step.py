@@ -1,4 +1,4 @@
-"""Inside a SLURM job: the batch script's Python starts one process a rank through srun and judges by the store."""
+"""Inside a SLURM job: the batch script starts one process per rank through srun, then looks into the store."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from common.json_file import write_json
 from sweep.launch.tasks import inputs
 from sweep.stages.stage import plain, restore
 from sweep.stages.store import Store
-from sweep.stages.worker import AGAIN, Job, perform
+from sweep.stages.worker import TRY_AGAIN, Job, build_stage
 
 KILLED = 128
-"""srun's exit status is above this when a rank was killed by a signal."""
+"""Exit statuses of srun above this mean that a signal killed a rank."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """How a task's processes are started, and how often the job may be put back into the queue."""
+    """How many processes run a task, on how many nodes, and how often its job may go back into the queue."""
 
     nodes: int
     tasks_per_node: int
@@ -38,30 +38,30 @@ class Step:
 
 
 def freeze(file: Path, step: Step, tasks: list[tuple[Job, ...]]) -> None:
-    """Write what the jobs of one array will read, whole or not at all."""
+    """Write the file from which the SLURM jobs of one array read their tasks."""
     write_json(file, {"step": plain(step), "tasks": [[job.to_json() for job in jobs] for jobs in tasks]})
 
 
 def run(file: str, index: int) -> None:
-    """Run task ``index`` of a frozen file: what submitit calls in the batch script, outside srun.
+    """Run task ``index`` of the array's ``file``. submitit calls this in the batch script, outside srun.
 
-    Ends well only when every stage is in the store: by the exit status SLURM starts or cancels what depends on the job.
-    A task that was killed or asked to stop goes back into the queue.
+    Returns only when every stage of the task is in the store, and exits with a status above 0 otherwise: SLURM starts
+    or cancels dependent jobs by that status. A task that was killed or told to stop goes back into the queue.
     """
-    step, jobs = _thaw(Path(file), index)
+    step, jobs = _read_task(Path(file), index)
     number = os.environ["SLURM_JOB_ID"]
     restart = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     if _done(jobs):
         return
     status = subprocess.run(_srun(step, file, index, f"slurm{number}-{restart}"), env=_environment(step)).returncode
-    if _done(jobs):  # the folders decide: gloo may abort a rank at exit after all is saved
+    if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
-    if status != AGAIN and 0 <= status < KILLED:
+    if status != TRY_AGAIN and 0 <= status < KILLED:
         sys.exit(1)
     _requeue(number, restart, step.requeues)
 
 
-def _thaw(file: Path, index: int) -> tuple[Step, list[Job]]:
+def _read_task(file: Path, index: int) -> tuple[Step, list[Job]]:
     frozen: dict[str, Any] = json.loads(file.read_bytes())
     return restore(Step, frozen["step"]), [Job.from_json(value) for value in frozen["tasks"][index]]
 
@@ -74,12 +74,12 @@ def _srun(step: Step, file: str, index: int, owner: str) -> list[str]:
     return [
         "srun", f"--nodes={step.nodes}", f"--ntasks={step.ranks}", f"--ntasks-per-node={step.tasks_per_node}",
         f"--cpus-per-task={step.cpus_per_task}", "--kill-on-bad-exit=1", "--unbuffered", *step.srun_args,
-        sys.executable, "-P", "-m", "sweep.launch.step", file, str(index), owner,
+        sys.executable, "-m", "sweep.launch.step", file, str(index), owner,
     ]  # fmt: skip
 
 
 def _environment(step: Step) -> dict[str, str]:
-    """The environment of all ranks. The first rank runs here, on the first node, so its address and port are known."""
+    """The environment of every rank. Rank 0 runs on this node, so this node's name and a free port of it go in."""
     quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
     shared = {"OMP_NUM_THREADS": str(step.cpus_per_task)}
     if step.ranks > 1:
@@ -89,43 +89,45 @@ def _environment(step: Step) -> dict[str, str]:
     return {**os.environ, **quiet, **shared}
 
 
-def _requeue(number: str, restart: int, limit: int) -> NoReturn:
-    """Put this job back into the queue, unless it is being cancelled or has been put back too often."""
+def _requeue(number: str, restarts: int, limit: int) -> NoReturn:
+    """Put SLURM job ``number`` back into the queue, unless it is being cancelled or has had ``limit`` restarts."""
     state = subprocess.run(["squeue", "-h", "-j", number, "-o", "%T"], capture_output=True, text=True).stdout.strip()
-    if restart >= limit:
-        sys.exit(f"put back into the queue {restart} times already; raise hydra.launcher.max_num_timeout to go on")
+    if restarts >= limit:
+        sys.exit(f"restarted {restarts} times already; raise hydra.launcher.max_num_timeout to allow more")
     if state == "RUNNING":
         subprocess.run(["scontrol", "requeue", number], check=True)
-    sys.exit(AGAIN)
+    sys.exit(TRY_AGAIN)
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m sweep.launch.step FILE INDEX OWNER``: one rank of a task, under srun. Returns its exit status."""
+    """``python -m sweep.launch.step FILE INDEX OWNER``: run one rank of a task, under srun; return its exit status."""
     file, index, owner = arguments
-    for number in (signal.SIGTERM, signal.SIGUSR2):  # the end is near; training has its own, gentler handlers
-        signal.signal(number, lambda *_: sys.exit(AGAIN))
-    step, jobs = _thaw(Path(file), int(index))
+    for number in (signal.SIGTERM, signal.SIGUSR2):  # preemption or time limit; training installs its own handlers
+        signal.signal(number, lambda *_: sys.exit(TRY_AGAIN))
+    step, jobs = _read_task(Path(file), int(index))
+    rank = int(os.environ["SLURM_PROCID"]) if step.ranks > 1 else 0
     if step.ranks > 1:
-        os.environ.update(_rank())
-    statuses = []
+        os.environ.update(_rank_environment(rank))
+    statuses: list[int] = []
     for job in jobs:
-        _log_to(Store(job.store).log(job.stage))
-        lacking = [node for node in inputs(job.stage) if not (Path(job.store) / node.kind / node.key).exists()]
-        if lacking:
-            print(f"left out: {', '.join(f'{node.kind}-{node.key}' for node in lacking)} is not in the store")
+        store = Store(job.store)
+        _log_to(store.log(job.stage))
+        missing = [f"{node.kind}-{node.key}" for node in inputs(job.stage) if not store.path(node).exists()]
+        if missing:
+            print(f"skipped: its input {', '.join(missing)} is not in the store")
             continue
-        status = perform(job, owner)
-        if status == AGAIN:
-            return AGAIN
+        status = build_stage(job, owner, rank)
+        if status == TRY_AGAIN:
+            return TRY_AGAIN
         statuses.append(status)
     return max(statuses, default=1)
 
 
-def _rank() -> dict[str, str]:
-    """The variables of torch.distributed, from SLURM's. A rank that sees one GPU alone counts it as its first."""
+def _rank_environment(rank: int) -> dict[str, str]:
+    """The variables that torch.distributed reads, from SLURM's. A rank that sees only one GPU calls it number 0."""
     alone = os.environ.get("CUDA_VISIBLE_DEVICES", "").isdigit()
     return {
-        "RANK": os.environ["SLURM_PROCID"],
+        "RANK": str(rank),
         "WORLD_SIZE": os.environ["SLURM_NTASKS"],
         "LOCAL_RANK": "0" if alone else os.environ["SLURM_LOCALID"],
         "LOCAL_WORLD_SIZE": str(int(os.environ["SLURM_NTASKS"]) // int(os.environ["SLURM_NNODES"])),
@@ -133,7 +135,7 @@ def _rank() -> dict[str, str]:
 
 
 def _log_to(path: Path) -> None:
-    """Send everything that is printed from now on to the end of ``path``."""
+    """Append everything that this process prints from now on to ``path``."""
     sys.stdout.flush()
     sys.stderr.flush()
     path.parent.mkdir(parents=True, exist_ok=True)

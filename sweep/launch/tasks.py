@@ -1,4 +1,4 @@
-"""What SLURM gets: the missing stages as tasks, each one SLURM job, and like tasks together as arrays. Pure."""
+"""Group missing stages into tasks, each one SLURM job, and tasks with equal resources into arrays. No side effects."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PART = {
     "rows": "data",
     "overlap": "data",
 }
-"""What a kind belongs to: data preparation, training, or the evaluation of one model."""
+"""The part of the pipeline that each kind belongs to: data preparation, training, or the evaluation of a model."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a task asks SLURM for."""
+    """The resources a task needs: number of ranks, and whether it runs a model."""
 
     part: str
     ranks: int
@@ -33,7 +33,10 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class SlurmTask:
-    """Stages that one SLURM job runs in turn. ``needs`` are tasks by name and SLURM jobs in flight by number."""
+    """Stages that one SLURM job runs one after another.
+
+    ``needs`` holds what it waits for: tasks by name, SLURM jobs in flight by number.
+    """
 
     name: str
     jobs: tuple[Job, ...]
@@ -60,7 +63,7 @@ class Array:
 def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, str]) -> list[SlurmTask]:
     """The tasks for all stages that are neither ``done`` nor ``queued`` (key to SLURM job), parents before children.
 
-    One task prepares data that hangs together, one trains a model, one answers and scores everything about a model.
+    Data stages connected by inputs form one task, each training is a task, and all answers and scores of one model are.
     """
     todo = {key: job for key, job in jobs.items() if key not in done and key not in queued}
     names = _names(jobs, todo)
@@ -81,7 +84,7 @@ def inputs(stage: Stage) -> list[StageRef | Stage]:
 
 
 def _names(jobs: Mapping[str, Job], todo: Mapping[str, Job]) -> dict[str, str]:
-    """The task of every stage to do, by key."""
+    """The name of the task of every stage to do, by the stage's key."""
     names: dict[str, str] = {}
     for key, job in todo.items():
         match PART[job.stage.kind]:
@@ -98,7 +101,7 @@ def _names(jobs: Mapping[str, Job], todo: Mapping[str, Job]) -> dict[str, str]:
 
 
 def _model(jobs: Mapping[str, Job], stage: Stage) -> str:
-    """What names the model that an answer or score is about."""
+    """The key, or hub name and revision, of the model that an answer or score is about."""
     if stage.kind == "score":
         stage = jobs[stage.inputs["answers"].key].stage
     model = stage.inputs.get("model")
@@ -122,21 +125,22 @@ def _depths(tasks: Sequence[SlurmTask]) -> dict[str, int]:
 
 
 def pack(tasks: Sequence[SlurmTask], limit: int) -> list[Array]:
-    """Tasks in as few arrays as their dependencies allow, of at most ``limit`` tasks, parents before children.
+    """Pack tasks into as few arrays as their dependencies allow, of at most ``limit`` tasks, parents before children.
 
-    SLURM gives all tasks of an array the same dependencies, or pairs them one to one with those of another array. Tasks
-    with the same needs and like children make an array, so that their children, in turn, can be paired with it.
+    In SLURM all tasks of an array have the same dependencies, or are paired one to one with the tasks of another array.
+    Tasks with the same needs and the same number of children of each shape form an array, so that their children can be
+    paired with it.
     """
     depth, children = _depths(tasks), _children(tasks)
     levels: defaultdict[int, list[SlurmTask]] = defaultdict(list)
     for task in tasks:
         levels[depth[task.name]].append(task)
     arrays: list[Array] = []
-    home: dict[str, Array] = {}
+    array_of: dict[str, Array] = {}
     for level in sorted(levels):
-        for array in _level(levels[level], children, home, limit):
+        for array in _level(levels[level], children, array_of, limit):
             arrays.append(array)
-            home |= dict.fromkeys((task.name for task in array.tasks), array)
+            array_of |= dict.fromkeys((task.name for task in array.tasks), array)
     return arrays
 
 
@@ -152,7 +156,7 @@ def _children(tasks: Iterable[SlurmTask]) -> Children:
     return defaultdict(frozenset, {name: frozenset(count.items()) for name, count in counts.items()})
 
 
-def _level(tasks: Iterable[SlurmTask], children: Children, home: Mapping[str, Array], limit: int) -> list[Array]:
+def _level(tasks: Iterable[SlurmTask], children: Children, array_of: Mapping[str, Array], limit: int) -> list[Array]:
     alike: defaultdict[object, list[SlurmTask]] = defaultdict(list)
     for task in tasks:
         alike[task.shape, task.needs, children[task.name]].append(task)
@@ -161,21 +165,21 @@ def _level(tasks: Iterable[SlurmTask], children: Children, home: Mapping[str, Ar
     for group in alike.values():
         if len(group) == 1:
             (task,) = group
-            singles[task.shape, children[task.name], frozenset(map(home.get, task.needs))].append(task)
+            singles[task.shape, children[task.name], frozenset(map(array_of.get, task.needs))].append(task)
         else:
             chunks = [tuple(group[at : at + limit]) for at in range(0, len(group), limit)]
             arrays += [Array(chunk, group[0].needs) for chunk in chunks]
     for group in singles.values():
-        paired = _pair(group, home)
+        paired = _pair(group, array_of)
         arrays += [paired] if paired else [Array((task,), task.needs) for task in group]
     return arrays
 
 
-def _pair(tasks: Sequence[SlurmTask], home: Mapping[str, Array]) -> Array | None:
-    """The tasks as an array whose tasks follow those of their parents' array one to one; None where they do not."""
+def _pair(tasks: Sequence[SlurmTask], array_of: Mapping[str, Array]) -> Array | None:
+    """An array paired one to one with the array of the tasks' parents; None where they do not match one to one."""
     common = frozenset.intersection(*(task.needs for task in tasks))
     own = {next(iter(rest)): task for task in tasks if len(rest := task.needs - common) == 1}
-    parents = {home.get(name) for name in own}
+    parents = {array_of.get(name) for name in own}
     parent = parents.pop() if len(parents) == 1 else None
     if parent is None or len(own) < len(tasks) or {task.name for task in parent.tasks} != set(own):
         return None

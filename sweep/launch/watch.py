@@ -1,4 +1,4 @@
-"""Wait for what SLURM works on, by looking at its queue and at the store."""
+"""Wait for the stages that SLURM runs, by polling its queue and the store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
 SHORTEST, LONGEST = 1.0, 15.0
-"""Seconds between two looks: a twentieth of the time waited so far, within these bounds, to spare the controller."""
+"""Bounds of the seconds between two polls: a twentieth of the time waited so far, to spare SLURM's controller."""
 
 LOOKS = 2
-"""A stage has ended without result when it is neither queued nor stored so many times: shared file systems lag."""
+"""Number of polls that must find a stage neither queued nor stored before it counts as ended: file systems lag."""
 
 
 class Watch:
-    """The stages of a sweep that are on their way through SLURM."""
+    """Follows the missing stages of a sweep through SLURM's queue until they are stored or gone."""
 
     def __init__(self, saved: SavedSweep, store: Store, logs: Path) -> None:
         self.jobs, self.store, self.logs = saved.jobs, store, logs
@@ -33,13 +33,13 @@ class Watch:
         self.outcome = Outcome()
 
     def run(self, progress: Progress) -> Outcome:
-        """Look until every stage is done or has left the queue. Ctrl-C only ends the looking."""
+        """Poll until every stage is done or has left the queue. Ctrl-C ends the polling, not the jobs."""
         trouble = ""
         try:
             while self.todo:
                 try:
                     self.look(progress)
-                except ValueError as problem:  # a controller that restarts loses no job: look again
+                except ValueError as problem:  # a restart of the controller loses no jobs: poll again
                     if str(problem) != trouble:
                         progress.note(str(problem))
                     trouble = str(problem)
@@ -50,7 +50,7 @@ class Watch:
         return self.outcome
 
     def look(self, progress: Progress) -> None:
-        """One look at the queue, then at the store for everything that is missing."""
+        """Read the queue once, then look into the store for every missing stage."""
         queued = squeue.stages(squeue.look(self.store))
         for key, job in list(self.todo.items()):
             if self.store.has(job.stage):
@@ -59,7 +59,7 @@ class Watch:
             elif key in queued:
                 self.absent.pop(key, None)
                 self.last[key] = queued[key]
-                if self.store.claim(job.stage).exists():
+                if self.store.owner(job.stage):
                     progress.started(job)
             else:
                 self.absent[key] = self.absent.get(key, 0) + 1
@@ -68,20 +68,21 @@ class Watch:
         progress.tick()
 
     def _ended(self, job: Job, progress: Progress) -> None:
-        """A stage that left the queue without a result: failed if its inputs were there, else left out."""
+        """Count a stage that left the queue without a result as failed if its inputs are there, else as skipped."""
         if not all(self.store.has(self.jobs[node.key].stage) for node in inputs(job.stage)):
             self.outcome.skipped.append(job)
             return
         self.outcome.failed.append(job)
-        progress.failed(job, self._why(job))
+        progress.failed(job, self._reason(job))
 
-    def _why(self, job: Job) -> str:
+    def _reason(self, job: Job) -> str:
         failure = self.store.failure(job.stage)
         if failure.exists():
             return str(json.loads(failure.read_bytes())["error"])
         last = self.last.get(job.stage.key)
         if last is None:
-            return "gone from SLURM's queue without a result"
+            return "it left SLURM's queue without a result"
         log = Path(str(self.logs).replace("%j", last.number)) / f"{last.number}_0_log.err"
-        seen = log if log.exists() else log.with_suffix(".out")
-        return f"SLURM job {last.number} ended without a result; see {seen}"
+        if not log.exists():
+            log = log.with_suffix(".out")
+        return f"SLURM job {last.number} ended without a result; see {log}"

@@ -1,4 +1,4 @@
-"""What a plan must know of the user's files: a digest of their content and their number of rows."""
+"""The user's files as a plan needs them: a digest of their content and their number of rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from common.digest import digest_of
 from common.json_file import write_json
 from common.rows import count_rows
+from sweep.stages.disk import files_of, stamp
 from sweep.stages.stage import File
 from sweep.stages.store import Store
 
 
 class Files:
-    """Digests and row counts, remembered in the store by path, size and time of change."""
+    """Digests, sizes and row counts of files, remembered in the store until a file's `stamp` changes."""
 
     def __init__(self, store: Store) -> None:
         self.memory = store.root / "files.json"
@@ -26,18 +27,22 @@ class Files:
         self.fresh = False
         self.absent: dict[str, None] = {}
 
-    def file(self, where: str, path: str, declared: bool = False) -> File:
-        """The file or folder at ``path``; raises a ValueError that names ``where`` in the config it is asked for.
+    def file(self, where: str, path: str, has_declared_rows: bool = False) -> File:
+        """The file or folder at ``path``, the value of the config key ``where``.
 
-        With ``declared`` rows a plan can be made without the file: it is then only noted in ``absent``.
+        Raises a ValueError when it does not exist. With ``has_declared_rows`` a plan can be made without the file,
+        which is then noted in ``absent``.
         """
-        if declared and not Path(path).exists():
+        if has_declared_rows and not Path(path).exists():
             self.absent[f"{where}={path}"] = None
             return File(Path(path).absolute(), "absent")
         return File(Path(path).absolute(), self._look(where, path)["digest"])
 
     def rows(self, where: str, path: str) -> int:
-        """Number of rows (jsonl: lines that are not blank; json: list items; csv, parquet: rows)."""
+        """Number of rows (jsonl: lines that are not blank; json: list items; csv, parquet: rows).
+
+        Raises a ValueError for a missing file and for one that cannot be parsed.
+        """
         facts = self._look(where, path)
         if "rows" not in facts:
             facts["rows"] = _counted(where, Path(path))
@@ -45,10 +50,11 @@ class Files:
         return int(facts["rows"])
 
     def bytes(self, where: str, path: str) -> int:
+        """Size of the file, or of all files in the folder. Raises a ValueError for a missing one."""
         return int(self._look(where, path)["size"])
 
     def save(self) -> None:
-        """Keep what was learned, for the next plan."""
+        """Write what this plan added to the store, for the next plan."""
         if self.fresh:
             self.memory.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.memory, self.known)
@@ -62,20 +68,14 @@ class Files:
         return self.seen[str(place)]
 
     def _recall(self, place: Path) -> dict[str, Any]:
-        stamp = _stamp(place)
+        present = stamp(place)
         facts = self.known.get(str(place))
-        if facts is None or facts["stamp"] != stamp:
-            facts = {"stamp": stamp, "size": stamp[0], "digest": digest_of(place)}
+        if facts is None or facts["stamp"] != present:
+            size = sum(part.stat().st_size for part in files_of(place))
+            facts = {"stamp": present, "size": size, "digest": digest_of(place)}
             self.known[str(place)] = facts
             self.fresh = True
         return facts
-
-
-def _stamp(place: Path) -> list[int]:
-    """Total size and newest change (ns) of a file or of everything in a folder."""
-    parts = [p for p in place.rglob("*") if p.is_file()] if place.is_dir() else [place]
-    stats = [p.stat() for p in parts]
-    return [sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0), len(stats)]
 
 
 def _counted(where: str, path: Path) -> int:

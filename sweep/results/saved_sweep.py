@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
@@ -12,9 +13,18 @@ from sweep.config.cell import share
 from sweep.plan.cost import costs
 from sweep.plan.plan import Plan, PlannedCell
 from sweep.plan.planner import parameters
+from sweep.stages.disk import SCRATCH
 from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
+
+FILE = "sweep.json"
+"""The file in a sweep's folder that holds its cells and jobs."""
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""Raised when the file cannot be opened, is not JSON, or does not have the structure that `save` writes."""
+
+REMEDY = "run that sweep's command again to write it anew, or remove its folder"
 
 
 @dataclass(frozen=True)
@@ -77,20 +87,54 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     texts = [job.to_json() for job in all_jobs.values()]
     for text in texts:
         text.pop("store")  # a store may be moved: its place is where the sweep is found
-    write_json(folder / "sweep.json", {"cells": cells, "jobs": texts})
+    write_json(folder / FILE, {"cells": cells, "jobs": texts})
     return SavedSweep(plan.name, _cells(cells), all_jobs)
 
 
 def load(store: Store, name: str) -> SavedSweep:
-    """Read a sweep back. Raises a ValueError that lists the sweeps there are when ``name`` is none of them."""
-    path = store.sweep(name) / "sweep.json"
+    """Read a saved sweep.
+
+    Raises a ValueError that lists the sweeps of the store when ``name`` is not one of them, and one that names the file
+    when it cannot be read or was written by another version of the code.
+    """
+    path = store.sweep(name) / FILE
+    if not path.exists():
+        names = ", ".join(sweeps(store)) or "none yet"
+        raise ValueError(f"there is no sweep {name!r} in {store.root}; sweeps there: {names}")
     try:
         value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        known = ", ".join(sweeps(store)) or "none yet"
-        raise ValueError(f"there is no sweep {name!r} in {store.root}; sweeps there: {known}") from None
-    found = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
-    return SavedSweep(name, _cells(value["cells"]), found)
+        jobs = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
+        saved = SavedSweep(name, _cells(value["cells"]), jobs)
+        for cell in saved.cells:
+            saved.stages(cell)  # raises a KeyError for a stage that the file lacks
+    except UNREADABLE as problem:
+        raise ValueError(_unreadable(path, problem)) from None
+    return saved
+
+
+def used_stages(store: Store) -> tuple[set[StageRef], list[str]]:
+    """The stages of all sweeps in the store, and a sentence on each sweep whose stages cannot be told.
+
+    Keys are read as they stand in the files, so a sweep that another version of the code planned counts too.
+    """
+    used: set[StageRef] = set()
+    problems = []
+    files = sorted(store.root.glob(f"sweeps/**/{FILE}"))
+    for path in files:
+        try:
+            used |= {StageRef(job["kind"], job["key"]) for job in json.loads(path.read_bytes())["jobs"]}
+        except UNREADABLE as problem:
+            problems.append(_unreadable(path, problem))
+    for folder in sorted(store.root.glob("sweeps/*")):
+        contents = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(SCRATCH)]
+        if contents and not any(file.is_relative_to(folder) for file in files):
+            problems.append(f"{folder} has lost its {FILE}; {REMEDY}")
+    return used, problems
+
+
+def _unreadable(path: Path, problem: Exception) -> str:
+    reason = f"it lacks {problem}" if isinstance(problem, KeyError) else str(problem)
+    return f"{path} cannot be read ({reason}); {REMEDY}"
 
 
 def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
@@ -99,7 +143,7 @@ def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
 
 def sweeps(store: Store) -> list[str]:
     """Names of the sweeps in the store, in alphabetical order."""
-    return sorted(path.parent.name for path in store.root.glob("sweeps/*/sweep.json"))
+    return sorted(path.parent.name for path in store.root.glob(f"sweeps/*/{FILE}"))
 
 
 def factors(planned: PlannedCell) -> dict[str, Any]:

@@ -1,39 +1,41 @@
-"""The store: one folder for each key, published whole by one rename, built by whoever holds the claim.
+"""The store: one folder for each key, published whole by one rename, built by the process that holds the claim.
 
-STORE/<kind>/<key>/          finished: stage.json (identity, files and their sizes), record.json, the output
+STORE/<kind>/<key>/          finished: stage.json (identity; sizes and digests of the files), record.json, the output
 STORE/partial/<stage>.<owner>  work in progress; kept after a crash so that training goes on from it
-STORE/claims/<stage>         who works on it: owner, host, pid; touched while the owner lives
-STORE/failed/<stage>.json    the last failure, for people; never consulted to decide anything
+STORE/claims/<stage>         the process that builds it: owner, host, pid; touched while that process lives
+STORE/failed/<stage>.json    the last failure, for people; never read to decide anything
 STORE/logs/<stage>.log       what the last attempts printed
+STORE/trash/                 folders on their way out: moved here by one rename, then removed
 STORE/sweeps/<name>/         a sweep: its cells and its table
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-import os
-import shutil
-import socket
-import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from common.digest import digest_of
 from common.json_file import write_json
-from sweep.stages.stage import Stage
+from sweep.stages import claims
+from sweep.stages.claims import Busy
+from sweep.stages.disk import cached_digest, files_of, remove, remove_scratch, sync
+from sweep.stages.stage import Stage, StageRef
 
-HEARTBEAT_SECONDS = 10.0
-EXPIRY_SECONDS = 90.0
-"""A claim that has not been touched for so long is dead. On the claim's own host a dead process is noticed at once."""
+SEAL = "stage.json"
+"""Written last into a stage's folder: its identity, and the size and digest of every file."""
 
 
 class Damaged(RuntimeError):
-    """A published folder is not what was published."""
+    """A published folder no longer holds what was published."""
 
 
-class Busy(RuntimeError):
-    """Another living process holds the claim of the stage."""
+class Unreadable(Damaged):
+    """A published folder that the file system does not let this process read, whatever it holds."""
 
 
 class Store:
@@ -42,8 +44,13 @@ class Store:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).absolute()
 
-    def path(self, stage: Stage) -> Path:
+    def path(self, stage: Stage | StageRef) -> Path:
+        """The folder of the stage once it is published."""
         return self.root / stage.kind / stage.key
+
+    def partial(self, stage: Stage, owner: str) -> Path:
+        """The private folder in which one owner builds the stage."""
+        return self.root / "partial" / f"{stage.name}.{owner}"
 
     def log(self, stage: Stage) -> Path:
         return self.root / "logs" / f"{stage.name}.log"
@@ -57,93 +64,150 @@ class Store:
     def sweep(self, name: str) -> Path:
         return self.root / "sweeps" / name
 
-    def has(self, stage: Stage) -> bool:
-        """True when the stage is published. Raises `Damaged` when the folder is not what was published."""
+    def has(self, stage: Stage | StageRef) -> bool:
+        """True when the stage is published. Raises `Damaged` when a file is missing or has another size.
+
+        Reads stage.json and the sizes alone; `verify` also reads the contents.
+        """
         folder = self.path(stage)
         if not folder.exists():
             return False
-        try:
-            seal = json.loads((folder / "stage.json").read_bytes())
-        except FileNotFoundError:
-            raise Damaged(f"{folder} has lost its stage.json; {self._remedy}") from None
-        except ValueError:
-            raise Damaged(f"{folder}/stage.json cannot be read; {self._remedy}") from None
-        if seal["identity"] != json.loads(stage.text):
-            raise Damaged(f"{folder} holds another stage than its name says; {self._remedy}")
-        for name, size in seal["files"].items():
-            found = _size(folder / name)
-            if found != size:
-                raise Damaged(f"{folder}/{name}: {size} bytes were published, {found} are there; {self._remedy}")
+        self._check_sizes(folder)
         return True
+
+    def verify(self, folder: Path) -> None:
+        """Raise `Damaged` unless every file of a published folder has the content that was published.
+
+        A process reads a file once, as long as nobody changes it. Stages published before digests were recorded are
+        checked by size.
+        """
+        for name, published in self._check_sizes(folder).get("digests", {}).items():
+            try:
+                present = cached_digest(folder / name)
+            except OSError as problem:
+                raise _unreadable(folder, problem) from None
+            if present != published:
+                raise Damaged(
+                    f"{folder}/{name}: its digest was {published} when it was published and is {present} now; "
+                    f"{self._remedy}"
+                )
+
+    def _check_sizes(self, folder: Path) -> Mapping[str, Any]:
+        """The content of stage.json, after a check of the folder's identity and of the size of every file."""
+        try:
+            seal: dict[str, Any] = json.loads((folder / SEAL).read_bytes())
+            key, files = _key(seal["identity"]), seal["files"].items()
+        except FileNotFoundError:
+            raise Damaged(f"{folder} has lost its {SEAL}; {self._remedy}") from None
+        except OSError as problem:
+            raise _unreadable(folder, problem) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Damaged(f"{folder}/{SEAL} cannot be read; {self._remedy}") from None
+        if key != folder.name:
+            raise Damaged(f"{folder} holds another stage than its name says; {self._remedy}")
+        for name, size in files:
+            present = _size(folder / name)
+            if present is None:
+                raise Damaged(f"{folder}/{name} is missing; {self._remedy}")
+            if present != size:
+                raise Damaged(f"{folder}/{name}: {size} bytes were published, {present} are there; {self._remedy}")
+        return seal
 
     @property
     def _remedy(self) -> str:
         return f"remove it with: python -m sweep gc damaged=true store={self.root}; the next run builds it again"
 
     def owner(self, stage: Stage) -> dict[str, Any] | None:
-        """Who works on the stage now; None when nobody alive does."""
-        try:
-            return None if _dead(self.claim(stage)) else json.loads(self.claim(stage).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
+        """The live process that builds the stage: owner name, host and pid; None without one."""
+        return claims.holder(self.claim(stage))
+
+    def remove_dead_claims(self) -> None:
+        """Remove the claims that killed processes left behind, those of published stages included."""
+        claims.remove_all_dead(self.root / "claims")
 
     @contextlib.contextmanager
     def build(self, stage: Stage, owner: str) -> Iterator[Path]:
-        """Claim ``stage`` for ``owner``, hand out its private folder, publish the folder when the block ends well.
+        """Claim ``stage`` for ``owner``, yield its private folder, and publish the folder when the block ends well.
 
-        What an earlier, dead owner left in its folder is taken over by a rename, so its process, should it still
-        live, loses the folder. Raises `Busy` when a living process holds the claim. After an exception the folder
+        The work that an earlier, dead owner left is taken over by a rename, so that its process, should it still be
+        running, loses the folder. Raises `Busy` when a live process holds the claim. After an exception the folder
         stays for the next attempt and nothing is published.
         """
-        with self._claimed(stage, owner):
+        with claims.held(self.claim(stage), owner):
             part = self._adopt(stage, owner)
-            yield part
+            try:
+                yield part
+            except Exception:
+                if part.exists():
+                    raise
+                raise Busy(f"{stage.name}: another process took the work over") from None
             self._publish(stage, part)
 
-    @contextlib.contextmanager
-    def _claimed(self, stage: Stage, owner: str) -> Iterator[None]:
-        claim = self.claim(stage)
-        claim.parent.mkdir(parents=True, exist_ok=True)
-        _take(claim, owner)
-        stop = threading.Event()
-        beat = threading.Thread(target=_beat, args=(claim, owner, stop), daemon=True)
-        beat.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            beat.join()
-            if _owner(claim) == owner:
-                claim.unlink(missing_ok=True)
-
-    def partial(self, stage: Stage, owner: str) -> Path:
-        """The private folder of one owner of the stage."""
-        return self.root / "partial" / f"{stage.name}.{owner}"
-
     def _adopt(self, stage: Stage, owner: str) -> Path:
+        """The owner's folder, holding the newest work that earlier owners left, if any."""
         part = self.partial(stage, owner)
         part.parent.mkdir(parents=True, exist_ok=True)
-        left = sorted(part.parent.glob(f"{stage.name}.*"), key=lambda path: path.stat().st_mtime)
-        if left and not part.exists():
-            left.pop().rename(part)
-        for older in left:
+        earlier = sorted(part.parent.glob(f"{stage.name}.*"), key=lambda path: path.stat().st_mtime)
+        if earlier and not part.exists():
+            earlier.pop().rename(part)
+            remove_scratch(part)
+        for older in earlier:
             if older != part:
-                shutil.rmtree(older, ignore_errors=True)
+                remove(older)
         part.mkdir(exist_ok=True)
         return part
 
     def _publish(self, stage: Stage, part: Path) -> None:
-        if not part.exists():
-            raise Busy(f"{stage.name}: another process took the work over")
-        files = {str(p.relative_to(part)): p.stat().st_size for p in sorted(part.rglob("*")) if p.is_file()}
-        files.pop("stage.json", None)
-        write_json(part / "stage.json", {"identity": json.loads(stage.text), "files": files})
         final = self.path(stage)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):  # somebody else published the same work first: theirs stands
+        try:
+            _seal(stage, part)
+        except FileNotFoundError:
+            if part.exists():
+                raise
+            raise Busy(f"{stage.name}: another process took the work over") from None
+        if not final.parent.exists():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            sync([self.root])
+        try:
             part.rename(final)
-        shutil.rmtree(part, ignore_errors=True)
+        except OSError:
+            if not final.exists():  # else another process published the same work first, and its folder stays
+                raise
+        sync([final.parent])
+        remove(part)
         self.failure(stage).unlink(missing_ok=True)
+
+    def discard(self, path: Path) -> None:
+        """Remove a folder or file of the store. A kill at any moment leaves it whole or gone, never in part."""
+        trash = self.root / "trash"
+        trash.mkdir(exist_ok=True)
+        aside = trash / f"{path.name}.{uuid.uuid4().hex[:12]}"
+        with contextlib.suppress(FileNotFoundError):  # another process took it
+            path.rename(aside)
+        remove(aside)
+
+
+def _seal(stage: Stage, part: Path) -> None:
+    """Force every file to disk, write stage.json, and force it and the folders to disk, all before the rename."""
+    remove_scratch(part)
+    (part / SEAL).unlink(missing_ok=True)
+    files = files_of(part)
+    names = [str(path.relative_to(part)) for path in files]
+    sizes = {name: path.stat().st_size for name, path in zip(names, files, strict=True)}
+    digests = {name: digest_of(path) for name, path in zip(names, files, strict=True)}
+    sync(files)
+    write_json(part / SEAL, {"identity": json.loads(stage.text), "files": sizes, "digests": digests})
+    sync([part / SEAL, part, *(path for path in part.rglob("*") if path.is_dir())])
+
+
+def _unreadable(folder: Path, problem: OSError) -> Unreadable:
+    return Unreadable(f"{folder} cannot be read ({problem}); check its permissions and its disk")
+
+
+def _key(identity: Any) -> str:
+    """The key of a stage, from the identity that its stage.json holds."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _size(path: Path) -> int | None:
@@ -151,82 +215,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-def _take(claim: Path, owner: str) -> None:
-    """Create the claim exclusively, after removing a dead one; raise `Busy` when it is held."""
-    text = json.dumps({"owner": owner, "host": socket.gethostname(), "pid": os.getpid()})
-    scratch = claim.with_name(f"{claim.name}.{owner}.new")
-    scratch.write_text(text)
-    try:
-        for _ in range(3):
-            # A link appears whole or not at all, so nobody ever reads a half-written claim.
-            with contextlib.suppress(FileExistsError):
-                os.link(scratch, claim)
-                return
-            if not _remove_dead(claim, owner):
-                break
-        raise Busy(f"{claim.name} is being built by {_owner(claim)}")
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def _remove_dead(claim: Path, owner: str) -> bool:
-    """Move a dead claim aside. True when the claim is gone, whoever removed it."""
-    victim = _owner(claim)
-    if not _dead(claim):
-        return False
-    aside = claim.with_name(f"{claim.name}.{owner}.dead")
-    try:
-        claim.rename(aside)
-    except FileNotFoundError:
-        return True
-    if _owner(aside) != victim:  # a living claim came between the look and the rename: put it back
-        with contextlib.suppress(FileExistsError):
-            os.link(aside, claim)
-    aside.unlink(missing_ok=True)
-    return True
-
-
-def _owner(claim: Path) -> str | None:
-    try:
-        return str(json.loads(claim.read_bytes())["owner"])
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _dead(claim: Path) -> bool:
-    try:
-        holder = json.loads(claim.read_bytes())
-        age = _clock(claim.parent) - claim.stat().st_mtime
-    except (FileNotFoundError, ValueError):
-        return True
-    if holder["host"] == socket.gethostname() and not _alive(int(holder["pid"])):
-        return True
-    return age > EXPIRY_SECONDS
-
-
-def _clock(folder: Path) -> float:
-    """The time as the file system of ``folder`` stamps it: hosts' own clocks may differ by more than an expiry."""
-    probe = folder / ".clock"
-    probe.touch()
-    return probe.stat().st_mtime
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    with contextlib.suppress(OSError, IndexError):  # a zombie has ended; only its parent has not looked yet
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return True
-
-
-def _beat(claim: Path, owner: str, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT_SECONDS):
-        with contextlib.suppress(FileNotFoundError):
-            if _owner(claim) == owner:
-                os.utime(claim)

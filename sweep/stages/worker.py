@@ -1,10 +1,9 @@
-"""Run one stage in a worker process: the only place that knows which function makes which kind."""
+"""Build one stage in a worker process. `STAGE_TYPES` says which module builds which kind."""
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
 import platform
 import socket
 import sys
@@ -20,24 +19,30 @@ from common.json_file import write_json
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
+from sweep.stages.claims import Busy
+from sweep.stages.disk import cached_digest, remove
 from sweep.stages.stage import File, Stage, StageRef, plain, restore
-from sweep.stages.store import Busy, Store
+from sweep.stages.store import Damaged, Store
 from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
 
-AGAIN = 75
-"""Exit status of a stage that was stopped or found busy, and is to be tried again (EX_TEMPFAIL)."""
+TRY_AGAIN = 75
+"""Exit status of a stage that was stopped, or that another process was building (EX_TEMPFAIL of sysexits.h)."""
+
+
+class InputChanged(ValueError):
+    """A file of the user's differs from what it was when the sweep was planned."""
 
 
 @dataclass(frozen=True)
 class StageType:
-    """How a kind is made: the module whose ``run`` makes it, and the types of its spec and of its ``how``."""
+    """A kind of stage: the module whose ``run`` builds it, and the types of its spec and of its execution settings."""
 
     module: str
     spec: type
     execution: type | None = None
 
 
-WORK = {
+STAGE_TYPES = {
     "world": StageType("train.world.generate", WorldSpec),
     "tokenizer": StageType("train.tokenizer", TokenizerSpec),
     "tokens": StageType("train.tokens", TokensSpec),
@@ -49,14 +54,19 @@ WORK = {
 }
 
 MODEL_KINDS = ("train", "answer")
+"""Kinds that always run a model."""
 
 LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")
-"""Their versions go into every record."""
+"""Libraries whose versions record.json keeps, where the stage has imported them."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A stage with all that a worker needs to run it; ``seconds`` is an estimate. Travels as plain JSON."""
+    """A stage with everything a worker process needs to build it; sent to it as JSON.
+
+    ``seconds`` is an estimate of its duration. ``execution`` holds the settings that do not change the result, for the
+    kinds that have any.
+    """
 
     stage: Stage
     execution: TrainRun | EvalRun | JudgeRun | None
@@ -65,20 +75,21 @@ class Job:
 
     @property
     def ranks(self) -> int:
-        """Processes that work on the stage together."""
+        """Number of processes that build the stage together."""
         return self.execution.engine.ranks if isinstance(self.execution, TrainRun) else 1
 
     @property
     def runs_model(self) -> bool:
-        """True for a stage that runs a model, on a GPU where there is one: a score does so when its judge is local."""
+        """True for a stage that runs a model, on a GPU where there is one; of the scores, those with a local judge."""
         return self.stage.kind in MODEL_KINDS or "judge" in self.stage.inputs
 
     @property
     def title(self) -> str:
-        """What a person calls the stage."""
+        """The stage's name in messages."""
         return f"{self.stage.kind} {self.execution.title}" if isinstance(self.execution, TrainRun) else self.stage.name
 
     def to_json(self) -> dict[str, Any]:
+        """Plain values that `from_json` turns back into the job."""
         inputs = {
             name: {"path": str(node.path), "digest": node.digest}
             if isinstance(node, File)
@@ -92,65 +103,94 @@ class Job:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Job:
-        work = WORK[value["kind"]]
+        """The job that `to_json` wrote. Raises a ValueError when this version of the code gives it another key."""
+        stage_type = STAGE_TYPES[value["kind"]]
         inputs: dict[str, Stage | StageRef | File] = {
             name: File(Path(node["path"]), node["digest"]) if "path" in node else StageRef(node["kind"], node["key"])
             for name, node in value["inputs"].items()
         }
-        stage = Stage(value["kind"], restore(work.spec, value["spec"]), inputs)
+        stage = Stage(value["kind"], restore(stage_type.spec, value["spec"]), inputs)
         if stage.key != value["key"]:
             raise ValueError(
                 f"stage {value['kind']}-{value['key']} was planned by another version of the code, "
                 f"which would now make {stage.name}; run the sweep's command again"
             )
-        execution = restore(work.execution, value["how"]) if work.execution and value["how"] is not None else None
+        settings = value["how"]
+        execution = restore(stage_type.execution, settings) if stage_type.execution and settings is not None else None
         return Job(stage, execution, Path(value["store"]), value["seconds"])
 
 
-def perform(job: Job, owner: str) -> int:
-    """Build the job's stage in this process; return its exit status (0 done, 75 try again, 1 failed).
+def build_stage(job: Job, owner: str, rank: int = 0) -> int:
+    """Build the job's stage in this process; return its exit status: 0 done, 75 try again, 1 failed.
 
-    Ranks above 0 of a job of several processes work in the folder that rank 0 claims and publishes.
+    ``rank`` numbers the processes of a job from 0. Rank 0 claims the stage and publishes it; the others work in its
+    folder.
     """
     store = Store(job.store)
     try:
         if store.has(job.stage):
             return 0
-        if int(os.environ.get("RANK", "0")):
-            _run(job, _wait_for(store.partial(job.stage, owner)))
+        if rank:
+            _run(job, store, _wait_for(store.partial(job.stage, owner)))
             return 0
         with store.build(job.stage, owner) as out:
-            if store.has(job.stage):
-                return 0
-            began = time.time()
-            _run(job, out)
-            write_json(out / "record.json", _record(job, began))
+            if not store.has(job.stage):
+                _run_and_record(job, store, out)
         return 0
-    except Busy as held:
-        print(held, file=sys.stderr)
-        return AGAIN
+    except Busy as problem:
+        print(problem, file=sys.stderr)
+        return TRY_AGAIN
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
+    except (InputChanged, Damaged) as problem:  # one sentence for the user; a traceback would add nothing
+        print(problem, file=sys.stderr)
+        _record_failure(store, job.stage, problem)
+        return 1
     except BaseException as problem:
         traceback.print_exc()
-        _fail(store, job.stage, problem)
+        _record_failure(store, job.stage, problem)
         return 1
 
 
-def _run(job: Job, out: Path) -> None:
-    work = WORK[job.stage.kind]
-    store = Store(job.store)
-    inputs = {
-        name: node.path if isinstance(node, File) else store.root / node.kind / node.key
-        for name, node in job.stage.inputs.items()
-    }
-    run = importlib.import_module(work.module).run
+def _run_and_record(job: Job, store: Store, out: Path) -> None:
+    began = time.time()
+    try:
+        _run(job, store, out)
+        check_files(job.stage)  # a stage of several hours may have read what was edited meanwhile
+    except InputChanged:
+        remove(out)  # some of it may come from other content than the key names
+        out.mkdir()
+        raise
+    write_json(out / "record.json", _record(job, began))
+
+
+def _run(job: Job, store: Store, out: Path) -> None:
+    check_files(job.stage)
+    inputs = {}
+    for name, node in job.stage.inputs.items():
+        inputs[name] = node.path if isinstance(node, File) else store.path(node)
+        if not isinstance(node, File):
+            store.verify(inputs[name])
+    run = importlib.import_module(STAGE_TYPES[job.stage.kind].module).run
     if job.execution is None:
         run(job.stage.spec, inputs, out)
     elif isinstance(job.execution, JudgeRun):
         run(job.stage.spec, inputs, out, replace(job.execution, cache=str(store.root / job.execution.cache)))
     else:
         run(job.stage.spec, inputs, out, job.execution)
+
+
+def check_files(stage: Stage) -> None:
+    """Raise `InputChanged` when a file of the user's that the stage reads is not what it was when it was planned."""
+    for node in stage.inputs.values():
+        if not isinstance(node, File):
+            continue
+        present = cached_digest(node.path) if node.path.exists() else "missing"
+        if present != node.digest:
+            raise InputChanged(
+                f"{node.path} has changed since the sweep was planned: its digest was {node.digest} and is {present} "
+                "now; run the sweep's command again to plan with the file as it is"
+            )
 
 
 def _wait_for(folder: Path, seconds: float = 120.0) -> Path:
@@ -163,20 +203,20 @@ def _wait_for(folder: Path, seconds: float = 120.0) -> Path:
 
 
 def _record(job: Job, began: float) -> dict[str, Any]:
-    versions = {}
-    for library in LIBRARIES:
-        if library in sys.modules:
-            versions[library] = metadata.version(library)
+    """What record.json keeps of one build: when, where, with which libraries and from which files."""
+    files = {name: node for name, node in job.stage.inputs.items() if isinstance(node, File)}
     return {
         "began": round(began, 3), "seconds": round(time.time() - began, 3), "host": socket.gethostname(),
-        "python": platform.python_version(), "versions": versions, "how": plain(job.execution),
-        "files": {name: str(node.path) for name, node in job.stage.inputs.items() if isinstance(node, File)},
+        "python": platform.python_version(), "how": plain(job.execution),
+        "versions": {library: metadata.version(library) for library in LIBRARIES if library in sys.modules},
+        "files": {name: str(node.path) for name, node in files.items()},
+        "digests": {name: node.digest for name, node in files.items()},
     }  # fmt: skip
 
 
-def _fail(store: Store, stage: Stage, problem: BaseException) -> None:
-    failure = store.failure(stage)
-    failure.parent.mkdir(parents=True, exist_ok=True)
-    attempts = json.loads(failure.read_bytes())["attempts"] if failure.exists() else 0
+def _record_failure(store: Store, stage: Stage, problem: BaseException) -> None:
+    path = store.failure(stage)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    attempts = json.loads(path.read_bytes())["attempts"] if path.exists() else 0
     error = f"{type(problem).__name__}: {problem}"
-    write_json(failure, {"error": error, "attempts": attempts + 1, "log": str(store.log(stage))})
+    write_json(path, {"error": error, "attempts": attempts + 1, "log": str(store.log(stage))})

@@ -121,7 +121,7 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     finally:
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
     assert watching.returncode == 130
-    assert "SLURM: 6 jobs submitted" in again and "the jobs go on" in again
+    assert "SLURM: 6 jobs submitted" in again and "the jobs keep running" in again
     assert cancelled.stdout == "bad: 6 SLURM jobs cancelled\n"
     assert "queued" not in _on(slurm, "ls", "name=bad", store=store).stdout
 

@@ -1,0 +1,69 @@
+"""The state of a sweep's cells, from the store and SLURM's queue."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sweep.launch import squeue
+from sweep.launch.squeue import Queued
+from sweep.results.saved_sweep import SavedCell, SavedSweep
+from sweep.stages.stage import Stage
+from sweep.stages.store import Damaged, Store
+
+STATES = ("done", "running", "queued", "waiting", "failed", "damaged")
+
+
+@dataclass(frozen=True)
+class CellState:
+    """A cell, its state (one of `STATES`), and the reason: a process, a SLURM job, a log, a damaged file."""
+
+    cell: SavedCell
+    state: str
+    detail: str
+
+
+def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]) -> list[CellState]:
+    """The state of every cell of a sweep. ``in_flight`` holds the SLURM job of each stage in SLURM's queue, by key."""
+    missing: dict[str, Stage] = {}
+    damaged: dict[str, str] = {}
+    for key, job in saved.jobs.items():
+        try:
+            if not store.has(job.stage):
+                missing[key] = job.stage
+        except Damaged as problem:
+            damaged[key] = str(problem)
+    states = []
+    for cell in saved.cells:
+        keys = [stage.key for stage in saved.stages(cell)]
+        problems = [damaged[key] for key in keys if key in damaged]
+        todo = [missing[key] for key in keys if key in missing]
+        state = ("damaged", problems[0]) if problems else _state(todo, len(keys), store, in_flight)
+        states.append(CellState(cell, *state))
+    return states
+
+
+def _state(missing: list[Stage], total: int, store: Store, in_flight: Mapping[str, Queued]) -> tuple[str, str]:
+    """State and reason of a cell that lacks ``missing`` of its ``total`` stages."""
+    if not missing:
+        return "done", ""
+    for stage in missing:
+        if store.failure(stage).exists() and not store.owner(stage) and stage.key not in in_flight:
+            return "failed", str(store.log(stage))
+    for stage in missing:
+        if owner := store.owner(stage):
+            return "running", f"{stage.kind} on {owner['host']}, process {owner['pid']}"
+    for job in (in_flight[stage.key] for stage in missing if stage.key in in_flight):
+        return "queued", f"SLURM job {job.number}: {job.state}, {job.reason}"
+    return "waiting", f"{len(missing)} of {total} stages missing"
+
+
+def stages_in_flight(store: Store) -> Mapping[str, Queued]:
+    """The SLURM job of each stage in SLURM's queue, by key; empty without SLURM, or when it does not answer."""
+    try:
+        return squeue.stages(squeue.look(store)) if shutil.which("squeue") else {}
+    except ValueError as problem:
+        print(f"SLURM: {problem}", file=sys.stderr)
+        return {}

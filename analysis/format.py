@@ -7,12 +7,10 @@ from fractions import Fraction
 import numpy as np
 
 
-def number(value: float, share: bool) -> str:
-    """A value as shown: shares in per cent with one decimal, others with three decimals or four digits."""
+def number(value: float) -> str:
+    """A number as shown: with three decimals, or four digits where it is very small or large."""
     if np.isnan(value):
         return "-"
-    if share:
-        return f"{100 * value:.1f}"
     return f"{value:.3f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.4g}"
 
 

@@ -16,7 +16,7 @@ ROOMS = {
     "analysis.arrays": "",
     "analysis.format": "",
     "analysis.text_table": "",
-    "analysis.data": "analysis.arrays",
+    "analysis.data": "analysis.arrays analysis.format",
     "analysis.imports": "analysis.data",
     "analysis.laws": "analysis.arrays",
     "analysis.fitting": "analysis.arrays analysis.data analysis.laws analysis.text_table",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.arrays import Array
+from analysis.data.metric import metrics_of, primary
 from analysis.data.series import headline
 from analysis.verdicts.arms import arms
 
@@ -61,8 +62,8 @@ def surrogates_of(frame: pd.DataFrame) -> tuple[Surrogate, ...]:
         raise ValueError(
             f"the table holds {rows['params'].nunique()} sizes of model; advice is for one: keep the rows of one size"
         )
-    metric = "accuracy" if (rows["metric"] == "accuracy").any() else "loss"
-    rows = rows[rows["metric"] == metric]
+    metric = primary(metrics_of(rows).values())
+    rows = rows[rows["metric"] == (metric.name if metric else "")]
     found = []
     for ability in dict.fromkeys(rows["ability"]):
         part = rows[rows["ability"] == ability]

@@ -12,7 +12,7 @@ from analysis.advice.advise import surrogates_of, weighting
 from analysis.advice.surrogate import BASE, Surrogate, strategies, values
 from analysis.arrays import Array
 from analysis.data.series import headline
-from analysis.format import fraction, number
+from analysis.format import fraction
 from analysis.text_table import TextTable
 from analysis.verdicts.arms import arms
 
@@ -45,7 +45,8 @@ class Check:
         for value in (self.predicted, self.measured):
             sums.append(np.stack([m.utility(value[:, i]) for i, m in enumerate(self.models)], axis=1) @ self.weights)
         near = [m.utility(self.measured[:, i]) for i, m in enumerate(self.models)]
-        steep = np.stack([u * (1 - u) if m.share else np.ones_like(u) for u, m in zip(near, self.models, strict=True)])
+        bounded = [m.metric.bounded for m in self.models]
+        steep = np.stack([u * (1 - u) if b else np.ones_like(u) for u, b in zip(near, bounded, strict=True)])
         return sums[0], sums[1], np.sqrt((self.noise * (steep.T * self.weights) ** 2).sum(axis=1))
 
 
@@ -63,7 +64,7 @@ def compare(frame: pd.DataFrame, after: pd.DataFrame, weights: Mapping[str, floa
     parts = []
     for model in models:
         rows = headline(after)
-        rows = rows[(rows["ability"] == model.ability) & (rows["metric"] == model.metric)]
+        rows = rows[(rows["ability"] == model.ability) & (rows["metric"] == model.metric.name)]
         parts.append(_predicted(model, rows[rows["task"] == rows["task"].iloc[0]]) if len(rows) else {})
     shared = [name for name in parts[0] if all(name in part for part in parts)]
     if not shared:
@@ -113,12 +114,10 @@ def check_sheet(check: Check) -> TextTable:
             middle, half = check.predicted[k, i], 1.96 * check.error[k, i]
             low, high = sorted(float(m.shown(np.array(end))) for end in (middle - half, middle + half))
             mark = "" if check.inside[k, i] else " !"
-            shown = [number(float(m.shown(np.array(v))), m.share) for v in (middle, check.measured[k, i])]
-            cells += [f"{shown[0]} ({number(low, m.share)}–{number(high, m.share)})", f"{shown[1]}{mark}"]
-        sums = [
-            number(float(v if check.models[0].share else np.exp(-v)), check.models[0].share)
-            for v in (total[k], measured[k])
-        ]
+            shown = [m.metric.number(float(m.shown(np.array(v)))) for v in (middle, check.measured[k, i])]
+            cells += [f"{shown[0]} ({m.metric.number(low)}–{m.metric.number(high)})", f"{shown[1]}{mark}"]
+        metric = check.models[0].metric
+        sums = [metric.number(float(metric.value(v))) for v in (total[k], measured[k])]
         rows.append((check.cells[k], *cells, *sums))
     head = [text for m in check.models for text in (f"{m.ability}, predicted", "measured")]
     title = "predicted, with the 95 % interval of a new measurement, against measured (! outside)"
@@ -130,7 +129,7 @@ def check_lines(check: Check) -> list[str]:
     said = []
     for i, m in enumerate(check.models):
         gap = m.shown(check.predicted[:, i]) - m.shown(check.measured[:, i])
-        off = f"{100 * np.sqrt((gap**2).mean()):.1f} points" if m.share else f"{np.sqrt((gap**2).mean()):.3f}"
+        off = m.metric.number(float(np.sqrt((gap**2).mean()))) + (" points" if m.metric.bounded else "")
         said.append(
             f"{m.ability}: {check.inside[:, i].sum()} of {len(gap)} in their interval; off by {off} (root mean square)"
         )
@@ -140,7 +139,8 @@ def check_lines(check: Check) -> list[str]:
     clear = np.abs(measured[first] - measured[second]) > CLEAR * np.hypot(error[first], error[second])
     lost = float(measured.max() - measured[total.argmax()])
     if len(total) > 1:
-        unit = f"{100 * lost:.1f} points" if check.models[0].share else f"{100 * np.expm1(lost):.1f} %"
+        metric = check.models[0].metric
+        unit = f"{metric.effect(lost).lstrip('+')} {metric.short_unit}"
         said.append(
             f"ranking: {agree.sum()} of {len(agree)} pairs of cells in the predicted order, {agree[clear].sum()} of the"
             f" {clear.sum()} pairs that differ clearly; the cell predicted best is {unit} below the best measured"

@@ -11,6 +11,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import expit
 
 from analysis.arrays import Array
+from analysis.data.metric import Metric
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.strategy import ALONE, labels
 
@@ -55,7 +56,7 @@ class Design:
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """Fitted to the arms of one ability. Values are logits of scores, or minus logarithms of losses: larger is better.
+    """Fitted to the arms of one ability. Values are merits (`Metric.merit`), those of shares and ratings as logits.
 
     The kernel is constant + linear + squared exponential, a part of it common to all strategies (an intrinsic
     coregionalisation; Rasmussen and Williams 2006, chapters 2 and 4). Its shape has the largest marginal likelihood of
@@ -63,8 +64,7 @@ class Surrogate:
     """
 
     ability: str
-    metric: str
-    share: bool
+    metric: Metric
     shape: Shape
     unit: Array  # what divides each input
     design: Design
@@ -86,12 +86,12 @@ class Surrogate:
         return self.centre + self.scale * (cross @ self.solved), self.scale**2 * covariance
 
     def shown(self, value: Array) -> Array:
-        """Values as they are shown: shares, or losses."""
-        return np.asarray(expit(value) if self.share else np.exp(-value))
+        """Values of the metric."""
+        return self.metric.value(self.utility(value))
 
     def utility(self, value: Array) -> Array:
-        """What a weighted sum adds up: scores as shares, losses as minus their logarithms."""
-        return np.asarray(expit(value) if self.share else value)
+        """What a weighted sum adds up: merits."""
+        return np.asarray(expit(value) if self.metric.bounded else value)
 
     def left_out(self) -> tuple[Array, Array]:
         """Each arm predicted from all others: (predicted - measured), and that in standard errors."""
@@ -133,7 +133,7 @@ def surrogate(found: ArmMeans) -> Surrogate | None:
     noise = noise + best.scatter**2 / table["runs"].to_numpy(float)
     factor = np.asarray(np.linalg.cholesky(kernel(best, design, design) + np.diag(noise)), dtype=float)
     solved = cho_solve((factor, True), (value - centre) / scale)
-    return Surrogate(found.ability, found.metric, found.share, best, unit, design, centre, scale, noise, factor, solved)
+    return Surrogate(found.ability, found.metric, best, unit, design, centre, scale, noise, factor, solved)
 
 
 def strategies(found: ArmMeans) -> Labels:
@@ -147,7 +147,7 @@ def strategies(found: ArmMeans) -> Labels:
 def values(found: ArmMeans) -> tuple[Array, Array]:
     """Means of the arms as the surrogate sees them, and their variances."""
     mean, variance = (found.table[c].to_numpy(float) for c in ("mean", "variance"))
-    if not found.share:
+    if not found.metric.bounded:
         return mean, variance
     near = np.clip(mean, 0.004, 0.996)
     return np.log(near / (1 - near)), variance / (near * (1 - near)) ** 2

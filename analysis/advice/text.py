@@ -15,8 +15,8 @@ from analysis.advice.commands import command, common, strategy_words
 from analysis.advice.next_cells import COSTS, choices, sheet
 from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
+from analysis.data.metric import Metric
 from analysis.data.table import read
-from analysis.format import number
 from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
 
@@ -58,9 +58,8 @@ def advice_sheets(advice: Advice) -> list[TextTable]:
         rows.append((*_row(advice, best), f"{100 * chance[advice.strategy == name].sum():.0f} %"))
     head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
     values = advice.abilities
-    unit = " in %" if advice.surrogates[0].share else ""
     first = TextTable(
-        f"best composition of each strategy: predicted {advice.surrogates[0].metric}{unit} with 95 % intervals, and by "
+        f"best composition of each strategy: predicted {advice.surrogates[0].metric.label} with 95 % intervals, and by "
         "how much it is expected to fall short of the truly best",
         (*head, *values, "weighted", "short by", "best strategy"),
         tuple(rows),
@@ -85,22 +84,20 @@ def _row(advice: Advice, which: int) -> tuple[str, ...]:
     """Strategy, samples, predictions with intervals, weighted sum, expected shortfall (points, or % of the loss)."""
     cells = []
     for i, model in enumerate(advice.surrogates):
-        drawn = advice.draws[:, which, i]
-        shown = drawn if model.share else np.exp(-drawn)
-        cells.append(_interval(shown, model.share))
-    share = advice.surrogates[0].share
+        cells.append(_interval(advice.draws[:, which, i], model.metric))
+    metric = advice.surrogates[0].metric
     return (
         str(advice.strategy[which]),
         " + ".join(f"{n:.0f}" for n in advice.samples[which]),
         *cells,
-        _interval(advice.total[:, which] if share else np.exp(-advice.total[:, which]), share),
-        f"{100 * advice.shortfall()[which]:.1f}",
+        _interval(advice.total[:, which], metric),
+        metric.effect(float(advice.shortfall()[which])).lstrip("+"),
     )
 
 
-def _interval(drawn: Array, share: bool) -> str:
-    low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975])
-    return f"{number(float(middle), share)} ({number(float(low), share)}–{number(float(high), share)})"
+def _interval(drawn: Array, metric: Metric) -> str:
+    low, middle, high = np.quantile(metric.value(drawn), [0.025, 0.5, 0.975])
+    return f"{metric.number(float(middle))} ({metric.number(float(low))}–{metric.number(float(high))})"
 
 
 def run_line(advice: Advice, frame: pd.DataFrame) -> str:
@@ -144,7 +141,7 @@ def checks(models: Sequence[Surrogate]) -> list[str]:
     for model in models:
         gap, standard = model.left_out()
         inside = float((np.abs(standard) <= 1.96).mean())
-        unit = "in logits" if model.share else "relative"
+        unit = {"loss": "relative", "other": f"in units of {model.metric.name}"}.get(model.metric.kind, "in logits")
         said.append(
             f"{model.ability}: arms predicted from the others are off by {np.sqrt((gap**2).mean()):.2f} ({unit}, root "
             f"mean square); {100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"

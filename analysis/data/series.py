@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.metric import HEADLINES, Metric, metrics_of
 
 AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")  # the horizontal axis, in order of preference
 NAMES = ("model", "strategy")  # what tells series apart first
-MEASURED = ("ability", "task", "metric", "value", "n_items", "stderr", "seed", "sweep", "cell", "settings", *AMOUNTS)
+NO_FACTORS = (
+    *("ability", "task", "metric", "kind", "better", "low", "high"),
+    *("value", "n_items", "stderr", "seed", "sweep", "cell", "settings"),
+)
+"""Columns that say what was measured and where, not how the model was trained."""
 CONSEQUENCES = (
     "tokens",
     "supervised_tokens",
@@ -49,7 +54,7 @@ class Block:
 
     ability: str
     task: str
-    metric: str
+    metric: Metric
     axis: str  # the name of the amount, "" where none varies
     series: tuple[Series, ...]
     base: dict[str, float]
@@ -58,18 +63,20 @@ class Block:
     def name(self) -> str:
         """A file name."""
         parts = (
-            [self.ability, self.metric] if self.task in ("", self.metric) else [self.ability, self.task, self.metric]
+            [self.ability, self.metric.name]
+            if self.task in ("", self.metric.name)
+            else [self.ability, self.task, self.metric.name]
         )
         return "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
 
     @property
     def title(self) -> str:
-        return f"{self.ability}: {self.metric}" + (f" on {self.task}" if self._says_task else "")
+        return f"{self.ability}: {self.metric.name}" + (f" on {self.task}" if self._says_task else "")
 
     @property
     def _says_task(self) -> bool:
         """Whether the task adds to the metric's name, as gsm8k does and math_loss does not."""
-        return self.task != "" and self.metric not in self.task
+        return self.task != "" and self.metric.name not in self.task
 
 
 def untrained(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -91,20 +98,21 @@ def crossed(frame: pd.DataFrame) -> pd.Series[bool]:
 
 def headline(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of accuracy and loss; of every metric for an ability that has neither."""
-    main = frame["metric"].isin(("accuracy", "loss"))
+    main = frame["metric"].isin(HEADLINES)
     covered = set(frame.loc[main, "ability"])
     return frame[main | ~frame["ability"].isin(covered)]
 
 
 def blocks(frame: pd.DataFrame) -> list[Block]:
-    """One block an ability, task and metric: abilities as they come in the table, accuracy before loss."""
+    """One block an ability, task and metric: abilities as they come in the table, losses last."""
+    metrics = metrics_of(frame)
     order = {ability: i for i, ability in enumerate(dict.fromkeys(frame["ability"]))}
     groups = headline(frame).groupby(["ability", "task", "metric"], sort=True)
-    keys = sorted(groups.groups, key=lambda k: (k[2] == "loss", order[k[0]], k))
-    return [_block(key[0], key[1], key[2], groups.get_group(key)) for key in keys]
+    keys = sorted(groups.groups, key=lambda k: (metrics[k[2]].kind == "loss", order[k[0]], k))
+    return [_block(key[0], key[1], metrics[key[2]], groups.get_group(key)) for key in keys]
 
 
-def _block(ability: str, task: str, metric: str, rows: pd.DataFrame) -> Block:
+def _block(ability: str, task: str, metric: Metric, rows: pd.DataFrame) -> Block:
     bare = untrained(rows)
     models = rows["model"] if "model" in rows else pd.Series("", index=rows.index)
     base = {str(k): float(v) for k, v in rows.loc[bare, "value"].groupby(models[bare]).mean().items()}
@@ -121,7 +129,7 @@ def _layout(rows: pd.DataFrame) -> tuple[str, list[str]]:
 
     Ties go to the order of `AMOUNTS`, then of the columns. No amount ("") where none varies along any series.
     """
-    others = [str(c) for c in rows if c not in (*MEASURED, *CONSEQUENCES) and _is_number(rows[c])]
+    others = [str(c) for c in rows if c not in (*NO_FACTORS, *AMOUNTS, *CONSEQUENCES) and _is_number(rows[c])]
     best, chosen = 0, ("", _labels(rows, ""))
     for axis in [c for c in AMOUNTS if c in rows] + [c for c in others if not c.startswith("samples_")]:
         if rows[axis].nunique() < 2:
@@ -136,7 +144,9 @@ def _layout(rows: pd.DataFrame) -> tuple[str, list[str]]:
 
 def _labels(rows: pd.DataFrame, axis: str) -> list[str]:
     """The columns that tell series apart: names, then numbers, that the amount and the columns before leave open."""
-    varying = [str(c) for c in rows if c not in (*MEASURED, *CONSEQUENCES, *NAMES) and rows[c].nunique() > 1]
+    varying = [
+        str(c) for c in rows if c not in (*NO_FACTORS, *AMOUNTS, *CONSEQUENCES, *NAMES) and rows[c].nunique() > 1
+    ]
     names = [c for c in NAMES if c in rows and not (c == "model" and axis == "params")]
     words = [c for c in varying if not _is_number(rows[c])]
     names += sorted(words, key=lambda c: c == "trained_on")  # what else explains the difference says it shorter

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.data.metric import KINDS, WAYS, Metric, metrics_of
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the long table; ``low`` and ``high`` bound its numbers."""
+    """A column of the long table; ``low`` and ``high`` bound its numbers, ``words`` are the texts it may hold."""
 
     name: str
     kind: str  # "text" or "number"
@@ -20,13 +22,16 @@ class Column:
     required: bool = False
     low: float | None = None
     high: float | None = None
+    words: tuple[str, ...] = ()
 
 
 COLUMNS = (
     Column("ability", "text", "what was measured, for example math", required=True),
     Column("task", "text", "the test set, for example gsm8k", required=True),
     Column("metric", "text", "for example accuracy or loss", required=True),
-    Column("value", "number", "share for scores, nats a token for loss", required=True),
+    Column(
+        "value", "number", "the measurement: a share from 0 to 1, a rating, a loss, or another number", required=True
+    ),
     Column("n_items", "number", "test items behind the value", low=1),
     Column("stderr", "number", "standard error of the value over items", low=0),
     Column("seed", "text", "random seed of the run"),
@@ -40,9 +45,12 @@ COLUMNS = (
     Column("total_samples", "number", "training samples of all abilities", low=0),
     Column("fraction", "number", "share of the full data", low=0),
     Column("replay", "number", "share of specialised data repeated in the second stage", low=0),
+    Column("kind", "text", "what the metric is (see analysis/data/metric.py)", words=KINDS),
+    Column("better", "text", "which values of the metric are better", words=WAYS),
+    Column("low", "number", "the lowest value that a rating can take"),
+    Column("high", "number", "the highest value that a rating can take"),
     Column("hours", "number", "hours on one device that the cell's own stages take", low=0),
 )
-SHARES = ("accuracy",)  # metrics that are shares of items
 
 
 def read(*paths: Path) -> pd.DataFrame:
@@ -94,7 +102,7 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
             checked[column.name] = (
                 _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
             )
-    _check_shares(checked, source)
+    _check_metrics(checked, source)
     known = {column.name for column in COLUMNS}
     for name in [str(c) for c in checked if c not in known]:
         numbers = _parsed(checked[name])
@@ -159,19 +167,35 @@ def _text(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[str]:
     raw = frame[column.name]
     if column.required:
         _refuse(frame, column.name, raw.isna(), source, f"is missing; {column.name} is: {column.unit}")
+    if column.words:
+        unknown = raw.notna() & ~raw.isin(["", *column.words])
+        _refuse(frame, column.name, unknown, source, f"is not one of {', '.join(column.words)}; {column.unit}")
     if pd.api.types.is_float_dtype(raw):
         raw = raw.map("{:g}".format, na_action="ignore")
     return raw.astype(object).where(raw.isna(), raw.astype(str)).fillna("").astype(str)
 
 
-def _check_shares(frame: pd.DataFrame, source: str) -> None:
-    outside = frame["metric"].isin(SHARES) & ~frame["value"].between(0, 1)
-    _refuse(
-        frame,
-        "value",
-        outside,
-        source,
-        "is no share from 0 to 1, which metric 'accuracy' needs; divide percentages by 100",
+def _check_metrics(frame: pd.DataFrame, source: str) -> None:
+    """Raise ValueError for the first value outside the range of its share or rating."""
+    try:
+        metrics = metrics_of(frame)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    for metric in metrics.values():
+        if metric.bounded:
+            outside = (frame["metric"] == metric.name) & ~frame["value"].between(metric.low, metric.high)
+            _refuse(frame, "value", outside, source, _outside(metric))
+
+
+def _outside(metric: Metric) -> str:
+    if metric.kind == "rating":
+        return (
+            f"is outside {metric.low:g} to {metric.high:g}, the range of the rating {metric.name!r}; "
+            "declare its range in columns low and high, or what else it is in a column kind"
+        )
+    return (
+        f"is not a share from 0 to 1, as metric {metric.name!r} is; divide percentages by 100, "
+        "or declare what it is in a column kind"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Array
+from analysis.data.metric import Metric
 from analysis.data.series import Block, Series
 from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
@@ -52,29 +53,29 @@ def fit_series(block: Block) -> list[SeriesFit]:
     return [_fitted(block, series) for series in block.series]
 
 
-def is_share(block: Block) -> bool:
-    """Whether the block's values are shares of items, shown in per cent."""
-    values = np.concatenate([s.value for s in block.series]) if block.series else np.zeros(0)
-    return "loss" not in block.metric and len(values) > 0 and bool(((values >= 0) & (values <= 1)).all())
-
-
-def is_loss(block: Block) -> bool:
-    return any(word in block.metric for word in ("loss", "perplexity", "error"))
+def predicted(curve: Average, block: Block, amounts: Array) -> Prediction:
+    """The curve at these amounts, in values of the block's metric."""
+    at = curve.predict({block.axis: amounts})
+    return Prediction(*block.metric.values((at.value, at.low, at.high))) if block.metric.bounded else at
 
 
 def _fitted(block: Block, series: Series) -> SeriesFit:
-    levels = _levels(series, is_share(block))
+    levels = _levels(series, block.metric)
     curve, reason = _curve(block, series)
     if curve is None:
         return SeriesFit(series, levels, None, reason, None, np.zeros(0), None)
     amounts = np.array([level.amount for level in levels])
     grid = np.geomspace(amounts[amounts > 0].min(), amounts.max(), 60)
-    at = curve.predict({block.axis: np.where(amounts > 0, amounts, grid[0])})
-    return SeriesFit(series, levels, curve, "", at, grid, curve.predict({block.axis: grid}))
+    at = predicted(curve, block, np.where(amounts > 0, amounts, grid[0]))
+    return SeriesFit(series, levels, curve, "", at, grid, predicted(curve, block, grid))
 
 
 def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
-    """The average of the laws that suit the metric, or why none was fitted."""
+    """The average of the laws that suit the metric, or why none was fitted.
+
+    Shares and ratings are fitted as shares of their range, 1 for the best value.
+    """
+    metric = block.metric
     distinct = len(np.unique(series.amount[series.amount > 0]))
     if not block.axis:
         return None, "no amount varies, so there is no curve"
@@ -86,41 +87,43 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
     if np.ptp(series.value[series.amount > 0]) == 0:
         return None, "all values are equal, so there is no curve to fit"
     known = not np.isnan(series.items).any()
-    share = is_share(block)
-    if share and known and (rare := _rare(series)):
+    value = metric.merit(series.value) if metric.bounded else series.value
+    if metric.bounded and known and (rare := _rare(series, value, metric)):
         return None, rare
     points = Points(
         {block.axis: series.amount},
-        series.value,
-        trials=series.items if share and known else None,
+        value,
+        trials=series.items if metric.bounded and known else None,
         group=np.array(series.seed),
     )
-    if share and known and separated(points.take(points.x[block.axis] > 0)):
+    if metric.bounded and known and separated(points.take(points.x[block.axis] > 0)):
         return None, f"{explain('separated')}; measure amounts between them"
-    if share:
+    if metric.bounded:
         return fit_average(points, SCORE_LAWS, "quasibinomial" if known else "least_squares"), ""
-    if is_loss(block) and (series.value > 0).all():
+    if metric.kind == "loss" and (series.value > 0).all():
         return fit_average(points, LOSS_LAWS, "log"), ""
     return fit_average(points, ("log_linear",), "least_squares"), ""
 
 
-def _rare(series: Series) -> str:
+def _rare(series: Series, share: Array, metric: Metric) -> str:
     """Why answers that are nearly all wrong, or all right, give no curve; empty where they are not."""
     trained = series.amount > 0
-    right = float((series.value * series.items)[trained].sum())
-    wrong = float(((1 - series.value) * series.items)[trained].sum())
+    right = float((share * series.items)[trained].sum())
+    wrong = float(((1 - share) * series.items)[trained].sum())
     if right >= RARE and wrong >= RARE:
         return ""
+    if metric.kind == "rating":
+        return f"nearly all ratings are {'the worst' if right < wrong else 'the best'} that the scale has"
     kind, count = ("right", right) if right < wrong else ("wrong", wrong)
     return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {RARE})"
 
 
-def _levels(series: Series, share: bool) -> tuple[AmountLevel, ...]:
+def _levels(series: Series, metric: Metric) -> tuple[AmountLevel, ...]:
     """Group a series by amount."""
     out = []
     for amount in np.unique(series.amount):
         here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
-        low, high = _interval(series.value[here], series.items[here], series.stderr[here], share)
+        low, high = _interval(series.value[here], series.items[here], series.stderr[here], metric)
         out.append(
             AmountLevel(
                 float(amount),
@@ -134,14 +137,14 @@ def _levels(series: Series, share: bool) -> tuple[AmountLevel, ...]:
     return tuple(out)
 
 
-def _interval(value: Array, items: Array, stderr: Array, share: bool) -> tuple[float, float]:
+def _interval(value: Array, items: Array, stderr: Array, metric: Metric) -> tuple[float, float]:
     """95 % interval of the mean of some runs: item noise, or the spread over three or more runs where that is wider.
 
     All runs answer the same items, so more runs do not shrink item noise.
     """
     mean = float(value.mean())
     low = high = float("nan")
-    if share and not np.isnan(items).any():
+    if metric.kind == "share" and not np.isnan(items).any():
         low, high = wilson(mean, float(np.median(items)))
     elif not np.isnan(stderr).any():
         half = quantile(0.95, np.inf) * float(np.sqrt((stderr**2).mean()))
@@ -149,6 +152,8 @@ def _interval(value: Array, items: Array, stderr: Array, share: bool) -> tuple[f
     if len(value) >= 3:
         half = quantile(0.95, len(value) - 1) * float(value.std(ddof=1)) / np.sqrt(len(value))
         low, high = float(np.fmin(low, mean - half)), float(np.fmax(high, mean + half))
+    if metric.kind == "rating":
+        return float(np.maximum(low, metric.low)), float(np.minimum(high, metric.high))
     return low, high
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from analysis.arrays import Array
 from analysis.data.series import Block
 from analysis.fitting.curve import Curve
-from analysis.fitting.series_fits import SeriesFit, is_share
+from analysis.fitting.series_fits import SeriesFit, predicted
 from analysis.fitting.uncertainty import quantile
 from analysis.report.figures import COLOURS, DASHES, MARKERS, STYLE, amount_axis, legend, save
 
@@ -82,20 +82,18 @@ def _rollout(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
 
 def _residual(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Measured minus the average curve at each measurement; at each amount's mean where there are very many."""
-    share = is_share(block)
     axes.axhline(0.0, color="#777777", linewidth=1)
     for i, f in enumerate(found):
         assert f.curve is not None
         at, value = _measured(f)
-        fitted = f.curve.predict({block.axis: at}).value
-        gap = 100 * (value - fitted) if share else 100 * (value / fitted - 1)
+        gap = block.metric.gap(value, predicted(f.curve, block, at).value)
         look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         axes.plot(at, gap, linestyle="none", markersize=5, label=f.series.label or "_", **look)
     reach = 1.15 * max(map(abs, axes.get_ylim()))
     axes.set_ylim(-reach, reach)
     amounts = sorted({float(a) for f in found for a in f.series.amount if a > 0})
     amount_axis(axes, amounts, f"{block.axis}")
-    axes.set_ylabel("measured minus curve, points" if share else "measured minus curve, %")
+    axes.set_ylabel(f"measured minus curve, {block.metric.short_unit}")
 
 
 def _measured(found: SeriesFit) -> tuple[Array, Array]:

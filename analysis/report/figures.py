@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.arrays import Array
 from analysis.data.series import UNITS, Block
-from analysis.fitting.series_fits import AmountLevel, SeriesFit, is_share
+from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
 from analysis.report.text import heading
 
@@ -87,7 +87,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
 
 def _curves(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Series against their amount, on a logarithmic axis."""
-    factor = 100.0 if is_share(block) else 1.0
+    factor = block.metric.factor
     left = _left_edge(found)
     for i, f in enumerate(found):
         colour = COLOURS[i % len(COLOURS)]
@@ -152,18 +152,17 @@ def _steps(low: float, high: float) -> tuple[float, ...]:
 
 
 def _value_axis(axes: Axes, block: Block) -> None:
-    if is_share(block):
+    metric = block.metric
+    if metric.bounded:
         low, high = axes.get_ylim()
-        room = 0.03 * (high - low)  # so that marks at 0 and 100 are whole
-        axes.set_ylim(max(low, -room), min(high, 100 + room))
-        axes.set_ylabel(f"{block.metric} in %")
-    else:
-        axes.set_ylabel("loss, nats a token" if block.metric == "loss" else block.metric)
+        room = 0.03 * (high - low)  # so that marks at the ends of the range are whole
+        axes.set_ylim(max(low, metric.factor * metric.low - room), min(high, metric.factor * metric.high + room))
+    axes.set_ylabel(metric.label)
 
 
 def _bars(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     """Series beside each other, where no amount varies."""
-    factor = 100.0 if is_share(block) else 1.0
+    factor = block.metric.factor
     for i, f in enumerate(found):
         _points(axes, np.array([float(i)]), factor * _stack(f.levels[:1]), i, "_")
     _untrained(axes, block, found, factor)

@@ -14,8 +14,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from matplotlib.tri import Triangulation
 
 from analysis.arrays import Array
+from analysis.data.metric import Metric, metrics_of
 from analysis.data.series import headline, untrained
-from analysis.data.table import SHARES
 from analysis.format import amount
 from analysis.report.figures import STYLE, save
 
@@ -32,18 +32,22 @@ def draw_mixtures(frame: pd.DataFrame, folder: Path) -> tuple[dict[str, str], li
     rows = headline(frame)
     rows = rows[~untrained(rows)]
     parts = sorted(str(c) for c in rows if str(c).startswith("samples_"))
-    for metric, measured in rows.groupby("metric", sort=True):
+    for metric, measured in ((m, rows[rows["metric"] == n]) for n, m in sorted(metrics_of(rows).items())):
         surfaces = _panels(measured, lambda part: _surface_places(part))
         if surfaces:
-            drawn[f"surface-{metric}"] = _draw(f"surface-{metric}", str(metric), surfaces, _surface, folder, ())
+            drawn[f"surface-{metric.name}"] = _draw(f"surface-{metric.name}", metric, surfaces, _surface, folder, ())
         else:
-            absent.append(f"No surface of {metric} over amount and ratio: it takes {FEWEST} places in which both vary.")
+            absent.append(
+                f"No surface of {metric.name} over amount and ratio: it takes {FEWEST} places in which both vary."
+            )
         triangles = _panels(measured, lambda part: _triangle_places(part, parts)) if len(parts) == 3 else []
         if triangles:
             names = tuple(p.removeprefix("samples_") for p in parts)
-            drawn[f"triangle-{metric}"] = _draw(f"triangle-{metric}", str(metric), triangles, _triangle, folder, names)
+            drawn[f"triangle-{metric.name}"] = _draw(
+                f"triangle-{metric.name}", metric, triangles, _triangle, folder, names
+            )
         else:
-            absent.append(f"No triangle of {metric}: it takes {FEWEST} different mixtures of three abilities.")
+            absent.append(f"No triangle of {metric.name}: it takes {FEWEST} different mixtures of three abilities.")
     return drawn, absent
 
 
@@ -89,19 +93,23 @@ def _spread(x: Array, y: Array) -> bool:
 
 
 def _draw(
-    name: str, metric: str, panels: list[tuple[str, pd.DataFrame]], panel: Any, folder: Path, corners: tuple[str, ...]
+    name: str,
+    metric: Metric,
+    panels: list[tuple[str, pd.DataFrame]],
+    panel: Any,
+    folder: Path,
+    corners: tuple[str, ...],
 ) -> str:
-    factor, unit = (100.0, f"{metric} in %") if metric in SHARES else (1.0, metric)
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(3.6 * len(panels) + 0.3, 3.4), layout="constrained")
         for i, (title, at) in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), i + 1)
-            shades = panel(axes, at.assign(value=factor * at["value"]), corners)
+            shades = panel(axes, at.assign(value=metric.factor * at["value"]), corners)
             axes.set_title(title)
             bar = figure.colorbar(shades, ax=axes, shrink=0.8, pad=0.03, aspect=25)
             bar.ax.tick_params(labelsize=7)
             bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
-            bar.set_label(unit if i == len(panels) - 1 else "", fontsize=8)
+            bar.set_label(metric.label if i == len(panels) - 1 else "", fontsize=8)
             bar.outline.set_visible(False)  # type: ignore[operator]
         return save(figure, folder, name)
 

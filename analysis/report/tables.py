@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from analysis.data.metric import Metric, metrics_of, primary
 from analysis.data.series import Block, headline
-from analysis.fitting.series_fits import AmountLevel, SeriesFit, is_share
-from analysis.format import amount, fraction, number
+from analysis.fitting.series_fits import AmountLevel, SeriesFit
+from analysis.format import amount, fraction
 from analysis.report.text import fitted_value, heading, measured
 from analysis.text_table import TextTable
 
@@ -25,8 +26,8 @@ def block_sheets(block: Block, found: Sequence[SeriesFit]) -> list[TextTable]:
     if not block.axis:
         several = len(block.base) > 1
         bare = [(f"untrained {model}" if several else "untrained", value) for model, value in block.base.items()]
-        rows = [(name, number(value, is_share(block))) for name, value in bare]
-        rows += [(f.series.label or "all", measured(f.levels[0], is_share(block))) for f in found]
+        rows = [(name, block.metric.number(value)) for name, value in bare]
+        rows += [(f.series.label or "all", measured(f.levels[0], block.metric)) for f in found]
         return [TextTable(heading(block), ("series", "measured"), tuple(rows))]
     if len(found) <= BESIDE:
         return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
@@ -84,15 +85,21 @@ def other_sheet(frame: pd.DataFrame) -> TextTable | None:
         most = rows.groupby(["ability", "task", "metric", by])["total_samples"].transform("max")
         rows = rows[(rows["total_samples"] == most) | (rows["total_samples"].isna())]
     keys = ["ability", "task", "metric"]
+    metrics = metrics_of(rows)
     mean = rows.pivot_table("value", keys, by, sort=False)
     mean = mean[sorted(mean) if by == "fraction" else list(mean)]
     count = rows.groupby(keys)["n_items"].median() if "n_items" in rows else pd.Series(dtype=float)
     header = (*keys, "items", *(fraction(c) if by == "fraction" else str(c) for c in mean))
     body = [
-        (*map(str, key), amount(float(count.get(key, np.nan))), *(number(float(v), False) for v in row))
+        (*key[:2], _named(metrics[key[2]]), amount(float(count.get(key, np.nan))), *map(metrics[key[2]].number, row))
         for key, row in zip(mean.index, mean.to_numpy(float), strict=True)
     ]
     return TextTable("further metrics", header, tuple(body))
+
+
+def _named(metric: Metric) -> str:
+    """The name with the unit of the values."""
+    return f"{metric.name} ({metric.shown_unit})" if metric.shown_unit else metric.name
 
 
 def overlap_sheet(pairs: pd.DataFrame) -> TextTable | None:
@@ -120,8 +127,7 @@ def _amount_sheet(block: Block, found: Sequence[SeriesFit], title: str, kinds: t
         ]
     amounts = sorted({level.amount for f in found for level in f.levels})
     body = [
-        (amount(value), *(cell for f in found for cell in _cells(f, value, kinds, is_share(block))))
-        for value in amounts
+        (amount(value), *(cell for f in found for cell in _cells(f, value, kinds, block.metric))) for value in amounts
     ]
     shares = [_fractions(found, value) for value in amounts]
     bare = [cell for f in found for cell in _untrained_cells(block, f, kinds)]
@@ -139,21 +145,21 @@ def _fractions(found: Sequence[SeriesFit], value: float) -> str:
     return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(fraction, known)))
 
 
-def _cells(found: SeriesFit, value: float, kinds: tuple[str, ...], share: bool) -> list[str]:
+def _cells(found: SeriesFit, value: float, kinds: tuple[str, ...], metric: Metric) -> list[str]:
     """What a series shows at an amount, by kind; no "fitted" for a series without a curve."""
     at = next((i for i, level in enumerate(found.levels) if level.amount == value), None)
     cells = []
     if "measured" in kinds:
-        cells.append("" if at is None else measured(found.levels[at], share))
+        cells.append("" if at is None else measured(found.levels[at], metric))
     if "fitted" in kinds and found.at_levels is not None:
-        cells.append("" if at is None else fitted_value(found, at, share))
+        cells.append("" if at is None else fitted_value(found, at, metric))
     return cells
 
 
 def _untrained_cells(block: Block, found: SeriesFit, kinds: tuple[str, ...]) -> list[str]:
     """What the base model of a series measured, by kind; curves say nothing about it."""
     value = block.base.get(found.series.model)
-    cells = [("" if value is None else number(value, is_share(block)))] if "measured" in kinds else []
+    cells = [("" if value is None else block.metric.number(value))] if "measured" in kinds else []
     return [*cells, ""] if "fitted" in kinds and found.at_levels is not None else cells
 
 
@@ -162,10 +168,10 @@ def overview(results: Sequence[BlockFits]) -> TextTable | None:
 
     None where there are fewer than two such blocks, or where they do not share their rows.
     """
-    metric = "accuracy" if any(block.metric == "accuracy" for block, _ in results) else "loss"
+    metric = primary(block.metric for block, _ in results)
     chosen = [(block, found) for block, found in results if block.metric == metric and found]
     axes = {block.axis for block, _ in chosen}
-    if len(chosen) < 2 or len(axes) > 1:
+    if metric is None or len(chosen) < 2 or len(axes) > 1:
         return None
     axis = axes.pop()
     columns = [_column(block, found) for block, found in chosen]
@@ -186,10 +192,8 @@ def overview(results: Sequence[BlockFits]) -> TextTable | None:
     names = [
         block.ability if tasks.count(block.ability) == 1 else f"{block.ability}, {block.task}" for block, _ in chosen
     ]
-    unit = " in %" if metric == "accuracy" else ""
-    return TextTable(
-        f"{metric}{unit} by ability, ± 95 % interval of the measurement", (*(lead or ["series"]), *names), tuple(rows)
-    )
+    title = f"{metric.label} by ability, ± 95 % interval of the measurement"
+    return TextTable(title, (*(lead or ["series"]), *names), tuple(rows))
 
 
 def _column(block: Block, found: Sequence[SeriesFit]) -> dict[tuple[float, str], str] | None:
@@ -200,7 +204,7 @@ def _column(block: Block, found: Sequence[SeriesFit]) -> dict[tuple[float, str],
             key = (_row(block, level), f.series.label)
             if np.isnan(key[0]) or key in column:
                 return None
-            column[key] = measured(level, is_share(block))
+            column[key] = measured(level, block.metric)
     return column
 
 
@@ -214,24 +218,24 @@ def _untrained(chosen: Sequence[BlockFits]) -> list[str]:
     """The base model's values; empty where there is none, or more than one model."""
     if any(len(block.base) > 1 for block, _ in chosen) or not any(block.base for block, _ in chosen):
         return []
-    return [number(next(iter(block.base.values()), float("nan")), is_share(block)) for block, _ in chosen]
+    return [block.metric.number(next(iter(block.base.values()), float("nan"))) for block, _ in chosen]
 
 
-def cross_sheets(effects: pd.DataFrame) -> list[TextTable]:
+def cross_sheets(effects: pd.DataFrame, metrics: Mapping[str, Metric]) -> list[TextTable]:
     """For each metric, what training on other abilities did: a row an ability and training, a column a fraction."""
     if not len(effects):
         return []
     by = "fraction" if effects["fraction"].notna().all() else "samples"
     text = fraction if by == "fraction" else amount
     sheets = []
-    for metric, rows in effects.groupby("metric", sort=True):
-        share = metric == "accuracy"
+    for name, rows in effects.groupby("metric", sort=True):
+        metric = metrics[str(name)]
         amounts = sorted(rows[by].unique())
         body = []
         for (ability, trained), part in rows.groupby(["ability", "trained_on"], sort=False):
             value = part.groupby(by)["value"].mean()
-            cells = [number(float(value.get(a, np.nan)), share) for a in amounts]
-            body.append((str(ability), str(trained), number(float(part["base"].mean()), share), *cells))
-        title = f"{metric}{' in %' if share else ''} after training on other abilities only, by {by}"
+            cells = [metric.number(float(value.get(a, np.nan))) for a in amounts]
+            body.append((str(ability), str(trained), metric.number(float(part["base"].mean())), *cells))
+        title = f"{metric.label} after training on other abilities only, by {by}"
         sheets.append(TextTable(title, ("measured", "trained on", "untrained", *map(text, amounts)), tuple(body)))
     return sheets

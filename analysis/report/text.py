@@ -4,54 +4,52 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.data.metric import Metric
 from analysis.data.series import Block
 from analysis.fitting.diagnosis import explain, remedy
-from analysis.fitting.series_fits import AmountLevel, SeriesFit, is_share
-from analysis.format import amount, number
+from analysis.fitting.series_fits import AmountLevel, SeriesFit
+from analysis.format import amount
 
 
-def measured(level: AmountLevel, share: bool) -> str:
+def measured(level: AmountLevel, metric: Metric) -> str:
     """``mean ± the farther end of the interval``."""
     if np.isnan(level.low):
-        return number(level.mean, share)
+        return metric.number(level.mean)
     reach = max(level.high - level.mean, level.mean - level.low)
-    return f"{number(level.mean, share)} ± {number(reach, share)}"
+    return f"{metric.number(level.mean)} ± {metric.number(reach)}"
 
 
-def fitted_value(found: SeriesFit, at: int, share: bool) -> str:
+def fitted_value(found: SeriesFit, at: int, metric: Metric) -> str:
     """``value (low to high)`` of the curve at a level; empty where the curve says nothing."""
     if found.at_levels is None or found.levels[at].amount <= 0:
         return ""
     p = found.at_levels
-    return f"{number(p.value[at], share)} ({number(p.low[at], share)} to {number(p.high[at], share)})"
-
-
-def unit(block: Block) -> str:
-    return "%" if is_share(block) else ("nats a token" if block.metric == "loss" else "")
+    return f"{metric.number(p.value[at])} ({metric.number(p.low[at])} to {metric.number(p.high[at])})"
 
 
 def heading(block: Block) -> str:
-    suffix = unit(block)
-    return block.title + (f" ({suffix})" if suffix else "")
+    """The block's title with the unit of its metric."""
+    unit = block.metric.shown_unit
+    return block.title + (f" ({unit})" if unit else "")
 
 
 def sentence(block: Block, found: SeriesFit) -> str:
     """What the series shows, in one plain sentence."""
-    share = is_share(block)
-    suffix = " %" if share else ""
+    metric = block.metric
     who = f"{found.series.label}: " if found.series.label else ""
     levels = [level for level in found.levels if level.amount > 0]
     if not levels or not block.axis:
         return f"{who}{found.reason}." if found.reason else ""
     first, last = levels[0], levels[-1]
     said = (
-        f"{who}{block.metric} goes from {number(first.mean, share)}{suffix} at {amount(first.amount)} to "
-        f"{number(last.mean, share)}{suffix} at {amount(last.amount)} {block.axis}"
+        f"{who}{metric.name} goes from {metric.number(first.mean)}{metric.suffix} at {amount(first.amount)} to "
+        f"{metric.number(last.mean)}{metric.suffix} at {amount(last.amount)} {block.axis}"
     )
     if found.curve is None:
         return f"{said}. No curve: {found.reason}."
-    at_end = fitted_value(found, len(found.levels) - 1, share)
-    return f"{said}; the curve there is at {at_end}{suffix}. It is {_laws(found)}."
+    fitted_to = f", fitted to {metric.fitted_as}" if metric.fitted_as else ""
+    at_end = fitted_value(found, len(found.levels) - 1, metric)
+    return f"{said}; the curve there is at {at_end}{metric.suffix}. It is {_laws(found)}{fitted_to}."
 
 
 def _laws(found: SeriesFit) -> str:

@@ -16,12 +16,11 @@ from analysis.arrays import Array
 from analysis.fitting.uncertainty import quantile
 from analysis.report.figures import COLOURS, MARKERS, STYLE, legend, save
 from analysis.verdicts.strategy import Comparison
-from analysis.verdicts.wording import size
 
 UNDOMINATED = 0.5  # the chance from which a strategy is drawn filled
 
 
-def draw_matrix(metric: str, compared: Comparison, folder: Path) -> str:
+def draw_matrix(compared: Comparison, folder: Path) -> str:
     """Strategies by ability against training on the ability alone: numbers on shades that also differ in grey."""
     difference = (compared.mean - compared.alone[:, None]).T
     largest = float(np.nanmax(np.abs(difference), initial=0.0)) or 1.0
@@ -31,15 +30,17 @@ def draw_matrix(metric: str, compared: Comparison, folder: Path) -> str:
         axes = figure.add_subplot()
         axes.imshow(difference, cmap="PuOr", vmin=-1.6 * largest, vmax=1.6 * largest, aspect="auto")
         for (row, column), value in np.ndenumerate(difference):
-            axes.text(column, row, "-" if np.isnan(value) else size(value, compared.share), ha="center", va="center")
+            axes.text(
+                column, row, "-" if np.isnan(value) else compared.metric.effect(float(value)), ha="center", va="center"
+            )
         axes.set_xticks(range(len(compared.abilities)), compared.abilities)
         axes.set_yticks(range(len(compared.strategies)), compared.strategies)
-        axes.set_title(f"{metric} against training alone, {'points' if compared.share else '%'}")
+        axes.set_title(f"{compared.metric.name} against training alone, {compared.metric.short_unit}")
         axes.tick_params(length=0)
-        return save(figure, folder, f"forgetting-{metric}")
+        return save(figure, folder, f"forgetting-{compared.metric.name}")
 
 
-def draw_pareto(metric: str, compared: Comparison, chances: Sequence[float], folder: Path) -> str:
+def draw_pareto(compared: Comparison, chances: Sequence[float], folder: Path) -> str:
     """A panel a pair of abilities: strategies with 95 % intervals, filled where they are probably undominated."""
     pairs = list(combinations(range(len(compared.abilities)), 2))
     value, low, high = _shown(compared)
@@ -50,15 +51,14 @@ def draw_pareto(metric: str, compared: Comparison, chances: Sequence[float], fol
             for k, name in enumerate(compared.strategies):
                 bars = [[[value[m, k] - low[m, k]], [high[m, k] - value[m, k]]] for m in (i, j)]
                 _point(axes, value[i, k], value[j, k], bars, k, name, bool(chances[k] >= UNDOMINATED))
-            unit = " in %" if compared.share else ""
-            axes.set_xlabel(f"{compared.abilities[i]}, {metric}{unit}")
-            axes.set_ylabel(f"{compared.abilities[j]}, {metric}{unit}")
-            if not compared.share:
+            axes.set_xlabel(f"{compared.abilities[i]}, {compared.metric.label}")
+            axes.set_ylabel(f"{compared.abilities[j]}, {compared.metric.label}")
+            if compared.metric.better == "lower":
                 axes.invert_xaxis()
                 axes.invert_yaxis()
             if panel == 0:
                 legend(figure, axes)
-        return save(figure, folder, f"pareto-{metric}")
+        return save(figure, folder, f"pareto-{compared.metric.name}")
 
 
 def _point(axes: Axes, x: float, y: float, bars: list[list[list[float]]], k: int, name: str, filled: bool) -> None:
@@ -72,10 +72,12 @@ def _point(axes: Axes, x: float, y: float, bars: list[list[list[float]]], k: int
 
 
 def _shown(compared: Comparison) -> tuple[Array, Array, Array]:
-    """Means and interval ends (abilities, strategies) in per cent, or as losses."""
+    """Means and interval ends (abilities, strategies) as they are shown."""
+    metric = compared.metric
     t = np.array([quantile(0.95, dof) if dof > 0 else np.nan for dof in compared.dof])[:, None]
     half = np.where(np.isfinite(t), t, np.nan) * np.sqrt(compared.variance)
-    if compared.share:
-        low, high = np.clip([compared.mean - half, compared.mean + half], 0, 1)
-        return 100 * compared.mean, 100 * low, 100 * high
-    return np.exp(-compared.mean), np.exp(-compared.mean - half), np.exp(-compared.mean + half)
+    low, high = compared.mean - half, compared.mean + half
+    if metric.bounded:
+        low, high = np.clip([low, high], 0, 1)
+    value, low, high = metric.values((compared.mean, low, high))
+    return metric.factor * value, metric.factor * low, metric.factor * high

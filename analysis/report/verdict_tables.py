@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.data.metric import KINDS
 from analysis.text_table import TextTable
 from analysis.verdicts.all_verdicts import Findings
 from analysis.verdicts.strategy import Comparison
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import size, spread
+from analysis.verdicts.wording import spread
 
 QUESTIONS = {
     "scaling": "does it still rise with its data, per doubling at the upper end?",
@@ -19,6 +20,12 @@ QUESTIONS = {
     "strategy": "which strategy is better?",
     "forgetting": "what is lost or gained against training on the ability alone?",
     "replay": "what does replay change?",
+}
+UNITS = {
+    "share": "points of a score",
+    "rating": "points of a rating's scale",
+    "loss": "% of a loss",
+    "other": "units of the metric",
 }
 FOUND = {
     "scaling": {"up": "rising", "down": "falling", "equal": "plateau"},
@@ -34,32 +41,37 @@ def verdict_sheets(verdicts: Sequence[Verdict]) -> list[TextTable]:
     """
     sheets = []
     for question, title in QUESTIONS.items():
-        chosen = sorted((v for v in verdicts if v.question == question), key=lambda v: not v.share)  # scores, losses
+        chosen = sorted((v for v in verdicts if v.question == question), key=lambda v: KINDS.index(v.metric.kind))
         if not chosen:
             continue
         header = ("about", "better by, 95 % interval", "margin", "power", "detectable", "finding")
-        unit = "in points" if all(v.share for v in chosen) else "in points of a score or % of a loss"
-        sheets.append(TextTable(f"{question}: {title} ({unit})", header, tuple(map(_row, chosen))))
+        sheets.append(TextTable(f"{question}: {title} (in {_units(chosen)})", header, tuple(map(_row, chosen))))
     return sheets
+
+
+def _units(verdicts: Sequence[Verdict]) -> str:
+    """The units of the effects in a table."""
+    kinds = list(dict.fromkeys(v.metric.kind for v in verdicts))
+    return "points" if kinds == ["share"] else " or ".join(UNITS[kind] for kind in kinds)
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
     power = "-" if np.isnan(verdict.power) else f"{100 * verdict.power:.0f} %"
-    detectable = size(verdict.detectable, verdict.share).lstrip("+") if verdict.power == verdict.power else "-"
+    detectable = verdict.metric.effect(verdict.detectable).lstrip("+") if verdict.power == verdict.power else "-"
     detectable += " > effect" if verdict.small else ""
     finding = verdict.edge or FOUND.get(verdict.question, {}).get(verdict.finding, verdict.finding)
     finding = {"up": "better", "down": "worse"}.get(finding, finding)
-    return verdict.about, spread(verdict), size(verdict.margin, verdict.share).lstrip("+"), power, detectable, finding
+    return verdict.about, spread(verdict), verdict.metric.effect(verdict.margin).lstrip("+"), power, detectable, finding
 
 
-def matrix_sheet(metric: str, compared: Comparison, chances: Sequence[float]) -> TextTable:
+def matrix_sheet(compared: Comparison, chances: Sequence[float]) -> TextTable:
     """The forgetting and transfer matrix: strategies by ability, relative to training on the ability alone."""
     rows = []
     for j, strategy in enumerate(compared.strategies):
-        cells = [size(float(d), compared.share) for d in compared.mean[:, j] - compared.alone]
+        cells = [compared.metric.effect(float(d)) for d in compared.mean[:, j] - compared.alone]
         chance = "-" if np.isnan(chances[j]) else f"{100 * chances[j]:.0f} %"
         rows.append((strategy, *cells, chance))
-    title = f"{metric} relative to training on the ability alone; chance of being undominated"
+    title = f"{compared.metric.name} relative to training on the ability alone; chance of being undominated"
     return TextTable(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
 
 
@@ -77,13 +89,20 @@ def record(found: Findings) -> dict[str, object]:
         for s in found.shares
     ]
     fronts = {
-        metric: {name: c for name, c in zip(compared.strategies, chances, strict=True) if c == c}
-        for metric, compared, chances in found.strategies
+        compared.metric.name: {name: c for name, c in zip(compared.strategies, chances, strict=True) if c == c}
+        for compared, chances in found.strategies
     }
     return {
-        "verdicts": [{k: v for k, v in vars(verdict).items() if v == v} for verdict in found.verdicts],
+        "verdicts": [_verdict_record(verdict) for verdict in found.verdicts],
         "amount_or_ratio": shares,
         "undominated": fronts,
         "notes": list(found.notes),
         "audits": list(found.audits),
     }
+
+
+def _verdict_record(verdict: Verdict) -> dict[str, object]:
+    """A verdict for machines: its metric by name, kind and direction; numbers that are missing are absent."""
+    metric = verdict.metric
+    known = {k: v for k, v in vars(verdict).items() if k != "metric" and v == v}
+    return {**known, "metric": metric.name, "kind": metric.kind, "better": metric.better}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.items import read_items
+from analysis.data.metric import Metric, metrics_of
 from analysis.data.series import Block, blocks, cross_effects
 from analysis.data.table import read
 from analysis.fitting.series_fits import SeriesFit, fit_series
@@ -56,7 +57,7 @@ def write(
     """
     frame = read(*tables)
     results = [(block, fit_series(block)) for block in blocks(frame) if block.series]
-    effects = cross_effects(frame)
+    effects, metrics = cross_effects(frame), metrics_of(frame)
     answers = findings(frame, margin, read_items(*items), weights)
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
@@ -64,14 +65,16 @@ def write(
     checks = {block.name: draw_checks(block, found, figures) for block, found in results}
     compared, absent = draw_mixtures(frame, figures)
     compared = {**_draw_strategies(answers, figures), **compared}
-    (out / "table.txt").write_text(_text(results, effects, answers), encoding="utf-8")
+    (out / "table.txt").write_text(_text(results, effects, metrics, answers), encoding="utf-8")
     (out / "curves.json").write_text(json.dumps([_record(*r) for r in results], indent=1) + "\n", encoding="utf-8")
     (out / "verdicts.json").write_text(json.dumps(record(answers), indent=1) + "\n", encoding="utf-8")
-    parts = _parts(results, effects, drawn, checks, answers, compared)
+    parts = _parts(results, effects, metrics, drawn, checks, answers, compared)
     further = other_sheet(frame)
     parts += [Section(further.title, [further])] if further else []
     held = [sheet for place in overlaps if (sheet := overlap_sheet(pd.read_csv(place)))]
     parts += [Section(sheet.title, [sheet], sentences=HELD) for sheet in held]
+    said = assumptions(metrics)
+    parts += [Section("Assumed", [], sentences=said)] if said else []
     parts += [Section("Not shown", [], sentences=[*absent, *_unshown(results, checks)])]
     (out / "report.html").write_text(page(title, _lead(frame), parts), encoding="utf-8")
     shown = [*drawn, *(name for check in checks.values() for name in check), *compared]
@@ -79,13 +82,14 @@ def write(
     return ["table.txt", "curves.json", "verdicts.json", "report.html", *names]
 
 
-def _text(results: Results, effects: pd.DataFrame, answers: Findings) -> str:
+def _text(results: Results, effects: pd.DataFrame, metrics: Mapping[str, Metric], answers: Findings) -> str:
     """What the terminal shows: tables for each block, effects on other abilities, verdicts, and last the overview."""
-    pieces = [] if results else ["the table holds no measurement of a trained model\n"]
+    pieces = [f"assumed: {line}\n" for line in assumptions(metrics)]
+    pieces += [] if results else ["the table holds no measurement of a trained model\n"]
     for block, found in results:
         pieces += [render(sheet) for sheet in block_sheets(block, found)]
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(block, found)]
-    pieces += [render(sheet) for sheet in cross_sheets(effects) if "accuracy" in sheet.title]
+    pieces += [render(sheet) for sheet in cross_sheets(effects, metrics) if sheet.title.startswith("accuracy")]
     pieces += [render(sheet) for sheet in verdict_sheets(_headline(answers.verdicts))]
     pieces += [f"{note}\n" for note in (*answers.notes, *(s.sentence for s in answers.shares))]
     pieces += [f"audit: {line}\n" for line in answers.audits]
@@ -94,9 +98,15 @@ def _text(results: Results, effects: pd.DataFrame, answers: Findings) -> str:
     return "".join([*pieces, render(top)] if top else pieces)
 
 
+def assumptions(metrics: Mapping[str, Metric]) -> list[str]:
+    """What was assumed of metrics that neither the table nor their names say more about."""
+    remedy = "columns kind, better, low and high say otherwise"
+    return [f"metric {m.name!r}: taken for {m.assumed}; {remedy}" for m in metrics.values() if m.assumed]
+
+
 def _headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts on scores; on all metrics where there are none."""
-    scores = [v for v in verdicts if v.share]
+    """The verdicts on shares and ratings; on all metrics where there are none."""
+    scores = [v for v in verdicts if v.metric.bounded]
     return scores or list(verdicts)
 
 
@@ -112,17 +122,18 @@ def _reasons(block: Block, found: list[SeriesFit]) -> list[str]:
 def _draw_strategies(answers: Findings, folder: Path) -> dict[str, str]:
     """The figures of compared strategies: file name to SVG text."""
     drawn = {}
-    for metric, compared, chances in answers.strategies:
+    for compared, chances in answers.strategies:
         if not np.isnan(compared.alone).all():
-            drawn[f"forgetting-{metric}"] = draw_matrix(metric, compared, folder)
+            drawn[f"forgetting-{compared.metric.name}"] = draw_matrix(compared, folder)
         if len(compared.abilities) > 1:
-            drawn[f"pareto-{metric}"] = draw_pareto(metric, compared, chances, folder)
+            drawn[f"pareto-{compared.metric.name}"] = draw_pareto(compared, chances, folder)
     return drawn
 
 
 def _parts(
     results: Results,
     effects: pd.DataFrame,
+    metrics: Mapping[str, Metric],
     drawn: dict[str, str],
     checks: dict[str, dict[str, str]],
     answers: Findings,
@@ -146,7 +157,7 @@ def _parts(
         shown = block_sheets(block, found) + ([laws] if laws else [])
         more = [(name, svg) for name, svg in checks[block.name].items()]
         parts.append(Section(heading(block), shown, drawn[block.name], more, said, warnings=warned))
-    return parts + [Section(sheet.title, [sheet]) for sheet in cross_sheets(effects)]
+    return parts + [Section(sheet.title, [sheet]) for sheet in cross_sheets(effects, metrics)]
 
 
 def _unshown(results: Results, checks: dict[str, dict[str, str]]) -> list[str]:
@@ -188,7 +199,10 @@ def _record(block: Block, found: list[SeriesFit]) -> dict[str, object]:
     return {
         "ability": block.ability,
         "task": block.task,
-        "metric": block.metric,
+        "metric": block.metric.name,
+        "kind": block.metric.kind,
+        "better": block.metric.better,
+        "fitted_as": block.metric.fitted_as or "value",
         "axis": block.axis,
         "base": block.base,
         "series": series,

@@ -33,7 +33,7 @@ class Findings:
     shares: tuple[Shares, ...]
     notes: tuple[str, ...]
     audits: tuple[str, ...]
-    strategies: tuple[tuple[str, Comparison, tuple[float, ...]], ...]  # by metric
+    strategies: tuple[tuple[Comparison, tuple[float, ...]], ...]  # one a metric
 
 
 def findings(
@@ -42,7 +42,8 @@ def findings(
     items: Items | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> Findings:
-    """Everything the table answers. ``margin`` is the difference that matters: of a score, or relative of a loss.
+    """Everything the table answers. ``margin`` is the difference that matters, relative to a loss or to the range of
+    a share, rating or other number.
 
     ``items`` pairs comparisons item by item; ``weights`` of the abilities choose the best replay (default: all alike).
     """
@@ -59,24 +60,25 @@ def findings(
     found = [f for f in found if len(f.table)]
     own = [f.with_rows(f.table["samples"] > 0) if "samples" in f.table else f for f in found]
     own = [f for f in own if len(f.table)]
-    verdicts = [v for f in own for v in _scalings(f, margin)]
-    verdicts += [v for f in own for v in sizes(f, margin)]
-    verdicts += [v for f in own for v in synergies(f, margin)]
+    verdicts = [v for f in own for v in _scalings(f, f.metric.margin(margin))]
+    verdicts += [v for f in own for v in sizes(f, f.metric.margin(margin))]
+    verdicts += [v for f in own for v in synergies(f, f.metric.margin(margin))]
     shares = tuple(s for f in own for s in [amount_or_ratio(f)] if s)
     notes: list[str] = []
     strategies = []
     for metric in dict.fromkeys(f.metric for f in own):
         chosen = [f for f in own if f.metric == metric]
+        matters = metric.margin(margin)
         compared = compare(chosen)
         if compared:
-            verdicts += pairs(compared, metric, margin) + against_alone(compared, metric, margin)
+            verdicts += pairs(compared, matters) + against_alone(compared, matters)
             chance = pareto(compared)
-            strategies.append((metric, compared, tuple(float(c) for c in chance)))
-            notes += _pareto_note(metric, compared, chance)
+            strategies.append((compared, tuple(float(c) for c in chance)))
+            notes += _pareto_note(compared, chance)
         replayed = by_replay(chosen)
         if replayed:
-            verdicts += replays(replayed, margin)
-            notes.append(_replay_note(metric, replayed, weights))
+            verdicts += replays(replayed, matters)
+            notes.append(_replay_note(metric.name, replayed, weights))
     audits = (*audit(frame), *undetectable(verdicts))
     return Findings(tuple(verdicts), shares, tuple(notes), audits, tuple(strategies))
 
@@ -111,9 +113,9 @@ def _replay_note(metric: str, replayed: Replays, weights: Mapping[str, float] | 
     return f"{metric}: replay {fraction(k)} is best for {who}{confidence}."
 
 
-def _pareto_note(metric: str, compared: Comparison, chance: Array) -> list[str]:
+def _pareto_note(compared: Comparison, chance: Array) -> list[str]:
     if np.isnan(chance).any():
         return []
     order = np.argsort(-chance, kind="stable")
     parts = ", ".join(f"{compared.strategies[i]} {100 * chance[i]:.0f} %" for i in order)
-    return [f"{metric}: the chance that no other strategy is at least as good in every ability: {parts}."]
+    return [f"{compared.metric.name}: the chance that no other strategy is at least as good in every ability: {parts}."]

@@ -11,40 +11,27 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.data.items import Items
-from analysis.data.series import CONSEQUENCES
+from analysis.data.metric import Metric, metrics_of
+from analysis.data.series import CONSEQUENCES, NO_FACTORS
 from analysis.data.table import counted
 
 Codes = NDArray[np.int64]
-NO_DESIGN = (
-    "ability",
-    "task",
-    "metric",
-    "value",
-    "n_items",
-    "stderr",
-    "seed",
-    "sweep",
-    "cell",
-    "settings",
-    *CONSEQUENCES,
-)
-LOSSES = ("loss", "perplexity", "error")
+NO_DESIGN = (*NO_FACTORS, *CONSEQUENCES)
 
 
 @dataclass(frozen=True, eq=False)
 class ArmMeans:
     """One row a design in ``table``: the factors, then ``mean``, ``variance`` (of the mean) and ``runs``.
 
-    ``mean`` counts upwards: a share as it is, a loss as minus its logarithm, so that a larger one is better and a
-    difference of losses is a relative one. ``variance`` is NaN where nothing tells the noise; ``dof`` are the
-    degrees of freedom of its estimate, infinite where the number of items gives it. ``items`` holds what each item
-    adds to the mean of each arm, by the labels of ``table``, and ``paired`` what runs add to it, where items are known.
+    ``mean`` is that of the values' merits (`Metric.merit`), so that a larger one is better. ``variance`` is NaN where
+    nothing tells the noise; ``dof`` are the degrees of freedom of its estimate, infinite where the number of items
+    gives it. ``items`` holds what each item adds to the mean of each arm, by the labels of ``table``, and ``paired``
+    what runs add to it, where items are known.
     """
 
     ability: str
     task: str
-    metric: str
-    share: bool
+    metric: Metric
     table: pd.DataFrame
     dof: float
     items: Array | None = None  # (arms, items); a row's mean is that of its arm; NaN where unknown
@@ -52,7 +39,7 @@ class ArmMeans:
 
     @property
     def name(self) -> str:
-        return f"{self.ability} {self.metric}"
+        return f"{self.ability} {self.metric.name}"
 
     def with_rows(self, keep: pd.Series[bool]) -> ArmMeans:
         """The arms in the rows marked by ``keep``."""
@@ -78,7 +65,7 @@ class ArmMeans:
         if chosen is None or self.paired is None:
             return np.diag(rows["variance"].to_numpy(float))
         runs, count = rows["runs"].to_numpy(float), chosen.shape[1]
-        if self.share:
+        if self.metric.bounded:
             total, wide = chosen.sum(axis=1), count + 2
             over_items = (chosen @ chosen.T - np.outer(total, total) / wide + np.diag(0.5 / runs)) / wide**2
         else:
@@ -101,35 +88,33 @@ def arms(rows: pd.DataFrame, items: Items | None = None) -> ArmMeans:
     """The arms in the rows of one ability, task and metric.
 
     Shares of items have binomial noise, times the dispersion over runs of one design where that is larger: runs answer
-    the same items, so the noise of a difference is that of the runs. Other values have the spread over runs of one
-    design, pooled over designs; without such runs, their standard errors over items.
+    the same items, so the noise of a difference is that of the runs. Ratings have their measured errors in place of
+    the binomial ones. Other values have the spread over runs of one design, pooled over designs; without such runs,
+    their standard errors over items.
     """
     first = rows.iloc[0]
-    metric = str(first["metric"])
-    loss = any(word in metric for word in LOSSES)
-    share = not loss and bool(rows["value"].between(0, 1).all())
-    rows = rows[rows["value"] > 0] if loss else rows  # a loss of 0 has no logarithm
-    value = rows["value"].to_numpy(float)
-    value = -np.log(value) if loss else value
+    metric = metrics_of(rows)[str(first["metric"])]
+    rows = rows[rows["value"] > 0] if metric.kind == "loss" else rows  # a loss of 0 has no logarithm
+    value = metric.merit(rows["value"].to_numpy(float))
     factors = [str(c) for c in rows if c not in NO_DESIGN]
     group = rows.groupby(factors, dropna=False, sort=True).ngroup().to_numpy() if factors else np.zeros(len(rows), int)
     runs = np.bincount(group)
     mean = np.bincount(group, value) / runs
     order = np.unique(group, return_index=True)[1]
-    variance, dof = _noise(rows, value, group, mean, share, loss)
+    variance, dof = _noise(rows, value, group, mean, metric)
     table = rows.iloc[order][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
-    made = ArmMeans(str(first["ability"]), str(first["task"]), metric, share, table, dof)
+    made = ArmMeans(str(first["ability"]), str(first["task"]), metric, table, dof)
     found = items.matrix(rows) if items is not None and len(rows) else None
     if found is None:
         return made
     seed = pd.factorize(rows["seed"])[0] if "seed" in rows else np.zeros(len(rows), int)
-    return _with_items(made, *found, value, group, seed, loss)
+    return _with_items(made, *found, value, group, seed)
 
 
-def _with_items(
-    made: ArmMeans, value: Array, weight: Array, means: Array, group: Codes, seed: Codes, loss: bool
-) -> ArmMeans:
+def _with_items(made: ArmMeans, value: Array, weight: Array, means: Array, group: Codes, seed: Codes) -> ArmMeans:
     """The arms with their items: ``value`` and ``weight`` (runs, items), the ``means`` of the runs, their arms."""
+    loss = made.metric.kind == "loss"
+    value = value if loss else made.metric.merit(value)
     with np.errstate(invalid="ignore"):
         rate = np.nansum(weight * value, axis=1, keepdims=True) / np.nansum(weight, axis=1, keepdims=True)
         adds = weight * len(weight.T) / np.nansum(weight, axis=1, keepdims=True) * (value - rate)
@@ -147,7 +132,7 @@ def _scatter(made: ArmMeans, apart: Array, means: Array, group: Codes, seed: Cod
     """
     full = ~np.isnan(apart).any(axis=1) & (np.bincount(group)[group] > 1)
     mean = made.table["mean"].to_numpy(float)
-    unit = mean * (1 - mean) if made.share else np.ones(len(mean))
+    unit = mean * (1 - mean) if made.metric.bounded else np.ones(len(mean))
     group, apart, away = group[full], apart[full], (means - mean[group])[full]
     spare = np.bincount(group, minlength=len(mean)) - (np.bincount(group, minlength=len(mean)) > 0)
     seed = np.unique(seed[full], return_inverse=True)[1]
@@ -164,23 +149,37 @@ def _scatter(made: ArmMeans, apart: Array, means: Array, group: Codes, seed: Cod
     return Scatter(each * max(0.0, between - within), each * between, dof)
 
 
-def _noise(rows: pd.DataFrame, value: Array, group: Array, mean: Array, share: bool, loss: bool) -> tuple[Array, float]:
+def _noise(rows: pd.DataFrame, value: Array, group: Array, mean: Array, metric: Metric) -> tuple[Array, float]:
     """The variance of each arm's mean, and the degrees of freedom of the estimate."""
     runs = np.bincount(group)
     spare = float(len(value) - len(runs))
     away = (value - mean[group]) ** 2
-    if share and "n_items" in rows and rows["n_items"].notna().all():
-        items = np.bincount(group, rows["n_items"].to_numpy(float)) / runs
-        near = (mean * items * runs + 1) / (items * runs + 2)
-        unit = near * (1 - near) / items
-        if not counted(rows).all():  # ratings, or several answers an item: their error is measured
-            measured = np.bincount(group, rows["stderr"].to_numpy(float) ** 2) / runs
-            unit = np.where(np.bincount(group, ~counted(rows)) > 0, np.maximum(measured, 1e-12), unit)
+    unit = _item_noise(rows, group, mean, metric)
+    if unit is not None:
         dispersion = float((away / unit[group]).sum() / spare) if spare > 0 else 1.0
         return max(1.0, dispersion) * unit / runs, spare if dispersion > 1 else float("inf")
     if spare > 0:
         return np.full(len(runs), away.sum() / spare) / runs, spare
     if "stderr" in rows and rows["stderr"].notna().all():
-        error = rows["stderr"].to_numpy(float) / (rows["value"].to_numpy(float) if loss else 1.0)
+        error = metric.merit_error(rows["stderr"].to_numpy(float), rows["value"].to_numpy(float))
         return np.bincount(group, error**2) / runs**2, float("inf")
     return np.full(len(runs), np.nan), 0.0
+
+
+def _item_noise(rows: pd.DataFrame, group: Array, mean: Array, metric: Metric) -> Array | None:
+    """The variance of one run of each arm over items, for shares and ratings; None where the rows do not tell it."""
+    if not metric.bounded or "n_items" not in rows or rows["n_items"].isna().any():
+        return None
+    binomial = counted(rows) if metric.kind == "share" else np.zeros(len(rows), dtype=bool)
+    if not binomial.all() and ("stderr" not in rows or rows.loc[~binomial, "stderr"].isna().any()):
+        return None
+    runs = np.bincount(group)
+    items = np.bincount(group, rows["n_items"].to_numpy(float)) / runs
+    near = (mean * items * runs + 1) / (items * runs + 2)
+    unit = near * (1 - near) / items
+    if binomial.all():
+        return np.asarray(unit)
+    # Ratings, or several answers an item: their error is measured.
+    error = metric.merit_error(rows["stderr"].to_numpy(float), rows["value"].to_numpy(float))
+    measured = np.bincount(group, error**2) / runs
+    return np.where(np.bincount(group, ~binomial) > 0, np.maximum(measured, 1e-12), unit)

@@ -9,11 +9,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from analysis.data.metric import metrics_of
 from analysis.data.series import untrained
-from analysis.data.table import SHARES, counted
+from analysis.data.table import counted
 from analysis.verdicts.arms import NO_DESIGN
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import size
 
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals that published shares are rounded to, at most
@@ -30,7 +30,8 @@ def impossible(frame: pd.DataFrame) -> list[str]:
     """Shares that no whole number of right items gives, even after rounding to the decimals they are written with."""
     if "n_items" not in frame:
         return []
-    rows = frame[frame["metric"].isin(SHARES) & frame["n_items"].notna() & counted(frame)]
+    binary = [name for name, metric in metrics_of(frame).items() if metric.binary]
+    rows = frame[frame["metric"].isin(binary) & frame["n_items"].notna() & counted(frame)]
     value, items = rows["value"].to_numpy(float), rows["n_items"].to_numpy(float)
     nearest = np.round(value * items) / items
     rounded = np.zeros(len(rows), bool)
@@ -98,7 +99,7 @@ def undetectable(verdicts: Sequence[Verdict]) -> list[str]:
         known = [v for v in verdicts if v.question == question and v.finding != "equal" and v.low == v.low]
         small = [v for v in known if v.small]
         shown = [
-            f"{v.about} ({size(v.effect, v.share)}, detectable {size(v.detectable, v.share).lstrip('+')})"
+            f"{v.about} ({v.metric.effect(v.effect)}, detectable {v.metric.effect(v.detectable).lstrip('+')})"
             for v in small[:SHOWN]
         ]
         if small:

@@ -28,13 +28,13 @@ def contrast(question: str, about: str, found: ArmMeans, weights: Weights, margi
     effect = float(weight @ rows["mean"].to_numpy(float))
     covariance = found.covariance(labels)
     variance = float(weight @ covariance @ weight)
-    verdict = judge(question, about, effect, variance, dof(found, weights), margin, found.share)
+    verdict = judge(question, about, effect, variance, dof(found, weights), margin, found.metric)
     items = found.items_of(labels)
     if items is None:
         return verdict
     saved = 1 - np.sqrt(variance / float(weight**2 @ np.diag(covariance)))
     verdict = replace(verdict, items=items.shape[1], narrower=float(saved))
-    p = mcnemar(items) if sorted(weight) == [-1, 1] and (rows["runs"] == 1).all() and found.share else None
+    p = mcnemar(items) if sorted(weight) == [-1, 1] and (rows["runs"] == 1).all() and found.metric.bounded else None
     return verdict if p is None else replace(verdict, p=p)
 
 

@@ -13,7 +13,7 @@ from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.verdict import LEVEL, Verdict, draws_of, holm
-from analysis.verdicts.wording import reason, spread, unit
+from analysis.verdicts.wording import reason, spread
 
 DRAWS = 2000
 
@@ -54,7 +54,7 @@ def replays(r: Replays, margin: float) -> list[Verdict]:
         verdict = _step(r, row, 0, -1, about, margin)
         steps = f"; {_course(r, row, margin)}" if len(r.k) > 2 else ""
         said = f"{found.name} {words[verdict.finding]} from replay {fraction(r.k[0])} to {fraction(r.k[-1])}"
-        verdicts.append(verdict.said(f"{said}: {spread(verdict)} {unit(found.share)}{reason(verdict)}{steps}."))
+        verdicts.append(verdict.said(f"{said}: {spread(verdict)} {found.metric.effect_unit}{reason(verdict)}{steps}."))
     return verdicts
 
 

@@ -11,7 +11,7 @@ from analysis.format import amount
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import dof, mean_of
 from analysis.verdicts.verdict import SLOPE, Verdict, judge
-from analysis.verdicts.wording import reason, spread, unit
+from analysis.verdicts.wording import reason, spread
 
 LAST = 3  # amounts at the upper end whose slope is judged
 LOOKS = 24  # for where a plateau starts, at most
@@ -41,8 +41,8 @@ def scaling(found: ArmMeans, label: str, margin: float) -> Verdict | None:
         start = below
     verdict = replace(verdict, edge=_edge(found, [rows for _, rows in levels[start:]], verdict.finding))
     span = f"from {amount(levels[start][0])} to {amount(levels[-1][0])} samples"
-    said = f"{about} {EDGES.get(verdict.edge) or WORDS[verdict.finding]} {span}: {spread(verdict)} {unit(found.share)}"
-    return verdict.said(f"{said} per doubling{reason(verdict)}.")
+    said = f"{about} {EDGES.get(verdict.edge) or WORDS[verdict.finding]} {span}: {spread(verdict)}"
+    return verdict.said(f"{said} {found.metric.effect_unit} per doubling{reason(verdict)}.")
 
 
 def _by_amount(found: ArmMeans) -> list[tuple[float, list[int]]]:
@@ -61,12 +61,12 @@ def _rise(found: ArmMeans, levels: list[tuple[float, list[int]]], about: str, ma
     logs = np.log2([n for n, _ in levels])
     effect, variance = slope(logs, mean, gather @ found.covariance(labels) @ gather.T)
     tilt = dict(zip(labels, (logs - logs.mean()) @ gather, strict=True))
-    return judge("scaling", about, effect, variance, dof(found, tilt), margin, found.share)
+    return judge("scaling", about, effect, variance, dof(found, tilt), margin, found.metric)
 
 
 def _edge(found: ArmMeans, rows: list[list[int]], finding: str) -> str:
     """Where shares that do not clearly rise or fall lie."""
-    if not found.share or finding in ("up", "down"):
+    if not found.metric.bounded or finding in ("up", "down"):
         return ""
     mean = found.table.loc[[i for part in rows for i in part], "mean"]
     return "floor" if mean.max() <= EDGE else "ceiling" if mean.min() >= 1 - EDGE else ""

@@ -10,7 +10,7 @@ from analysis.format import amount
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import reason, spread, unit
+from analysis.verdicts.wording import reason, spread
 
 WORDS = {
     "up": "is better than",
@@ -50,7 +50,7 @@ def sizes(found: ArmMeans, margin: float) -> list[Verdict]:
         verdict = contrast("size", about, found, weights, margin)
         said = (
             f"{found.name}: {amount(large)} parameters {WORDS[verdict.finding]} {amount(small)} at equal data "
-            f"({len(pairs)} designs): {spread(verdict)} {unit(found.share)}{reason(verdict)}."
+            f"({len(pairs)} designs): {spread(verdict)} {found.metric.effect_unit}{reason(verdict)}."
         )
         verdicts.append(verdict.said(said))
     return verdicts

@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Array
+from analysis.data.metric import Metric
 from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import Verdict, draws_of, holm
-from analysis.verdicts.wording import pairing, reason, spread, unit
+from analysis.verdicts.wording import pairing, reason, spread
 
 DRAWS = 2000
 ALONE = "single"
@@ -37,7 +38,7 @@ class Comparison:
     alone: Array
     alone_variance: Array
     dof: Array
-    share: bool
+    metric: Metric
     found: tuple[ArmMeans, ...]
     rows: tuple[Mapping[str, list[int]], ...]
 
@@ -75,7 +76,7 @@ def compare(found: Sequence[ArmMeans]) -> Comparison | None:
     dofs = np.array([f.dof if f.paired is None else _least_dof(f, r) for f, r in zip(found, rows, strict=True)])
     return Comparison(
         names, tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1], variance[:, -1], dofs,
-        all(f.share for f in found), tuple(found), tuple(rows),
+        found[0].metric, tuple(found), tuple(rows),
     )  # fmt: skip
 
 
@@ -100,14 +101,14 @@ def labels(table: pd.DataFrame) -> pd.Series[str]:
     return label.where(~several, label + " replay " + table["replay"].map(fraction))
 
 
-def pairs(c: Comparison, metric: str, margin: float) -> list[Verdict]:
+def pairs(c: Comparison, margin: float) -> list[Verdict]:
     """Every pair of strategies in every ability. A difference counts when its p value, adjusted by Holm over all of
     them, is below 5 %; the intervals are those of single comparisons.
     """
     raw = []
     for row, ability in enumerate(c.abilities):
         for old, new in combinations(c.strategies, 2):
-            about = f"{ability} {metric}, {new} against {old}"
+            about = f"{ability} {c.metric.name}, {new} against {old}"
             weights = difference(c.rows[row][new], c.rows[row][old])
             raw.append(contrast("strategy", about, c.found[row], weights, margin))
     out = []
@@ -117,12 +118,12 @@ def pairs(c: Comparison, metric: str, margin: float) -> list[Verdict]:
         ability, _, rest = final.about.partition(", ")
         new, _, old = rest.partition(" against ")
         why = f"{pairing(final)}; not significant among {len(raw)} comparisons" if held else reason(final)
-        said = f"{ability}: {new} {WORDS[final.finding]} {old}: {spread(final)} {unit(c.share)}{why}."
+        said = f"{ability}: {new} {WORDS[final.finding]} {old}: {spread(final)} {c.metric.effect_unit}{why}."
         out.append(final.said(said))
     return out
 
 
-def against_alone(c: Comparison, metric: str, margin: float) -> list[Verdict]:
+def against_alone(c: Comparison, margin: float) -> list[Verdict]:
     """The forgetting and transfer matrix: each strategy minus the model trained on that ability only."""
     verdicts = []
     words = {"up": "gains on", "down": "loses against", "equal": "keeps up with", "undecided": "is not clearly off"}
@@ -130,11 +131,11 @@ def against_alone(c: Comparison, metric: str, margin: float) -> list[Verdict]:
         if np.isnan(c.alone[row]):
             continue
         for strategy in c.strategies:
-            about = f"{ability} {metric}, {strategy} against {ability} alone"
+            about = f"{ability} {c.metric.name}, {strategy} against {ability} alone"
             weights = difference(c.rows[row][strategy], c.rows[row][ALONE])
             verdict = contrast("forgetting", about, c.found[row], weights, margin)
-            said = f"{ability} {metric}: {strategy} {words[verdict.finding]} training on {ability} alone"
-            verdicts.append(verdict.said(f"{said}: {spread(verdict)} {unit(c.share)}{reason(verdict)}."))
+            said = f"{ability} {c.metric.name}: {strategy} {words[verdict.finding]} training on {ability} alone"
+            verdicts.append(verdict.said(f"{said}: {spread(verdict)} {c.metric.effect_unit}{reason(verdict)}."))
     return verdicts
 
 

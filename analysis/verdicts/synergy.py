@@ -16,7 +16,7 @@ from analysis.verdicts.contrast import Weights, contrast, difference, dof
 from analysis.verdicts.scaling import slope
 from analysis.verdicts.size import matched
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
-from analysis.verdicts.wording import pairing, reason, spread, unit
+from analysis.verdicts.wording import pairing, reason, spread
 
 APART = ("strategy", "trained_on", "total_samples", "fraction", "replay", "arm", "ratio")
 
@@ -84,7 +84,7 @@ def synergies(found: ArmMeans, margin: float) -> list[Verdict]:
             verdict = contrast("synergy", about, found, d.weights[k], margin)
             words = {"up": "helps", "down": "hurts", "equal": "changes little", "undecided": "has no clear effect"}
             said = f"{found.name}: {d.label} {words[verdict.finding]} at {amount(2 ** d.logs[k])} own samples"
-            verdicts.append(verdict.said(f"{said}: {spread(verdict)} {unit(found.share)}{reason(verdict)}."))
+            verdicts.append(verdict.said(f"{said}: {spread(verdict)} {found.metric.effect_unit}{reason(verdict)}."))
         if len(d.logs) >= 3:
             verdicts.append(_trend(found, d, margin))
     return verdicts
@@ -94,11 +94,11 @@ def _trend(found: ArmMeans, d: Difference, margin: float) -> Verdict:
     """Whether the benefit of mixing shrinks or grows with the ability's own data, and where it changes sign."""
     effect, noise = slope(d.logs, d.delta, d.covariance)
     about = f"{found.name}, {d.label} minus alone, per doubling"
-    verdict = judge("synergy", about, effect, noise, d.dof, margin / max(float(np.ptp(d.logs)), 1.0), found.share)
+    verdict = judge("synergy", about, effect, noise, d.dof, margin / max(float(np.ptp(d.logs)), 1.0), found.metric)
     verdict = replace(verdict, items=d.items)
     words = {"up": "grows", "down": "shrinks", "equal": "stays the same", "undecided": "has no clear trend"}
     said = f"{found.name}: the benefit of {d.label} {words[verdict.finding]} with own data: {spread(verdict)}"
-    return verdict.said(f"{said} {unit(found.share)} per doubling{pairing(verdict)}; {crossing_text(d)}.")
+    return verdict.said(f"{said} {found.metric.effect_unit} per doubling{pairing(verdict)}; {crossing_text(d)}.")
 
 
 def crossing_text(d: Difference) -> str:

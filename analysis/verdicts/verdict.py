@@ -8,17 +8,18 @@ import numpy as np
 from scipy.special import ndtr, stdtr
 
 from analysis.arrays import Array
+from analysis.data.metric import Metric
 from analysis.fitting.uncertainty import quantile
 
 LEVEL = 0.95
-MARGIN = 0.02  # of a difference: 2 points of a score, 2 % of a loss
+MARGIN = 0.02  # of a difference: 2 points of a share, 2 % of a loss or of the range of a rating
 SLOPE = 0.5  # margin of a gain per doubling, as a share of that of a difference
 SEEN = 0.8  # the power at which an effect counts as one that the design can detect
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``effect`` and its 95 % interval count upwards (better): points of a score as shares, losses as relative change.
+    """``effect`` and its 95 % interval are differences of merits (`Metric.merit`): positive is better.
 
     ``finding`` is "up", "down", "equal" (the 90 % interval lies within the margin: two one-sided tests at 5 %,
     Schuirmann 1987) or "undecided". ``power`` is the chance that a true effect as large as the margin would show;
@@ -37,7 +38,7 @@ class Verdict:
     detectable: float
     p: float
     finding: str
-    share: bool
+    metric: Metric
     sentence: str = ""
     items: int = 0
     narrower: float = 0.0
@@ -53,7 +54,9 @@ class Verdict:
         return replace(self, sentence=sentence)
 
 
-def judge(question: str, about: str, effect: float, variance: float, dof: float, margin: float, share: bool) -> Verdict:
+def judge(
+    question: str, about: str, effect: float, variance: float, dof: float, margin: float, metric: Metric
+) -> Verdict:
     """The verdict on an effect with this variance, whose estimate has ``dof`` degrees of freedom.
 
     Undecided, with an interval of NaN, where the variance is not known.
@@ -61,7 +64,7 @@ def judge(question: str, about: str, effect: float, variance: float, dof: float,
     error = float(np.sqrt(variance)) if dof > 0 else float("nan")
     if np.isnan(error):
         nan = float("nan")
-        return Verdict(question, about, effect, nan, nan, margin, nan, nan, nan, "undecided", share)
+        return Verdict(question, about, effect, nan, nan, margin, nan, nan, nan, "undecided", metric)
     wide, narrow = (quantile(level, dof) * error for level in (LEVEL, 2 * LEVEL - 1))
     low, high = effect - wide, effect + wide
     clear = "up" if low > 0 else "down" if high < 0 else "undecided"
@@ -70,7 +73,7 @@ def judge(question: str, about: str, effect: float, variance: float, dof: float,
     power = float(ndtr(margin / error - seen) + ndtr(-margin / error - seen)) if error > 0 else 1.0
     detectable = (seen + quantile(2 * SEEN - 1, dof)) * error
     return Verdict(
-        question, about, effect, low, high, margin, power, detectable, tail(effect, error, dof), finding, share
+        question, about, effect, low, high, margin, power, detectable, tail(effect, error, dof), finding, metric
     )
 
 

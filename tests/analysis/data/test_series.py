@@ -12,13 +12,13 @@ from tests.analysis.tables import FRACTIONS, FULL, Simulation, data_amount, stra
 
 
 def only(frame, ability="math", metric="accuracy"):
-    (block,) = [b for b in blocks(frame) if b.ability == ability and b.metric == metric]
+    (block,) = [b for b in blocks(frame) if b.ability == ability and b.metric.name == metric]
     return block
 
 
 def test_data_amount_gives_one_series_an_ability_against_samples():
     found = blocks(data_amount())
-    assert [(b.ability, b.metric) for b in found] == [(a, m) for m in ("accuracy", "loss") for a in FULL]
+    assert [(b.ability, b.metric.name) for b in found] == [(a, m) for m in ("accuracy", "loss") for a in FULL]
     block = found[0]
     assert block.axis == "samples"
     (series,) = block.series

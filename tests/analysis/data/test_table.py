@@ -38,7 +38,7 @@ def test_csv_and_parquet_say_the_same(tmp_path, suffix):
     [
         ({"value": [0.5, "n/a?"]}, r"column 'value', row 2: 'n/a\?' is not a number"),
         ({"value": [0.5, None]}, "column 'value', row 2: nan is missing; leave the row out"),
-        ({"value": [0.5, 41.0]}, "column 'value', row 2: 41.0 is no share.*divide percentages by 100"),
+        ({"value": [0.5, 41.0]}, "column 'value', row 2: 41.0 is not a share.*divide percentages by 100"),
         ({"value": [0.5, float("inf")]}, "column 'value', row 2: .*infinite"),
         ({"n_items": [300, 0]}, "column 'n_items', row 2: .*0.* is below 1"),
         ({"samples": [-5, 1]}, "column 'samples', row 1: .*-5.* is below 0"),

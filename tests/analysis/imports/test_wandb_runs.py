@@ -53,7 +53,7 @@ def test_offline_runs_are_read_from_their_folder(tmp_path, plan, monkeypatch):
         run.finish()
     frame = convert(tmp_path / "wandb", plan)
     for _ in range(100):  # W&B writes the end of a run after it has returned
-        if set(frame["state"]) == {"finished"}:
+        if set(frame["state"]) == {"finished"} and measured(frame) == EXPECTED:
             break
         time.sleep(0.1)
         frame = convert(tmp_path / "wandb", plan)

@@ -68,7 +68,7 @@ def test_a_series_without_a_curve_has_no_checks(tmp_path):
 
 
 def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
-    loss = next(b for b in blocks(doubled()) if b.metric == "loss")
+    loss = next(b for b in blocks(doubled()) if b.metric.name == "loss")
     found = fit_series(loss)
     sheet = law_sheet(found)
     assert sheet.header[1:] == ("off by, relative", "ahead, log ranges", "AICc weight", "weight")
@@ -86,7 +86,7 @@ def test_further_metrics_are_rows():
     sheet = other_sheet(pd.concat([frame, clean], ignore_index=True))
     assert sheet.header[:5] == ("ability", "task", "metric", "items", "1/1024")
     rows = {row[2]: row for row in sheet.rows}
-    assert rows["accuracy_clean"][3] == "280"
+    assert rows["accuracy_clean (%)"][3] == "280"
     last = clean.loc[clean["fraction"] == 1.0, "value"].item()
-    assert float(rows["accuracy_clean"][-1]) == pytest.approx(last, abs=5e-4)
+    assert float(rows["accuracy_clean (%)"][-1]) == pytest.approx(100 * last, abs=0.05)
     assert other_sheet(frame[frame["metric"] != "format_rate"]) is None

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.data.metric import metric_named
 from analysis.report.verdict_tables import verdict_sheets
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.arms import arms
@@ -17,6 +18,7 @@ from analysis.verdicts.synergy import Difference, crossing, crossing_text, diffe
 from analysis.verdicts.verdict import holm, judge
 from tests.analysis.tables import FULL, data_amount
 
+ACCURACY = metric_named("accuracy")
 SAMPLES = np.array([32, 128, 512, 2048, 8192])
 
 
@@ -32,24 +34,24 @@ def rows(samples, chance, rng, items=300, seeds=3, **columns):
 
 
 def test_findings_follow_from_interval_and_margin():
-    assert judge("", "", 0.05, 0.01**2, np.inf, 0.02, True).finding == "up"
-    assert judge("", "", -0.05, 0.01**2, np.inf, 0.02, True).finding == "down"
-    assert judge("", "", 0.005, 0.005**2, np.inf, 0.02, True).finding == "equal"
-    assert judge("", "", 0.01, 0.03**2, np.inf, 0.02, True).finding == "undecided"
-    few = judge("", "", 0.05, 0.02**2, 2.0, 0.02, True)
+    assert judge("", "", 0.05, 0.01**2, np.inf, 0.02, ACCURACY).finding == "up"
+    assert judge("", "", -0.05, 0.01**2, np.inf, 0.02, ACCURACY).finding == "down"
+    assert judge("", "", 0.005, 0.005**2, np.inf, 0.02, ACCURACY).finding == "equal"
+    assert judge("", "", 0.01, 0.03**2, np.inf, 0.02, ACCURACY).finding == "undecided"
+    few = judge("", "", 0.05, 0.02**2, 2.0, 0.02, ACCURACY)
     assert few.finding == "undecided"  # 0.05 is 2.5 standard errors, but t with 2 degrees of freedom asks for 4.3
     assert (few.high - few.effect) / 0.02 == pytest.approx(4.303, abs=1e-3)
 
 
 def test_power_and_detectable_effect_agree():
-    verdict = judge("", "", 0.0, 0.01**2, np.inf, 0.02, True)
+    verdict = judge("", "", 0.0, 0.01**2, np.inf, 0.02, ACCURACY)
     assert verdict.power == pytest.approx(0.516, abs=1e-3)  # the normal, two standard errors against 1.96
     assert verdict.detectable == pytest.approx((1.95996 + 0.84162) * 0.01, rel=1e-4)
-    assert judge("", "", 0.0, 0.01**2, np.inf, verdict.detectable, True).power == pytest.approx(0.8, abs=1e-3)
+    assert judge("", "", 0.0, 0.01**2, np.inf, verdict.detectable, ACCURACY).power == pytest.approx(0.8, abs=1e-3)
 
 
 def test_without_noise_known_nothing_is_decided():
-    verdict = judge("", "", 0.5, float("nan"), 0.0, 0.02, False)
+    verdict = judge("", "", 0.5, float("nan"), 0.0, 0.02, ACCURACY)
     assert verdict.finding == "undecided"
     assert np.isnan([verdict.low, verdict.power]).all()
 
@@ -221,9 +223,9 @@ def test_strategies_are_compared_in_pairs_and_against_training_alone():
     compared = compare(strategies(chances, rng, items=20_000))
     assert compared is not None
     assert compared.strategies == ("mixed", "sequential")
-    math, code = pairs(compared, "accuracy", 0.02)
+    math, code = pairs(compared, 0.02)
     assert (math.finding, code.finding == "down") == ("down", False)
-    by = {v.about: v.finding for v in against_alone(compared, "accuracy", 0.02)}
+    by = {v.about: v.finding for v in against_alone(compared, 0.02)}
     assert by["math accuracy, sequential against math alone"] == "down"
     assert by["math accuracy, mixed against math alone"] == "equal"
     assert pareto(compared)[0] > 0.9
@@ -234,14 +236,14 @@ def test_equal_strategies_differ_as_rarely_as_holm_promises():
     false = 0
     for _ in range(40):
         compared = compare(strategies({name: (0.5, 0.3) for name in "abcd"}, rng, items=100))
-        false += any(v.finding in ("up", "down") for v in pairs(compared, "accuracy", 0.02))
+        false += any(v.finding in ("up", "down") for v in pairs(compared, 0.02))
     assert false <= 6  # 2 of 40 expected at most
 
 
 def test_differences_below_the_detectable_are_flagged():
     rng = np.random.default_rng(11)
     few = {"single": (0.5, 0.5), "a": (0.5, 0.5), "b": (0.52, 0.5)}
-    verdicts = pairs(compare(strategies(few, rng, items=100)), "accuracy", 0.02)
+    verdicts = pairs(compare(strategies(few, rng, items=100)), 0.02)
     assert all(v.small == (abs(v.effect) < v.detectable) for v in verdicts)
     (line,) = undetectable(verdicts)
     assert line.startswith(
@@ -249,7 +251,7 @@ def test_differences_below_the_detectable_are_flagged():
     )
     assert all(row[4].endswith("> effect") for row in verdict_sheets(verdicts)[0].rows)
     many = {"single": (0.5, 0.5), "a": (0.2, 0.2), "b": (0.8, 0.8)}
-    assert undetectable(pairs(compare(strategies(many, rng)), "accuracy", 0.02)) == []
+    assert undetectable(pairs(compare(strategies(many, rng)), 0.02)) == []
 
 
 def test_the_front_by_hand():
@@ -278,7 +280,7 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
 def test_a_table_gives_the_verdicts_its_design_can_answer():
     found = findings(data_amount())
     assert {v.question for v in found.verdicts} == {"scaling"}
-    assert [v.about for v in found.verdicts if v.share] == [f"{ability} accuracy" for ability in FULL]
+    assert [v.about for v in found.verdicts if v.metric.kind == "share"] == [f"{ability} accuracy" for ability in FULL]
     assert all(v.sentence.endswith(".") for v in found.verdicts)
     with pytest.raises(ValueError, match="margin=2"):
         findings(data_amount(), margin=2)

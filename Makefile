@@ -16,7 +16,7 @@ setup: $(VENV)/.installed  ## a virtual environment with what `make demo` needs
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "dosage needs Python 3.11 to 3.13; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,eval]'
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.installed

@@ -10,6 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+if __name__ == "__main__":
+    # Python searches the current folder first: a common.py there would hide the package of that name.
+    if (here := Path.cwd()) != Path(__file__).resolve().parents[1]:
+        sys.path[:] = [place for place in sys.path if place not in ("", str(here))]
+    from common.start import own_packages
+
+    own_packages()
+
 HELP = """\
 python -m analysis sweep=NAME | table=FILE     curves, intervals, figures and report.html for a long table
   sweep=NAME[,NAME]  collected sweeps: store/sweeps/NAME/table.parquet (or table.csv), with items.parquet, overlap.csv

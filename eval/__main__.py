@@ -8,7 +8,16 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__":
+    # Python searches the current folder first: a common.py there would hide the package of that name.
+    if (here := Path.cwd()) != Path(__file__).resolve().parents[1]:
+        sys.path[:] = [place for place in sys.path if place not in ("", str(here))]
+    from common.start import own_packages
+
+    own_packages()
 
 from eval.commands import compare, cross_check, evaluate, run_code
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__":
+    # Python searches the current folder first: a common.py there would hide the package of that name.
+    if (here := Path.cwd()) != Path(__file__).resolve().parents[1]:
+        sys.path[:] = [place for place in sys.path if place not in ("", str(here))]
+    from common.start import own_packages
+
+    own_packages()
 
 from sweep.cli.verbs import VERBS, fail
 
@@ -24,6 +33,7 @@ def main() -> None:
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
+    from common.conf_folder import conf_folder
     from hydra_plugins.dosage import PLUGINS
     from sweep.config import compose
 
@@ -38,7 +48,7 @@ def main() -> None:
 
     warnings.filterwarnings("ignore", message=".*version_base.*")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors come here, to be said in one line
-    entry: Any = hydra.main(config_path="../conf", config_name="config", version_base="1.3")
+    entry: Any = hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
     try:
         entry(task)()
     except (HydraException, OmegaConfBaseException) as problem:

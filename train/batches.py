@@ -1,4 +1,4 @@
-"""Which samples each optimiser step sees: a pure function of the spec, the sample lengths and the step."""
+"""The samples of each optimiser step, as a pure function of the spec, the sample lengths and the step."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from train.spec import Portion, Recipe, TrainSpec
 
 
 class BatchPlan:
-    """The batches of a stage. ``members`` [samples of an epoch] are running sample numbers, repeats included.
+    """The batches of a stage. ``members`` [samples of an epoch] are sample numbers, repeats included.
 
-    Knows nothing of ranks, micro-batches or packing, so none of them can change what a step learns from. Every epoch
-    has an order of its own and ends with a batch of what is left.
+    The plan does not depend on ranks, micro-batches or packing, so none of them changes what a step learns from. Every
+    epoch has its own order, and its last batch holds the samples that remain.
     """
 
     def __init__(self, members: np.ndarray, cuts: np.ndarray, *, seed: int) -> None:
@@ -37,28 +37,38 @@ class BatchPlan:
 
 
 def plan(spec: TrainSpec, *, sizes: Mapping[str, int], lengths: np.ndarray) -> BatchPlan:
-    """The plan of a stage whose sources hold ``sizes`` samples; ``lengths`` are the tokens of each, [samples]."""
+    """The batch plan of a stage.
+
+    ``sizes`` is the number of samples of each source, ``lengths`` [samples] the tokens of each sample, sources in the
+    same order. Raises a ValueError if a portion has only empty sources or if no portion asks for a sample.
+    """
     starts = dict(zip(sizes, np.concatenate([[0], np.cumsum(list(sizes.values()))])[:-1], strict=True))
-    chosen = []
+    portions = []
     for portion in spec.portions:
         pool = np.concatenate([np.arange(sizes[name]) + starts[name] for name in portion.sources])
-        chosen.append(portion_samples(pool, portion, seed=spec.seed))
-    members = np.concatenate(chosen)
+        portions.append(portion_samples(pool, portion, seed=spec.seed))
+    members = np.concatenate(portions)
     if not len(members):
-        raise ValueError("all portions have samples=0: nothing to train on")
+        raise ValueError("all portions have samples=0, so there is nothing to train on; raise one above 0")
     return BatchPlan(members, _cuts(spec.recipe, members, lengths, seed=spec.seed), seed=spec.seed)
 
 
 def portion_samples(pool: np.ndarray, portion: Portion, *, seed: int) -> np.ndarray:
-    """The first ``samples`` of the pool in an order fixed by seed and ability, so portions nest."""
+    """The first ``portion.samples`` of ``pool`` [sample numbers] in an order fixed by seed and ability.
+
+    A smaller portion is therefore the beginning of a larger one. Raises a ValueError if the pool is empty.
+    """
     if not len(pool) and portion.samples:
-        raise ValueError(f"ability {portion.ability!r}: its sources {', '.join(portion.sources)} hold no sample")
+        raise ValueError(
+            f"ability {portion.ability!r}: its sources {', '.join(portion.sources)} have no samples; "
+            "add rows to one of them or set its amount to 0"
+        )
     order = _generator("subset", portion.ability, seed).permutation(pool)
     return np.resize(order, portion.samples) if portion.samples else pool[:0]
 
 
 def epoch_order(members: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
-    """The samples of one epoch (from 0) in the order in which they are seen."""
+    """The sample numbers of one epoch (from 0) in the order of training."""
     return _generator("epoch", str(epoch), seed).permutation(members)
 
 
@@ -70,40 +80,40 @@ def _generator(purpose: str, name: str, seed: int) -> np.random.Generator:
 def _cuts(recipe: Recipe, members: np.ndarray, lengths: np.ndarray, *, seed: int) -> np.ndarray:
     """(epoch, start, stop) of every step, [steps, 3]."""
     cuts: list[np.ndarray] = []
-    total = 0
-    limit = math.inf if recipe.steps is None else recipe.steps
-    for epoch, shown in enumerate(_epochs(recipe, len(members))):
-        edges = _edges(recipe, members, lengths, shown, seed=seed, epoch=epoch)
+    steps = 0
+    most_steps = math.inf if recipe.steps is None else recipe.steps
+    for epoch, count in enumerate(_samples_per_epoch(recipe, len(members))):
+        edges = _edges(recipe, members, lengths, count, seed=seed, epoch=epoch)
         cuts.append(np.stack([np.full(len(edges) - 1, epoch), edges[:-1], edges[1:]], axis=1))
-        total += len(edges) - 1
-        if total >= limit:
+        steps += len(edges) - 1
+        if steps >= most_steps:
             break
     return np.concatenate(cuts)[: recipe.steps]
 
 
-def _epochs(recipe: Recipe, members: int) -> Iterator[int]:
-    """Samples shown in each epoch: all of them, but for a last, fractional one (at least one sample)."""
+def _samples_per_epoch(recipe: Recipe, members: int) -> Iterator[int]:
+    """Number of samples in each epoch: all members, except in a fractional last epoch; never fewer than one in all."""
     if recipe.epochs is None:
         yield from itertools.repeat(members)
         return
-    whole = int(recipe.epochs)
-    yield from itertools.repeat(members, whole)
-    rest = round((recipe.epochs - whole) * members)
-    if rest or not whole:
-        yield max(rest, 1)
+    full_epochs = int(recipe.epochs)
+    yield from itertools.repeat(members, full_epochs)
+    remainder = round((recipe.epochs - full_epochs) * members)
+    if remainder or not full_epochs:
+        yield max(remainder, 1)
 
 
 def _edges(
-    recipe: Recipe, members: np.ndarray, lengths: np.ndarray, shown: int, *, seed: int, epoch: int
+    recipe: Recipe, members: np.ndarray, lengths: np.ndarray, count: int, *, seed: int, epoch: int
 ) -> np.ndarray:
-    """Where the batches of one epoch begin and end."""
+    """Where the batches of the first ``count`` samples of an epoch begin and end, [batches + 1]."""
     if recipe.batch_samples is not None:
-        return np.append(np.arange(0, shown, recipe.batch_samples), shown)
+        return np.append(np.arange(0, count, recipe.batch_samples), count)
     assert recipe.batch_tokens is not None
-    running = np.cumsum(lengths[epoch_order(members, seed=seed, epoch=epoch)[:shown]])
-    edges, before = [0], 0
-    while edges[-1] < shown:
-        fitting = int(np.searchsorted(running, np.int64(before + recipe.batch_tokens), side="right"))
-        edges.append(max(fitting, edges[-1] + 1))  # a sample longer than batch_tokens makes a batch of its own
-        before = int(running[edges[-1] - 1])
+    running = np.cumsum(lengths[epoch_order(members, seed=seed, epoch=epoch)[:count]])
+    edges, tokens_before = [0], 0
+    while edges[-1] < count:
+        end = int(np.searchsorted(running, np.int64(tokens_before + recipe.batch_tokens), side="right"))
+        edges.append(max(end, edges[-1] + 1))  # a sample longer than batch_tokens is a batch of its own
+        tokens_before = int(running[edges[-1] - 1])
     return np.array(edges)

@@ -1,4 +1,4 @@
-"""Resume points: written beside the last one, published by one rename, and only then is the last one removed."""
+"""Resume points. A new one is written beside the last, published by a rename, and only then is the last one removed."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.engine import Trainer
-from train.ranks import Group
+from train.engine import Engine
+from train.ranks import ProcessGroup
 from train.spec import EngineConfig
 
 FOLDER = "resume"
-POINT = "step-"
+FINISHED = "step-"
 PARTIAL = "partial-"
 
 
 @dataclass(frozen=True)
-class Point:
-    """A finished resume point: the number of steps done, and its folder."""
+class ResumePoint:
+    """A finished resume point: the number of steps it contains, and its folder."""
 
     step: int
     folder: Path
 
 
-def save(trainer: Trainer, *, step: int, engine: EngineConfig, group: Group, out: Path) -> None:
-    """Write a resume point after ``step`` steps; a process killed at any moment leaves the old one or the new one."""
-    home = out / FOLDER
-    partial, final = home / f"{PARTIAL}{step:08d}", home / f"{POINT}{step:08d}"
+def save(engine: Engine, *, step: int, config: EngineConfig, group: ProcessGroup, out: Path) -> None:
+    """Write a resume point after ``step`` steps and remove all older ones. Every rank must call it.
+
+    If the processes are killed at any moment, either the previous resume point or the new one is complete.
+    """
+    folder = out / FOLDER
+    partial, finished = folder / f"{PARTIAL}{step:08d}", folder / f"{FINISHED}{step:08d}"
     if group.first:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     group.barrier()
-    trainer.save(partial)
+    engine.save(partial)
     group.barrier()
     if group.first:
-        (partial / "engine.json").write_text(json.dumps(geometry(engine)) + "\n", encoding="utf-8")
-        _flush(partial)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-        for other in home.iterdir():
-            if other != final:
+        (partial / "engine.json").write_text(json.dumps(geometry(config)) + "\n", encoding="utf-8")
+        _sync(partial)
+        shutil.rmtree(finished, ignore_errors=True)
+        partial.rename(finished)
+        for other in folder.iterdir():
+            if other != finished:
                 shutil.rmtree(other, ignore_errors=True)
     group.barrier()
 
 
-def latest(out: Path, engine: EngineConfig) -> Point | None:
-    """The newest resume point that this engine can take up; None if there is none.
-
-    States are sharded by engine, ZeRO stage and number of ranks, so a point of another geometry is not used.
-    """
-    points = sorted((out / FOLDER).glob(f"{POINT}*"), reverse=True)
-    for folder in points:
-        if json.loads((folder / "engine.json").read_text(encoding="utf-8")) == geometry(engine):
-            return Point(int(folder.name.removeprefix(POINT)), folder)
+def latest(out: Path, config: EngineConfig) -> ResumePoint | None:
+    """The newest resume point with the `geometry` of ``config``, None if there is none."""
+    folders = sorted((out / FOLDER).glob(f"{FINISHED}*"), reverse=True)
+    for folder in folders:
+        if json.loads((folder / "engine.json").read_text(encoding="utf-8")) == geometry(config):
+            return ResumePoint(int(folder.name.removeprefix(FINISHED)), folder)
     return None
 
 
@@ -63,13 +63,13 @@ def clear(out: Path) -> None:
     shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
-def geometry(engine: EngineConfig) -> dict[str, object]:
-    """What must be equal between the run that saved and the run that goes on."""
-    return {"name": engine.name, "zero_stage": engine.zero_stage, "offload": engine.offload, "ranks": engine.ranks}
+def geometry(config: EngineConfig) -> dict[str, object]:
+    """The settings that must be equal for a resume point to load, since they decide how its states are sharded."""
+    return {"name": config.name, "zero_stage": config.zero_stage, "offload": config.offload, "ranks": config.ranks}
 
 
-def _flush(folder: Path) -> None:
-    """Force the files to disk, so that the rename never outlives its contents."""
+def _sync(folder: Path) -> None:
+    """Flush a folder and its files to disk, so that a renamed folder is never found without its contents."""
     for path in [*(file for file in folder.rglob("*") if file.is_file()), folder]:
         handle = os.open(path, os.O_RDONLY)
         os.fsync(handle)

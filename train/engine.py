@@ -1,4 +1,7 @@
-"""The plain torch engine: one process, one device. `zero.py` has the same interface over several."""
+"""The interface of a training engine, and the plain torch engine: one process, one device.
+
+`train.zero` implements the same interface with DeepSpeed, over several processes.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +13,37 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from train.model import TokenLoss
-from train.ranks import Group
+from train.ranks import ProcessGroup
 from train.spec import Recipe
 
 
-class Trainer(Protocol):
-    """What a step needs of an engine."""
+class Engine(Protocol):
+    """A model with its optimiser, as a training step uses it."""
 
-    def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
-        """Losses [targets] of one micro-batch."""
+    def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+        """Losses [targets] of one micro-batch, in nats; the arguments are those of `TokenLoss.forward`."""
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
-        """Add the gradient of a micro-batch's loss; ``last`` marks the last one of the step.
+        """Accumulate the gradient of one micro-batch's loss; ``last`` marks the last micro-batch of the step.
 
-        The gradient of the step is the average over the ranks of what each has added.
+        The gradient of the step is the mean over the ranks of their accumulated gradients.
         """
 
     def update(self, learning_rate: float) -> float:
-        """Clip, step, clear the gradients; return their norm before clipping."""
+        """Clip the gradient, take an optimiser step, clear the gradient; return its L2 norm before clipping."""
 
     def save(self, folder: Path) -> None:
-        """Write everything needed to go on; called by all ranks."""
+        """Write weights and optimiser states for a resume point. Every rank must call it."""
 
     def load(self, folder: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote. Every rank must call it."""
 
     def export(self, folder: Path) -> None:
-        """Write the model as a Hugging Face folder; called by all ranks."""
+        """Write the model as a Hugging Face folder. Every rank must call it."""
 
 
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    """Optimiser groups: matrices decay, norms and biases do not."""
+    """Optimiser groups of the trained parameters: weight decay for matrices, none for norms and biases."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     matrices = [parameter for parameter in trained if parameter.ndim >= 2]
     vectors = [parameter for parameter in trained if parameter.ndim < 2]
@@ -51,10 +54,10 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object
     return [group for group in groups if group["params"]]
 
 
-class TorchTrainer:
+class TorchEngine:
     """Weights and optimiser states in fp32; with precision bf16 the forward pass runs under autocast."""
 
-    def __init__(self, module: TokenLoss, recipe: Recipe, group: Group) -> None:
+    def __init__(self, module: TokenLoss, recipe: Recipe, group: ProcessGroup) -> None:
         self.module = module.to(group.device)
         self.device, self.recipe = group.device, recipe
         self.optimizer = torch.optim.AdamW(
@@ -63,9 +66,9 @@ class TorchTrainer:
         )  # fmt: skip
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
 
-    def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
+    def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            losses: Tensor = self.module(ids, positions, places, labels)
+            losses: Tensor = self.module(ids, position_ids, logit_index, labels)
         return losses
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
@@ -93,7 +96,7 @@ class TorchTrainer:
 
 
 def write_model(model: PreTrainedModel, folder: Path) -> None:
-    """Write config and weights; the library keeps the weights to their owner, here they are as readable as the rest."""
+    """Write config and weights to ``folder``, all with the same permissions."""
     model.save_pretrained(str(folder))
-    for file in folder.glob("*.safetensors"):
+    for file in folder.glob("*.safetensors"):  # these files are written readable by their owner only
         file.chmod((folder / "config.json").stat().st_mode)

@@ -1,4 +1,4 @@
-"""Stage ``train``: plan the batches, do the steps, keep resume points, export."""
+"""Stage ``train``: plan the batches, take the steps, keep resume points and export the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from common.json_file import write_json
 from train import batches, checkpoint, model, ranks, records, samples, step, stop, track
-from train.engine import TorchTrainer, Trainer
+from train.engine import Engine, TorchEngine
 from train.render import load_tokenizer
 from train.spec import TrainRun, TrainSpec
 
@@ -22,81 +22,92 @@ log = logging.getLogger(__name__)
 
 
 def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: TrainRun) -> None:
-    """Train, and write a Hugging Face folder, metrics.jsonl, summary.json and timings.json to ``out``.
+    """Train a model and write a Hugging Face folder, metrics.jsonl, summary.json and timings.json to ``out``.
 
-    Called in each of ``how.engine.ranks`` processes. Goes on from the newest resume point in ``out``; on the CPU the
-    result is then equal, byte for byte, to an uninterrupted one's. After SIGTERM, SIGINT or SIGUSR2 it saves a resume
-    point and exits with code 75. Raises a ValueError when the loss is not finite.
+    Called in each of ``execution.engine.ranks`` processes. Continues from the newest resume point in ``out``; on the
+    CPU the result then equals that of an uninterrupted run byte for byte. After SIGTERM, SIGINT or SIGUSR2 it saves a
+    resume point and exits with code 75. Raises a ValueError if the loss or the gradient is not finite.
     """
-    if (out / SUMMARY).is_file():  # killed after its last act: the summary is written when all else is
+    if (out / SUMMARY).is_file():  # the summary is written last, so a killed attempt had only to clean up
         checkpoint.clear(out)
         return
-    with (
-        ranks.group(execution.engine.ranks, always=execution.engine.name == "deepspeed") as group,
-        stop.listening() as wish,
-    ):
-        data = samples.load(spec.portions, inputs)
-        plan = batches.plan(spec, sizes=data.sizes(), lengths=data.lengths)
-        job = step.Job(spec, execution.engine, group, data, plan)
-        tokenizer = load_tokenizer(samples.tokenizer_folder(data.names, inputs), None)
-        trainer, parameters = make_trainer(job, inputs, tokenizer)
+    always = execution.engine.name == "deepspeed"
+    with ranks.join(execution.engine.ranks, always=always) as group, stop.on_signals() as stop_flag:
+        setup, tokenizer = prepare(spec, inputs, execution, group)
+        engine, parameters = make_engine(setup, inputs, tokenizer)
         point = checkpoint.latest(out, execution.engine)
         if point is not None:
-            trainer.load(point.folder)
-            log.info("going on after step %d of %d", point.step, plan.steps)
-        _train(job, trainer, out, execution, wish, done=point.step if point else 0)
-        trainer.export(out)
+            engine.load(point.folder)
+            log.info("continuing after step %d of %d", point.step, setup.plan.steps)
+        _train(setup, engine, out, execution, stop_flag, done=point.step if point else 0)
+        engine.export(out)
         if group.first:
             tokenizer.save_pretrained(str(out))
-            account = records.summary(job, records.read_metrics(out), parameters=parameters)
-            write_json(out / SUMMARY, account)
+            summary = records.summary(setup, records.read_metrics(out), parameters=parameters)
+            write_json(out / SUMMARY, summary)
             checkpoint.clear(out)
 
 
-def make_trainer(job: step.Job, inputs: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase) -> tuple[Trainer, int]:
-    """The engine with the model in it, and the model's number of parameters."""
-    recipe, engine = job.spec.recipe, job.engine
-    read = model.read_folder
-    if engine.name == "deepspeed":
-        from train import zero  # DeepSpeed takes seconds to import and is an extra
+def prepare(
+    spec: TrainSpec, inputs: Mapping[str, Path], execution: TrainRun, group: ranks.ProcessGroup
+) -> tuple[step.TrainSetup, PreTrainedTokenizerBase]:
+    """Load the samples, plan the batches, and load the tokenizer that the sources share."""
+    data = samples.load(spec.portions, inputs)
+    plan = batches.plan(spec, sizes=data.sizes(), lengths=data.lengths)
+    tokenizer = load_tokenizer(samples.tokenizer_folder(data.names, inputs), None)
+    return step.TrainSetup(spec, execution.engine, group, data, plan), tokenizer
 
-        if engine.zero_stage == 3:
-            read = partial(zero.read_sharded, recipe=recipe, engine=engine)
-    network = model.load(job.spec, inputs, tokenizer, read)
+
+def make_engine(
+    setup: step.TrainSetup, inputs: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase
+) -> tuple[Engine, int]:
+    """The engine with the model to train, and the model's number of parameters."""
+    recipe, config = setup.spec.recipe, setup.engine_config
+    read_folder = model.read_folder
+    if config.name == "deepspeed":
+        from train import zero  # an optional dependency, which takes seconds to import
+
+        if config.zero_stage == 3:
+            read_folder = partial(zero.read_sharded, recipe=recipe, config=config)
+    network = model.load(setup.spec, inputs, tokenizer, read_folder)
     parameters = network.num_parameters()
     network.train()
-    if engine.activation_checkpointing:
+    if config.activation_checkpointing:
         network.gradient_checkpointing_enable()
     module = model.TokenLoss(network)
-    if engine.name == "deepspeed":
-        return zero.ZeroTrainer(module, recipe, engine, job.group), parameters
-    return TorchTrainer(module, recipe, job.group), parameters
+    if config.name == "deepspeed":
+        return zero.ZeroEngine(module, recipe, config, setup.group), parameters
+    return TorchEngine(module, recipe, setup.group), parameters
 
 
-def _train(job: step.Job, trainer: Trainer, out: Path, execution: TrainRun, wish: stop.Stop, *, done: int) -> None:
-    """Do the steps after the first ``done``; exit with code 75 if asked to stop."""
-    steps, group = job.plan.steps, job.group
-    shown, tokens = records.shown_before(job, done)
-    before, began = tokens, time.perf_counter()
+def _train(
+    setup: step.TrainSetup, engine: Engine, out: Path, execution: TrainRun, stop_flag: stop.StopFlag, *, done: int
+) -> None:
+    """Take the steps after the first ``done``; if asked to stop, save a resume point and exit with code 75."""
+    steps, group = setup.plan.steps, setup.group
+    samples_done, tokens_done = records.presented(setup, done)
+    tokens_before, began = tokens_done, time.perf_counter()
     with (
         records.open_metrics(out, done=done, first=group.first) as metrics,
-        track.open_tracker(execution, job) as tracker,
+        track.open_tracker(execution, setup) as tracker,
     ):
-        for number in range(done, steps):
-            measures = step.do(job, trainer, number)
-            batch = job.plan.batch(number)
-            shown, tokens = shown + len(batch), tokens + int(job.data.lengths[batch].sum())
-            record = {"step": number + 1, "tokens": tokens, "samples": shown} | measures
+        for number in range(done + 1, steps + 1):
+            measures = step.train_step(setup, engine, number - 1)
+            batch = setup.plan.batch(number - 1)
+            samples_done, tokens_done = samples_done + len(batch), tokens_done + int(setup.data.lengths[batch].sum())
+            record = {"step": number, "tokens": tokens_done, "samples": samples_done} | measures
             metrics.write(record)
             tracker.log(record)
-            stopping = group.any(wish.asked) and number + 1 < steps
-            if stopping or ((number + 1) % job.engine.checkpoint_steps == 0 and number + 1 < steps):
+            stopping = group.any(stop_flag.is_set)
+            if number == steps:  # the export follows at once and needs no resume point
+                break
+            if stopping or number % setup.engine_config.checkpoint_steps == 0:
                 metrics.sync()
-                checkpoint.save(trainer, step=number + 1, engine=job.engine, group=group, out=out)
+                checkpoint.save(engine, step=number, config=setup.engine_config, group=group, out=out)
             if stopping:
-                log.warning("asked to stop: resume point saved after step %d of %d", number + 1, steps)
+                log.warning("asked to stop: resume point saved after step %d of %d", number, steps)
                 raise SystemExit(stop.EXIT_CODE)
     if group.first:
         seconds = time.perf_counter() - began
-        timings = {"steps": steps - done, "seconds": seconds, "tokens_per_second": (tokens - before) / seconds}
-        write_json(out / "timings.json", timings)
+        rate = (tokens_done - tokens_before) / seconds
+        write_json(out / "timings.json", {"steps": steps - done, "seconds": seconds, "tokens_per_second": rate})

@@ -1,4 +1,4 @@
-"""The model of a training stage, loaded or built, and its loss per token."""
+"""Load or build the model of a training stage, and compute its loss per token."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from train.spec import Architecture, TrainSpec
 logging.disable_progress_bar()
 
 
-# Families whose logits are the output embedding of the decoder's last state and nothing else, so that only the
-# supervised places need logits at all.
+# Model families whose logits are the output layer applied to the decoder's last hidden state, without scaling or
+# capping. For these, logits of the supervised tokens alone can be computed, which saves memory and time.
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
 CHECKED_WEIGHTS = 4
 MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
@@ -32,18 +32,21 @@ class TokenLoss(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
-        self.plain = model.config.model_type in PLAIN_HEADS
+        self.plain_head = model.config.model_type in PLAIN_HEADS
 
-    def forward(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
-        """Losses [targets] for ``ids`` [rows, width]; ``places`` index the flattened rows.
+    def forward(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+        """Losses [targets] in nats for ``ids`` [rows, width].
 
-        No attention mask is passed and no cache is used: only so do positions that restart keep packed samples apart.
+        ``position_ids`` [rows, width] restart at 0 with each sample of a packed row, None without packing. Target i is
+        ``labels[i]``, predicted by the logits at ``logit_index[i]`` of the flattened rows.
         """
-        if self.plain:
-            states = self.model.base_model(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
-            logits = self.model.get_output_embeddings()(states.flatten(0, 1)[places])
+        # transformers keeps packed samples apart by their restarting positions only without a mask and without a cache.
+        if self.plain_head:
+            output = self.model.base_model(input_ids=ids, position_ids=position_ids, use_cache=False)
+            logits = self.model.get_output_embeddings()(output.last_hidden_state.flatten(0, 1)[logit_index])
         else:
-            logits = self.model(input_ids=ids, position_ids=positions, use_cache=False).logits.flatten(0, 1)[places]
+            output = self.model(input_ids=ids, position_ids=position_ids, use_cache=False)
+            logits = output.logits.flatten(0, 1)[logit_index]
         return functional.cross_entropy(logits.float(), labels, reduction="none")
 
 
@@ -53,7 +56,10 @@ def load(
     tokenizer: PreTrainedTokenizerBase,
     read: Callable[[Path], PreTrainedModel],
 ) -> PreTrainedModel:
-    """The model to train, in fp32, with the tokenizer's special tokens as its own; ``read`` opens a folder."""
+    """The model to train, in fp32, with its special tokens set to the tokenizer's. ``read`` loads a model folder.
+
+    Raises a ValueError if there is nothing to start from, or if the tokenizer has more tokens than the model.
+    """
     if "init" in inputs:
         model = read(inputs["init"])
     elif spec.hub is not None:
@@ -61,11 +67,11 @@ def load(
     elif spec.architecture is not None:
         model = build(spec.architecture, vocabulary=len(tokenizer), seed=spec.seed)
     else:
-        raise ValueError("no weights to start from: give the input `init`, `hub`, or `architecture`")
+        raise ValueError("no weights to start from: give the input `init`, or set `hub` or `architecture`")
     if len(tokenizer) > model.config.vocab_size:
         raise ValueError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model only {model.config.vocab_size}; "
-            "tokenise the sources with the tokenizer of this model"
+            f"the tokenizer has {len(tokenizer)} tokens, but the model has only {model.config.vocab_size}; "
+            "tokenise the sources with this model's tokenizer"
         )
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
@@ -74,7 +80,7 @@ def load(
 
 
 def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaForCausalLM:
-    """A Llama with fresh weights that depend on the seed alone; embeddings and output are tied."""
+    """A Llama model in fp32 with random weights drawn from ``seed``; its output layer is tied to its embedding."""
     config = LlamaConfig(
         vocab_size=vocabulary, hidden_size=architecture.hidden_size, intermediate_size=architecture.intermediate_size,
         num_hidden_layers=architecture.num_layers, num_attention_heads=architecture.num_heads,
@@ -87,16 +93,20 @@ def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaFor
 
 
 def read_folder(folder: Path) -> PreTrainedModel:
-    """The model of a Hugging Face folder, whole, checked against the file."""
+    """Load the model of a Hugging Face folder in fp32 and check it with `check_weights`."""
     model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
     check_weights(model, folder)
     return model
 
 
 def check_weights(model: PreTrainedModel, folder: Path) -> None:
-    """Raise a RuntimeError unless a few loaded weights equal those in the folder's safetensors file."""
+    """Raise a RuntimeError unless a few loaded weights equal those in the folder's model.safetensors.
+
+    Some releases of transformers re-initialised weights while loading them, without a message. A folder with its
+    weights in several files is not checked.
+    """
     file = folder / "model.safetensors"
-    if not file.is_file():  # several shards: their loader checks each against the index
+    if not file.is_file():
         return
     weights = model.state_dict()
     with safe_open(str(file), framework="pt") as stored:
@@ -106,4 +116,6 @@ def check_weights(model: PreTrainedModel, folder: Path) -> None:
             if weight is None or weight.numel() == 0:
                 continue
             if not torch.equal(weight.cpu(), stored.get_tensor(name).to(weight.dtype)):
-                raise RuntimeError(f"{file}: {name} differs after loading; the model library has initialised it anew")
+                raise RuntimeError(
+                    f"{file}: {name} differs after loading, as transformers re-initialised it; use another release"
+                )

@@ -1,4 +1,4 @@
-"""The processes of one stage: their numbers and what they agree on. The only reader of the rank variables."""
+"""The processes of a stage and their collective operations. The only file of train/ that reads RANK and the like."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
+# torch gives NCCL 10 minutes by default, which loading or saving a large model can exceed.
 TIMEOUT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class Group:
-    """One of ``size`` processes; ``rank`` counts over all nodes, ``local`` on this one."""
+class ProcessGroup:
+    """The ``size`` processes of a stage, seen from one of them: ``rank`` of all nodes, ``local_rank`` of its node."""
 
     rank: int
     size: int
-    local: int
+    local_rank: int
 
     @property
     def first(self) -> bool:
-        """Whether this process writes what is written once."""
+        """Whether this is rank 0, the process that writes the files that exist once."""
         return self.rank == 0
 
     @property
     def device(self) -> torch.device:
-        """This process's accelerator, or the CPU."""
-        return torch.device("cuda", self.local) if torch.cuda.is_available() else torch.device("cpu")
+        """This process's accelerator, or the CPU where there is none."""
+        return torch.device("cuda", self.local_rank) if torch.cuda.is_available() else torch.device("cpu")
 
     def total(self, values: Sequence[float]) -> list[float]:
-        """Element-wise sums over all processes, in float64; every process gets them."""
+        """Element-wise sums of ``values`` over all ranks, in float64. Every rank must call it and gets the sums."""
         if self.size == 1:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
@@ -41,20 +42,21 @@ class Group:
         return [float(value) for value in tensor.tolist()]
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in at least one process."""
+        """Whether the flag is set on at least one rank. Every rank must call it."""
         return self.total([float(flag)])[0] > 0
 
     def barrier(self) -> None:
-        """Wait until every process has come here."""
+        """Wait until every rank has called this."""
         if self.size > 1:
             dist.barrier()
 
 
 @contextmanager
-def group(size: int, *, always: bool) -> Iterator[Group]:
-    """Join the ``size`` processes of this stage; raise a ValueError if that many were not started.
+def join(size: int, *, always: bool) -> Iterator[ProcessGroup]:
+    """Join the ``size`` processes of this stage and leave them at the end of the block.
 
-    A single process has no process group unless ``always`` asks for one, which DeepSpeed needs.
+    A single process gets a torch process group only with ``always``, since DeepSpeed needs one even then. Raises a
+    ValueError if another number of processes was started.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != size:
@@ -62,17 +64,17 @@ def group(size: int, *, always: bool) -> Iterator[Group]:
             f"engine.ranks={size}, but WORLD_SIZE={started} process(es) were started; start one process per rank, each "
             "with RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set"
         )
-    me = Group(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_RANK", "0")))
-    if me.device.type == "cuda":
-        torch.cuda.set_device(me.device)
-    if dist.is_initialized() or (size == 1 and not always):  # whoever made the group of processes also ends it
-        yield me
+    group = ProcessGroup(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_RANK", "0")))
+    if group.device.type == "cuda":
+        torch.cuda.set_device(group.device)
+    if dist.is_initialized() or (size == 1 and not always):  # an existing process group is ended by its creator
+        yield group
         return
-    backend = "nccl" if me.device.type == "cuda" else "gloo"
+    backend = "nccl" if group.device.type == "cuda" else "gloo"
     store = dist.HashStore() if size == 1 else None
-    dist.init_process_group(backend, store=store, rank=me.rank, world_size=size, timeout=TIMEOUT)
+    dist.init_process_group(backend, store=store, rank=group.rank, world_size=size, timeout=TIMEOUT)
     try:
-        yield me
+        yield group
         dist.barrier()
     finally:
         dist.destroy_process_group()

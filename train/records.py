@@ -1,4 +1,4 @@
-"""What a training stage writes about itself: a line a step, and a summary at the end."""
+"""What a training stage writes about itself: metrics.jsonl, a line for each step, and summary.json at the end."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ from typing import IO
 
 import numpy as np
 
-from train.step import Job
+from train.step import TrainSetup
 
 METRICS = "metrics.jsonl"
-LAST_SHARE = 20  # the final loss is the mean over the last twentieth of the steps
+FINAL_LOSS_PART = 20  # a final loss is the mean over the last 1/20 of the steps
 
 
 class Metrics:
-    """metrics.jsonl, one line a step; writes nothing where there is no stream."""
+    """Writer of metrics.jsonl; without a stream, on ranks other than the first, it writes nothing."""
 
     def __init__(self, stream: IO[str] | None) -> None:
         self._stream = stream
 
     def write(self, record: Mapping[str, float]) -> None:
-        """Append one step; with the operating system before the next one starts."""
+        """Append the line of one step and hand it to the operating system, so that a killed process keeps it."""
         if self._stream is not None:
             self._stream.write(json.dumps(record) + "\n")
             self._stream.flush()
 
     def sync(self) -> None:
-        """Have all lines on disk, before a resume point relies on them."""
+        """Flush all lines to disk. A resume point needs the lines of its steps."""
         if self._stream is not None:
             os.fsync(self._stream.fileno())
 
 
 @contextmanager
 def open_metrics(out: Path, *, done: int, first: bool) -> Iterator[Metrics]:
-    """The metrics of a run of which ``done`` steps are done: later lines, of a killed attempt, are cut off."""
+    """Open metrics.jsonl after ``done`` steps; lines of later steps, written by a killed attempt, are removed.
+
+    Raises a RuntimeError if lines of the done steps are missing.
+    """
     if not first:
         yield Metrics(None)
         return
@@ -51,43 +54,48 @@ def open_metrics(out: Path, *, done: int, first: bool) -> Iterator[Metrics]:
 
 
 def read_metrics(out: Path) -> list[dict[str, float]]:
-    """All lines of metrics.jsonl."""
+    """The records of all steps in metrics.jsonl."""
     return [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
-def shown_before(job: Job, done: int) -> tuple[int, int]:
-    """Samples and tokens shown in the first ``done`` steps."""
-    batches = [job.plan.batch(number) for number in range(done)]
-    return sum(len(batch) for batch in batches), sum(int(job.data.lengths[batch].sum()) for batch in batches)
+def presented(setup: TrainSetup, steps: int) -> tuple[int, int]:
+    """Number of samples (repeats counted) and of their tokens in the first ``steps`` steps."""
+    batches = [setup.plan.batch(step) for step in range(steps)]
+    return sum(len(batch) for batch in batches), sum(int(setup.data.lengths[batch].sum()) for batch in batches)
 
 
-def summary(job: Job, metrics: list[dict[str, float]], *, parameters: int) -> dict[str, object]:
-    """The realised dose of every source, and the final losses."""
-    data, shown = job.data, np.zeros(len(job.data.source), dtype=np.int64)
-    for number in range(job.plan.steps):
-        np.add.at(shown, job.plan.batch(number), 1)
-    ability = {name: portion.ability for portion in job.spec.portions for name in portion.sources}
+def summary(setup: TrainSetup, metrics: list[dict[str, float]], *, parameters: int) -> dict[str, object]:
+    """The content of summary.json: steps, model size, final losses, and the samples and tokens of every source."""
+    data = setup.data
+    presentations = np.zeros(len(data.source), dtype=np.int64)
+    for step in range(setup.plan.steps):
+        np.add.at(presentations, setup.plan.batch(step), 1)
+    ability_of = {name: portion.ability for portion in setup.spec.portions for name in portion.sources}
     sources = {}
     for number, name in enumerate(data.names):
-        times = np.where(data.source == number, shown, 0)
-        sources[name] = {"ability": ability[name], "samples": int((times > 0).sum())} | _dose(job, times)
-    total = _dose(job, shown)
+        own = np.where(data.source == number, presentations, 0)
+        sources[name] = {"ability": ability_of[name], "samples": int((own > 0).sum())} | _dose(setup, own)
+    total = _dose(setup, presentations)
     return {
-        "steps": job.plan.steps, "samples": total["presentations"], "tokens": total["tokens"],
+        "steps": setup.plan.steps, "samples": total["presentations"], "tokens": total["tokens"],
         "supervised_tokens": total["supervised_tokens"], "parameters": parameters, "sources": sources,
         "final_loss": final_losses(data.names, metrics),
     }  # fmt: skip
 
 
-def _dose(job: Job, times: np.ndarray) -> dict[str, int]:
+def _dose(setup: TrainSetup, presentations: np.ndarray) -> dict[str, int]:
+    """Totals over samples that are presented ``presentations`` [samples] times each."""
     return {
-        "presentations": int(times.sum()), "tokens": int((times * job.data.lengths).sum()),
-        "supervised_tokens": int((times * job.data.targets).sum()),
+        "presentations": int(presentations.sum()), "tokens": int((presentations * setup.data.lengths).sum()),
+        "supervised_tokens": int((presentations * setup.data.targets).sum()),
     }  # fmt: skip
 
 
 def final_losses(names: tuple[str, ...], metrics: list[dict[str, float]]) -> dict[str, float]:
-    """Mean loss of each source over the last twentieth of the steps that held it; a source never seen has none."""
-    count = max(1, len(metrics) // LAST_SHARE)
-    seen = {name: [line[f"loss/{name}"] for line in metrics if f"loss/{name}" in line][-count:] for name in names}
-    return {name: sum(values) / len(values) for name, values in seen.items() if values}
+    """Each source's mean loss, in nats, over the last of the steps that contain it; no entry for an unseen source.
+
+    The number of steps averaged is 1/20 of all steps of the stage, at least one.
+    """
+    count = max(1, len(metrics) // FINAL_LOSS_PART)
+    last = {name: [line[f"loss/{name}"] for line in metrics if f"loss/{name}" in line][-count:] for name in names}
+    return {name: sum(losses) / len(losses) for name, losses in last.items() if losses}

@@ -1,4 +1,4 @@
-"""The tokenised samples of a training stage, all sources side by side, read from finished ``tokens`` folders."""
+"""The tokenised samples of a training stage, read from the ``tokens`` folders of its sources."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from train.spec import Portion
 
 @dataclass(frozen=True)
 class TokenizedSamples:
-    """Samples of all sources under one running number (sources in order, each in its own order).
+    """The samples of all sources, numbered through: source after source, each in its own order.
 
-    ``ids`` int32 and ``supervised`` bool are [tokens]; ``offsets`` int64 is [samples + 1]; ``source`` is the place in
-    ``names`` of each sample's source, [samples].
+    ``ids`` int32 and ``supervised`` bool are [tokens]; sample i has the tokens ``offsets[i]`` to ``offsets[i + 1]``,
+    so ``offsets`` int64 is [samples + 1]. ``source`` int64 [samples] is the index in ``names`` of each sample's source.
     """
 
     names: tuple[str, ...]
@@ -28,12 +28,12 @@ class TokenizedSamples:
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """Tokens of each sample, [samples]."""
+        """Number of tokens of each sample, [samples]."""
         return np.diff(self.offsets)
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """Supervised tokens of each sample, [samples]."""
+        """Number of supervised tokens of each sample, [samples]."""
         running = np.append(np.int64(0), np.cumsum(self.supervised, dtype=np.int64))
         return np.diff(running[self.offsets])
 
@@ -44,15 +44,18 @@ class TokenizedSamples:
 
 
 def source_names(portions: tuple[Portion, ...]) -> tuple[str, ...]:
-    """The sources of all portions, each once, in order of appearance."""
+    """The source names of all portions, without repeats, in order of first appearance."""
     return tuple(dict.fromkeys(name for portion in portions for name in portion.sources))
 
 
 def load(portions: tuple[Portion, ...], inputs: Mapping[str, Path]) -> TokenizedSamples:
-    """Read the ``tokens`` folder of every source of the portions."""
+    """Read the ``tokens`` folder of every source of the portions; ``inputs`` maps source names to folders.
+
+    Raises a ValueError if the portions name no source.
+    """
     names = source_names(portions)
     if not names:
-        raise ValueError("portions is empty: a training stage needs at least one ability with a source")
+        raise ValueError("portions is empty; a training stage needs at least one ability with a source")
     ids, supervised, lengths, source = [], [], [], []
     for number, name in enumerate(names):
         folder = inputs[name]
@@ -67,25 +70,26 @@ def load(portions: tuple[Portion, ...], inputs: Mapping[str, Path]) -> Tokenized
 
 
 def tokenizer_folder(names: tuple[str, ...], inputs: Mapping[str, Path]) -> Path:
-    """The tokenizer folder that all sources share; raise a ValueError if two sources were tokenised differently.
+    """The tokenizer folder of the first source, after checking that all sources share its tokenizer and template.
 
-    The input ``tokenizer``, where there is one, must have the same vocabulary; its template may be another.
+    Raises a ValueError if they do not, or if the input ``tokenizer`` (the model's, where given) has another vocabulary;
+    its template may differ.
     """
-    first = inputs[names[0]] / "tokenizer"
+    folder = inputs[names[0]] / "tokenizer"
     for name in names[1:]:
         other = inputs[name] / "tokenizer"
-        for file, what in (("tokenizer.json", "tokenizers"), ("chat_template.jinja", "chat templates")):
-            if _bytes(first / file) != _bytes(other / file):
+        for file, content in (("tokenizer.json", "tokenizers"), ("chat_template.jinja", "chat templates")):
+            if _bytes(folder / file) != _bytes(other / file):
                 raise ValueError(
-                    f"the sources {names[0]!r} and {name!r} were made with different {what}; "
+                    f"the sources {names[0]!r} and {name!r} were tokenised with different {content}; "
                     "give all sources of a stage the same tokenizer and template"
                 )
-    given = inputs.get("tokenizer")
-    if given is not None and _bytes(given / "tokenizer.json") != _bytes(first / "tokenizer.json"):
+    of_model = inputs.get("tokenizer")
+    if of_model is not None and _bytes(of_model / "tokenizer.json") != _bytes(folder / "tokenizer.json"):
         raise ValueError(
-            f"the source {names[0]!r} was not made with the tokenizer of this model; tokenise it with that"
+            f"the source {names[0]!r} was not tokenised with this model's tokenizer; tokenise it with that one"
         )
-    return first
+    return folder
 
 
 def _bytes(path: Path) -> bytes | None:

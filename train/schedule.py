@@ -1,4 +1,4 @@
-"""Learning rate over the steps, as a share of its peak."""
+"""Learning-rate schedules, as factors of the peak learning rate."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import math
 from train.spec import Recipe
 
 
-def share(recipe: Recipe, *, step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step (from 0) of ``steps``: linear warm-up, then the schedule's curve.
+def rate_factor(recipe: Recipe, *, step: int, steps: int) -> float:
+    """Factor, above 0 and at most 1, of the peak learning rate at ``step`` (from 0) of ``steps``.
 
-    ``cosine`` falls to 0 after the last step; ``constant`` stays; ``wsd`` stays and falls linearly to 0 over the last
-    ``decay`` of all steps.
+    A linear warm-up over the first ``recipe.warmup`` of the steps comes first. Then ``cosine`` falls to 0 just after
+    the last step (Loshchilov and Hutter 2017), ``constant`` stays at 1, and ``wsd`` stays at 1 and falls linearly over
+    the last ``recipe.decay`` of all steps (warmup-stable-decay, Hu et al. 2024).
     """
-    warmup = round(recipe.warmup * steps)
-    if step < warmup:
-        return (step + 1) / warmup
+    warmup_steps = round(recipe.warmup * steps)
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
     if recipe.schedule == "cosine":
-        return (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))) / 2
-    decay = round(recipe.decay * steps)
-    if recipe.schedule == "wsd" and step >= steps - decay:
-        return (steps - step) / (decay + 1)
+        return (1 + math.cos(math.pi * (step - warmup_steps) / max(1, steps - warmup_steps))) / 2
+    decay_steps = round(recipe.decay * steps)
+    if recipe.schedule == "wsd" and step >= steps - decay_steps:
+        return (steps - step) / (decay_steps + 1)
     return 1.0

@@ -1,4 +1,4 @@
-"""One optimiser step, the same on one process and on many."""
+"""One optimiser step, the same for one process and for several."""
 
 from __future__ import annotations
 
@@ -11,42 +11,45 @@ import torch
 from torch import Tensor
 
 from train import batches, pack, schedule
-from train.engine import Trainer
-from train.ranks import Group
+from train.engine import Engine
+from train.ranks import ProcessGroup
 from train.samples import TokenizedSamples
 from train.spec import EngineConfig, TrainSpec
 
 
 @dataclass(frozen=True)
-class Job:
-    """What every step needs: the spec, the engine's settings, the processes, the samples and the plan of batches."""
+class TrainSetup:
+    """What every step of a stage uses: spec, engine settings, processes, samples and batch plan."""
 
     spec: TrainSpec
-    engine: EngineConfig
-    group: Group
+    engine_config: EngineConfig
+    group: ProcessGroup
     data: TokenizedSamples
     plan: batches.BatchPlan
 
 
-def do(job: Job, trainer: Trainer, step: int) -> dict[str, float]:
-    """Train on the batch of a step (from 0) and return its measures.
+def train_step(setup: TrainSetup, engine: Engine, step: int) -> dict[str, float]:
+    """Train on the batch of ``step`` (from 0).
 
-    The loss is the sum over the batch's supervised tokens divided by their number, whoever holds them. Raises a
-    ValueError if it or the gradient is not finite.
+    Returns ``loss`` in nats (the sum over the batch's supervised tokens, on all ranks, divided by their number), the
+    same as ``loss/SOURCE`` for each source that has supervised tokens in the batch, ``learning_rate`` and
+    ``grad_norm``. Raises a ValueError if the loss or the gradient norm is not finite.
     """
-    # Seeded anew for every step and rank, so that a resumed run needs no saved generator.
-    torch.manual_seed(_seed(job.spec.seed, step, job.group.rank))
-    batch = job.plan.batch(step)
-    sums = _accumulate(job, trainer, batch)
-    counts = np.bincount(job.data.source[batch], weights=job.data.targets[batch], minlength=len(sums))
-    loss = _finite("loss", float(sums.sum() / counts.sum()), step)
-    rate = job.spec.recipe.learning_rate * schedule.share(job.spec.recipe, step=step, steps=job.plan.steps)
-    norm = _finite("gradient norm", trainer.update(rate), step)
-    record = {"loss": loss}
-    for name, value, count in zip(job.data.names, sums, counts, strict=True):
-        if count:  # a source without a target in this batch has no loss
-            record[f"loss/{name}"] = float(value / count)
-    return record | {"learning_rate": rate, "grad_norm": norm}
+    # A seed for each step and rank makes dropout reproducible after a resume without saving generator states.
+    torch.manual_seed(_seed(setup.spec.seed, step, setup.group.rank))
+    batch = setup.plan.batch(step)
+    loss_sums = accumulate(setup, engine, batch)
+    targets = np.bincount(setup.data.source[batch], weights=setup.data.targets[batch], minlength=len(setup.data.names))
+    loss = _finite("loss", float(loss_sums.sum() / targets.sum()), step)
+    recipe = setup.spec.recipe
+    rate = recipe.learning_rate * schedule.rate_factor(recipe, step=step, steps=setup.plan.steps)
+    norm = _finite("gradient norm", engine.update(rate), step)
+    source_losses = {
+        f"loss/{name}": float(loss_sum / count)
+        for name, loss_sum, count in zip(setup.data.names, loss_sums, targets, strict=True)
+        if count
+    }
+    return {"loss": loss} | source_losses | {"learning_rate": rate, "grad_norm": norm}
 
 
 def _finite(name: str, value: float, step: int) -> float:
@@ -58,28 +61,33 @@ def _finite(name: str, value: float, step: int) -> float:
     return value
 
 
-def _accumulate(job: Job, trainer: Trainer, batch: np.ndarray) -> np.ndarray:
-    """Add up the gradient of a batch; the summed loss of each source over all ranks, in nats."""
-    engine = job.engine
-    shares = pack.divide(
-        batch, job.data.lengths, ranks=engine.ranks, micro_tokens=engine.micro_tokens, pack=engine.pack
+def accumulate(setup: TrainSetup, engine: Engine, batch: np.ndarray) -> np.ndarray:
+    """Accumulate the gradient of the batch's mean loss; return each source's summed loss over all ranks, in nats.
+
+    ``batch`` holds sample numbers; the result is [sources].
+    """
+    config = setup.engine_config
+    micro_batches = pack.divide(
+        batch, setup.data.lengths, ranks=config.ranks, micro_tokens=config.micro_tokens, pack=config.pack
+    )[setup.group.rank]
+    # Engines average gradients over the ranks; the factor ``size`` turns that average into a sum.
+    weight = setup.group.size / int(setup.data.targets[batch].sum())
+    loss_sums = np.zeros(len(setup.data.names))
+    for number, layout in enumerate(micro_batches, start=1):
+        micro = pack.collate(layout, setup.data, pack=config.pack)
+        losses = engine.losses(*to_tensors(micro, setup.group.device))
+        engine.backward(losses.sum() * weight, last=number == len(micro_batches))
+        loss_sums += np.bincount(micro.source, weights=losses.detach().cpu().double().numpy(), minlength=len(loss_sums))
+    return np.array(setup.group.total(loss_sums.tolist()))
+
+
+def to_tensors(micro: pack.MicroBatch, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """The ids, position ids, logit index and labels of a micro-batch on ``device``, as `Engine.losses` takes them."""
+    position_ids = None if micro.position_ids is None else torch.from_numpy(micro.position_ids).to(device)
+    ids, logit_index, labels = (
+        torch.from_numpy(array).to(device) for array in (micro.ids, micro.logit_index, micro.labels)
     )
-    mine = shares[job.group.rank]
-    # Engines average gradients over ranks; times the number of ranks, their average is the sum.
-    weight = job.group.size / int(job.data.targets[batch].sum())
-    sums = np.zeros(len(job.data.names))
-    for number, layout in enumerate(mine, start=1):
-        micro = pack.collate(layout, job.data, pack=engine.pack)
-        losses = trainer.losses(*_tensors(micro, job.group.device))
-        trainer.backward(losses.sum() * weight, last=number == len(mine))
-        sums += np.bincount(micro.source, weights=losses.detach().cpu().double().numpy(), minlength=len(sums))
-    return np.array(job.group.total(sums.tolist()))
-
-
-def _tensors(micro: pack.MicroBatch, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    positions = None if micro.positions is None else torch.from_numpy(micro.positions).to(device)
-    ids, places, labels = (torch.from_numpy(part).to(device) for part in (micro.ids, micro.places, micro.labels))
-    return ids, positions, places, labels
+    return ids, position_ids, logit_index, labels
 
 
 def _seed(seed: int, step: int, rank: int) -> int:

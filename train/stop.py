@@ -1,4 +1,4 @@
-"""A polite end: a signal only sets a flag, and the loop looks at it between steps."""
+"""Graceful shutdown: signals set a flag that the training loop checks between steps."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # SLURM, the keyboard, submitit
-EXIT_CODE = 75  # "temporary failure, try again" of sysexits.h: a resume point was saved and the same call goes on
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # sent by SLURM, by Ctrl-C and by submitit
+EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: a resume point was saved, and the same call continues from it
 
 
-class Stop:
-    """Whether this process was asked to stop."""
+class StopFlag:
+    """Whether this process has received a stop signal."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.is_set = False
 
-    def ask(self, *_: object) -> None:
-        """Note the wish; usable as a signal handler."""
-        self.asked = True
+    def set(self, *_: object) -> None:
+        """Set the flag. Takes the arguments of a signal handler and ignores them."""
+        self.is_set = True
 
 
 @contextmanager
-def listening() -> Iterator[Stop]:
-    """Listen to the signals within the block; only the main thread can, in another one nothing is heard."""
-    stop = Stop()
+def on_signals() -> Iterator[StopFlag]:
+    """Yield a flag that a signal of `SIGNALS` sets within the block; the previous handlers return afterwards.
+
+    Python installs signal handlers in the main thread only; in any other thread no signal sets the flag.
+    """
+    flag = StopFlag()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield flag
         return
-    before = {number: signal.signal(number, stop.ask) for number in SIGNALS}
+    previous_handlers = {number: signal.signal(number, flag.set) for number in SIGNALS}
     try:
-        yield stop
+        yield flag
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)

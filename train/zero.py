@@ -1,4 +1,4 @@
-"""The DeepSpeed engine: ZeRO stages 0 to 3 over the ranks of a stage. Same interface as the plain torch engine."""
+"""The DeepSpeed engine: ZeRO stages 0 to 3 over the ranks of a stage, with the interface `train.engine.Engine`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from train.engine import parameter_groups, write_model
 from train.model import TokenLoss
-from train.ranks import Group
+from train.ranks import ProcessGroup
 from train.spec import EngineConfig, Recipe
 
 
-def settings(recipe: Recipe, engine: EngineConfig) -> dict[str, object]:
-    """The whole DeepSpeed configuration; defaults that have moved between its releases are written out."""
+def settings(recipe: Recipe, config: EngineConfig) -> dict[str, object]:
+    """The DeepSpeed configuration. It states every setting whose default has changed between DeepSpeed releases."""
     zero: dict[str, object] = {
-        "stage": engine.zero_stage, "overlap_comm": False, "contiguous_gradients": True, "reduce_scatter": True,
+        "stage": config.zero_stage, "overlap_comm": False, "contiguous_gradients": True, "reduce_scatter": True,
         "round_robin_gradients": False, "compute_grad_norm": True,
     }  # fmt: skip
-    if engine.offload != "none":
+    if config.offload != "none":
         zero["offload_optimizer"] = {"device": "cpu"}
-    if engine.offload == "all":
+    if config.offload == "all":
         zero["offload_param"] = {"device": "cpu"}
     return {
         "train_micro_batch_size_per_gpu": 1,
-        "gradient_accumulation_steps": 1,  # the loop marks the boundary, since steps differ in their micro-batches
+        # Steps differ in their number of micro-batches, so `ZeroEngine.backward` marks each step's last one instead.
+        "gradient_accumulation_steps": 1,
         "managed_gradient_accumulation": True,
         "gradient_allreduce_op": "mean",
         "gradient_clipping": recipe.clip_norm,
@@ -44,15 +45,16 @@ def settings(recipe: Recipe, engine: EngineConfig) -> dict[str, object]:
     }
 
 
-def read_sharded(folder: Path, recipe: Recipe, engine: EngineConfig) -> PreTrainedModel:
-    """The model of a Hugging Face folder, each weight sharded over the ranks as soon as it is read.
+def read_sharded(folder: Path, recipe: Recipe, config: EngineConfig) -> PreTrainedModel:
+    """Read the model of a Hugging Face folder, in fp32, sharding each weight over the ranks as soon as it is read.
 
-    Raises a RuntimeError if the folder lacks a weight, so that none is left at its random start.
+    Raises a RuntimeError if the folder lacks a weight, which would otherwise keep its random initial values.
     """
-    config = AutoConfig.from_pretrained(str(folder))
-    config.pad_token_id = None  # the library would zero this row of an embedding that this rank does not hold
-    with deepspeed.zero.Init(config_dict_or_path=settings(recipe, engine)):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model_config = AutoConfig.from_pretrained(str(folder))
+    # transformers would zero the pad token's row of the embedding, which may lie in another rank's shard.
+    model_config.pad_token_id = None
+    with deepspeed.zero.Init(config_dict_or_path=settings(recipe, config)):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(model_config, dtype=torch.float32)
     missing = dict(model.named_parameters())
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(str(file), framework="pt") as stored:
@@ -62,50 +64,54 @@ def read_sharded(folder: Path, recipe: Recipe, engine: EngineConfig) -> PreTrain
                     if dist.get_rank() == 0:
                         weight.data.copy_(stored.get_tensor(name))
     if missing:
-        raise RuntimeError(f"{folder}: the safetensors files lack {', '.join(sorted(missing)[:3])}")
+        raise RuntimeError(
+            f"{folder}: its safetensors files lack {', '.join(sorted(missing)[:3])}; get all files again"
+        )
     return model
 
 
-class ZeroTrainer:
-    """Weights in the recipe's precision with fp32 masters, sharded as the ZeRO stage says."""
+class ZeroEngine:
+    """Weights in the recipe's precision with fp32 master copies, sharded according to the ZeRO stage."""
 
-    def __init__(self, module: TokenLoss, recipe: Recipe, engine: EngineConfig, group: Group) -> None:
+    def __init__(self, module: TokenLoss, recipe: Recipe, config: EngineConfig, group: ProcessGroup) -> None:
         optimizer = torch.optim.AdamW(
             parameter_groups(module, recipe), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2),
             eps=recipe.epsilon, fused=True,
         )  # fmt: skip
-        self.group, self.sharded = group, engine.zero_stage == 3
-        self.engine, self.optimizer, _, _ = deepspeed.initialize(
-            model=module, optimizer=optimizer, config=settings(recipe, engine)
+        self.group, self.sharded = group, config.zero_stage == 3
+        self.deepspeed, self.optimizer, _, _ = deepspeed.initialize(
+            model=module, optimizer=optimizer, config=settings(recipe, config)
         )
 
-    def losses(self, ids: Tensor, positions: Tensor | None, places: Tensor, labels: Tensor) -> Tensor:
-        losses: Tensor = self.engine(ids, positions, places, labels)
+    def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+        losses: Tensor = self.deepspeed(ids, position_ids, logit_index, labels)
         return losses
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
-        self.engine.set_gradient_accumulation_boundary(last)
-        self.engine.backward(loss, scale_wrt_gas=False)
+        self.deepspeed.set_gradient_accumulation_boundary(last)
+        self.deepspeed.backward(loss, scale_wrt_gas=False)
 
     def update(self, learning_rate: float) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        # Without ZeRO in fp32 DeepSpeed computes the norm for clipping but keeps it to itself.
-        own = nn.utils.get_total_norm([p.grad for p in self.engine.module.parameters() if p.grad is not None])
-        self.engine.step()
-        norm = self.engine.get_global_grad_norm()
-        return float(own if norm is None else norm)
+        # With stage 0 in fp32, get_global_grad_norm() returns None, though DeepSpeed clips by that norm.
+        unsharded_norm = nn.utils.get_total_norm(
+            [p.grad for p in self.deepspeed.module.parameters() if p.grad is not None]
+        )
+        self.deepspeed.step()
+        norm = self.deepspeed.get_global_grad_norm()
+        return float(unsharded_norm if norm is None else norm)
 
     def save(self, folder: Path) -> None:
-        self.engine.save_checkpoint(str(folder), tag="state", save_latest=False)
+        self.deepspeed.save_checkpoint(str(folder), tag="state", save_latest=False)
 
     def load(self, folder: Path) -> None:
-        loaded, _ = self.engine.load_checkpoint(str(folder), tag="state")
+        loaded, _ = self.deepspeed.load_checkpoint(str(folder), tag="state")
         if loaded is None:
-            raise RuntimeError(f"{folder}: DeepSpeed could not read the resume point; delete it to start over")
+            raise RuntimeError(f"{folder}: DeepSpeed could not read the resume point; delete this folder to start over")
 
     def export(self, folder: Path) -> None:
-        model = self.engine.module.model
+        model = self.deepspeed.module.model
         with GatheredParameters(list(model.parameters()), modifier_rank=None, enabled=self.sharded):
             if self.group.first:
                 write_model(model.to(torch.float32), folder)

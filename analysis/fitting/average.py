@@ -120,7 +120,7 @@ def _errors_from_aicc(curves: Sequence[Curve]) -> Array:
     if not np.isfinite(score).any():
         return np.ones(len(curves))
     # In units of the best law's mean square, so that they compare with the variances that a prediction adds.
-    unit = min(max(c.problem.objective.half * c.objective, 1e-20) / len(c.points) for c in curves)
+    unit = min(max(c.problem.objective.cost_factor * c.objective, 1e-20) / len(c.points) for c in curves)
     return np.asarray(unit * np.exp(np.minimum(0.5 * (score - score.min()), 600.0)))
 
 

@@ -52,7 +52,7 @@ def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:
     free = {p.name for p in curve.problem.space.free}
     rows = []
     for name, value in curve.params.items():
-        ends = " to ".join(f"{end:.4g}" for end in curve.interval(name, level)) if name in free else "held"
+        ends = " to ".join(f"{end:.4g}" for end in curve.interval(name, level)) if name in free else "fixed"
         rows.append((name, f"{value:.6g}", ends))
     return tuple(rows)
 

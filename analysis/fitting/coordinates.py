@@ -1,4 +1,4 @@
-"""The coordinates in which a law is searched: centred, bounded, positive quantities as logarithms."""
+"""The coordinates in which a law is searched: centred, bounded, with positive parameters as logarithms."""
 
 from __future__ import annotations
 
@@ -10,115 +10,127 @@ import numpy as np
 from analysis.arrays import Array
 from analysis.laws.law import LOGARITHMIC, Law, Number, Parameter
 
-REACH = np.log(1e8)  # how far beyond the amounts seen a knee or a shift may lie: there one law becomes another
-SPAN = 18.0  # amplitudes at the centre lie within e^+-18 of the scale of the values
+AMOUNT_MARGIN = np.log(1e8)  # how far a shift or a half-way point may lie beyond the amounts, in logarithms
+AMPLITUDE_MARGIN = 18.0  # amplitudes at the centre lie within a factor e^18 of the scale of the values
 
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Maps search coordinates (..., free parameters) to natural parameters and back.
+    """The map between search coordinates (..., free parameters) and natural parameters.
 
-    Amplitudes and intercepts are taken at the centre of the logarithms of the amounts, where they are nearly
-    independent of the exponent or slope they go with. ``held`` maps the parameters that are not searched to their
-    values. A parameter (or its logarithm, where its role says so) is linear in the search coordinates: ``slope`` times
-    them plus ``shift``; an amplitude then takes its factor ``scale``.
+    Amplitudes and intercepts are taken at the centre of the logarithms of the amounts, where they hardly correlate
+    with the exponent or slope that they belong to. ``fixed`` maps the parameters that are not searched to their values.
+    A parameter, or its logarithm where its role says so, is ``slope`` times the search coordinates plus ``shift``; an
+    amplitude is also multiplied by its factor ``scale``.
+
+    ``slope`` has the shape (parameters, free parameters), ``shift`` (parameters,); ``low`` and ``high`` are the bounds
+    of the search coordinates, (free parameters,).
     """
 
     law: Law
-    held: Mapping[str, float]
-    slope: Array  # (parameters, free parameters)
-    shift: Array  # one entry a parameter
-    low: Array  # bounds of the search coordinates, one entry a free parameter
+    fixed: Mapping[str, float]
+    slope: Array
+    shift: Array
+    low: Array
     high: Array
 
     @property
     def free(self) -> tuple[Parameter, ...]:
-        return tuple(p for p in self.law.parameters if p.name not in self.held)
+        """The parameters that are searched, in the order of the search coordinates."""
+        return tuple(p for p in self.law.parameters if p.name not in self.fixed)
 
     def natural(self, theta: Number) -> dict[str, Number]:
         """Natural parameters, each shaped as ``theta`` without its last axis; complex coordinates stay complex."""
-        raw = np.moveaxis(theta @ self.slope.T + self.shift, -1, 0)
+        linear = np.moveaxis(theta @ self.slope.T + self.shift, -1, 0)
         values: dict[str, Number] = {}
-        for p, value in zip(self.law.parameters, raw, strict=True):
+        for p, value in zip(self.law.parameters, linear, strict=True):
             values[p.name] = np.exp(value) if p.role in LOGARITHMIC else value
-            if p.scale is not None and p.name not in self.held:
+            if p.scale is not None and p.name not in self.fixed:
                 values[p.name] = values[p.name] * p.scale(values)
         return values
 
     def search(self, params: Mapping[str, Number]) -> Array:
-        """The search coordinates of natural parameters, moved inside the bounds."""
+        """The search coordinates of natural parameters, clipped to the bounds: the broadcast shape of the parameters
+        and a last axis of free parameters.
+        """
         columns = []
         for p in self.free:
             value = params[p.name] if p.scale is None else params[p.name] / p.scale(params)
             columns.append(np.log(np.maximum(value, 1e-300)) if p.role in LOGARITHMIC else np.asarray(value))
-        raw = np.stack(np.broadcast_arrays(*columns), axis=-1)
-        at = [self.law.names.index(p.name) for p in self.free]
-        # A parameter that is centred leans on others that are not, so one substitution undoes it.
-        lean = self.slope[at] - np.eye(len(at))
-        own = raw - self.shift[at]
-        return np.asarray(np.clip(own - own @ lean.T, self.low, self.high))
+        linear = np.stack(np.broadcast_arrays(*columns), axis=-1)
+        rows = [self.law.names.index(p.name) for p in self.free]
+        # A centred parameter depends only on parameters that are not centred, so one substitution inverts the map.
+        centring = self.slope[rows] - np.eye(len(rows))
+        uncentred = linear - self.shift[rows]
+        return np.asarray(np.clip(uncentred - uncentred @ centring.T, self.low, self.high))
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """What is known of some parameters beforehand: their means (of the logarithms of those searched as such), and the
-    stiffness matrix that pulls towards them, in units of the cost (the inverse covariance times the noise).
+    """A normal prior of some parameters (of their logarithms, where they are searched as such).
+
+    ``mean`` has the shape (names,). ``stiffness`` (names, names) is the inverse covariance times the variance of the
+    noise, which puts the prior in the units of the cost.
     """
 
     names: tuple[str, ...]
     mean: Array
-    stiff: Array
+    stiffness: Array
 
 
-def coordinates(law: Law, x: tuple[Array, ...], y: Array, held: Mapping[str, float]) -> Coordinates:
-    """The coordinates for these points.
+def coordinates(law: Law, x: tuple[Array, ...], y: Array, fixed: Mapping[str, float]) -> Coordinates:
+    """The coordinates of ``law`` for points at the amounts ``x``, each (points,), with values ``y`` (points,).
 
-    Raises ValueError for a held parameter that the law lacks or that leaves its bounds.
+    ``fixed`` adds to the parameters that the law fixes itself, or replaces their values.
+    Raises ValueError for a fixed parameter that the law lacks or that lies outside its bounds.
     """
-    for name, value in held.items():
+    for name, value in fixed.items():
         if name not in law.names:
-            raise ValueError(f"law {law.name!r} has no parameter {name!r} to hold; it has {', '.join(law.names)}")
+            raise ValueError(f"law {law.name!r} has no parameter {name!r} to fix; it has {', '.join(law.names)}")
         p = law.parameters[law.names.index(name)]
         if not p.low <= value <= p.high:
             raise ValueError(f"law {law.name!r}: {name}={value:g} is outside its bounds [{p.low:g}, {p.high:g}]")
-    defaults = {p.name: p.held for p in law.parameters if p.held is not None}
-    kept = {**defaults, **held}
+    all_fixed = {p.name: p.fixed for p in law.parameters if p.fixed is not None} | dict(fixed)
     logs = [positive_logs(amounts) for amounts in x]
     centre = np.array([column.mean() for column in logs])
-    free = [p for p in law.parameters if p.name not in kept]
+    free = [p for p in law.parameters if p.name not in all_fixed]
     bounds = [_bounds(p, logs[p.variable] - centre[p.variable], y, law.score) for p in free]
     low, high = np.array(bounds, dtype=float).reshape(-1, 2).T
-    slope, shift = _map(law, [p.name for p in free], kept, centre)
-    return Coordinates(law, kept, slope, shift, low, high)
+    slope, shift = _linear_map(law, [p.name for p in free], all_fixed, centre)
+    return Coordinates(law, all_fixed, slope, shift, low, high)
 
 
-def _map(law: Law, free: list[str], held: Mapping[str, float], centre: Array) -> tuple[Array, Array]:
-    """Slopes and shifts of `Coordinates`; ``centre`` holds the mean of ln amount, one entry a variable."""
+def _linear_map(law: Law, free: list[str], fixed: Mapping[str, float], centre: Array) -> tuple[Array, Array]:
+    """Slopes and shifts of `Coordinates`; ``centre`` (amounts,) holds the mean logarithm of each amount."""
     slope, shift = np.zeros((len(law.names), len(free))), np.zeros(len(law.names))
     for i, p in enumerate(law.parameters):
-        if p.name in held:
-            shift[i] = np.log(max(held[p.name], 1e-300)) if p.role in LOGARITHMIC else held[p.name]
+        if p.name in fixed:
+            shift[i] = np.log(max(fixed[p.name], 1e-300)) if p.role in LOGARITHMIC else fixed[p.name]
             continue
         slope[i, free.index(p.name)] = 1.0
         if p.role in ("amount", "log_amount", "knee"):
             shift[i] = centre[p.variable]
         for name in p.pivots:
-            lever = float(centre[law.parameters[law.names.index(name)].variable]) * (1 if p.role in LOGARITHMIC else -1)
-            if name in held:
-                shift[i] += lever * held[name]
+            # A x^-b at the centre c of ln x is exp(ln A - b c), and a + s ln x is a + s c: hence the two signs.
+            sign = 1 if p.role in LOGARITHMIC else -1
+            factor = float(centre[law.parameters[law.names.index(name)].variable]) * sign
+            if name in fixed:
+                shift[i] += factor * fixed[name]
             else:
-                slope[i, free.index(name)] += lever
+                slope[i, free.index(name)] += factor
     return slope, shift
 
 
 def positive_logs(amounts: Array) -> Array:
-    """The logarithms of the amounts above 0; 0 where there are none."""
+    """The logarithms of the amounts above 0; a single 0 where there are none."""
     above = amounts[amounts > 0]
     return np.log(above) if len(above) else np.zeros(1)
 
 
 def _bounds(p: Parameter, logs: Array, y: Array, score: bool) -> tuple[float, float]:
-    """Bounds of one search coordinate, from the natural ones and the range of the points."""
+    """Bounds of one search coordinate, from the parameter's own bounds and the range of the points; ``logs`` are the
+    centred logarithms of the amounts.
+    """
     scale = 1.0 if score else max(float(np.abs(y).max()), 1e-300)
     match p.role:
         case "floor":
@@ -127,14 +139,15 @@ def _bounds(p: Parameter, logs: Array, y: Array, score: bool) -> tuple[float, fl
             smallest = float(y.min()) if y.min() > 0 else 1e-6 * scale
             return float(np.log(smallest)), float(np.log(100 * scale))
         case "amplitude":
-            return float(np.log(scale)) - SPAN, float(np.log(scale)) + SPAN
+            return float(np.log(scale)) - AMPLITUDE_MARGIN, float(np.log(scale)) + AMPLITUDE_MARGIN
         case "odds":
-            return -SPAN, SPAN
+            return -AMPLITUDE_MARGIN, AMPLITUDE_MARGIN
         case "positive":
             return float(np.log(p.low)), float(np.log(p.high))
         case "knee":
             return float(logs.min()), float(logs.max())
         case "amount" | "log_amount":
-            return float(logs.min()) - REACH, float(logs.max()) + REACH
+            # Beyond this margin one law turns into another: a bounded law into a power law with a floor, for example.
+            return float(logs.min()) - AMOUNT_MARGIN, float(logs.max()) + AMOUNT_MARGIN
         case _:
             return p.low, p.high

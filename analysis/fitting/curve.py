@@ -14,7 +14,7 @@ from analysis.fitting.coordinates import Coordinates
 from analysis.fitting.diagnosis import active_bounds, gradient_norm, notes
 from analysis.fitting.fit_setup import STARTS, Prepared, prepared
 from analysis.fitting.points import Points
-from analysis.fitting.solver import Problem, solve
+from analysis.fitting.solver import FitProblem, solve
 from analysis.fitting.uncertainty import (
     KINDS,
     ONE_ERROR,
@@ -62,7 +62,7 @@ class Curve:
     warnings: tuple[str, ...]
     points: Points  # those that were fitted
     error: FitError
-    problem: Problem
+    problem: FitProblem
     theta: Array
 
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
@@ -152,15 +152,15 @@ class Curve:
             raise ValueError(f"predict needs amounts for {', '.join(self.points.x)}; {', '.join(absent)} is absent")
         columns = tuple(np.atleast_1d(np.asarray(x[name], dtype=float)) for name in self.points.x)
         for name, column in zip(self.points.x, columns, strict=True):
-            fine = column >= 0 if self.law.zeros else column > 0
+            fine = column >= 0 if self.law.allows_zero else column > 0
             if not fine.all():
-                least = "at least 0" if self.law.zeros else "above 0"
+                least = "at least 0" if self.law.allows_zero else "above 0"
                 raise ValueError(f"predict at {name}={column[~fine][0]:g}: amounts must be {least}")
         return columns
 
     def _at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
         old = self.problem
-        value, jac = Problem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(
+        value, jac = FitProblem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(
             self.theta[None]
         )
         return value[0], jac[0]
@@ -205,16 +205,16 @@ def fit(
     objective: str = "log",
     delta: float = 1e-3,
     seed: int = 0,
-    held: Mapping[str, float] | None = None,
+    fixed: Mapping[str, float] | None = None,
 ) -> Curve:
     """The curve of ``law`` that minimises the sum ``objective`` over ``points``.
 
-    ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``held`` fixes parameters, for example ``{"g":
+    ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``fixed`` fixes parameters, for example ``{"g":
     0.25}``.
     Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
     amounts.
     """
-    return refined(prepared(points, law, objective, delta, held), seed)[0]
+    return refined(prepared(points, law, objective, delta, fixed), seed)[0]
 
 
 def refined(begun: Prepared, seed: int, ahead: Array | None = None) -> tuple[Curve, Array]:
@@ -251,7 +251,7 @@ def _curve(begun: Prepared, reached: Array, costs: Array) -> Curve:
     return Curve(
         space.law,
         _natural(space, theta),
-        cost / problem.objective.half,
+        cost / problem.objective.cost_factor,
         STARTS,
         agreeing,
         norm,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from analysis.arrays import Array
 from analysis.fitting.coordinates import Coordinates
 from analysis.fitting.points import Points
-from analysis.fitting.solver import Expansion, Problem
+from analysis.fitting.solver import Expansion, FitProblem
 from analysis.fitting.uncertainty import FitError
 from analysis.laws.law import LOGARITHMIC
 
@@ -119,7 +119,7 @@ def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
 
 
 def notes(
-    problem: Problem, theta: Array, active: NDArray[np.bool_], error: FitError, norm: float, agree: bool
+    problem: FitProblem, theta: Array, active: NDArray[np.bool_], error: FitError, norm: float, agree: bool
 ) -> list[str]:
     """Warning codes about the search and about what the points determine."""
     free = problem.space.free
@@ -140,7 +140,7 @@ def notes(
     return found
 
 
-def _too_wide(problem: Problem, which: int) -> float:
+def _too_wide(problem: FitProblem, which: int) -> float:
     """The half-width beyond which a parameter counts as not determined."""
     p = problem.space.free[which]
     if p.role in LOGARITHMIC or p.role == "log_amount":

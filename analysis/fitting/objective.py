@@ -1,4 +1,4 @@
-"""What a fit minimises: a sum over points, with the derivatives that the solver needs."""
+"""The objectives that a fit can minimise: a sum over points, with the derivatives that the solver needs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from analysis.fitting.points import Points
 from analysis.laws.law import Number
 
 OBJECTIVES = ("log", "huber_log", "least_squares", "quasibinomial")
-SMALL = 1e-9  # scores nearer to 0 or 1 than this count as this near
+SCORE_MARGIN = 1e-9  # scores nearer to 0 or 1 than this count as this near, so that their logarithms are finite
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One term a point; the fit minimises their weighted sum (never a mean).
+    """An objective: one term a point, of which the fit minimises the weighted sum.
 
     log             (ln fitted - ln value)^2
-    huber_log       Huber's function of ln fitted - ln value: r^2/2 up to ``delta``, then delta (|r| - delta/2)
+    huber_log       r^2 / 2 of r = ln fitted - ln value up to |r| = ``delta``, then delta (|r| - delta / 2)
+                    (Huber 1964, Ann. Math. Stat. 35; for scaling laws Hoffmann et al. 2022, arXiv 2203.15556)
     least_squares   (fitted - value)^2
-    quasibinomial   binomial deviance of value x trials correct out of trials
+    quasibinomial   binomial deviance of value x trials correct answers out of trials, with a dispersion estimated
+                    from the residuals (Wedderburn 1974, Biometrika 61)
+
+    A sum rather than a mean, so that the tolerances of the search do not depend on the number of points.
+    Raises ValueError for an unknown name and a ``delta`` that is not above 0.
     """
 
     name: str
@@ -34,12 +39,14 @@ class Objective:
             raise ValueError(f"delta={self.delta} must be above 0")
 
     @property
-    def half(self) -> float:
-        """The solver minimises ``half`` times the sum, so that its curvature is that of a sum of squares."""
+    def cost_factor(self) -> float:
+        """The solver minimises this factor times the sum: 1/2 for sums of squares and deviances, whose derivatives then
+        have no factor 2; 1 for Huber's function, which contains the 1/2.
+        """
         return 1.0 if self.name == "huber_log" else 0.5
 
     def check(self, points: Points) -> None:
-        """Raise ValueError where a value cannot enter this objective."""
+        """Raise ValueError for a value that this objective is not defined for, and for missing trials."""
         value = points.value
         if self.name in ("log", "huber_log") and (value <= 0).any():
             worst = value[value <= 0][0]
@@ -57,12 +64,13 @@ class Objective:
             )
 
     def terms(self, fitted: Number, y: Array, trials: Array | None) -> Array:
-        """The terms of the sum, of the shape of ``fitted`` (..., points)."""
+        """The terms of the sum, (..., points) as ``fitted``; ``y`` and ``trials`` have the shape (points,)."""
         if self.name == "quasibinomial":
             assert trials is not None
-            p = np.clip(fitted, SMALL, 1 - SMALL)
-            right = np.where(y > 0, y * (np.log(np.maximum(y, SMALL)) - np.log(p)), 0.0)
-            wrong = np.where(y < 1, (1 - y) * (np.log(np.maximum(1 - y, SMALL)) - np.log1p(-p)), 0.0)
+            p = np.clip(fitted, SCORE_MARGIN, 1 - SCORE_MARGIN)
+            # y ln y is 0 at y = 0, but its logarithm is not finite there.
+            right = np.where(y > 0, y * (np.log(np.maximum(y, SCORE_MARGIN)) - np.log(p)), 0.0)
+            wrong = np.where(y < 1, (1 - y) * (np.log(np.maximum(1 - y, SCORE_MARGIN)) - np.log1p(-p)), 0.0)
             return np.asarray(2 * trials * (right + wrong))
         r = self.residual(fitted, y)
         if self.name == "huber_log":
@@ -71,22 +79,28 @@ class Objective:
         return r * r
 
     def residual(self, fitted: Number, y: Array) -> Array:
-        """Fitted minus measured, in logarithms for the log objectives; infinite where fitted has no logarithm."""
+        """Fitted minus measured (..., points), in logarithms for the log objectives; infinite where ``fitted`` has no
+        logarithm.
+        """
         if self.name not in ("log", "huber_log"):
             return np.asarray(fitted - y)
         return np.where(fitted > 0, np.log(np.maximum(fitted, 1e-300)) - np.log(y), np.inf)
 
-    def second(self, up: Array, here: Array, down: Array) -> Array:
-        """The second difference of the residual from ``down`` over ``here`` to ``up``, in units of the fitted value."""
+    def second_difference(self, up: Array, here: Array, down: Array) -> Array:
+        """``r(up) - 2 r(here) + r(down)`` of the residual r, in units of the fitted value: times ``here`` for the log
+        objectives, whose residuals change by 1 / ``here`` with the fitted value.
+        """
         if self.name in ("log", "huber_log"):
             return np.asarray(here * (np.log(up) + np.log(down) - 2 * np.log(here)))
         return np.asarray(up + down - 2 * here)
 
     def derivatives(self, fitted: Array, y: Array, trials: Array | None) -> tuple[Array, Array, Array]:
-        """Of ``half`` times a term, by the fitted value: slope, Gauss-Newton curvature, and one that is never 0."""
+        """Derivatives of `cost_factor` times a term by the fitted value, each (..., points): the slope, the
+        Gauss-Newton curvature, and a curvature that is never 0, for the damping.
+        """
         if self.name == "quasibinomial":
             assert trials is not None
-            p = np.clip(fitted, SMALL, 1 - SMALL)
+            p = np.clip(fitted, SCORE_MARGIN, 1 - SCORE_MARGIN)
             information = trials / (p * (1 - p))
             return information * (p - y), information, information
         r = self.residual(fitted, y)
@@ -95,6 +109,7 @@ class Objective:
         inverse = 1 / fitted
         if self.name == "log":
             return r * inverse, inverse**2, inverse**2
+        # Huber's function has no curvature beyond delta; damping takes that of the parabola with the same slope there.
         size = np.maximum(np.abs(r), 1e-300)
         pull = np.minimum(1.0, self.delta / size)
         return r * pull * inverse, (size <= self.delta) * inverse**2, pull * inverse**2

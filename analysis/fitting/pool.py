@@ -12,7 +12,7 @@ from analysis.fitting.coordinates import Prior
 from analysis.fitting.curve import Curve, refined
 from analysis.fitting.fit_setup import prepared
 from analysis.fitting.points import Points
-from analysis.fitting.solver import Problem, solve
+from analysis.fitting.solver import CoordinatePrior, FitProblem, solve
 from analysis.laws.catalogue import law_named
 from analysis.laws.law import Law
 
@@ -80,7 +80,7 @@ def fit_pooled(
 
 def _shareable(law: Law) -> tuple[str, ...]:
     """Free parameters that mean the same in every series: not those that are centred with another."""
-    return tuple(p.name for p in law.parameters if p.held is None and not p.pivots)
+    return tuple(p.name for p in law.parameters if p.fixed is None and not p.pivots)
 
 
 def _alone(series: Mapping[str, Points], law: str, objective: str, seed: int) -> list[Curve]:
@@ -102,11 +102,11 @@ def _raw(curve: Curve, theta: Array) -> Array:
     return np.asarray(theta + [space.shift[space.law.names.index(p.name)] for p in space.free])
 
 
-def _shared(members: list[Problem], at: list[int], prior: Prior, noise: float) -> tuple[Array, Array, Array]:
+def _shared(members: list[FitProblem], at: list[int], prior: Prior, noise: float) -> tuple[Array, Array, Array]:
     """Mean and covariance of the shared parameters over the series, and the mean's standard errors, by EM."""
     spaces = [m.space for m in members]
     shifts = np.array([[s.shift[s.law.names.index(s.free[i].name)] for i in at] for s in spaces])
-    mean, stiff = prior.mean, prior.stiff
+    mean, stiff = prior.mean, prior.stiffness
     theta: list[Array | None] = [None] * len(members)
     for _ in range(ROUNDS):
         found, errors = np.empty_like(shifts), np.empty((len(members), len(at), len(at)))
@@ -123,16 +123,16 @@ def _shared(members: list[Problem], at: list[int], prior: Prior, noise: float) -
     return mean, covariance, np.sqrt(np.diag(covariance) / len(members))
 
 
-def _with_prior(member: Problem, at: list[int], mean: Array, stiff: Array) -> Problem:
+def _with_prior(member: FitProblem, at: list[int], mean: Array, stiff: Array) -> FitProblem:
     size = len(member.space.free)
     old_mean, old_stiff = member.prior if member.prior is not None else (np.zeros(size), np.zeros((size, size)))
     new_mean, new_stiff = old_mean.copy(), old_stiff.copy()
     new_mean[at] = mean
     new_stiff[np.ix_(at, at)] = stiff
-    return replace(member, prior=(new_mean, new_stiff))
+    return replace(member, prior=CoordinatePrior(new_mean, new_stiff))
 
 
-def _posterior(member: Problem, at: list[int], mean: Array, stiff: Array, last: Array | None) -> Array:
+def _posterior(member: FitProblem, at: list[int], mean: Array, stiff: Array, last: Array | None) -> Array:
     """The most probable coordinates of one series under the prior, from the last ones and from the mean."""
     space = member.space
     problem = _with_prior(member, at, mean, stiff)

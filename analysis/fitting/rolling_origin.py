@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Array
-from analysis.fitting.solver import Problem
+from analysis.fitting.solver import FitProblem
 from analysis.fitting.uncertainty import SCALES
 
 MAX_ORIGINS = 4  # spread over the larger half of the amounts
@@ -46,7 +46,7 @@ def _geometric_mean(square_errors: Array) -> Array:
         return np.asarray(np.exp(np.log(np.where(np.isnan(square_errors), np.inf, square_errors)).mean(axis=-1)))
 
 
-def held_out_points(problems: Sequence[Problem]) -> tuple[Array, Array] | None:
+def held_out_points(problems: Sequence[FitProblem]) -> tuple[Array, Array] | None:
     """Which points each origin holds out, (origins, points), and the origins' amounts, (origins,).
 
     All problems have the same points. None where some law needs every amount, so that none can be held out.
@@ -64,7 +64,7 @@ def held_out_points(problems: Sequence[Problem]) -> tuple[Array, Array] | None:
 
 
 def rolling_origin(
-    problems: Sequence[Problem], coordinates: Sequence[Array], held_out: Array, origins: Array
+    problems: Sequence[FitProblem], coordinates: Sequence[Array], held_out: Array, origins: Array
 ) -> RollingOrigin:
     """The errors at the points that each origin holds out.
 
@@ -90,7 +90,7 @@ def _mean_square(gaps: Array, held_out: Array) -> Array:
     return np.asarray(np.where(held_out, gaps**2, 0.0).sum(axis=-1) / held_out.sum(axis=-1))
 
 
-def _gap(problem: Problem, fitted: Array) -> Array:
+def _gap(problem: FitProblem, fitted: Array) -> Array:
     """Fitted minus measured on the scale of the objective; shares of 0 and 1, which have no logit, are moved inwards
     by half an item.
     """

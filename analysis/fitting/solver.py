@@ -1,8 +1,8 @@
-"""Bounded least squares by damped Gauss-Newton steps (Levenberg and Marquardt's trust region), many problems at a time.
+"""Bounded least squares by damped Gauss-Newton steps (Levenberg 1944; Marquardt 1963), for many starts at a time.
 
-Starts, bootstrap draws and the points of a profile are all rows of one batch, so that a fit costs a few dozen array
-operations. Steps follow bent valleys to second order (geodesic acceleration: Transtrum and Sethna 2012, arXiv
-1201.5885) and keep within the bounds by an active set.
+Starts, bootstrap draws and the points of a profile are rows of one batch, so a fit costs a few dozen array operations.
+Steps follow curved valleys to second order (geodesic acceleration: Transtrum and Sethna 2012, arXiv 1201.5885) and keep
+within the bounds by an active set.
 """
 
 from __future__ import annotations
@@ -17,27 +17,44 @@ from analysis.arrays import Array
 from analysis.fitting.coordinates import Coordinates
 from analysis.fitting.objective import Objective
 
-STEP = 1e-30  # of the complex-step derivative: exact to rounding, as nothing is subtracted
-PROBE = 0.1  # share of a step at which its bend is measured
-BEND = 0.75  # a second-order correction longer than this share of its step is not trusted
+COMPLEX_STEP = 1e-30  # of the derivative; as nothing is subtracted, it may be this small and costs no digits
+PROBE = 0.1  # share of a step at which the curvature along it is measured
+MAX_CORRECTION = 0.75  # a second-order correction longer than this share of its step is not trusted
+FIRST_DAMPING = 1e-3  # relative to the curvature
 
 
 class Expansion(NamedTuple):
-    """The cost around some coordinates, one entry a member of the batch; ``diagonal`` is the scale of the damping."""
+    """The cost around some coordinates to second order, one entry a row of the batch.
+
+    Shapes: cost (batch,), gradient and diagonal (batch, coordinates), hessian (batch, coordinates, coordinates),
+    fitted (batch, points), gradient_by_value (batch, coordinates, points). ``hessian`` is that of Gauss and Newton;
+    ``diagonal`` is the scale of the damping; ``gradient_by_value`` is what a unit change of a fitted value adds to the
+    gradient.
+    """
 
     cost: Array
     gradient: Array
-    hessian: Array  # Gauss-Newton's
+    hessian: Array
     diagonal: Array
     fitted: Array
-    lever: Array  # (batch, parameters, points): what a change of a fitted value adds to the gradient
+    gradient_by_value: Array
+
+
+class CoordinatePrior(NamedTuple):
+    """A normal prior of the search coordinates: mean (coordinates,), and inverse covariance times the variance of the
+    noise (coordinates, coordinates), which has the units of the cost.
+    """
+
+    mean: Array
+    stiffness: Array
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """A law, its coordinates and the points it is fitted to.
+class FitProblem:
+    """A law, its search coordinates, and the points that it is fitted to.
 
-    ``weight`` has one row, or one row a member of the batch.
+    ``x`` has one array (points,) an amount; ``y`` and ``trials`` have the shape (points,). ``weight`` has the shape
+    (1, points), or (batch, points) where each row of a batch has weights of its own.
     """
 
     space: Coordinates
@@ -46,135 +63,147 @@ class Problem:
     y: Array
     trials: Array | None
     weight: Array
-    prior: tuple[Array, Array] | None = None  # mean of the coordinates, and stiffness (a matrix) in units of the cost
+    prior: CoordinatePrior | None = None
 
     def fitted(self, theta: Array) -> Array:
-        """Values at the points: (batch, free parameters) -> (batch, points)."""
+        """Values at the points: (batch, coordinates) -> (batch, points)."""
         params = self.space.natural(theta)
         return np.asarray(self.space.law.value(*self.x, *(params[n][..., None] for n in self.space.law.names)))
 
     def jacobian(self, theta: Array) -> tuple[Array, Array]:
-        """Values (batch, points) and their derivatives by the search coordinates (batch, points, free parameters)."""
+        """Values (batch, points) and their derivatives by the search coordinates (batch, points, coordinates)."""
         size = theta.shape[-1]
-        if self.space.law.gradient is not None:
-            moved_params = self.space.natural(theta[..., None, :] + 1j * STEP * np.eye(size))
-            natural = np.stack([moved_params[n] for n in self.space.law.names], axis=-1)  # (batch, search, parameters)
-            here = natural[..., 0, :].real
-            value, partial = self.space.law.gradient(*self.x, *(here[..., i, None] for i in range(here.shape[-1])))
-            return value, partial @ np.swapaxes(natural.imag / STEP, -1, -2)
-        moved = self.fitted(theta[..., None, :] + 1j * STEP * np.eye(size))  # (batch, parameters, points)
-        return moved[..., 0, :].real, np.moveaxis(moved.imag / STEP, -2, -1)
+        law = self.space.law
+        moved_theta = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(size)
+        if law.gradient is not None:
+            # The law knows its derivatives by natural parameters; the complex step gives those by the coordinates.
+            moved = self.space.natural(moved_theta)
+            natural = np.stack([moved[n] for n in law.names], axis=-1)  # (batch, coordinates, parameters)
+            params = natural[..., 0, :].real
+            value, partial = law.gradient(*self.x, *(params[..., i, None] for i in range(params.shape[-1])))
+            return value, partial @ np.swapaxes(natural.imag / COMPLEX_STEP, -1, -2)
+        moved_values = self.fitted(moved_theta)  # (batch, coordinates, points)
+        return moved_values[..., 0, :].real, np.moveaxis(moved_values.imag / COMPLEX_STEP, -2, -1)
 
     def cost(self, theta: Array) -> Array:
-        """What the solver minimises, one entry a member of the batch; infinite where the law has no value."""
+        """What the solver minimises, (batch,); infinite where the law has no value."""
         with np.errstate(all="ignore"):
             terms = self.weight * self.objective.terms(self.fitted(theta), self.y, self.trials)
-            total = self.objective.half * terms.sum(axis=-1) + self._prior(theta)[0]
+            total = self.objective.cost_factor * terms.sum(axis=-1) + self._prior_terms(theta)[0]
         return np.where(np.isfinite(total), total, np.inf)
 
-    def quadratic(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Gradient, Gauss-Newton curvature, and the diagonal for damping."""
-        return self.expand(theta)[1:4]
-
     def expand(self, theta: Array) -> Expansion:
-        """The cost to second order."""
+        """The cost around ``theta`` (batch, coordinates) to second order."""
         with np.errstate(all="ignore"):
             fitted, jac = self.jacobian(theta)
-            slope, curve, damping = self.objective.derivatives(fitted, self.y, self.trials)
+            slope, curvature, damping = self.objective.derivatives(fitted, self.y, self.trials)
             terms = self.weight * self.objective.terms(fitted, self.y, self.trials)
-            prior, pull, stiff = self._prior(theta)
-            total = self.objective.half * terms.sum(axis=-1) + prior
-            gradient = np.matmul((self.weight * slope)[:, None, :], jac)[:, 0, :] + pull
-            across = np.swapaxes(jac, 1, 2)
-            lever = across * (self.weight * curve)[:, None, :]
-            hessian = np.matmul(lever, jac) + stiff
-            diagonal = np.matmul(across**2, (self.weight * damping)[:, :, None])[..., 0] + np.diag(stiff)
-        return Expansion(np.where(np.isfinite(total), total, np.inf), gradient, hessian, diagonal, fitted, lever)
+            prior_cost, prior_gradient, stiffness = self._prior_terms(theta)
+            total = self.objective.cost_factor * terms.sum(axis=-1) + prior_cost
+            gradient = np.matmul((self.weight * slope)[:, None, :], jac)[:, 0, :] + prior_gradient
+            jac_t = np.swapaxes(jac, 1, 2)
+            by_value = jac_t * (self.weight * curvature)[:, None, :]
+            hessian = np.matmul(by_value, jac) + stiffness
+            diagonal = np.matmul(jac_t**2, (self.weight * damping)[:, :, None])[..., 0] + np.diag(stiffness)
+        return Expansion(np.where(np.isfinite(total), total, np.inf), gradient, hessian, diagonal, fitted, by_value)
 
-    def bend(self, theta: Array, step: Array, fitted: Array, lever: Array) -> Array:
-        """What the curvature of the residuals along ``step`` adds to the gradient, twice; 0 where it has no value."""
+    def second_order_gradient(self, theta: Array, step: Array, here: Expansion) -> Array:
+        """Twice what the curvature of the residuals along ``step`` adds to the gradient, (batch, coordinates); 0 where
+        the law has no value beside ``theta``, whose expansion is ``here``.
+        """
         with np.errstate(all="ignore"):
             ends = self.fitted(np.concatenate([theta + PROBE * step, theta - PROBE * step]))
-            second = self.objective.second(ends[: len(theta)], fitted, ends[len(theta) :]) / PROBE**2
-            added = np.matmul(lever, second[..., None])[..., 0]
+            second = self.objective.second_difference(ends[: len(theta)], here.fitted, ends[len(theta) :]) / PROBE**2
+            added = np.matmul(here.gradient_by_value, second[..., None])[..., 0]
         return np.where(np.isfinite(added), added, 0.0)
 
-    def rows(self, keep: NDArray[np.intp]) -> Problem:
-        """The problem for some members of the batch."""
-        return self if len(self.weight) == 1 else replace(self, weight=self.weight[keep])
+    def rows(self, index: NDArray[np.intp]) -> FitProblem:
+        """The problem for these rows of the batch."""
+        return self if len(self.weight) == 1 else replace(self, weight=self.weight[index])
 
-    def _prior(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Cost, gradient and curvature of the priors."""
+    def _prior_terms(self, theta: Array) -> tuple[Array, Array, Array]:
+        """Cost (batch,), gradient (batch, coordinates) and curvature (coordinates, coordinates) of the prior."""
         if self.prior is None:
             return np.zeros(theta.shape[:-1]), np.zeros_like(theta), np.zeros((theta.shape[-1],) * 2)
-        mean, stiff = self.prior
-        away = theta - mean
-        pull = away @ stiff
-        return 0.5 * (pull * away).sum(axis=-1), pull, stiff
+        distance = theta - self.prior.mean
+        gradient = distance @ self.prior.stiffness
+        return 0.5 * (gradient * distance).sum(axis=-1), gradient, self.prior.stiffness
 
 
 def solve(
-    problem: Problem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: ArrayLike = 1e-9
+    problem: FitProblem, start: Array, low: Array, high: Array, steps: int = 200, tolerance: ArrayLike = 1e-9
 ) -> tuple[Array, Array]:
-    """Descend from each row of ``start`` within the bounds (one row, or one each): coordinates and costs reached.
+    """Descend from each row of ``start`` (batch, coordinates): the coordinates and the costs (batch,) reached.
 
-    A row is done when a step gains, or promises to gain, less than ``tolerance`` (one, or one each) of the cost.
+    ``low`` and ``high`` are bounds, (coordinates,) or (batch, coordinates). A row is done when a step gains, or
+    promises to gain, less than the share ``tolerance`` (a number, or (batch,)) of its cost, or after ``steps`` steps.
     """
     theta = np.clip(start, low, high)
     low, high = np.broadcast_to(low, theta.shape), np.broadcast_to(high, theta.shape)
     state = problem.expand(theta)
     cost = state.cost
-    damp, least = np.full(len(theta), 1e-3), np.broadcast_to(tolerance, len(theta))
-    live = np.flatnonzero(np.isfinite(cost))
+    damping, tolerances = np.full(len(theta), FIRST_DAMPING), np.broadcast_to(tolerance, len(theta))
+    live = np.flatnonzero(np.isfinite(cost))  # rows that are not done
     for _ in range(steps):
         if not len(live):
             break
-        here, rows = Expansion(*(a[live] for a in state)), problem.rows(live)
-        step, promised = _step(rows, theta[live], here, damp[live, None] * here.diagonal, low[live], high[live])
+        here, rows = Expansion(*(column[live] for column in state)), problem.rows(live)
+        step, promised = _step(rows, theta[live], here, damping[live, None] * here.diagonal, low[live], high[live])
         trial = theta[live] + step
-        reached = rows.expand(trial)
-        gain = here.cost - reached.cost
+        there = rows.expand(trial)
+        gain = here.cost - there.cost
         taken = gain > 0
-        shorten = ~taken & (damp[live] > 1e-3) & (damp[live] < 1e8)  # may gain yet, by a shorter step
-        small = (np.where(taken, gain, np.abs(promised)) <= least[live] * here.cost) & ~shorten
+        # Without much damping a step fails only from rounding at a minimum; with more, a shorter step may still gain.
+        may_shorten = ~taken & (damping[live] > FIRST_DAMPING) & (damping[live] < 1e8)
+        small = (np.where(taken, gain, np.abs(promised)) <= tolerances[live] * here.cost) & ~may_shorten
+        # Much gained of what was promised: trust the curvature more; little or nothing: take shorter steps.
         ratio = gain / np.maximum(promised, 1e-300)
-        damp[live] *= np.where(taken, np.where(ratio > 0.75, 0.3, np.where(ratio > 0.25, 1.0, 3.0)), 3.0)
-        damp[live] = np.clip(damp[live], 1e-12, 1e16)
+        damping[live] *= np.where(taken, np.where(ratio > 0.75, 0.3, np.where(ratio > 0.25, 1.0, 3.0)), 3.0)
+        damping[live] = np.clip(damping[live], 1e-12, 1e16)
         theta[live[taken]] = trial[taken]
-        for kept, new in zip(state, reached, strict=True):
-            kept[live[taken]] = new[taken]
+        for column, new in zip(state, there, strict=True):
+            column[live[taken]] = new[taken]
         exact = cost[live] <= 1e-28 * len(problem.y)
         live = live[~(exact | small)]
     return theta, cost
 
 
 def _step(
-    problem: Problem, theta: Array, here: Expansion, damping: Array, low: Array, high: Array
+    problem: FitProblem, theta: Array, here: Expansion, damping: Array, low: Array, high: Array
 ) -> tuple[Array, Array]:
-    """The step of each row within its bounds, and the gain that its first-order part promises."""
+    """The step of each row within its bounds, (batch, coordinates), and the gain (batch,) that its first-order part
+    promises.
+    """
     gradient, hessian = here.gradient, here.hessian
     free = ~(((theta <= low) & (gradient >= 0)) | ((theta >= high) & (gradient <= 0)))
-    inverse = _inverse(hessian, damping, free)
+    inverse = _damped_inverse(hessian, damping, free)
     step = -np.matmul(inverse, gradient[..., None])[..., 0]
-    for _ in range(2):  # what would leave its bounds goes to the bound, and the rest makes the best of it
+    # A coordinate that would leave its bounds goes to the bound, and the others are solved again with it there. Two
+    # rounds are enough in nearly all steps; the clip below takes care of the rest.
+    for _ in range(2):
         inside = np.clip(step, low - theta, high - theta)
         if (inside == step).all():
             break
         free &= inside == step
-        fixed = np.where(free, 0.0, inside)
-        inverse = _inverse(hessian, damping, free)
-        step = fixed - np.matmul(inverse, gradient[..., None] + np.matmul(hessian, fixed[..., None]))[..., 0]
+        to_bound = np.where(free, 0.0, inside)
+        inverse = _damped_inverse(hessian, damping, free)
+        step = to_bound - np.matmul(inverse, gradient[..., None] + np.matmul(hessian, to_bound[..., None]))[..., 0]
     step = np.clip(step, low - theta, high - theta)
     promised = -(gradient * step).sum(-1) - 0.5 * (step * np.matmul(hessian, step[..., None])[..., 0]).sum(-1)
-    more = -0.5 * np.matmul(inverse, problem.bend(theta, step, here.fitted, here.lever)[..., None])[..., 0]
-    trusted = (4 * here.diagonal * more**2).sum(-1) <= BEND**2 * (here.diagonal * step**2).sum(-1)
-    return np.clip(step + np.where(trusted[:, None], more, 0.0), low - theta, high - theta), promised
+    correction = -0.5 * np.matmul(inverse, problem.second_order_gradient(theta, step, here)[..., None])[..., 0]
+    length, corrected = ((here.diagonal * vector**2).sum(-1) for vector in (step, correction))
+    trusted = 4 * corrected <= MAX_CORRECTION**2 * length
+    return np.clip(step + np.where(trusted[:, None], correction, 0.0), low - theta, high - theta), promised
 
 
-def _inverse(hessian: Array, damping: Array, free: NDArray[np.bool_]) -> Array:
-    """The inverse of each row's damped curvature over its free coordinates; 0 for the others."""
+def _damped_inverse(hessian: Array, damping: Array, free: NDArray[np.bool_]) -> Array:
+    """The inverse of each row's damped curvature over its free coordinates; 0 for the others.
+
+    Shapes: (batch, coordinates, coordinates), and (batch, coordinates) for ``damping`` and ``free``.
+    """
     both = free[:, :, None] & free[:, None, :]
     diagonal = np.where(free, np.einsum("bii->bi", hessian) + damping + 1e-300, 1.0)
+    # Scaled to a unit diagonal first: coordinates differ by orders of magnitude, and inverting would lose digits.
     root = 1 / np.sqrt(diagonal)
     outer = root[:, :, None] * root[:, None, :]
     scaled = np.where(both, hessian * outer, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.fitting.coordinates import Coordinates, positive_logs
-from analysis.fitting.solver import Problem
+from analysis.fitting.solver import FitProblem
 from analysis.laws.law import Number, Parameter
 
 LEVELS = (0.0, 0.5, 0.8, 0.95)  # floors, as shares of the smallest value
@@ -18,19 +18,21 @@ GOLDEN = 0.5 * (5**0.5 - 1)
 HEIGHTS = (1.05, 1.3, 2.0, 4.0)  # values at little data, in largest values
 
 
-def starts(problem: Problem, count: int) -> Array:
+def starts(problem: FitProblem, count: int) -> Array:
     """Up to ``count`` starts (rows of search coordinates), best first, each of another exponent if possible."""
     problem = _thinned(problem)
     space = problem.space
     law = space.law
     free = [p.name for p in space.free]
-    shapes = [p for p in space.free if p.name not in law.linear and (law.closed is None or p.name != law.closed[0])]
+    shapes = [
+        p for p in space.free if p.name not in law.linear and (law.closed_form is None or p.name != law.closed_form[0])
+    ]
     tried = list(product(*(_grid(p, problem) for p in shapes)))
     grid = np.array(tried, dtype=float).reshape(len(tried), len(shapes))
     params: dict[str, Number] = {p.name: grid[:, i] for i, p in enumerate(shapes)}
-    params |= {name: np.full(len(grid), value) for name, value in space.held.items()}
-    if law.closed is not None:
-        name, solution = law.closed
+    params |= {name: np.full(len(grid), value) for name, value in space.fixed.items()}
+    if law.closed_form is not None:
+        name, solution = law.closed_form
         others = [params[n][:, None] for n in law.names if n != name]
         params[name] = solution(*problem.x, problem.y, *others)[:, 0]
     params |= _amplitudes(problem, params, [n for n in law.linear if n in free], len(grid))
@@ -39,7 +41,7 @@ def starts(problem: Problem, count: int) -> Array:
     return theta[_distinct(cost, grid, shapes, count)]
 
 
-def _thinned(problem: Problem) -> Problem:
+def _thinned(problem: FitProblem) -> FitProblem:
     """Some points, spread evenly but in no step that a grid of amounts could share: enough to rank shapes by."""
     count = len(problem.y)
     if count <= ENOUGH:
@@ -54,7 +56,7 @@ def _thinned(problem: Problem) -> Problem:
     )
 
 
-def _grid(p: Parameter, problem: Problem) -> Array:
+def _grid(p: Parameter, problem: FitProblem) -> Array:
     """Natural values of one shape parameter to try."""
     logs = positive_logs(problem.x[p.variable])
     y = problem.y
@@ -74,7 +76,7 @@ def _grid(p: Parameter, problem: Problem) -> Array:
             return np.array([v for v in p.grid if p.low <= v <= p.high])
 
 
-def _amplitudes(problem: Problem, params: dict[str, Number], names: list[str], size: int) -> dict[str, Array]:
+def _amplitudes(problem: FitProblem, params: dict[str, Number], names: list[str], size: int) -> dict[str, Array]:
     """The best bounded values of the parameters the law is linear in, for each row of the other parameters."""
     if not names:
         return {}
@@ -97,7 +99,7 @@ def _amplitudes(problem: Problem, params: dict[str, Number], names: list[str], s
     return {n: best[:, i] for i, n in enumerate(names)}
 
 
-def _importance(problem: Problem) -> Array:
+def _importance(problem: FitProblem) -> Array:
     """Weights that make linear least squares resemble the objective near a good fit."""
     if problem.objective.name in ("log", "huber_log"):
         return problem.y**-2.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri, stdtrit
 
 from analysis.arrays import Array
-from analysis.fitting.solver import Problem, solve
+from analysis.fitting.solver import FitProblem, solve
 
 ONE_ERROR = 0.6827  # the level of plus or minus one standard error
 KINDS = ("mean", "new_run", "new_run_new_items")
@@ -76,10 +76,10 @@ class FitError:
         return np.asarray(np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance)))
 
 
-def spread(problem: Problem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None) -> FitError:
+def spread(problem: FitProblem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None) -> FitError:
     """The error of the fit at ``theta`` (free parameters); coordinates marked ``active`` are held at their bound."""
     fitted, jac = problem.jacobian(theta[None])
-    _, hessian, _ = problem.quadratic(theta[None])
+    hessian = problem.expand(theta[None]).hessian
     weight = problem.weight[0]
     counts = problem.objective.name == "quasibinomial"
     prior = np.zeros(len(theta), bool) if problem.prior is None else np.diag(problem.prior[1]) > 0
@@ -132,7 +132,7 @@ def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDA
     return max(shift, 0.0) * pull @ pull.T, groups
 
 
-def _robust(problem: Problem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:
+def _robust(problem: FitProblem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:
     """Huber's sandwich: the mean square of the pulls over the squared density of residuals within ``delta``.
 
     A ``delta`` far below the noise leaves few residuals inside; the density is then taken over a wider window.
@@ -168,7 +168,7 @@ def _inverse(hessian: Array, free: NDArray[np.bool_]) -> tuple[Array, tuple[int,
 
 
 def profile(
-    problem: Problem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float
+    problem: FitProblem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float
 ) -> tuple[float, float]:
     """The ends of one search coordinate: up to where the cost, minimised over the others, rises by ``limit``.
 
@@ -186,14 +186,16 @@ def profile(
     return ends[0], ends[1]
 
 
-def profiled(problem: Problem, theta: Array, low: Array, high: Array, which: int, scale: float) -> tuple[Array, Array]:
+def profiled(
+    problem: FitProblem, theta: Array, low: Array, high: Array, which: int, scale: float
+) -> tuple[Array, Array]:
     """Values of one search coordinate around ``theta``, in order, and the least cost with it held at each."""
     at = theta[which] + scale * np.linspace(-3.6, 3.6, 49)
     at = at[(at >= low[which]) & (at <= high[which])]
     return at, _profiled(problem, theta, low, high, which, at)
 
 
-def _profiled(problem: Problem, theta: Array, low: Array, high: Array, which: int, at: Array) -> Array:
+def _profiled(problem: FitProblem, theta: Array, low: Array, high: Array, which: int, at: Array) -> Array:
     lower, upper = np.tile(low, (len(at), 1)), np.tile(high, (len(at), 1))
     lower[:, which] = upper[:, which] = at
     return solve(problem, np.tile(theta, (len(at), 1)), lower, upper, steps=60, tolerance=1e-9)[1]

@@ -10,20 +10,26 @@ from analysis.laws.law import Law, Parameter
 _FLOOR = Parameter("E", "floor")
 _START = Parameter("L0", "start")
 _EXPONENT = Parameter("b", "exponent", 1e-4, 2.0)
-_FEW = (0.1, 0.3, 0.6, 1.0)  # starts of exponents beside other grids
-_ODDS = (0.1, 1.0, 10.0)
+# Laws of several parameters that are not linear search the product of their grids, so these are short.
+_SHORT_GRID = (0.1, 0.3, 0.6, 1.0)
+_ODDS_GRID = (0.1, 1.0, 10.0)
 
 
 def _amplitude(name: str, *exponents: str) -> Parameter:
     return Parameter(name, "amplitude", pivots=exponents)
 
 
-def _exponent(name: str, variable: int = 0, grid: tuple[float, ...] = _FEW) -> Parameter:
+def _exponent(name: str, variable: int = 0, grid: tuple[float, ...] = _SHORT_GRID) -> Parameter:
     return Parameter(name, "exponent", 1e-4, 2.0, variable=variable, grid=grid)
 
 
 def _slope(name: str, low: float = -np.inf) -> Parameter:
     return Parameter(name, "slope", low)
+
+
+def _intercept(name: str, slope: str) -> Parameter:
+    """The value at ln x = 0, searched as the value at the centre of the amounts."""
+    return Parameter(name, "slope", -np.inf, pivots=(slope,))
 
 
 def law_named(name: str) -> Law:
@@ -34,23 +40,23 @@ def law_named(name: str) -> Law:
 
 
 def _ratio_power(count: int) -> Law:
+    """`mixture_formulas.ratio_power` of ``count`` ratios."""
     weights = tuple(f"w{j}" for j in range(1, count + 1))
     power = Parameter("p", "exponent", 0.02, 1.5)
-    parameters = (_slope("c"), *map(_slope, weights), power)
-    linear = ("c", *weights)
     return Law(
         "ratio_power",
         mixture_formulas.ratio_power,
-        parameters,
-        linear,
+        (_slope("c"), *map(_slope, weights), power),
+        ("c", *weights),
         count + 3,
         count,
-        zeros=True,
-        widen=_ratio_power,
+        allows_zero=True,
+        resize=_ratio_power,
     )
 
 
 def _ratio_exponential(count: int) -> Law:
+    """`mixture_formulas.ratio_exponential` of ``count`` ratios."""
     slopes = tuple(f"t{j}" for j in range(1, count + 1))
     return Law(
         "ratio_exponential",
@@ -59,29 +65,31 @@ def _ratio_exponential(count: int) -> Law:
         slopes,
         count + 2,
         count,
-        zeros=True,
-        link=lambda value, at: mixture_formulas.logarithm_above(value, at["c"]),
-        widen=_ratio_exponential,
+        allows_zero=True,
+        link=lambda value, params: mixture_formulas.logarithm_above(value, params["c"]),
+        resize=_ratio_exponential,
     )
 
 
 def _transfer(count: int) -> Law:
+    """`mixture_formulas.transfer` of ``count`` amounts, the ability's own first."""
     worths = tuple(
         Parameter(f"k{j}", "slope", 0.0, 10.0, variable=j - 1, grid=(0.0, 0.03, 0.3)) for j in range(2, count + 1)
     )
-    parameters = (_FLOOR, _amplitude("A", "b"), _exponent("b"), Parameter("D0", "amount"), *worths, _slope("g", 0.0))
     return Law(
         "transfer",
         mixture_formulas.transfer,
-        parameters,
+        (_FLOOR, _amplitude("A", "b"), _exponent("b"), Parameter("D0", "amount"), *worths, _slope("g", 0.0)),
         ("E", "A", "g"),
         count + 5,
         count,
-        zeros=True,
-        widen=_transfer,
+        allows_zero=True,
+        resize=_transfer,
     )
 
 
+# A law needs at least one amount more than it has free parameters. Laws of one amount with four parameters need six,
+# since with five they extrapolate worse than simpler laws; a law with a break needs amounts on both sides of it.
 LAWS: dict[str, Law] = {
     law.name: law
     for law in (
@@ -115,7 +123,7 @@ LAWS: dict[str, Law] = {
             ),
             (),
             7,
-            closed=("B", formulas.m4_amplitude),
+            closed_form=("B", formulas.m4_amplitude),
             gradient=formulas.m4_gradient,
         ),
         Law(
@@ -124,6 +132,7 @@ LAWS: dict[str, Law] = {
             (
                 _FLOOR,
                 _amplitude("A", "c0"),
+                # Before the break a curve may be flat (c0 = 0); after it, it may also rise (c0 + c1 < 0).
                 Parameter("c0", "exponent", 0.0, 2.0, grid=(0.0, 0.1, 0.3, 0.7)),
                 Parameter("c1", "exponent", -2.0, 5.0, grid=(-0.2, 0.2, 0.5, 1.0)),
                 Parameter("d", "amount"),
@@ -135,18 +144,14 @@ LAWS: dict[str, Law] = {
         Law(
             "log_linear",
             formulas.log_linear,
-            (Parameter("a", "slope", -np.inf, pivots=("s",)), _slope("s")),
+            (_intercept("a", "s"), _slope("s")),
             ("a", "s"),
             3,
         ),
         Law(
             "hinge",
             formulas.hinge,
-            (
-                Parameter("a", "slope", -np.inf, pivots=("s",)),
-                _slope("s"),
-                Parameter("t", "knee", -np.inf),
-            ),
+            (_intercept("a", "s"), _slope("s"), Parameter("t", "knee", -np.inf)),
             ("a", "s"),
             4,
         ),
@@ -173,9 +178,9 @@ LAWS: dict[str, Law] = {
             (
                 _FLOOR,
                 _START,
-                Parameter("A", "odds", pivots=("a",), grid=_ODDS),
+                Parameter("A", "odds", pivots=("a",), grid=_ODDS_GRID),
                 _exponent("a", 0, (0.1, 0.3, 0.8)),
-                Parameter("B", "odds", pivots=("b",), grid=_ODDS),
+                Parameter("B", "odds", pivots=("b",), grid=_ODDS_GRID),
                 _exponent("b", 1, (0.1, 0.3, 0.8)),
             ),
             ("E", "L0"),
@@ -199,7 +204,8 @@ LAWS: dict[str, Law] = {
             "sigmoid",
             formulas.sigmoid,
             (
-                Parameter("g", "chance", 0.0, 1.0, held=0.0),
+                Parameter("g", "chance", 0.0, 1.0, fixed=0.0),
+                # Few curves reach their ceiling: without a prior it would follow the noise of the largest amounts.
                 Parameter("u", "chance", 0.0, 1.0, prior=(1.0, 0.15)),
                 Parameter("s", "exponent", 0.0, 20.0, grid=(0.1, 0.25, 0.5, 1.0, 2.0, 4.0)),
                 Parameter("m", "log_amount", -np.inf),
@@ -215,6 +221,7 @@ LAWS: dict[str, Law] = {
             ("E", "A"),
             4,
             score=True,
+            # A score of 0 has no logarithm; 1e-3 is below what test sets of usual size can resolve.
             link=lambda score, _: -np.log(np.maximum(score, 1e-3)),
         ),
         Law(

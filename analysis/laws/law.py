@@ -1,4 +1,4 @@
-"""What a law is: a function, its bounded parameters, and the fewest amounts it may be fitted to."""
+"""What a law is: a function of amounts, its bounded parameters, and how many amounts it needs."""
 
 from __future__ import annotations
 
@@ -26,22 +26,36 @@ ROLES = (
     "slope",
     "chance",
 )
-LOGARITHMIC = ("start", "amplitude", "odds", "positive", "amount")  # roles searched as logarithms
+LOGARITHMIC = ("start", "amplitude", "odds", "positive", "amount")
+"""Roles that are searched as logarithms: positive numbers that range over orders of magnitude."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a law: its natural bounds and the role that decides how it is searched.
+    """One parameter of a law, with its natural bounds and the role that decides how it is searched.
 
-    Roles, searched as logarithms: ``start`` (the value at little data), ``amplitude`` (in units of the value),
-    ``odds`` (an amplitude that is a pure number), ``positive`` (within its bounds), ``amount`` (near the amounts
-    seen). Searched as they are: ``floor`` (between 0 and the largest value seen), ``exponent``, ``slope`` and
-    ``chance`` (within their bounds), ``log_amount`` (near the logarithms seen), ``knee`` (a logarithm within those
-    seen). ``pivots`` names the exponents or slopes that the parameter is centred with (see `Coordinates`);
-    ``variable`` is the amount it goes with. ``held`` fixes it unless the caller says otherwise; ``prior`` is a (mean,
-    standard deviation) for count objectives; ``scale`` gives, from the parameters listed before it, a factor that is
-    taken out of an amplitude in the search, so that it varies little while they vary. ``grid`` holds natural values
-    that a search starts from.
+    Roles that are searched as logarithms:
+        start       the value at little data
+        amplitude   in units of the value
+        odds        an amplitude that is a pure number
+        positive    any number within its bounds
+        amount      near the amounts of the points
+    Roles that are searched as they are:
+        floor       between 0 and the largest value of the points
+        exponent, slope, chance   within their bounds
+        log_amount  near the logarithms of the amounts
+        knee        a logarithm between those of the smallest and the largest amount
+
+    ``low``, ``high``   natural bounds
+    ``pivots``    exponents or slopes that the parameter is centred with (see `analysis.fitting.coordinates`)
+    ``variable``  index of the amount that the parameter belongs to
+    ``fixed``     the value that it keeps unless the caller of `fit` names another; None for a free parameter
+    ``prior``     (mean, standard deviation), used by the objective for counts only
+    ``scale``     function of the parameters listed before this one: a factor that is divided out of an amplitude in
+                  the search, so that the searched amplitude hardly depends on them
+    ``grid``      natural values that a search starts from
+
+    Raises ValueError for an unknown role and for bounds in the wrong order.
     """
 
     name: str
@@ -50,7 +64,7 @@ class Parameter:
     high: float = np.inf
     pivots: tuple[str, ...] = ()
     variable: int = 0
-    held: float | None = None
+    fixed: float | None = None
     prior: tuple[float, float] | None = None
     scale: Callable[[Mapping[str, Number]], Number] | None = None
     grid: tuple[float, ...] = EXPONENTS
@@ -64,12 +78,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Law:
-    """A law: its parameters, those it is linear in, and the fewest distinct amounts it may be fitted to.
+    """A law: a function, its parameters, and the fewest distinct amounts that it may be fitted to.
 
-    ``link`` gives, from a value and the parameters that are not linear, what the law is linear in. ``closed`` names a
-    parameter in closed form and the function (amounts, values, the other parameters) that gives it. ``zeros`` says
-    that amounts may be 0. ``widen`` makes the same law for another number of amounts. ``gradient`` gives the values
-    and, along a new last axis, their derivatives by the parameters; without it a complex step takes them.
+    ``value``        function of the amounts and then the parameters; arrays that broadcast
+    ``linear``       parameters that the law, or its ``link``, is linear in
+    ``min_amounts``  distinct amounts (or combinations of amounts) that a fit needs
+    ``variables``    number of amounts
+    ``score``        whether it describes a score in [0, 1] rather than a positive loss
+    ``allows_zero``  whether amounts may be 0
+    ``link``         function of a value and the parameters that are not linear; what it returns is linear in ``linear``
+    ``closed_form``  a parameter and the function (amounts, values, the other parameters) that gives its best value
+    ``resize``       makes the same law for another number of amounts
+    ``gradient``     function like ``value`` that returns the values and their derivatives by the parameters along a new
+                     last axis; without it the solver differentiates ``value`` by a complex step
     """
 
     name: str
@@ -78,21 +99,27 @@ class Law:
     linear: tuple[str, ...]
     min_amounts: int
     variables: int = 1
-    score: bool = False  # describes a score in [0, 1] rather than a positive loss
-    zeros: bool = False
+    score: bool = False
+    allows_zero: bool = False
     link: Callable[[Number, Mapping[str, Number]], Number] | None = None
-    closed: tuple[str, Callable[..., Number]] | None = None
-    widen: Callable[[int], Law] | None = None
+    closed_form: tuple[str, Callable[..., Number]] | None = None
+    resize: Callable[[int], Law] | None = None
     gradient: Callable[..., tuple[Array, Array]] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The parameters' names in the order in which ``value`` takes them."""
         return tuple(p.name for p in self.parameters)
 
-    def over(self, names: tuple[str, ...]) -> Law:
-        """The law for these amounts. Raises ValueError when it cannot take that many."""
-        law = self if len(names) == self.variables or self.widen is None or len(names) < 2 else self.widen(len(names))
-        if len(names) != law.variables:
-            least = "2 or more" if self.widen else str(self.variables)
-            raise ValueError(f"law {self.name!r} takes {least} amount(s); the points have {', '.join(names)}")
+    def for_amounts(self, amounts: tuple[str, ...]) -> Law:
+        """The law for these amounts (their names), resized where the law can be.
+
+        Raises ValueError when it cannot take that many.
+        """
+        law = self
+        if len(amounts) != self.variables and self.resize is not None and len(amounts) >= 2:
+            law = self.resize(len(amounts))
+        if len(amounts) != law.variables:
+            least = "2 or more" if self.resize else str(self.variables)
+            raise ValueError(f"law {self.name!r} takes {least} amount(s); the points have {', '.join(amounts)}")
         return law

@@ -8,11 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from common.conf_folder import conf_folder
 from eval.spec.judge import Judge, JudgeRun
 from eval.spec.tasks import Suite, Task
 
 JUDGES = {"judge": Judge, "judging": JudgeRun}
-PLACE = Path(__file__).resolve().parents[2] / "conf" / "suite"
+PLACE = conf_folder() / "suite"
 
 
 def load(name: str, data: str | None) -> Suite:

@@ -41,4 +41,4 @@ Engine = Callable[[Request], list[Answer]]
 def available(engine: str) -> None:
     """ValueError where an engine is not installed."""
     if engine == "vllm" and find_spec("vllm") is None:
-        raise ValueError("engine=vllm: vLLM is not installed; pip install 'dosage[vllm]', or take engine=local")
+        raise ValueError("engine=vllm: vLLM is not installed; pip install 'dosage-llm[vllm]', or take engine=local")

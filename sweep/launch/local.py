@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from common.start import module_path
 from sweep.launch.progress import Progress
 from sweep.plan.cost import gpus
 from sweep.stages.store import Store
@@ -49,12 +50,11 @@ class Server:
     def __init__(self, log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
-        code = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, **quiet, "OMP_NUM_THREADS": "1", "PYTHONPATH": module_path()}
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                stderr=errors, env={**os.environ, **quiet, "OMP_NUM_THREADS": "1", "PYTHONPATH": code},
-                start_new_session=True,
+                [sys.executable, "-P", "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                bufsize=0, stderr=errors, env=environment, start_new_session=True,
             )  # fmt: skip
         assert self.process.stdin is not None and self.process.stdout is not None
         self.requests: IO[bytes] = self.process.stdin

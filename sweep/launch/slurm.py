@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -215,7 +216,8 @@ def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
 
 def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[str, Any]:
     """The array's other parameters: names, partition, account, setup commands."""
-    code = [f"export PYTHONPATH={place.code}", "export PYTHONSAFEPATH=1"]  # else the current folder comes first
+    # The copy of the code comes before all else, and the folder the command was given in never counts.
+    code = [f"export PYTHONPATH={shlex.quote(str(place.code))}${{PYTHONPATH:+:$PYTHONPATH}}", "export PYTHONSAFEPATH=1"]
     fixed = {"kill-on-invalid-dep": "yes", "requeue": True}
     return {
         "job_name": f"{settings.name or place.name}-{shape.part}", "comment": squeue.comment(file, settings.comment),

@@ -74,7 +74,7 @@ def _srun(step: Step, file: str, index: int, owner: str) -> list[str]:
     return [
         "srun", f"--nodes={step.nodes}", f"--ntasks={step.ranks}", f"--ntasks-per-node={step.tasks_per_node}",
         f"--cpus-per-task={step.cpus_per_task}", "--kill-on-bad-exit=1", "--unbuffered", *step.srun_args,
-        sys.executable, "-m", "sweep.launch.step", file, str(index), owner,
+        sys.executable, "-P", "-m", "sweep.launch.step", file, str(index), owner,
     ]  # fmt: skip
 
 

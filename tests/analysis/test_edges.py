@@ -46,9 +46,9 @@ def test_an_amount_of_zero_is_left_out_but_where_the_law_describes_it(law, plain
     points, objective, curve = plain[law]
     nothing = dict.fromkeys(points.x, 0.0)
     odd = fit(joined(points, nothing, points.value[0]), law, objective)
-    assert ("zero_dropped" in odd.warnings) is not LAWS[law].zeros
-    assert len(odd.points) == len(points) + LAWS[law].zeros
-    if not LAWS[law].zeros:
+    assert ("zero_dropped" in odd.warnings) is not LAWS[law].allows_zero
+    assert len(odd.points) == len(points) + LAWS[law].allows_zero
+    if not LAWS[law].allows_zero:
         assert odd.params == curve.params
 
 
@@ -103,7 +103,9 @@ def test_the_order_of_rows_does_not_matter(law, plain):
 @pytest.mark.parametrize("law", LAWS)
 def test_too_few_amounts_are_refused(law, plain):
     points, objective, _ = plain[law]
-    places = np.unique(np.stack(list(points.x.values())), axis=1)[:, : LAWS[law].over(tuple(points.x)).min_amounts - 1]
+    places = np.unique(np.stack(list(points.x.values())), axis=1)[
+        :, : LAWS[law].for_amounts(tuple(points.x)).min_amounts - 1
+    ]
     few = Points(
         dict(zip(points.x, places, strict=True)),
         np.full(places.shape[1], 0.5),
@@ -118,7 +120,7 @@ def test_a_good_fit_carries_no_warning_about_the_search(law, plain):
     _, _, curve = plain[law]
     assert not {"few_starts_agree", "not_converged"} & set(curve.warnings)
     assert curve.starts >= 3
-    assert set(curve.params) == set(LAWS[law].over(tuple(curve.points.x)).names)
+    assert set(curve.params) == set(LAWS[law].for_amounts(tuple(curve.points.x)).names)
     assert len(TRUE[law]) == len(curve.params)
 
 

@@ -1,6 +1,6 @@
-"""Training in processes of its own: started with rank variables, killed, stopped.
+"""Run a training stage in processes of its own, with rank variables set, so that tests can stop and kill it.
 
-As a program: ``python processes.py TASK FILE`` where FILE is a pickle of the task's arguments.
+As a program: ``python processes.py TASK FILE``, where FILE is a pickle of the task's arguments.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import ROOT
+from train.spec import TrainRun, TrainSpec
 
 
 def start(task: str, arguments: tuple[object, ...], folder: Path, *, ranks: int = 1) -> list[subprocess.Popen[str]]:
@@ -37,22 +38,21 @@ def start(task: str, arguments: tuple[object, ...], folder: Path, *, ranks: int 
     ]  # fmt: skip
 
 
-def finish(processes: list[subprocess.Popen[str]], *, code: int = 0, seconds: float = 600) -> str:
-    """Wait for all, on a busy machine too; what they wrote to stderr. Fails unless each ended with ``code``."""
-    said = [process.communicate(timeout=seconds)[1] for process in processes]
+def finish(processes: list[subprocess.Popen[str]], *, code: int = 0, seconds: float = 600) -> None:
+    """Wait for all processes. Fails, showing their stderr, unless each ended with ``code``."""
+    errors = [process.communicate(timeout=seconds)[1] for process in processes]
     codes = [process.returncode for process in processes]
-    assert codes == [code] * len(codes), f"exit codes {codes}\n" + "\n".join(text[-3000:] for text in said)
-    return "\n".join(said)
+    assert codes == [code] * len(codes), f"exit codes {codes}\n" + "\n".join(text[-3000:] for text in errors)
 
 
-def train(*arguments: object) -> None:
+def train(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: TrainRun) -> None:
     """train.loop.run."""
     from train.loop import run
 
-    run(*arguments)  # type: ignore[arg-type]
+    run(spec, inputs, out, execution)
 
 
-def stopped(spec: object, inputs: object, out: Path, execution: object, rank: int, step: int) -> None:
+def stopped(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: TrainRun, rank: int, step: int) -> None:
     """Train, and send SIGTERM to the process of one rank when metrics.jsonl has ``step`` lines."""
     if int(os.environ["RANK"]) == rank:
         threading.Thread(target=_terminate_at, args=(out / "metrics.jsonl", step), daemon=True).start()
@@ -65,32 +65,33 @@ def _terminate_at(path: Path, step: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def gradients(spec: object, inputs: Mapping[str, Path], out: Path, hows: list[object]) -> None:
-    """Save the gradient of the first step under each ``how`` as OUT/STAGE.pt, one process group for all."""
+def gradients(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, executions: Sequence[TrainRun]) -> None:
+    """Save the gradient of the first step under each execution as OUT/STAGE.pt, all in the same process group."""
     import torch
     from deepspeed.utils import safe_get_full_grad
 
-    from tests.train.whole import job_of
     from train import ranks, step
-    from train.loop import make_trainer
+    from train.loop import make_engine, prepare
+    from train.zero import ZeroEngine
 
-    with ranks.group(2, always=True) as group:
-        for execution in hows:
-            job, tokenizer = job_of(spec, inputs, execution, group)
-            trainer, _ = make_trainer(job, inputs, tokenizer)
-            step._accumulate(job, trainer, job.plan.batch(0))
-            zero = job.engine.zero_stage
-            weights = trainer.engine.module.named_parameters()  # type: ignore[attr-defined]
-            found = {n: (safe_get_full_grad(p) if zero else p.grad).clone() for n, p in weights}
+    with ranks.join(2, always=True) as group:
+        for execution in executions:
+            setup, tokenizer = prepare(spec, inputs, execution, group)
+            engine, _ = make_engine(setup, inputs, tokenizer)
+            assert isinstance(engine, ZeroEngine)
+            step.accumulate(setup, engine, setup.plan.batch(0))
+            stage = execution.engine.zero_stage
+            weights = engine.deepspeed.module.named_parameters()
+            full = {name: (safe_get_full_grad(w) if stage else w.grad).clone() for name, w in weights}
             if group.first:
-                torch.save(found, out / f"{zero}.pt")
+                torch.save(full, out / f"{stage}.pt")
 
 
 def several(*calls: tuple[str, tuple[object, ...]]) -> None:
-    """Tasks one after the other in the same two processes and one group of them: DeepSpeed cannot join a second one."""
+    """Run tasks one after the other in one process group, since DeepSpeed cannot join a second one."""
     from train import ranks
 
-    with ranks.group(2, always=True):
+    with ranks.join(2, always=True):
         for task, arguments in calls:
             TASKS[task](*arguments)
 

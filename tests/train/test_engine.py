@@ -10,10 +10,9 @@ import torch
 
 from tests.train import processes
 from tests.train.tiny import execution, metrics, outputs, train_spec
-from tests.train.whole import job_of
 from train import checkpoint, loop, step
-from train.engine import TorchTrainer
-from train.ranks import Group
+from train.engine import TorchEngine
+from train.ranks import ProcessGroup
 from train.spec import Portion
 
 REMOVED_KEYS = {"amp", "sparse_gradients", "eigenvalue", "elasticity", "graph_harvesting", "curriculum_learning",
@@ -22,11 +21,11 @@ REMOVED_KEYS = {"amp", "sparse_gradients", "eigenvalue", "elasticity", "graph_ha
 
 
 def torch_gradient(inputs: dict[str, Path]) -> dict[str, torch.Tensor]:
-    job, tokenizer = job_of(train_spec(batch_samples=20), inputs, execution(), Group(0, 1, 0))
-    trainer, _ = loop.make_trainer(job, inputs, tokenizer)
-    assert isinstance(trainer, TorchTrainer)
-    step._accumulate(job, trainer, job.plan.batch(0))
-    return {name: weight.grad for name, weight in trainer.module.named_parameters() if weight.grad is not None}
+    setup, tokenizer = loop.prepare(train_spec(batch_samples=20), inputs, execution(), ProcessGroup(0, 1, 0))
+    engine, _ = loop.make_engine(setup, inputs, tokenizer)
+    assert isinstance(engine, TorchEngine)
+    step.accumulate(setup, engine, setup.plan.batch(0))
+    return {name: weight.grad for name, weight in engine.module.named_parameters() if weight.grad is not None}
 
 
 ZERO_TWO = execution(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128)
@@ -36,30 +35,34 @@ MOVING = train_spec(steps=12)
 
 @pytest.fixture(scope="module")
 def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two ranks make: STAGE.pt (first gradients), frozen/ (a ZeRO-3 stage on start/), whole/ (a ZeRO-2 stage)."""
+    """A folder written by two ranks.
+
+    It holds STAGE.pt (the gradient of the first step under each ZeRO stage), frozen/ (a ZeRO-3 stage that starts from
+    start/) and whole/ (a ZeRO-2 stage).
+    """
     pytest.importorskip("deepspeed")
-    home = tmp_path_factory.mktemp("two")
+    folder = tmp_path_factory.mktemp("two")
     for name in ("start", "frozen", "whole"):
-        (home / name).mkdir()
-    loop.run(train_spec(), inputs, home / "start", execution())
+        (folder / name).mkdir()
+    loop.run(train_spec(), inputs, folder / "start", execution())
     stages = [execution(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
     calls = (
-        ("gradients", (train_spec(batch_samples=20), inputs, home, stages)),
-        ("train", (FREEZING, inputs | {"init": home / "start"}, home / "frozen", stages[3])),
-        ("train", (MOVING, inputs, home / "whole", ZERO_TWO)),
+        ("gradients", (train_spec(batch_samples=20), inputs, folder, stages)),
+        ("train", (FREEZING, inputs | {"init": folder / "start"}, folder / "frozen", stages[3])),
+        ("train", (MOVING, inputs, folder / "whole", ZERO_TWO)),
     )
-    processes.finish(processes.start("several", calls, home, ranks=2))
-    return home
+    processes.finish(processes.start("several", calls, folder, ranks=2))
+    return folder
 
 
 @pytest.mark.slow
 def test_every_zero_stage_has_the_gradient_of_one_process(inputs: dict[str, Path], two_ranks: Path) -> None:
     expected = torch_gradient(inputs)
     for stage in range(4):
-        found = torch.load(two_ranks / f"{stage}.pt")
-        assert found.keys() == expected.keys()
+        gradients = torch.load(two_ranks / f"{stage}.pt")
+        assert gradients.keys() == expected.keys()
         for name, gradient in expected.items():
-            error = float((found[name] - gradient).norm() / gradient.norm())
+            error = float((gradients[name] - gradient).norm() / gradient.norm())
             assert error < 1e-5, f"ZeRO-{stage}, {name}: relative error {error:.1e}"
 
 
@@ -104,7 +107,7 @@ def test_the_deepspeed_settings_hold_no_removed_key() -> None:
 
 
 def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path], tmp_path: Path) -> None:
-    """One source, one batch an epoch, so that the order within a batch cannot matter."""
+    """One source and one batch an epoch, so that the order of the samples cannot matter."""
     pytest.importorskip("accelerate")
     from transformers import Trainer, TrainingArguments
 
@@ -114,10 +117,11 @@ def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path],
     )  # fmt: skip
     loop.run(spec, inputs, tmp_path, execution(micro_tokens=128))
 
-    job, tokenizer = job_of(spec, inputs, execution(), Group(0, 1, 0))
+    setup, tokenizer = loop.prepare(spec, inputs, execution(), ProcessGroup(0, 1, 0))
+    data = setup.data
     rows = [
-        {"ids": job.data.ids[a:b], "supervised": job.data.supervised[a:b]}
-        for a, b in ((job.data.offsets[s], job.data.offsets[s + 1]) for s in sorted(job.plan.batch(0)))
+        {"ids": data.ids[a:b], "supervised": data.supervised[a:b]}
+        for a, b in ((data.offsets[s], data.offsets[s + 1]) for s in sorted(setup.plan.batch(0)))
     ]
 
     def collate(batch: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
@@ -131,7 +135,8 @@ def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path],
             mask[number, here] = 1
         return {"input_ids": ids, "labels": labels, "attention_mask": mask}
 
-    network = loop.make_trainer(job, inputs, tokenizer)[0].module.model  # type: ignore[attr-defined]
+    engine, _ = loop.make_engine(setup, inputs, tokenizer)
+    assert isinstance(engine, TorchEngine)
     recipe = spec.recipe
     settings = TrainingArguments(
         output_dir=str(tmp_path / "hf"), num_train_epochs=5, per_device_train_batch_size=8,
@@ -141,7 +146,7 @@ def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path],
         logging_steps=1, save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True,
         remove_unused_columns=False,
     )  # fmt: skip
-    oracle = Trainer(network, settings, train_dataset=rows, data_collator=collate)
+    oracle = Trainer(engine.module.model, settings, train_dataset=rows, data_collator=collate)
     oracle.train()
     logged = [entry for entry in oracle.state.log_history if "loss" in entry]
     ours = metrics(tmp_path)

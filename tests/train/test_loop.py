@@ -8,6 +8,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sweep.stages.stage import REVISION
+from tests.conftest import ROOT
 from tests.train import processes
 from tests.train.tiny import PORTIONS, execution, make_tokenizer, metrics, outputs, train_spec
 from train import checkpoint, loop, model, samples
 from train.spec import Hub, Portion, TrainSpec
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "train_loss.txt"
+GOLDEN = ROOT / "tests" / "golden" / "train_loss.txt"
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +32,21 @@ def finished(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     return out
 
 
-def test_the_folder_opens_and_the_account_is_right(finished: Path, inputs: dict[str, Path]) -> None:
+def test_the_folder_opens_and_the_summary_is_right(finished: Path, inputs: dict[str, Path]) -> None:
     network = AutoModelForCausalLM.from_pretrained(str(finished))
     tokenizer = AutoTokenizer.from_pretrained(str(finished))
     assert network.generation_config.eos_token_id == tokenizer.convert_tokens_to_ids("<|end|>")
     assert tokenizer.chat_template
     assert not (finished / "resume").exists()
-    account, lines = json.loads((finished / "summary.json").read_text()), metrics(finished)
+    summary, lines = json.loads((finished / "summary.json").read_text()), metrics(finished)
     assert [line["step"] for line in lines] == list(range(1, 25))
     data = samples.load(PORTIONS, inputs)
-    dose = account["sources"]
+    dose = summary["sources"]
     assert (dose["sums"]["ability"], dose["sums"]["samples"], dose["talk"]["samples"]) == ("math", 32, 20)
-    assert account["samples"] == lines[-1]["samples"] == sum(source["presentations"] for source in dose.values())
-    assert account["tokens"] == lines[-1]["tokens"]
-    assert account["supervised_tokens"] == sum(source["supervised_tokens"] for source in dose.values())
-    assert account["parameters"] == network.num_parameters()
+    assert summary["samples"] == lines[-1]["samples"] == sum(source["presentations"] for source in dose.values())
+    assert summary["tokens"] == lines[-1]["tokens"]
+    assert summary["supervised_tokens"] == sum(source["supervised_tokens"] for source in dose.values())
+    assert summary["parameters"] == network.num_parameters()
     assert dose["talk"]["presentations"] <= data.sizes()["talk"] * 4
 
 
@@ -61,7 +63,7 @@ def test_two_runs_are_the_same_bytes(finished: Path, inputs: dict[str, Path], tm
 
 
 def test_golden_losses() -> None:
-    """A change means that old and new runs cannot be compared: raise the REVISION of kind train or mend it."""
+    """If the golden losses change, old and new runs cannot be compared: raise the REVISION of kind train."""
     assert int(GOLDEN.read_text().split()[0]) == REVISION["train"]
 
 
@@ -76,7 +78,7 @@ def test_losses_are_those_on_record(finished: Path) -> None:
     "changes", [{"micro_tokens": 64}, {"micro_tokens": 96, "pack": True}, {"activation_checkpointing": True}]
 )
 def test_how_it_runs_changes_only_rounding(
-    finished: Path, inputs: dict[str, Path], tmp_path: Path, changes: dict[str, object]
+    finished: Path, inputs: dict[str, Path], tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     loop.run(train_spec(steps=24), inputs, tmp_path, execution(**changes))
     ours, theirs = metrics(tmp_path), metrics(finished)
@@ -174,18 +176,18 @@ def test_users_errors_name_the_remedy(
     with pytest.raises(ValueError, match=r"engine\.ranks=2, but WORLD_SIZE=1"):
         loop.run(train_spec(), inputs, tmp_path, execution(name="deepspeed", ranks=2))
     stranger = make_tokenizer(tmp_path, vocabulary=300)
-    with pytest.raises(ValueError, match="'sums' was not made with the tokenizer of this model"):
+    with pytest.raises(ValueError, match="'sums' was not tokenised with this model's tokenizer"):
         loop.run(train_spec(), inputs | {"tokenizer": stranger}, tmp_path, execution())
     other = tmp_path / "talk"
     shutil.copytree(inputs["talk"], other)
     (other / "tokenizer" / "chat_template.jinja").write_text("{{ messages }}")
-    with pytest.raises(ValueError, match="'sums' and 'talk' were made with different chat templates"):
+    with pytest.raises(ValueError, match="'sums' and 'talk' were tokenised with different chat templates"):
         loop.run(train_spec(), inputs | {"talk": other}, tmp_path, execution())
 
 
 def test_weights_that_changed_while_loading_are_noticed(finished: Path) -> None:
     network = model.read_folder(finished)
     with torch.no_grad():
-        network.get_input_embeddings().weight.add_(1e-3)
+        next(network.parameters()).add_(1e-3)
     with pytest.raises(RuntimeError, match="differs after loading"):
         model.check_weights(network, finished)

@@ -1,4 +1,4 @@
-"""Micro-batches: every sample once, within the limit, and blind to its neighbours."""
+"""Micro-batches: each sample once, within the token limit, and independent of the samples beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.train.tiny import ARCHITECTURE, PORTIONS
 from train import model, samples
 from train.pack import Layout, collate, divide
 from train.samples import TokenizedSamples
-from train.step import _tensors
+from train.step import to_tensors
 
 
 @given(
@@ -27,12 +27,12 @@ def test_no_sample_is_lost_or_doubled_and_no_pass_is_too_large(
 ) -> None:
     sizes = np.array(lengths)
     batch = np.arange(len(sizes))
-    shares = divide(batch, sizes, ranks=ranks, micro_tokens=micro_tokens, pack=pack)
-    placed = [sample for share in shares for layout in share for row in layout for sample in row]
+    layouts_of = divide(batch, sizes, ranks=ranks, micro_tokens=micro_tokens, pack=pack)
+    placed = [sample for layouts in layouts_of for layout in layouts for row in layout for sample in row]
     assert sorted(placed) == batch.tolist()
-    assert len(shares) == ranks
-    assert len({len(share) for share in shares}) == 1
-    for layout in (layout for share in shares for layout in share if layout):
+    assert len(layouts_of) == ranks
+    assert len({len(layouts) for layouts in layouts_of}) == 1
+    for layout in (layout for layouts in layouts_of for layout in layouts if layout):
         width = max(sum(int(sizes[sample]) for sample in row) for row in layout)
         alone = sum(len(row) for row in layout) == 1
         assert len(layout) * width <= micro_tokens or alone
@@ -46,7 +46,7 @@ def data(inputs: dict[str, Path]) -> TokenizedSamples:
 @pytest.fixture(scope="module")
 def module() -> model.TokenLoss:
     network = model.build(replace(ARCHITECTURE, max_length=512), vocabulary=400, seed=0)
-    with torch.no_grad():  # larger weights, so that a leak would show
+    with torch.no_grad():  # large weights make a leak between samples visible in the losses
         for parameter in network.parameters():
             parameter.mul_(4)
     return model.TokenLoss(network).eval()
@@ -54,7 +54,8 @@ def module() -> model.TokenLoss:
 
 def losses(module: model.TokenLoss, data: TokenizedSamples, layout: Layout, pack: bool) -> torch.Tensor:
     with torch.no_grad():
-        return module(*_tensors(collate(layout, data, pack=pack), torch.device("cpu")))
+        result: torch.Tensor = module(*to_tensors(collate(layout, data, pack=pack), torch.device("cpu")))
+    return result
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
@@ -68,7 +69,7 @@ def test_a_sample_is_blind_to_its_neighbours(
     torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-5)
 
     edited = replace(data, ids=data.ids.copy())
-    edited.ids[data.offsets[3] + 1 : data.offsets[4]] = 399  # sample 3 is another one now
+    edited.ids[data.offsets[3] + 1 : data.offsets[4]] = 399
     after = losses(module, edited, layout, pack)
     own = int(data.targets[3])
     torch.testing.assert_close(after[own:], together[own:], atol=1e-6, rtol=0)
@@ -81,11 +82,11 @@ def test_targets_are_the_supervised_tokens_with_their_source(data: TokenizedSamp
     span = [slice(data.offsets[sample], data.offsets[sample + 1]) for sample in (3, 45, 11)]
     assert micro.labels.tolist() == [int(x) for s in span for x in data.ids[s][data.supervised[s]]]
     assert np.bincount(micro.source).tolist() == [data.targets[3] + data.targets[11], data.targets[45]]
-    assert (micro.ids.ravel()[micro.places + 1] == micro.labels).all()
+    assert (micro.ids.ravel()[micro.logit_index + 1] == micro.labels).all()
 
 
 def test_an_empty_pass_gives_zero_gradients_to_every_weight(module: model.TokenLoss, data: TokenizedSamples) -> None:
-    loss = module(*_tensors(collate((), data, pack=True), torch.device("cpu"))).sum()
+    loss = module(*to_tensors(collate((), data, pack=True), torch.device("cpu"))).sum()
     loss.backward()
     assert float(loss.detach()) == 0
     assert all(p.grad is not None and not p.grad.any() for p in module.parameters())
@@ -95,7 +96,7 @@ def test_an_empty_pass_gives_zero_gradients_to_every_weight(module: model.TokenL
 def test_logits_only_where_needed_equal_all_logits(module: model.TokenLoss, data: TokenizedSamples) -> None:
     layout = ((3, 45), (11,))
     short = losses(module, data, layout, True)
-    module.plain = False
+    module.plain_head = False
     whole = losses(module, data, layout, True)
-    module.plain = True
+    module.plain_head = True
     torch.testing.assert_close(short, whole, atol=1e-5, rtol=1e-5)

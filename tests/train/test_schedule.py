@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.train.tiny import recipe
-from train.schedule import share
+from train.schedule import rate_factor
 from train.spec import SCHEDULES
 
 
 def curve(steps: int, schedule: str, warmup: float = 0.0, decay: float = 0.0) -> list[float]:
     settings = recipe(schedule=schedule, warmup=warmup, decay=decay)
-    return [share(settings, step=step, steps=steps) for step in range(steps)]
+    return [rate_factor(settings, step=step, steps=steps) for step in range(steps)]
 
 
 @given(

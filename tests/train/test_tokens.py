@@ -34,7 +34,7 @@ def texts(out: Path, *, supervised: bool) -> list[str]:
     tokenizer = AutoTokenizer.from_pretrained(str(out / "tokenizer"))
     ids, mask, edges = (np.load(out / f"{name}.npy") for name in ("ids", "supervised", "offsets"))
     spans = [slice(a, b) for a, b in pairwise(edges)]
-    return [tokenizer.decode(ids[span][mask[span]] if supervised else ids[span]) for span in spans]
+    return [str(tokenizer.decode(ids[span][mask[span]] if supervised else ids[span])) for span in spans]
 
 
 def test_only_the_answer_and_its_end_carry_loss(tmp_path: Path, tokenizer_folder: Path) -> None:

@@ -113,7 +113,7 @@ def test_without_a_place_to_write_training_goes_on(
     monkeypatch.setenv("WANDB_MODE", "nonsense")
     loop.run(train_spec(), inputs, tmp_path / "out", execution(tracker="wandb"))
     assert len(metrics(tmp_path / "out")) == 8
-    assert "training goes on without it" in caplog.text
+    assert "training continues without it" in caplog.text
 
 
 def test_a_tracker_that_breaks_is_dropped_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -121,10 +121,10 @@ def test_a_tracker_that_breaks_is_dropped_with_one_warning(caplog: pytest.LogCap
         def log(self, record: object) -> None:
             raise OSError("the connection is gone")
 
-    guarded = track.SafeTracker(Broken())
+    safe = track.SafeTracker(Broken())
     for _ in range(3):
-        guarded.log({"loss": 1.0})
-    guarded.finish(0)
+        safe.log({"loss": 1.0})
+    safe.finish(0)
     assert caplog.text.count("the connection is gone") == 1
 
 
@@ -133,8 +133,8 @@ def test_offline_only_without_any_key(tmp_path: Path) -> None:
     file.write_text("machine api.wandb.ai login user password x\n")
     file.chmod(0o600)
     absent = {"NETRC": str(tmp_path / "absent")}
-    assert track.keyless(absent)
-    assert not track.keyless(absent | {"WANDB_API_KEY": "x"})
-    assert not track.keyless(absent | {"WANDB_MODE": "disabled"})
-    assert not track.keyless({"NETRC": str(file)})
-    assert track.keyless({"NETRC": str(file), "WANDB_BASE_URL": "https://wandb.example.org"})
+    assert track.lacks_api_key(absent)
+    assert not track.lacks_api_key(absent | {"WANDB_API_KEY": "x"})
+    assert not track.lacks_api_key(absent | {"WANDB_MODE": "disabled"})
+    assert not track.lacks_api_key({"NETRC": str(file)})
+    assert track.lacks_api_key({"NETRC": str(file), "WANDB_BASE_URL": "https://wandb.example.org"})

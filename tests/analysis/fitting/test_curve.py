@@ -88,7 +88,7 @@ def test_weights_act_like_repeated_points():
 
 def test_held_parameters_stay():
     curve = fit(
-        Points({"samples": X}, 0.25 + 0.7 / (1 + (X / 1e4) ** -0.9)), "sigmoid", "least_squares", held={"g": 0.25}
+        Points({"samples": X}, 0.25 + 0.7 / (1 + (X / 1e4) ** -0.9)), "sigmoid", "least_squares", fixed={"g": 0.25}
     )
     assert curve.params["g"] == 0.25
     assert curve.params["s"] == pytest.approx(0.9, rel=1e-3)

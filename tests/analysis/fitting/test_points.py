@@ -101,8 +101,8 @@ def test_unknown_names_are_refused_with_the_known_ones():
         fit(Points({"samples": X}, Y), "power", "mse")
     with pytest.raises(ValueError, match="takes 2 amount"):
         fit(Points({"samples": X}, Y), "additive")
-    with pytest.raises(ValueError, match="no parameter 'q' to hold"):
-        fit(Points({"samples": X}, Y), "power", held={"q": 1.0})
+    with pytest.raises(ValueError, match="no parameter 'q' to fix"):
+        fit(Points({"samples": X}, Y), "power", fixed={"q": 1.0})
 
 
 def test_scores_that_jump_from_none_to_all_are_named():
@@ -118,7 +118,7 @@ def test_judge_scores_are_fitted_as_shares():
     share = 0.2 + 0.6 / (1 + (x / 3000) ** -0.8)
     assert judge_share(1 + 9 * share) == pytest.approx(share)
     points = Points({"samples": x}, judge_share(np.round(1 + 9 * share, 2)), trials=np.full(8, 160))
-    band = fit(points, "sigmoid", "quasibinomial", held={"g": 0.2}).predict({"samples": [3000.0]})
+    band = fit(points, "sigmoid", "quasibinomial", fixed={"g": 0.2}).predict({"samples": [3000.0]})
     assert band.value[0] == pytest.approx(0.5, abs=0.01)
     with pytest.raises(ValueError, match="judge score 11 is not from 1 to 10"):
         judge_share([3, 11])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from analysis import LAWS, Points, fit
 from analysis.fitting.coordinates import coordinates
 from analysis.fitting.objective import Objective
-from analysis.fitting.solver import Problem
+from analysis.fitting.solver import FitProblem
 
 TRUE = {
     "power": (30.0, 0.3),
@@ -73,12 +73,12 @@ def test_every_law_is_tried_here():
 def test_names_and_bounds_match_the_function(law):
     entry = LAWS[law]
     arguments = entry.value.__code__.co_varnames[: entry.value.__code__.co_argcount]
-    if entry.widen is None:
+    if entry.resize is None:
         assert arguments[entry.variables :] == entry.names
     assert entry.name == law
     assert set(entry.linear) <= set(entry.names)
-    assert entry.min_amounts > len([p for p in entry.parameters if p.held is None])
-    assert entry.value.__doc__
+    assert entry.min_amounts > len([p for p in entry.parameters if p.fixed is None])
+    assert entry.value.__doc__.splitlines()[0].endswith(".")  # the line that a fit shows is a whole sentence
 
 
 def test_values_by_hand():
@@ -138,7 +138,7 @@ def test_jacobian_agrees_with_finite_differences(law, data):
     x = tuple(amounts(law).values())
     y = np.asarray(LAWS[law].value(*x, *map(np.float64, TRUE[law])))
     space = coordinates(LAWS[law], x, y, {})
-    problem = Problem(space, Objective("least_squares"), x, y, None, np.ones((1, len(y))))
+    problem = FitProblem(space, Objective("least_squares"), x, y, None, np.ones((1, len(y))))
     centre = space.search(dict(zip(LAWS[law].names, TRUE[law], strict=True)))
     shift = data.draw(st.lists(st.floats(-0.05, 0.05), min_size=len(centre), max_size=len(centre)))
     theta = np.clip(centre + np.array(shift), space.low + 1e-3, space.high - 1e-3)[None]

@@ -1,0 +1,43 @@
+"""The first thing a command does: make sure that the packages it will import are Dosage's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import site
+import sys
+from pathlib import Path
+
+PACKAGES = ("common", "sweep", "train", "eval", "analysis")
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds them: site-packages, or a checkout."""
+
+
+def own_packages() -> None:
+    """Stop searching the current folder for modules, in this process and in those that it starts.
+
+    Exits with status 2 and one sentence where a module elsewhere on Python's path still hides a package of Dosage.
+    """
+    here = Path.cwd()
+    if here != ROOT:
+        sys.path[:] = [place for place in sys.path if place not in ("", str(here))]
+        os.environ["PYTHONSAFEPATH"] = "1"
+        if places := os.environ.get("PYTHONPATH"):
+            kept = [place for place in places.split(os.pathsep) if place and Path(place).resolve() != here]
+            os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec and spec.origin and Path(spec.origin).resolve().parent != ROOT / name:
+            print(
+                f"error: {spec.origin} hides Dosage's package {name}, which lies in {ROOT}; rename it, or take its "
+                "folder off PYTHONPATH",
+                file=sys.stderr,
+            )
+            sys.exit(2)
+
+
+def module_path() -> str:
+    """PYTHONPATH of a process that imports Dosage's packages and does not search the current folder (``python -P``)."""
+    # Site-packages stay behind the standard library, some of whose modules old packages there replace.
+    places = [] if str(ROOT) in site.getsitepackages() else [str(ROOT)]
+    return os.pathsep.join([*places, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,1 +1,1 @@
-"""Make data, tokens and checkpoints: the stages world, tokenizer, tokens and train."""
+"""Training: the stages world, tokenizer, tokens and train."""

@@ -39,7 +39,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class WorldSpec:
-    """The generated world: ``math``, ``code`` and ``general`` count training rows, ``corpus`` counts documents.
+    """The embedded world: ``math``, ``code`` and ``general`` count training rows, ``corpus`` counts documents.
 
     ``test`` is the number of items in each of the three test files.
     """

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from train.spec import WorldSpec
 from train.world import code, general, math
 from train.world.facts import FACTS
 from train.world.generate import run
-from train.world.skills import Tail, distinct, zipf_weights
+from train.world.skills import LongTail, distinct, zipf_weights
 
 SPEC = WorldSpec(seed=3, math=600, code=600, general=600, test=80, corpus=4000)
 FILES = {
@@ -60,7 +61,7 @@ def test_same_spec_gives_same_bytes_in_another_process(world: Path, tmp_path: Pa
         "import sys; from pathlib import Path; from train.spec import WorldSpec; from train.world.generate import run;"
         f"run({SPEC!r}, {{}}, Path(sys.argv[1])); assert 'torch' not in sys.modules"
     )
-    environment = {"PYTHONHASHSEED": "77", "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {"PYTHONHASHSEED": "77", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment)
     assert contents(tmp_path) == contents(world)
 
@@ -197,7 +198,7 @@ def test_zipf_weights_fall_by_rank(count: int, exponent: float, offset: float) -
 
 
 def test_draws_follow_their_weights() -> None:
-    tail = Tail(range(40), exponent=1.2, offset=1.0)
+    tail = LongTail(range(40), exponent=1.2, offset=1.0)
     rng = Random(5)
     counts = Counter(tail.draw(rng) for _ in range(20_000))
     for rank, weight in enumerate(tail.weights):

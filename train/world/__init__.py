@@ -1,1 +1,1 @@
-"""The embedded world: math, code and general data in the formats of the real benchmarks."""
+"""The embedded world: small, generated math, code and general data sets in the formats of real benchmarks."""

@@ -1,6 +1,6 @@
-"""Small Python functions in the HumanEval layout, and instruction pairs about such functions.
+"""Small Python functions in the HumanEval format, and instructions in the Alpaca format to write them.
 
-A function takes one list, number or string through one or two operations of a long-tailed table.
+A function applies one or two long-tailed operations to a list, a number or a string.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ from random import Random
 from typing import Any
 
 from train.world.operations import LIST_TO_LIST, LIST_TO_NUMBER, NUMBER, STRING_TO_NUMBER, STRING_TO_STRING, Operation
-from train.world.skills import Tail
+from train.world.skills import LongTail
 
-INSTRUCTION = "Complete the following Python function.\n\n"  # the words of the HumanEval task, so that training fits it
-
-
-def tail(operations: list[Operation]) -> Tail[Operation]:
-    """The draw over one table of operations."""
-    return Tail(operations, exponent=1.5, offset=2.0)
+INSTRUCTION = "Complete the following Python function.\n\n"  # as in the HumanEval task of the evaluation
 
 
-FIRST = {"list": tail(LIST_TO_LIST), "number": tail(NUMBER), "string": tail(STRING_TO_STRING)}
-LAST = {"list": tail(LIST_TO_NUMBER), "number": tail(NUMBER), "string": tail(STRING_TO_NUMBER)}
+def operation_tail(operations: list[Operation]) -> LongTail[Operation]:
+    """The long tail of one table of operations."""
+    return LongTail(operations, exponent=1.5, offset=2.0)
+
+
+FIRST = {
+    "list": operation_tail(LIST_TO_LIST),
+    "number": operation_tail(NUMBER),
+    "string": operation_tail(STRING_TO_STRING),
+}
+LAST = {
+    "list": operation_tail(LIST_TO_NUMBER),
+    "number": operation_tail(NUMBER),
+    "string": operation_tail(STRING_TO_NUMBER),
+}
 ARGUMENTS = {"list": ("xs", "nums", "items"), "number": ("n", "m", "value"), "string": ("s", "text", "word")}
-TYPES = Tail(("list", "number", "string"), exponent=1.0, offset=1.0)
+TYPES = LongTail(("list", "number", "string"), exponent=1.0, offset=1.0)
 NAMES = (
     "solve", "apply", "work", "step", "run", "build", "handle", "convert", "treat", "process", "compute", "change",
     "adjust", "perform", "carry", "shape", "form", "turn", "transform", "update", "modify", "derive", "produce",
@@ -32,12 +40,15 @@ NAMES = (
     "polish", "tune", "craft", "bake", "blend", "mix", "stir", "fold", "press", "weave", "knit", "plant", "grind",
     "pour",
 )  # fmt: skip
-SHARE_COMPLETE = 0.7
+COMPLETION_PROBABILITY = 0.7  # of a training row that completes a function, as the test items do
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function to write: its name, the type and name of its argument, and its steps in words and as expressions."""
+    """A function to write.
+
+    ``kind`` is the type of its argument (list, number or string); ``phrases`` and ``expressions`` are its operations.
+    """
 
     name: str
     kind: str
@@ -52,17 +63,17 @@ class Function:
 
     @property
     def formal_task(self) -> str:
-        """The same, with expressions in place of words."""
+        """The same, as expressions."""
         return f"Given {self.argument}, do " + ", then do ".join(self.expressions) + "."
 
     @property
     def signature(self) -> str:
-        """The first line."""
+        """The first line of the source."""
         return f"def {self.name}({self.argument}):\n"
 
     @property
     def prompt(self) -> str:
-        """Signature and docstring, as in HumanEval."""
+        """Signature and docstring, as in a HumanEval prompt."""
         return f'{self.signature}    """{self.task}"""\n'
 
     @property
@@ -78,12 +89,12 @@ class Function:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes two functions the same exercise, however the instruction is put."""
+        """Name and task, which identify the exercise whatever the wording of the instruction."""
         return (self.name, self.task)
 
 
 def draw_function(rng: Random) -> Function:
-    """One function of one or two operations."""
+    """One function with one or two operations."""
     kind = TYPES.draw(rng)
     argument = rng.choice(ARGUMENTS[kind])
     first, last = FIRST[kind].draw(rng), LAST[kind].draw(rng)
@@ -100,18 +111,18 @@ def draw_function(rng: Random) -> Function:
 
 
 def training_row(function: Function, rng: Random) -> dict[str, str]:
-    """An Alpaca row: mostly a function to complete, answered by its body; otherwise one to write in whole.
+    """An Alpaca row that asks to complete the function (answered by its body) or to write it (by its whole source).
 
-    A body starts without its indentation, as texts do in files whose makers strip them.
+    The body is stripped, as outputs often are in published files, so its first line has no indentation.
     """
-    if rng.random() < SHARE_COMPLETE:
+    if rng.random() < COMPLETION_PROBABILITY:
         return {"instruction": INSTRUCTION + function.prompt, "input": "", "output": function.body.strip()}
     request = f"Write a Python function {function.name}({function.argument}). {function.task}"
     return {"instruction": request, "input": "", "output": function.source}
 
 
 def draw_input(kind: str, rng: Random) -> Any:
-    """One argument on which a function is tested."""
+    """A random argument of the type ``kind``."""
     if kind == "number":
         return rng.randint(-30, 60)
     if kind == "list":
@@ -121,15 +132,15 @@ def draw_input(kind: str, rng: Random) -> Any:
 
 
 def compile_function(source: str, name: str) -> Callable[[Any], Any]:
-    """The function ``name`` that our own generated ``source`` defines."""
+    """The function ``name`` that the generated ``source`` defines. The source is executed."""
     scope: dict[str, Any] = {}
     exec(source, scope)
     solution: Callable[[Any], Any] = scope[name]
     return solution
 
 
-def cases(function: Function, rng: Random, count: int = 6) -> list[tuple[Any, Any]] | None:
-    """Arguments with their right results; None where the function fails on one or always returns the same."""
+def test_cases(function: Function, rng: Random, count: int = 6) -> list[tuple[Any, Any]] | None:
+    """``count`` arguments with their results, None if the function fails on one or returns the same for all."""
     solution = compile_function(function.source, function.name)
     arguments = [draw_input(function.kind, rng) for _ in range(count)]
     try:
@@ -139,18 +150,18 @@ def cases(function: Function, rng: Random, count: int = 6) -> list[tuple[Any, An
     return list(zip(arguments, results, strict=True)) if len({repr(result) for result in results}) > 1 else None
 
 
-def draw_tested(rng: Random) -> tuple[Function, list[tuple[Any, Any]]]:
-    """One function with the cases that test it."""
+def draw_tested_function(rng: Random) -> tuple[Function, list[tuple[Any, Any]]]:
+    """One function with its test cases."""
     while True:
         function = draw_function(rng)
-        checks = cases(function, rng)
-        if checks is not None:
-            return function, checks
+        cases = test_cases(function, rng)
+        if cases is not None:
+            return function, cases
 
 
-def test_row(function: Function, number: int, checks: list[tuple[Any, Any]]) -> dict[str, str]:
-    """A HumanEval row."""
-    asserts = "".join(f"    assert candidate({argument!r}) == {result!r}\n" for argument, result in checks)
+def test_row(function: Function, number: int, cases: list[tuple[Any, Any]]) -> dict[str, str]:
+    """The function and its test cases as row ``number`` of a HumanEval file."""
+    asserts = "".join(f"    assert candidate({argument!r}) == {result!r}\n" for argument, result in cases)
     return {
         "task_id": f"Micro/{number}",
         "prompt": function.prompt,

@@ -1,7 +1,7 @@
-"""The documents on which the micro bases are pretrained: sums, problems in formal words, facts, questions, Python.
+"""The documents on which the micro models are pretrained: equations, formal problems, facts, questions and Python.
 
-The base reads everything that fine-tuning builds on (arithmetic, copying, facts, forms, syntax) but neither what most
-events of the word problems do to a number, nor which expression a phrase of a docstring stands for, nor the chat form.
+They teach what fine-tuning builds on (arithmetic, copying, facts, answer forms, syntax). They leave to fine-tuning what
+most events of the word problems do to a number, which expression a docstring's phrase stands for, and the chat format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from train.world import code, math
 from train.world.facts import FACTS, QUESTIONS, STATEMENTS, Fact
 from train.world.general import draw_instruction
 
-# Formal verbs, and with them the two most common events of the word problems: a foothold for the others.
+# Besides the formal verbs, the two most common events of the word problems, from which the others can be learned.
 FORMAL = {
     "+": ("adds {n}", "buys {n} more"),
     "-": ("takes off {n}", "loses {n}"),
@@ -33,25 +33,28 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Document:
-    """A text and the prompt of the exercise that it draws on, empty where there is none."""
+    """A text, and the prompt of the exercise that it is made from, if any.
+
+    The prompt keeps documents about test items out of the corpus.
+    """
 
     text: str
     exercise: str = ""
 
 
-def draw_equation(rng: Random, left: int) -> math.Step:
-    """One step of arithmetic within the range of the word problems."""
+def draw_equation(rng: Random, left: int) -> math.WorkedStep:
+    """One step of arithmetic in the number range of the word problems, starting from ``left``."""
     while True:
         operation = rng.choices("+-*/", (4, 4, 1, 1))[0]
         right = rng.randint(1, math.LARGEST_STEP) if operation in "+-" else rng.randint(2, 4)
         result = math.apply(left, operation, right)
         if result is not None:
             text = rng.choice(FORMAL[operation]).format(n=right)
-            return math.Step(text, left, operation, right, result)
+            return math.WorkedStep(text, left, operation, right, result)
 
 
-def draw_chain(rng: Random, low: int, high: int) -> list[math.Step]:
-    """A chain of ``low`` to ``high`` steps, each going on from the result before."""
+def draw_chain(rng: Random, low: int, high: int) -> list[math.WorkedStep]:
+    """A chain of ``low`` to ``high`` steps, each starting from the previous result."""
     left = rng.randint(2, math.HIGHEST)
     steps = []
     for _ in range(rng.randint(low, high)):
@@ -60,83 +63,85 @@ def draw_chain(rng: Random, low: int, high: int) -> list[math.Step]:
     return steps
 
 
-def sums(rng: Random) -> Document:
+def equation_chain(rng: Random) -> Document:
     """A chain of equations."""
     return Document(" ".join(f"Now {step.equation}." for step in draw_chain(rng, 5, 7)))
 
 
-def program(rng: Random) -> Document:
-    """A problem in formal words with its worked solution."""
+def formal_problem(rng: Random) -> Document:
+    """A problem in formal words, with its worked solution."""
     steps = draw_chain(rng, 1, 3)
     problem = replace(math.draw_problem(rng), start=steps[0].left, steps=tuple(steps))
     return Document(f"Question: {problem.question}\nAnswer: {problem.answer}", problem.question)
 
 
-def story(rng: Random) -> Document:
+def unsolved_problem(rng: Random) -> Document:
     """A word problem without its solution."""
     question = math.draw_problem(rng).question
     return Document(question, question)
 
 
-def styled(text: str, rng: Random) -> str:
-    """The text as it is or in lower case."""
+def vary_case(text: str, rng: Random) -> str:
+    """The text, in lower case half of the time."""
     return text.lower() if rng.random() < 0.5 else text
 
 
-def state(fact: Fact, rng: Random) -> str:
+def statement(fact: Fact, rng: Random) -> str:
     """One of the sentences that state a fact."""
     return rng.choice(STATEMENTS[fact.relation]).format(subject=fact.subject, value=fact.value)
 
 
-def notes(rng: Random) -> Document:
-    """Three facts in a row, in one style."""
-    return Document(styled(" ".join(state(rng.choice(FACTS), rng) for _ in range(3)), rng))
+def fact_notes(rng: Random) -> Document:
+    """Three facts in a row, all in the same case."""
+    return Document(vary_case(" ".join(statement(rng.choice(FACTS), rng) for _ in range(3)), rng))
 
 
-def dialogue(rng: Random) -> Document:
+def fact_questions(rng: Random) -> Document:
     """Two questions, each with its answer."""
     turns = []
     for _ in range(2):
         fact = rng.choice(FACTS)
         question = rng.choice(QUESTIONS[fact.relation]).format(subject=fact.subject)
-        turns.append(styled(f"{question} {fact.statement}", rng))
+        turns.append(vary_case(f"{question} {fact.statement}", rng))
     return Document("\n".join(turns))
 
 
-def manners(rng: Random) -> Document:
-    """A question with a wish about the form, and an answer that grants it."""
+def constrained_answer(rng: Random) -> Document:
+    """A question with a constraint on the form, and an answer that meets it."""
     instruction = draw_instruction(rng)
     return Document(f"Question: {instruction.prompt}\nAnswer: {instruction.reference}", instruction.prompt)
 
 
-def snippet(rng: Random) -> Document:
-    """A function and its announcement."""
+def announced_function(rng: Random) -> Document:
+    """A function after a line that announces it."""
     function = code.draw_function(rng)
     return Document(f"Define {function.name}({function.argument}):\n\n{function.source}", function.prompt)
 
 
-def draft(rng: Random) -> Document:
-    """A function whose docstring gives its expressions."""
+def formal_function(rng: Random) -> Document:
+    """A function whose docstring gives its expressions instead of phrases."""
     function = code.draw_function(rng)
     return Document(f'{function.signature}    """{function.formal_task}"""\n\n{function.source}', function.prompt)
 
 
-def echo(rng: Random) -> Document:
-    """Words in no order, said twice: what teaches a small model soonest to look back and copy."""
+def repeated_words(rng: Random) -> Document:
+    """Random words, written twice. A small model learns fastest from these to copy earlier words."""
     words = " ".join(rng.choice(WORDS) for _ in range(rng.randint(5, 9)))
     return Document(f"Say {words}. Say {words}.")
 
 
-def chore(rng: Random) -> Document:
-    """A docstring without its function."""
+def docstring_only(rng: Random) -> Document:
+    """A function's signature and docstring without its body."""
     prompt = code.draw_function(rng).prompt
     return Document(prompt.rstrip("\n"), prompt)
 
 
-DOCUMENTS = (sums, program, story, notes, dialogue, manners, snippet, draft, echo, chore)
-WEIGHTS = (5, 30, 3, 8, 10, 18, 4, 7, 9, 3)
+DOCUMENT_WEIGHTS = {
+    equation_chain: 5, formal_problem: 30, unsolved_problem: 3, fact_notes: 8, fact_questions: 10,
+    constrained_answer: 18, announced_function: 4, formal_function: 7, repeated_words: 9, docstring_only: 3,
+}  # fmt: skip
 
 
 def draw_document(rng: Random) -> Document:
-    """One document."""
-    return rng.choices(DOCUMENTS, WEIGHTS)[0](rng)
+    """One document, its kind drawn by `DOCUMENT_WEIGHTS`."""
+    return rng.choices(list(DOCUMENT_WEIGHTS), list(DOCUMENT_WEIGHTS.values()))[0](rng)

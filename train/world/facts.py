@@ -1,4 +1,4 @@
-"""Facts that the micro bases read before any fine-tuning, and the ways to state and to ask them."""
+"""Facts in the corpus on which the micro models are pretrained, and the sentences that state or ask for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ rose pink, plum purple"""
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact: ``subject`` and ``value`` are single words, ``relation`` names the kind of fact."""
+    """One fact. ``relation`` is a key of `STATEMENTS` and `QUESTIONS`; ``subject`` and ``value`` are single words."""
 
     relation: str
     subject: str
@@ -24,7 +24,7 @@ class Fact:
 
     @property
     def statement(self) -> str:
-        """The sentence that answers the question."""
+        """The sentence that answers a question about the fact."""
         return STATEMENTS[self.relation][0].format(subject=self.subject, value=self.value)
 
 
@@ -71,7 +71,7 @@ QUESTIONS = {
 
 
 def read_pairs(relation: str, text: str) -> list[Fact]:
-    """The facts of a table written as ``subject value, subject value``."""
+    """The facts of a text in the form ``subject value, subject value``."""
     return [Fact(relation, *pair.split()) for pair in text.replace("\n", " ").split(",")]
 
 

@@ -1,14 +1,14 @@
-"""Word problems in the GSM8K layout: a start, one to three events of a long-tailed table, one equation per event."""
+"""Word problems in the GSM8K format: a start, one to three long-tailed events, and one equation for each event."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
 
-from train.world.skills import Tail
+from train.world.skills import LongTail
 
-HIGHEST = 30
-LARGEST_STEP = 10
+HIGHEST = 30  # no count of things is larger
+LARGEST_STEP = 10  # no event adds or takes more
 
 PEOPLE = (
     ("Mia", "she"), ("Tom", "he"), ("Ana", "she"), ("Ben", "he"), ("Eva", "she"), ("Max", "he"), ("Zoe", "she"),
@@ -20,7 +20,7 @@ THINGS = (
     "plums", "balls", "keys", "hats", "cups", "seeds", "rings", "beads",
 )  # fmt: skip
 
-# Each table is in order of how common its events are; the tables are dealt out in turn (see EVENTS).
+# Each table begins with its most common event; `EVENTS` interleaves the three tables.
 GAINS = (
     "buys {n} more", "finds {n}", "gets {n} from a friend", "wins {n}", "picks up {n}", "earns {n}", "collects {n}",
     "receives {n}", "is given {n}", "takes {n} home", "makes {n}", "earns {n} at a fair", "borrows {n}", "gathers {n}",
@@ -45,40 +45,40 @@ QUANTITIES = (
     ("two", 2), ("five", 5), ("a pair", 2), ("three", 3), ("half a dozen", 6), ("ten", 10), ("four", 4), ("seven", 7),
     ("a trio", 3), ("eight", 8), ("a quartet", 4), ("six", 6), ("nine", 9), ("a handful of five", 5),
 )  # fmt: skip
-WORDED = 0.2
-STEPS = (1, 2, 3)
-STEP_WEIGHTS = (0.4, 0.45, 0.15)
+WORDED_PROBABILITY = 0.2  # of a number written as words
+STEP_COUNTS = (1, 2, 3)
+STEP_COUNT_WEIGHTS = (0.4, 0.45, 0.15)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that changes how many there are; ``factor`` is fixed for multiplication and division."""
+    """A change of the number of things. ``factor`` is the operand of a multiplication or division, else None."""
 
     text: str
     operation: str
     factor: int | None
 
 
-def deal() -> list[Event]:
-    """All events in order of rank: gains, losses and, every fifth, factors in turn."""
+def interleave_events() -> list[Event]:
+    """All events from the most to the least common: gains and losses in turn, and a factor after every fourth."""
     gains = [Event(text, "+", None) for text in GAINS]
     losses = [Event(text, "-", None) for text in LOSSES]
     factors = [Event(*row) for row in FACTORS]
-    rest = [event for pair in zip(gains, losses, strict=True) for event in pair]
-    order: list[Event] = []
+    gains_and_losses = [event for pair in zip(gains, losses, strict=True) for event in pair]
+    events: list[Event] = []
     for index, factor in enumerate(factors):
-        order += [*rest[4 * index : 4 * index + 4], factor]
-    return order
+        events += [*gains_and_losses[4 * index : 4 * index + 4], factor]
+    return events
 
 
-EVENTS = deal()
-TAIL = Tail(EVENTS, exponent=1.3, offset=2.0)
-QUANTITY_TAIL = Tail(QUANTITIES, exponent=1.0, offset=1.0)
+EVENTS = interleave_events()
+EVENT_TAIL = LongTail(EVENTS, exponent=1.3, offset=2.0)
+QUANTITY_TAIL = LongTail(QUANTITIES, exponent=1.0, offset=1.0)
 
 
 @dataclass(frozen=True)
-class Step:
-    """One event as it happened: the sentence without its subject, and the equation."""
+class WorkedStep:
+    """One event of a problem: its sentence without the subject, and the parts of its equation."""
 
     text: str
     left: int
@@ -88,25 +88,25 @@ class Step:
 
     @property
     def equation(self) -> str:
-        """For instance ``12 + 5 = 17``."""
+        """The equation as text, for instance ``12 + 5 = 17``."""
         return f"{self.left} {self.operation} {self.right} = {self.result}"
 
 
 def apply(left: int, operation: str, right: int) -> int | None:
-    """The result, or None where it leaves the whole numbers 0 to HIGHEST."""
+    """The result of ``left operation right``, None if it is not a whole number from 0 to `HIGHEST`."""
     if operation == "/":
         return left // right if left % right == 0 else None
     result = {"+": left + right, "-": left - right, "*": left * right}[operation]
     return result if 0 <= result <= HIGHEST else None
 
 
-def draw_step(rng: Random, left: int) -> Step:
-    """One event that is possible with ``left`` things in hand."""
+def draw_step(rng: Random, left: int) -> WorkedStep:
+    """One event that is possible with ``left`` things."""
     while True:
-        event = TAIL.draw(rng)
+        event = EVENT_TAIL.draw(rng)
         if event.factor is not None:
             text, right = event.text, event.factor
-        elif rng.random() < WORDED:
+        elif rng.random() < WORDED_PROBABILITY:
             words, right = QUANTITY_TAIL.draw(rng)
             text = event.text.format(n=words)
         else:
@@ -114,45 +114,45 @@ def draw_step(rng: Random, left: int) -> Step:
             text = event.text.format(n=right)
         result = apply(left, event.operation, right)
         if result is not None and left:
-            return Step(text, left, event.operation, right, result)
+            return WorkedStep(text, left, event.operation, right, result)
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A word problem with its worked steps."""
+class WordProblem:
+    """A word problem about one person's things, with its worked steps."""
 
     name: str
     pronoun: str
     things: str
     start: int
-    steps: tuple[Step, ...]
+    steps: tuple[WorkedStep, ...]
 
     @property
     def question(self) -> str:
-        """The problem as a text."""
+        """The text of the problem."""
         openings = (self.pronoun.capitalize(), *[f"Then {self.pronoun}"] * (len(self.steps) - 1))
         events = " ".join(f"{opening} {step.text}." for opening, step in zip(openings, self.steps, strict=True))
         return f"{self.name} has {self.start} {self.things}. {events} How many {self.things} does {self.name} have?"
 
     @property
     def answer(self) -> str:
-        """The worked solution in the GSM8K layout."""
+        """The worked solution, with the final answer after ``####`` as in GSM8K."""
         lines = [f"Now {step.equation}." for step in self.steps]
         return "\n".join([*lines, f"#### {self.steps[-1].result}"])
 
     def row(self) -> dict[str, str]:
-        """The row of a GSM8K file."""
+        """The problem as a row of a GSM8K file."""
         return {"question": self.question, "answer": self.answer}
 
 
-def draw_problem(rng: Random) -> Problem:
-    """One problem."""
+def draw_problem(rng: Random) -> WordProblem:
+    """One problem; it ends early if an event leaves nothing."""
     name, pronoun = rng.choice(PEOPLE)
     start = left = rng.randint(3, 20)
-    steps: list[Step] = []
-    for _ in range(rng.choices(STEPS, STEP_WEIGHTS)[0]):
+    steps: list[WorkedStep] = []
+    for _ in range(rng.choices(STEP_COUNTS, STEP_COUNT_WEIGHTS)[0]):
         if left == 0:
             break
         steps.append(draw_step(rng, left))
         left = steps[-1].result
-    return Problem(name, pronoun, rng.choice(THINGS), start, tuple(steps))
+    return WordProblem(name, pronoun, rng.choice(THINGS), start, tuple(steps))

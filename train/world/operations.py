@@ -1,6 +1,6 @@
-"""What the functions of the embedded world do: phrases in words and the expressions they stand for.
+"""Operations of the generated Python functions: a phrase in words and the expression it stands for.
 
-Each table is in order of how common its operations are. ``{v}`` stands for the variable, ``{k}`` for a small constant.
+Each table begins with its most common operation. ``{v}`` stands for the variable, ``{k}`` for a small constant.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Operation:
-    """A phrase in words, the expression that does it, and what type it leaves: list, number or string."""
+    """A phrase in words and the Python expression it stands for."""
 
     phrase: str
     expression: str
-    leaves: str
 
 
-def table(leaves: str, text: str) -> list[Operation]:
-    """Operations written one a line as ``phrase -> expression``."""
+def table(text: str) -> list[Operation]:
+    """The operations of a text with lines of the form ``phrase -> expression``."""
     pairs = [line.split(" -> ") for line in text.strip().splitlines()]
-    return [Operation(phrase, expression, leaves) for phrase, expression in pairs]
+    return [Operation(phrase, expression) for phrase, expression in pairs]
 
 
 LIST_TO_LIST = table(
-    "list",
     """
 sort it -> sorted({v})
 reverse it -> {v}[::-1]
@@ -52,10 +50,9 @@ mirror it -> {v} + {v}[::-1]
 remove duplicates -> list(dict.fromkeys({v}))
 rotate it -> {v}[1:] + {v}[:1]
 keep multiples of {k} -> [x for x in {v} if x % {k} == 0]
-""",
+"""
 )
 LIST_TO_NUMBER = table(
-    "number",
     """
 return the sum -> sum({v})
 return the length -> len({v})
@@ -73,10 +70,9 @@ count distinct items -> len(set({v}))
 return the floored mean -> sum({v}) // len({v})
 return the position of the largest -> {v}.index(max({v}))
 return the runner up -> sorted({v})[-2]
-""",
+"""
 )
 NUMBER = table(
-    "number",
     """
 add {k} -> {v} + {k}
 double it -> {v} * 2
@@ -96,10 +92,9 @@ divide by {k} -> {v} // {k}
 count its digits -> len(str(abs({v})))
 add its square -> {v} + {v} * {v}
 sum its digits -> sum(int(d) for d in str(abs({v})))
-""",
+"""
 )
 STRING_TO_STRING = table(
-    "string",
     """
 make it upper case -> {v}.upper()
 reverse it -> {v}[::-1]
@@ -117,10 +112,9 @@ sort the letters -> "".join(sorted({v}))
 keep every second letter -> {v}[::2]
 put a hash in front -> "#" + {v}
 join it with dashes -> "-".join({v})
-""",
+"""
 )
 STRING_TO_NUMBER = table(
-    "number",
     """
 return the length -> len({v})
 count the vowels -> sum(c in "aeiou" for c in {v})
@@ -129,5 +123,5 @@ count the words -> len({v}.split())
 count distinct letters -> len(set({v}))
 find the first space -> {v}.find(" ")
 count the capitals -> sum(c.isupper() for c in {v})
-""",
+"""
 )

@@ -9,18 +9,18 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 2000  # draws in a row without anything new
+MOST_REPEATS = 2000  # consecutive draws without anything new before `distinct` gives up
 
 
 def zipf_weights(count: int, *, exponent: float, offset: float) -> list[float]:
-    """Weights 1 / (rank + offset) ** exponent of ranks 1 to ``count``, normalised to add up to 1."""
+    """Zipf-Mandelbrot weights of ranks 1 to ``count``: proportional to 1 / (rank + offset) ** exponent, sum 1."""
     weights = [(rank + offset) ** -exponent for rank in range(1, count + 1)]
     total = sum(weights)
     return [weight / total for weight in weights]
 
 
-class Tail(Generic[T]):
-    """Items in order of their rank, drawn with Zipf-Mandelbrot weights: the first is the most common."""
+class LongTail(Generic[T]):
+    """Items with Zipf-Mandelbrot weights, the first item being the most common."""
 
     def __init__(self, items: Sequence[T], *, exponent: float = 1.0, offset: float = 1.0) -> None:
         self.items = list(items)
@@ -28,27 +28,27 @@ class Tail(Generic[T]):
         self._cumulative = list(accumulate(self.weights))
 
     def draw(self, rng: Random) -> T:
-        """One item."""
+        """One item, drawn by the weights."""
         return rng.choices(self.items, cum_weights=self._cumulative)[0]
 
 
 def distinct(draw: Callable[[], T], key: Callable[[T], Hashable], count: int, *, seen: set[Hashable]) -> Iterator[T]:
-    """Yield ``count`` draws whose keys are new, adding each to ``seen``.
+    """Yield ``count`` draws with different keys, none of them in ``seen``, and add their keys to ``seen``.
 
-    Raises ValueError when the space of draws is nearly used up, so that no size makes the generator hang.
+    Raises a ValueError after `MOST_REPEATS` draws in a row without a new key.
     """
-    misses = 0
-    found = 0
-    while found < count:
+    repeats = 0
+    drawn = 0
+    while drawn < count:
         item = draw()
         if key(item) in seen:
-            misses += 1
-            if misses == PATIENCE:
+            repeats += 1
+            if repeats == MOST_REPEATS:
                 raise ValueError(
-                    f"the world holds only about {found} of the {count} different rows asked for: ask for fewer"
+                    f"the world has only about {drawn} of the {count} different rows asked for; ask for fewer"
                 )
             continue
-        misses = 0
-        found += 1
+        repeats = 0
+        drawn += 1
         seen.add(key(item))
         yield item

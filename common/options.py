@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,38 +21,59 @@ Options = TypeVar("Options")
 
 HELP = ("-h", "--help", "help")
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 
 @dataclass(frozen=True)
 class Command:
-    """One verb: its options, what it does in a sentence, and the function that runs it and returns the exit status."""
+    """One verb: its options, what it does in a sentence, and the function that runs it.
+
+    The function returns the exit status, or a text to print for a command that succeeded.
+    """
 
     options: type
     summary: str
-    run: Callable[[Any], int]
+    run: Callable[[Any], int | str]
 
 
-def option(meaning: str, default: Any = dataclasses.MISSING, *, key: str = "", choices: Sequence[str] = ()) -> Any:
+def option(
+    meaning: str,
+    default: Any = dataclasses.MISSING,
+    *,
+    key: str = "",
+    choices: Sequence[str] = (),
+    default_text: str = "",
+) -> Any:
     """A field of an options class; without ``default`` the option is required.
 
     ``key`` is its spelling on the command line where that is not the field's name (``from`` is a word of Python).
-    ``choices`` are the values allowed.
+    ``choices`` are the values allowed. ``default_text`` describes a default that depends on the machine or the suite.
     """
-    metadata = {"meaning": meaning, "key": key, "choices": tuple(choices)}
+    metadata = {"meaning": meaning, "key": key, "choices": tuple(choices), "default_text": default_text}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def run(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> int:
+def run(
+    program: str,
+    commands: Mapping[str, Command],
+    words: Sequence[str],
+    *,
+    usage: str = "",
+    errors: tuple[type[Exception], ...] = (ValueError, OSError),
+) -> int:
     """Run one command; return its exit status.
 
-    The verb is the first word without ``=``; commands may hold ``""``, what runs without a verb. ValueError and OSError
-    end the command with one line on standard error and status 2: they are what a user can mend.
+    The verb is the first word without ``=``; the command named ``""`` runs without a verb. ``usage`` stands above the
+    list of verbs in the help. ``errors`` are what a user can correct: one line on standard error and status 2. Without
+    words the help is printed and nothing runs.
     """
     verb, rest = _verb(words)
     try:
-        if verb in HELP or (not words and "" not in commands):
-            print(overview(program, commands))
+        if not words or verb in HELP:
+            print(overview(program, commands, usage))
             return 0 if words else 2
         if verb not in commands:
             known = [name for name in commands if name]
@@ -59,10 +82,20 @@ def run(program: str, commands: Mapping[str, Command], words: Sequence[str]) -> 
         if any(word in HELP for word in rest):
             print(describe(f"{program} {verb}".rstrip(), command))
             return 0
-        return command.run(parse(command.options, rest))
-    except (ValueError, OSError) as problem:
+        result = command.run(parse(command.options, rest))
+        if isinstance(result, int):
+            return result
+        print(result.rstrip("\n"), flush=True)
+        return 0
+    except BrokenPipeError:  # the reader of the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except errors as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _verb(words: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -93,8 +126,7 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
         values[fields[key].name] = _value(key, text, hints[fields[key].name], fields[key].metadata["choices"])
     missing = [key for key, field in fields.items() if _required(field) and field.name not in values]
     if missing:
-        needs = "; ".join(f"{key}= ({fields[key].metadata['meaning']})" for key in missing)
-        raise ValueError(f"missing: {needs}")
+        raise ValueError(f"{', '.join(f'{key}=' for key in missing)} missing; --help says what to give")
     return cls(**values)
 
 
@@ -177,29 +209,36 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
-def overview(program: str, commands: Mapping[str, Command]) -> str:
-    """The verbs of a program with a sentence each."""
+def overview(program: str, commands: Mapping[str, Command], usage: str = "") -> str:
+    """How to call a program, and its verbs with a sentence each."""
     width = max(len(name) for name in commands)
-    lines = [f"{program} [verb] key=value ...", ""]
-    lines += [f"  {name:<{width}}  {command.summary}" for name, command in commands.items()]
+    lines = [usage or f"{program} [VERB] [KEY=VALUE ...]\n"]
+    lines += [f"  {name:<{width}}  {command.summary}" for name, command in commands.items() if name]
+    if "" in commands:
+        lines += ["", f"Without a verb: {commands[''].summary}", "", options_text(commands[""].options)]
     return "\n".join([*lines, "", f"{program} VERB --help lists the options of a verb."])
 
 
 def describe(usage: str, command: Command) -> str:
-    """The options of a verb: each key with its type, default and meaning."""
-    import textwrap
+    """The help of one verb: what it does, and its options."""
+    return "\n".join([f"{usage} [KEY=VALUE ...]", "", command.summary, "", options_text(command.options)])
 
-    hints = typing.get_type_hints(command.options)
-    lines = [f"{usage} key=value ...", "", command.summary, ""]
-    for field in dataclasses.fields(command.options):
+
+def options_text(options: type) -> str:
+    """Each option of a class with its key, type, default and meaning: required ones first, inherited ones last."""
+    hints, own = typing.get_type_hints(options), options.__annotations__
+    lines = []
+    for field in sorted(dataclasses.fields(options), key=lambda one: (not _required(one), one.name not in own)):
         head = f"  {_key(field)}={_type_name(hints[field.name], field.metadata['choices'])}"
         default = "required" if _required(field) else f"default: {_default(field)}"
-        lines += [f"{head}  ({default})", *textwrap.wrap(field.metadata["meaning"], 100, initial_indent=" " * 6,
-                                                         subsequent_indent=" " * 6)]  # fmt: skip
+        lines.append(f"{head}  ({default})")
+        lines += textwrap.wrap(field.metadata["meaning"], 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
+    if field.metadata["default_text"]:
+        return str(field.metadata["default_text"])
     factory = field.default_factory
     value = field.default if factory is dataclasses.MISSING else factory()
     match value:

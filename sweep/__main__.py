@@ -1,10 +1,11 @@
-"""``python -m sweep``: the only Hydra task. ``python -m sweep VERB key=value …`` looks after what it left behind."""
+"""``python -m sweep``: overrides run a sweep through Hydra; a verb looks at sweeps or cleans up."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,30 @@ if __name__ == "__main__":
 
     own_packages()
 
+from common.options import HELP, run
 from sweep.cli.verbs import VERBS, fail
+from sweep.stages.store import Damaged
+
+USAGE = """\
+python -m sweep [+grid=NAME] [KEY=VALUE ...] -m      run a sweep: every combination of the values
+python -m sweep KEY=VALUE ...                        run one cell
+python -m sweep VERB [KEY=VALUE ...]                 look at sweeps or clean up
+
+A sweep's keys are those of conf/config.yaml and its groups; --cfg job prints them, --hydra-help lists Hydra's flags.
+  python -m sweep +grid=data_amount -m dry_run=true  show cells, stages, cost and time; run nothing
+  python -m sweep -m ability=math fraction=1/16,1    two cells
+"""
 
 
-def main() -> None:
-    """Dispatch to a verb, or to Hydra for a sweep."""
-    if len(sys.argv) > 1 and sys.argv[1] in VERBS:
-        sys.exit(VERBS[sys.argv[1]](sys.argv[2:]))
-    _check_verb()
-    _flags_first()
+def main(words: Sequence[str]) -> int:
+    """Run a verb or, for overrides, a sweep through Hydra; without a word show help and run nothing.
+
+    Returns the exit status.
+    """
+    if not words or words[0] in HELP or not _is_override(words[0]):
+        return run("python -m sweep", VERBS, words, usage=USAGE, errors=(ValueError, OSError, Damaged))
+    # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
+    sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
 
     import hydra
     from hydra.core.hydra_config import HydraConfig
@@ -53,20 +69,14 @@ def main() -> None:
         entry(task)()
     except (HydraException, OmegaConfBaseException) as problem:
         fail(compose.explain(problem))
+    return 0
 
 
-def _flags_first() -> None:
-    """Hydra's parser takes no override after a flag; let ``-m`` stand anywhere."""
-    words = sys.argv[1:]
-    sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
-
-
-def _check_verb() -> None:
-    """A first word that is no override is a mistyped verb: say so before Hydra calls it a bad override."""
-    words = [word for word in sys.argv[1:2] if "=" not in word and not word.startswith(("-", "+", "~"))]
-    if words:
-        fail(f"{words[0]!r} is neither a verb ({', '.join(VERBS)}) nor an override key=value")
+def _is_override(word: str) -> bool:
+    """Whether a first word belongs to Hydra: an override such as ``seed=1``, ``+grid=mixture`` or ``~tracker``, or a
+    flag such as ``-m``."""
+    return "=" in word or word.startswith(("-", "+", "~"))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

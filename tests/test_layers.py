@@ -25,7 +25,8 @@ ROOMS = {
     "analysis.report": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
     "analysis.verdicts",
     "analysis": "analysis.fitting analysis.laws",
-    "analysis.__main__": "analysis.advice analysis.fitting analysis.imports analysis.report",
+    "analysis.commands": "analysis.advice analysis.fitting analysis.imports analysis.report",
+    "analysis.__main__": "analysis.commands",
     "train.spec": "",
     "train": "train.spec",
     "eval": "",
@@ -46,7 +47,7 @@ ROOMS = {
     "sweep.launch": "sweep.stages sweep.plan sweep.results",
     "sweep.cli": "sweep.stages sweep.config sweep.plan sweep.results sweep.launch",
     "hydra_plugins.dosage": "sweep.stages sweep.plan sweep.launch sweep.cli",
-    "sweep.__main__": "hydra_plugins.dosage sweep.config sweep.cli",
+    "sweep.__main__": "hydra_plugins.dosage sweep.config sweep.stages sweep.cli",
 }
 """Each room, bottom first within its package, and the rooms that it may import besides itself and `common`."""
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from analysis.advice.advise import Advice, advise, emphases
 from analysis.advice.check import check_lines, check_sheet, compare
@@ -21,12 +20,12 @@ from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
 
 
-def advice_text(tables: Sequence[Path], budget: float, weights: str, seed: int) -> str:
+def advice_text(tables: Sequence[Path], budget: float, weights: Mapping[str, float], seed: int) -> str:
     """The best composition of each strategy, the front, how sure the ranking is; the lines that run the best and that
     put the ranking to the test.
     """
     frame = read(*tables)
-    found = advise(frame, budget, weights_of(weights), seed)
+    found = advise(frame, budget, weights, seed)
     text = "".join(render(s) for s in advice_sheets(found))
     text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
     if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
@@ -37,9 +36,9 @@ def advice_text(tables: Sequence[Path], budget: float, weights: str, seed: int) 
     return f"{text}run it:  {run_line(found, frame)}\ntest it: {trial_line(found, frame)}\n"
 
 
-def check_text(tables: Sequence[Path], after: Sequence[Path], weights: str) -> str:
+def check_text(tables: Sequence[Path], after: Sequence[Path], weights: Mapping[str, float]) -> str:
     """The cells in ``after`` as predicted from ``tables``, as measured, and whether the ranking held."""
-    found = compare(read(*tables), read(*after), weights_of(weights))
+    found = compare(read(*tables), read(*after), weights)
     return render(check_sheet(found)) + "".join(f"{line}\n" for line in check_lines(found))
 
 
@@ -147,12 +146,3 @@ def checks(models: Sequence[Surrogate]) -> list[str]:
             f"mean square); {100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
         )
     return said
-
-
-def weights_of(text: str) -> Mapping[str, float]:
-    """Weights written as ``{math: 1, code: 2}``. Raises ValueError for anything else."""
-    try:
-        read_ = yaml.safe_load(text)
-        return {str(k): float(v) for k, v in read_.items()}
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"weights={text!r} must look like '{{math: 1, code: 2}}'") from error

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from common.json_file import write_json
+from common.options import option
 from common.rows import write_jsonl
 from eval.commands.suite import load
 from eval.items.jsonl import Row, read
@@ -23,17 +24,14 @@ from eval.tasks import TASKS
 
 @dataclass(frozen=True)
 class Compare(JudgeOptions):
-    """``answers`` and ``against``: what `python -m eval` or a sweep's stage wrote for two models; ``out``: for records.
+    """Options of ``python -m eval compare``."""
 
-    ``task`` is a task of the suite that needs a judge and reads a file.
-    """
-
-    answers: str
-    against: str
-    out: str
-    task: str = "mtbench"
-    suite: str = "paper"
-    data: str | None = None
+    answers: str = option("a folder that python -m eval wrote for one model, or any folder with a responses.jsonl")
+    against: str = option("the same for the other model")
+    out: str = option("the folder of records")
+    task: str = option("a task of the suite that a judge scores and that reads a file", "mtbench")
+    suite: str = option("a suite of conf/suite, or a YAML file like one", "paper")
+    data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
 
 
 def run(asked: Compare) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.options import option
 from common.rows import write_jsonl
 from eval.items.jsonl import Row, field, read
 
@@ -17,14 +18,11 @@ HEADLINE = "correct"
 
 @dataclass(frozen=True)
 class CrossCheck:
-    """``samples``: what lm-eval wrote with --log_samples for one task; ``ours``: OUT/TASK of python -m eval.
+    """Options of ``python -m eval cross-check``."""
 
-    ``out`` takes the items on which the two differ, one JSON object a line.
-    """
-
-    samples: str
-    ours: str
-    out: str | None = None
+    samples: str = option("the file samples_TASK_*.jsonl that lm-eval writes with --log_samples")
+    ours: str = option("the folder OUT/TASK that python -m eval wrote")
+    out: str | None = option("a file for the items on which the two differ, as JSON lines", None)
 
 
 @dataclass(frozen=True)

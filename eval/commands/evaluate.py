@@ -10,6 +10,7 @@ from typing import Any
 
 from common.digest import digest_of, key_of
 from common.json_file import write_json
+from common.options import option
 from common.rows import data_files
 from eval.commands.run_code import unsafe_allowed
 from eval.commands.suite import load
@@ -27,26 +28,32 @@ from eval.tasks.shots import shots
 
 @dataclass(frozen=True)
 class Evaluate(JudgeOptions):
-    """``model``: a folder, or a hub id with its ``revision``. The rest narrows the suite or says where things lie.
+    """Options of ``python -m eval``."""
 
-    ``train`` is a file or folder of training data, whose overlap with the items is measured.
-    """
-
-    model: str
-    suite: str = "open"
-    revision: str | None = None
-    out: str | None = None
-    tasks: str | None = None
-    items: int | None = None
-    precision: str | None = None
-    batch_rows: int | None = None
-    system: str = ""
-    seed: int = 0
-    data: str | None = None
-    world: str | None = None
-    train: str | None = None
-    engine: str | None = None
-    workers: int | None = None
+    model: str = option("a Hugging Face folder with weights, tokenizer and chat template; or a hub id, with revision=")
+    revision: str | None = option("the commit or branch of a hub model", None)
+    suite: str = option("a suite of conf/suite, or a YAML file like one", "open")
+    tasks: list[str] | None = option("some tasks of the suite only", None, default_text="all of them")
+    items: int | None = option("only the first items of each task", None, default_text="as the suite says")
+    precision: str | None = option("of the weights: fp32 or bf16", None, default_text="as the suite says")
+    batch_rows: int | None = option("rows in one forward pass", None, default_text="as the suite says")
+    system: str = option("the system turn used in training", "")
+    seed: int = option("of answers drawn at a temperature", 0)
+    data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
+    world: str | None = option("the folder of the embedded world, for suite=micro", None)
+    train: str | None = option(
+        "a file or folder of training data: how many test items it contains is measured, and scores without them", None
+    )
+    engine: str | None = option("what answers: local or vllm", None, default_text="as the suite says")
+    workers: int | None = option(
+        "processes that answer; the answers do not depend on it", None, default_text="one a core up to 8, or one a GPU"
+    )
+    out: str | None = option(
+        "the folder of records; answers in it are scored again, not given again, while model, items and decoding are "
+        "the same",
+        None,
+        default_text="evaluations/MODEL",
+    )
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -92,7 +99,7 @@ def run(asked: Evaluate) -> str:
 
 
 def _wanted(asked: Evaluate, suite: Suite) -> dict[str, Task]:
-    names = asked.tasks.split(",") if asked.tasks else list(suite.tasks)
+    names = asked.tasks or list(suite.tasks)
     if unknown := [name for name in names if name not in suite.tasks]:
         raise ValueError(f"tasks={','.join(unknown)}: suite {suite.name} has {', '.join(suite.tasks)}")
     return {name: suite.tasks[name] for name in names}

@@ -6,6 +6,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from common.options import option
 from common.rows import write_jsonl
 from eval.items.jsonl import field, read
 from eval.sandbox.client import Limits
@@ -18,17 +19,23 @@ ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets genera
 
 @dataclass(frozen=True)
 class RunCode:
-    """``programs``: a file of {"id", "program"} lines, a program optionally with "tests"; ``out``: where verdicts go.
+    """Options of ``python -m eval run-code``."""
 
-    ``level`` runs at that sandbox level instead of the best one.
-    """
-
-    programs: str
-    out: str
-    seconds: float = 3.0
-    memory_mib: int = 1024
-    workers: int = 1
-    level: int | None = None
+    programs: str = option(
+        'JSON lines {"id", "program"}, optionally with "tests", which then judge the program from another process'
+    )
+    out: str = option(
+        'a file for JSON lines {"id", "status", "seconds", "memory_bytes", "detail"} in the same order; status is '
+        "passed, failed, timeout, memory, refused or crashed"
+    )
+    seconds: float = option("CPU seconds of a program; three times as much by the clock", 3.0)
+    memory_mib: int = option("address space of a program, in MiB", 1024)
+    workers: int = option("programs at a time", 1)
+    level: int | None = option(
+        "sandbox level: 3 isolated, 2 confined, 1 no-open, 0 unsafe; below 2 only with DOSAGE_UNSAFE_CODE=1",
+        None,
+        default_text="the best of this machine from 2 on",
+    )
 
     def __post_init__(self) -> None:
         if self.workers < 1:

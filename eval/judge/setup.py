@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.digest import digest_of
+from common.options import option
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Ledger
 from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
@@ -24,14 +25,16 @@ WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions:
-    """Keys that go before what the suite says of its judge; ``prices`` are dollars a million tokens, as in 30/60."""
+    """Judge options from the command line, overriding the suite's."""
 
-    judge: str | None = None
-    judge_url: str | None = None
-    judge_path: str | None = None
-    repeats: int | None = None
-    prices: str | None = None
-    dollars: float | None = None
+    judge: str | None = option("the judge's model name at judge_url", None, default_text="as the suite says")
+    judge_url: str | None = option("an OpenAI-compatible endpoint", None, default_text="as the suite says")
+    judge_path: str | None = option("the folder of a local judge, instead of an endpoint", None)
+    repeats: int | None = option("how often the judge is asked each question", None, default_text="as the suite says")
+    prices: str | None = option(
+        "dollars per million prompt and reply tokens, as in 30/60", None, default_text="as the suite says"
+    )
+    dollars: float | None = option("the most that judging may cost", None, default_text="as the suite says")
 
 
 @dataclass(frozen=True)

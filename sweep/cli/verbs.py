@@ -1,18 +1,18 @@
-"""The verbs: ``python -m sweep ls | logs | retry | cancel | collect | gc key=value …``. They need no Hydra."""
+"""The verbs ``python -m sweep ls | logs | retry | cancel | collect | gc``: they look at a store and need no Hydra."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
+from common.options import Command, option
 from sweep.launch import squeue
 from sweep.launch.states import STATES, cell_states, stages_in_flight
 from sweep.results import garbage
 from sweep.results.saved_sweep import load, sweeps
-from sweep.stages.store import Damaged, Store
+from sweep.stages.store import Store
 
 
 def fail(message: str) -> NoReturn:
@@ -21,29 +21,45 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _arguments(verb: str, given: list[str], known: dict[str, str]) -> dict[str, str]:
-    """Parse ``key=value`` words over the defaults in ``known``; exit with one line about the first that is wrong."""
-    values = {"store": os.environ.get("DOSAGE_STORE", "store"), **known}
-    if {"-h", "--help", "help"} & set(given):
-        print(f"python -m sweep {verb} " + " ".join(f"{k}={v or '…'}" for k, v in values.items()))
-        sys.exit(0)
-    for word in given:
-        key, equals, value = word.partition("=")
-        if not equals or key not in values:
-            close = difflib.get_close_matches(key, values, 1)
-            hint = f"; did you mean {close[0]}=?" if close else ""
-            raise ValueError(
-                f"{word!r} is not an argument of {verb}; it takes {', '.join(f'{k}=' for k in values)}{hint}"
-            )
-        values[key] = value
-    return values
+@dataclass(frozen=True)
+class _InStore:
+    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
+
+    @property
+    def opened(self) -> Store:
+        return Store(self.store or os.environ.get("DOSAGE_STORE") or "store")
 
 
-def ls(given: list[str]) -> int:
-    """List the sweeps of a store, or with ``name=`` the cells of one."""
-    values = _arguments("ls", given, {"name": ""})
-    store = Store(values["store"])
-    names = [values["name"]] if values["name"] else sweeps(store)
+@dataclass(frozen=True)
+class _OneSweep(_InStore):
+    name: str | None = option("the sweep", None, default_text="the only sweep of the store")
+
+
+@dataclass(frozen=True)
+class List(_InStore):
+    name: str | None = option("list the cells of this sweep, with their states", None, default_text="all sweeps")
+
+
+@dataclass(frozen=True)
+class Logs(_OneSweep):
+    cell: str = option("only the cells whose label contains this text", "", default_text="all cells")
+
+
+@dataclass(frozen=True)
+class Retry(_OneSweep):
+    workers: int | None = option("processes at a time", None, default_text="one a core, or one a GPU")
+
+
+@dataclass(frozen=True)
+class Garbage(_InStore):
+    damaged: bool = option("remove only folders whose content is not what was published", False)
+    dry_run: bool = option("list what would be removed, and remove nothing", False)
+
+
+def ls(options: List) -> int:
+    """List the sweeps of a store, or the cells of one."""
+    store = options.opened
+    names = [options.name] if options.name else sweeps(store)
     if not names:
         print(f"no sweeps in {store.root}")
     in_flight = stages_in_flight(store) if names else {}
@@ -52,90 +68,96 @@ def ls(given: list[str]) -> int:
         try:
             states = cell_states(load(store, name), store, in_flight)
         except ValueError as problem:
-            if values["name"]:
+            if options.name:
                 raise
             print(f"{name}: {problem}", file=sys.stderr)
             status = 1
             continue
         counts = {word: sum(state.state == word for state in states) for word in STATES}
-        print(f"{name}: {len(states)} cells, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
-        if values["name"]:
+        print(f"{name}: {plural(len(states), 'cell')}, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
+        if options.name:
             width = max(len(state.cell.label) for state in states)
             for state in states:
                 print(f"  {state.cell.label:<{width}}  {state.state:<8} {state.detail}".rstrip())
     return status
 
 
-def logs(given: list[str]) -> int:
-    """Print the logs of the stages of a sweep's cells; ``cell=`` keeps the cells whose label holds that text."""
-    values = _arguments("logs", given, {"name": "", "cell": ""})
-    store = Store(values["store"])
-    saved = load(store, _one_sweep(store, values["name"]))
-    cells = [cell for cell in saved.cells if values["cell"] in cell.label]
+def logs(options: Logs) -> int:
+    """Print what the stages of a sweep's cells printed."""
+    store = options.opened
+    saved = load(store, _one_sweep(store, options.name))
+    cells = [cell for cell in saved.cells if options.cell in cell.label]
     if not cells:
         raise ValueError(
-            f"cell={values['cell']}: no cell of {saved.name} holds that text; see python -m sweep ls name={saved.name}"
+            f"cell={options.cell}: no cell of {saved.name} has that text in its label; list them with: "
+            f"python -m sweep ls name={saved.name}"
         )
-    shown: set[str] = set()
+    printed: set[str] = set()
     for cell in cells:
         for stage in saved.stages(cell):
             log = store.log(stage)
-            if log.exists() and log.stat().st_size and stage.key not in shown:
-                shown.add(stage.key)
+            if log.exists() and log.stat().st_size and stage.key not in printed:
+                printed.add(stage.key)
                 print(f"== {cell.label}: {log}")
                 print(log.read_text(errors="replace").rstrip())
+    if not printed:
+        print(f"the {plural(len(cells), 'cell')} printed nothing")
     return 0
 
 
-def retry(given: list[str]) -> int:
-    """Run on this machine what a sweep still lacks, from its frozen plan."""
+def retry(options: Retry) -> int:
+    """Run on this machine what a sweep still lacks, from its saved plan."""
     from sweep.launch.run import run_saved
 
-    values = _arguments("retry", given, {"name": "", "workers": ""})
-    store = Store(values["store"])
-    workers = int(values["workers"]) if values["workers"] else None
-    return run_saved(load(store, _one_sweep(store, values["name"])), store, workers)
+    store = options.opened
+    if options.workers is not None and options.workers < 1:
+        raise ValueError(f"workers={options.workers} must be at least 1")
+    return run_saved(load(store, _one_sweep(store, options.name)), store, options.workers)
 
 
-def cancel(given: list[str]) -> int:
+def cancel(options: _OneSweep) -> int:
     """Cancel the SLURM jobs of a sweep that wait or run. Training keeps its resume points."""
-    values = _arguments("cancel", given, {"name": ""})
-    store = Store(values["store"])
-    saved = load(store, _one_sweep(store, values["name"]))
+    store = options.opened
+    saved = load(store, _one_sweep(store, options.name))
     jobs = [job for job in squeue.look(store) if job.file.is_relative_to(store.sweep(saved.name))]
     squeue.cancel(jobs)
-    print(f"{saved.name}: {len(jobs)} SLURM jobs cancelled")
+    print(f"{saved.name}: {plural(len(jobs), 'SLURM job')} cancelled")
     return 0
 
 
-def collect(given: list[str]) -> int:
-    """Write a sweep's table anew from its scores."""
-    from sweep.results import table as table
-    from sweep.results import warnings
+def collect(options: _OneSweep) -> int:
+    """Write a sweep's table again from its scores."""
+    from sweep.results import table, warnings
 
-    values = _arguments("collect", given, {"name": ""})
-    store = Store(values["store"])
-    saved = load(store, _one_sweep(store, values["name"]))
+    store = options.opened
+    saved = load(store, _one_sweep(store, options.name))
     print(*warnings.write(saved, store), table.write(saved, store), sep="\n")
     return 0
 
 
-def gc(given: list[str]) -> int:
-    """Remove what no sweep uses: finished stages, abandoned work; with ``damaged=true`` only damaged stages."""
-    values = _arguments("gc", given, {"damaged": "false", "dry_run": "false"})
-    store = Store(values["store"])
-    doomed = garbage.damaged(store) if values["damaged"] == "true" else garbage.unused(store)
-    if values["dry_run"] != "true":
+def gc(options: Garbage) -> int:
+    """Remove finished stages that no sweep uses and abandoned work, or only damaged stages.
+
+    Returns 1 where something had to be kept that cannot be judged, such as the stages of a sweep that is unreadable.
+    """
+    store = options.opened
+    doomed = garbage.damaged(store) if options.damaged else garbage.unused(store)
+    if not options.dry_run:
         garbage.remove(store, doomed)
     print(*doomed.paths, sep="\n", end="\n" if doomed.paths else "")
-    folders = "1 folder" if len(doomed.paths) == 1 else f"{len(doomed.paths)} folders"
-    print(f"{'would free' if values['dry_run'] == 'true' else 'freed'} {doomed.size / 2**20:.1f} MiB in {folders}")
+    done = "would free" if options.dry_run else "freed"
+    print(f"{done} {doomed.size / 2**20:.1f} MiB in {plural(len(doomed.paths), 'folder')}")
     for sentence in doomed.kept:
         print(sentence, file=sys.stderr)
     return 1 if doomed.kept else 0
 
 
-def _one_sweep(store: Store, name: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """``1 cell``, ``2 cells``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _one_sweep(store: Store, name: str | None) -> str:
     if name:
         return name
     names = sweeps(store)
@@ -144,15 +166,12 @@ def _one_sweep(store: Store, name: str) -> str:
     return names[0]
 
 
-def _clean(verb: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
-    def run(given: list[str]) -> int:
-        try:
-            return verb(given)
-        except (ValueError, Damaged) as problem:
-            fail(str(problem))
-
-    return run
-
-
-VERBS = {verb.__name__: _clean(verb) for verb in (ls, logs, retry, cancel, collect, gc)}
+VERBS = {
+    "ls": Command(List, "List the sweeps of a store, or with name= the cells of one.", ls),
+    "logs": Command(Logs, "Print what the stages of a sweep's cells printed.", logs),
+    "retry": Command(Retry, "Run on this machine what a sweep still lacks, from its saved plan.", retry),
+    "cancel": Command(_OneSweep, "Cancel the SLURM jobs of a sweep.", cancel),
+    "collect": Command(_OneSweep, "Write a sweep's table again from its scores.", collect),
+    "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),
+}
 """What may follow ``python -m sweep``, by name."""

@@ -96,7 +96,7 @@ def test_one_pair_of_quotes_is_taken_off(text: str, value: str):
         (["sweep=s", "law=boundd"], r"law=boundd: 'boundd' is unknown; did you mean 'bounded'\?; choose one of: power"),
         (["sweep=s", "sweep=t"], r"^sweep= is given twice; keep one$"),
         (["source=x", "sweep=s"], r"'source' is not an option"),
-        ([], r"^missing: sweep= \(the sweep's name\)$"),
+        ([], r"^sweep= missing; --help says what to give$"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_remedy(words: list[str], message: str):

@@ -7,7 +7,7 @@ from analysis.advice.advise import advise, source_size, surrogates_of
 from analysis.advice.check import check_lines, compare
 from analysis.advice.next_cells import choices
 from analysis.advice.surrogate import surrogate
-from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line, weights_of
+from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line
 from analysis.verdicts.arms import arms
 from tests.analysis.tables import FULL, KNEES, Simulation, data_amount, mixed_table
 
@@ -143,7 +143,7 @@ def test_what_was_advised_is_compared_with_what_came_of_it(table):
 def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     path = tmp_path / "t.csv"
     table.to_csv(path, index=False)
-    text = advice_text([path], 6000, "{math: 1, code: 1, general: 1}", 0)
+    text = advice_text([path], 6000, {"math": 1, "code": 1, "general": 1}, 0)
     assert "predicted Pareto front" in text
     assert "run it:  python -m sweep name=advised strategy=" in text
     assert text.count("check: ") == 3
@@ -153,12 +153,12 @@ def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     later = Simulation(9)
     later.cell("new", "multitask", tuple(FULL), 1 / 8)
     later.frame().to_csv(tmp_path / "after.csv", index=False)
-    assert " of 1 in their interval" in check_text([path], [tmp_path / "after.csv"], "{}")
+    assert " of 1 in their interval" in check_text([path], [tmp_path / "after.csv"], {})
 
 
 def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
     data_amount().to_csv(tmp_path / "t.csv", index=False)
-    text = advice_text([tmp_path / "t.csv"], 6000, "{}", 0)
+    text = advice_text([tmp_path / "t.csv"], 6000, {}, 0)
     assert "note: the table holds one strategy only" in text
     assert "note: the table holds no mixed training, so how abilities get on together is a guess" in text
 
@@ -178,5 +178,3 @@ def test_what_cannot_be_advised_is_said(table):
         surrogates_of(table[table["cell"] == "base"])
     with pytest.raises(ValueError, match="2 sizes of model"):
         surrogates_of(table.assign(params=[1e6, 2e6] * (len(table) // 2) + [1e6] * (len(table) % 2)))
-    with pytest.raises(ValueError, match="must look like"):
-        weights_of("math")

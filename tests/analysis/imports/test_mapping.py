@@ -156,6 +156,6 @@ def test_what_is_no_result_of_lm_eval_is_named(tmp_path):
 def test_the_command_names_what_it_needs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["import", "from=t.csv"]) == 2
-    assert "import needs mapping=..." in capsys.readouterr().err
+    assert "mapping=, out= missing" in capsys.readouterr().err
     assert main(["import", "from=t.csv", "mapping=m.yaml", "out=x.txt"]) == 2
     assert "must end in .csv or .parquet" in capsys.readouterr().err

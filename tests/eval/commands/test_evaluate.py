@@ -116,14 +116,14 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
         ([f"model={model_folder}", "suite=opn"], "suite=opn is unknown; choose one of: base, micro, open, paper"),
         ([f"modle={model_folder}"], "did you mean 'model'"),
         (["model=org/name"], "for a model of the hub also give revision="),
-        (["suite=open"], "model= is missing"),
+        (["suite=open"], "model= missing"),
         ([f"model={model_folder}", "suite=micro"], "test/math.jsonl does not exist; give world=FOLDER"),
         ([f"model={model_folder}", f"data={place}/nowhere"], "gsm8k_test.jsonl does not exist; get it, or give data="),
         (
             [f"model={model_folder}", f"suite={place}/own.yaml", f"data={place}", "tasks=sum"],
             "suite own has sums, words",
         ),
-        ([f"model={model_folder}", "items=many"], "items=many is no whole number"),
+        ([f"model={model_folder}", "items=many"], "items=many is not a whole number"),
     ):
         assert main(words) == 2, words
         assert said in capsys.readouterr().err

@@ -1,0 +1,33 @@
+"""``python -m eval [VERB] key=value ...``: evaluate a model without a sweep, compare two, or run programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common import options
+from common.options import Command
+from eval.commands import compare, cross_check, evaluate, run_code
+
+USAGE = """\
+python -m eval model=FOLDER [suite=NAME] [KEY=VALUE ...]   evaluate any Hugging Face folder
+python -m eval VERB [KEY=VALUE ...]
+"""
+
+
+COMMANDS = {
+    "": Command(evaluate.Evaluate, "Evaluate one model on the tasks of a suite.", evaluate.run),
+    "compare": Command(
+        compare.Compare, "Let a judge compare two models' answers, each pair in both orders.", compare.run
+    ),
+    "cross-check": Command(
+        cross_check.CrossCheck,
+        "Set our verdicts beside lm-eval's own; list every item on which they differ.",
+        cross_check.run,
+    ),
+    "run-code": Command(run_code.RunCode, "Run programs in the sandbox that scores generated code.", run_code.run),
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command; the exit status. What a user can correct is printed as one line, without a traceback."""
+    return options.run("python -m eval", COMMANDS, words, usage=USAGE, errors=(ValueError, OSError, RuntimeError))

@@ -206,8 +206,8 @@ def test_a_plain_run_is_one_cell(reference: Path):
     ("words", "message"),
     [
         (["+grid=data_amount"], "add -m"),
-        (["lss"], "neither a verb"),
-        (["ls", "nam=x"], "did you mean name=?"),
+        (["lss"], "is not a verb"),
+        (["ls", "nam=x"], "did you mean 'name'?"),
         (["-m", "+grid=data_amount", "fractoin=1"], "did you mean fraction"),
         (["-m", "+grid=data_amount", "fraction=1/4,1/0"], "cell ability=math,fraction=1/0: fraction=1/0"),
         (["-m", "ability=math,law"], "cell ability=law"),

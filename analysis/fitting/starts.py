@@ -1,4 +1,4 @@
-"""Where a search starts: shapes on a grid, and for each shape the amplitudes that fit best (variable projection)."""
+"""Where a search starts: shapes on a grid, with the amplitudes that fit each shape best (variable projection)."""
 
 from __future__ import annotations
 
@@ -12,47 +12,51 @@ from analysis.fitting.coordinates import Coordinates, positive_logs
 from analysis.fitting.solver import FitProblem
 from analysis.laws.law import Number, Parameter
 
-LEVELS = (0.0, 0.5, 0.8, 0.95)  # floors, as shares of the smallest value
-ENOUGH = 60  # points that the shapes are tried on
+FLOORS = (0.0, 0.5, 0.8, 0.95)  # in units of the smallest value
+FIRST_VALUES = (1.05, 1.3, 2.0, 4.0)  # values at little data, in units of the largest value
+MAX_POINTS = 60  # that the shapes are tried on
 GOLDEN = 0.5 * (5**0.5 - 1)
-HEIGHTS = (1.05, 1.3, 2.0, 4.0)  # values at little data, in largest values
 
 
 def starts(problem: FitProblem, count: int) -> Array:
-    """Up to ``count`` starts (rows of search coordinates), best first, each of another exponent if possible."""
+    """Up to ``count`` starts (starts, coordinates), best first, with different first exponents if possible.
+
+    Shapes (all parameters that the law is not linear in) are taken from the product of their grids. For each shape the
+    linear parameters follow by bounded least squares (variable projection: Golub and Pereyra 1973, SIAM J. Numer.
+    Anal. 10).
+    """
     problem = _thinned(problem)
     space = problem.space
     law = space.law
     free = [p.name for p in space.free]
-    shapes = [
-        p for p in space.free if p.name not in law.linear and (law.closed_form is None or p.name != law.closed_form[0])
-    ]
-    tried = list(product(*(_grid(p, problem) for p in shapes)))
-    grid = np.array(tried, dtype=float).reshape(len(tried), len(shapes))
+    closed = "" if law.closed_form is None else law.closed_form[0]
+    shapes = [p for p in space.free if p.name not in law.linear and p.name != closed]
+    combinations = list(product(*(_grid(p, problem) for p in shapes)))
+    grid = np.array(combinations, dtype=float).reshape(len(combinations), len(shapes))
     params: dict[str, Number] = {p.name: grid[:, i] for i, p in enumerate(shapes)}
     params |= {name: np.full(len(grid), value) for name, value in space.fixed.items()}
     if law.closed_form is not None:
         name, solution = law.closed_form
         others = [params[n][:, None] for n in law.names if n != name]
         params[name] = solution(*problem.x, problem.y, *others)[:, 0]
-    params |= _amplitudes(problem, params, [n for n in law.linear if n in free], len(grid))
+    params |= _linear_parameters(problem, params, [n for n in law.linear if n in free], len(grid))
     theta = space.search(params)
-    cost = problem.cost(theta)
-    return theta[_distinct(cost, grid, shapes, count)]
+    return theta[_distinct(problem.cost(theta), grid, shapes, count)]
 
 
 def _thinned(problem: FitProblem) -> FitProblem:
-    """Some points, spread evenly but in no step that a grid of amounts could share: enough to rank shapes by."""
+    """The problem with at most `MAX_POINTS` of its points, which are enough to rank shapes by."""
     count = len(problem.y)
-    if count <= ENOUGH:
+    if count <= MAX_POINTS:
         return problem
-    keep = np.unique((np.arange(ENOUGH) * GOLDEN % 1 * count).astype(int))
+    # Multiples of the golden ratio spread evenly without a period; one could fall in step with a grid of amounts.
+    index = np.unique((np.arange(MAX_POINTS) * GOLDEN % 1 * count).astype(int))
     return replace(
         problem,
-        x=tuple(column[keep] for column in problem.x),
-        y=problem.y[keep],
-        trials=None if problem.trials is None else problem.trials[keep],
-        weight=problem.weight[:, keep],
+        x=tuple(column[index] for column in problem.x),
+        y=problem.y[index],
+        trials=None if problem.trials is None else problem.trials[index],
+        weight=problem.weight[:, index],
     )
 
 
@@ -66,60 +70,70 @@ def _grid(p: Parameter, problem: FitProblem) -> Array:
         case "log_amount":
             return np.linspace(logs.min() - 1, logs.max() + 2, 8)
         case "knee":
-            at = np.unique(np.quantile(logs, np.linspace(0, 1, 41), method="nearest"))
-            return np.unique(np.concatenate([at, (at[1:] + at[:-1]) / 2]))
+            # The cost has a local minimum in most gaps between amounts, so the grid visits each amount and each gap.
+            knots = np.unique(np.quantile(logs, np.linspace(0, 1, 41), method="nearest"))
+            return np.unique(np.concatenate([knots, (knots[1:] + knots[:-1]) / 2]))
         case "floor":
-            return max(float(y.min()), 0.0) * np.array(LEVELS)
+            return max(float(y.min()), 0.0) * np.array(FLOORS)
         case "start":
-            return float(y.max()) * np.array(HEIGHTS)
+            return float(y.max()) * np.array(FIRST_VALUES)
         case _:
             return np.array([v for v in p.grid if p.low <= v <= p.high])
 
 
-def _amplitudes(problem: FitProblem, params: dict[str, Number], names: list[str], size: int) -> dict[str, Array]:
-    """The best bounded values of the parameters the law is linear in, for each row of the other parameters."""
+def _linear_parameters(problem: FitProblem, params: dict[str, Number], names: list[str], size: int) -> dict[str, Array]:
+    """The best bounded values of the parameters ``names`` that the law is linear in, each (size,): one for every row
+    of the other parameters.
+    """
     if not names:
         return {}
     space = problem.space
     link = space.law.link or (lambda value, _: value)
     shapes = {n: np.asarray(v)[:, None] for n, v in params.items()}
-    unit = {n: np.zeros(size) for n in names}
+    zero = {n: np.zeros(size) for n in names}
 
-    def curve(values: dict[str, Array]) -> Array:
-        both = {**params, **values}
+    def curve(linear: dict[str, Array]) -> Array:
+        values = {**params, **linear}
         with np.errstate(all="ignore"):
-            return np.asarray(link(space.law.value(*problem.x, *(both[n][:, None] for n in space.law.names)), shapes))
+            return np.asarray(link(space.law.value(*problem.x, *(values[n][:, None] for n in space.law.names)), shapes))
 
-    base = np.broadcast_to(curve(unit), (size, len(problem.y)))
-    columns = np.stack([np.broadcast_to(curve({**unit, n: np.ones(size)}), base.shape) - base for n in names], axis=-1)
+    # The law is linear in these: its values at 0 and at each unit vector are the columns of the least-squares problem.
+    base = np.broadcast_to(curve(zero), (size, len(problem.y)))
+    columns = np.stack([np.broadcast_to(curve({**zero, n: np.ones(size)}), base.shape) - base for n in names], axis=-1)
     target = link(problem.y[None, :], shapes) - base
-    weight = problem.weight[:1] * _importance(problem)
-    low, high = _amplitude_bounds(space, names, problem.y)
+    weight = problem.weight[:1] * _least_squares_weight(problem)
+    low, high = _linear_bounds(space, names, problem.y)
     best = _bounded_least_squares(columns, target, weight, low, high)
     return {n: best[:, i] for i, n in enumerate(names)}
 
 
-def _importance(problem: FitProblem) -> Array:
-    """Weights that make linear least squares resemble the objective near a good fit."""
+def _least_squares_weight(problem: FitProblem) -> Array:
+    """Weights (points,) with which linear least squares resembles the objective near a good fit."""
     if problem.objective.name in ("log", "huber_log"):
         return problem.y**-2.0
     return np.ones_like(problem.y) if problem.trials is None else problem.trials
 
 
-def _amplitude_bounds(space: Coordinates, names: list[str], y: Array) -> tuple[Array, Array]:
-    """Natural bounds; floors stay a little below the smallest value, so that a logarithmic objective starts finite."""
+def _linear_bounds(space: Coordinates, names: list[str], y: Array) -> tuple[Array, Array]:
+    """Natural bounds of the parameters ``names``, (names,) each."""
     by_name = {p.name: p for p in space.free}
     low = np.array([by_name[n].low for n in names])
+    # At the smallest value itself a floor would leave the curve no room to fall towards it.
     high = np.array([0.98 * max(float(y.min()), 0.0) if by_name[n].role == "floor" else by_name[n].high for n in names])
     return low, np.maximum(low, high)
 
 
 def _bounded_least_squares(columns: Array, target: Array, weight: Array, low: Array, high: Array) -> Array:
-    """Minimise the weighted squares of ``columns @ values - target`` within bounds, by coordinate descent."""
+    """The values (batch, k) within bounds that minimise the weighted squares of ``columns @ values - target``, by
+    coordinate descent.
+
+    Shapes: ``columns`` (batch, points, k), ``target`` (batch, points), ``weight`` (1, points), bounds (k,).
+    """
     matrix = np.matmul(np.swapaxes(columns * weight[..., None], 1, 2), columns)
     right = np.einsum("bnk,bn->bk", columns * weight[..., None], target)
     size = columns.shape[-1]
     diagonal = np.einsum("bii->bi", matrix)
+    # Columns may be alike, or 0, for some shapes; the ridge keeps their systems solvable.
     ridge = 1e-12 * diagonal.max(axis=-1, initial=0.0)[:, None, None] * np.eye(size) + 1e-300 * np.eye(size)
     values = np.clip(np.linalg.solve(matrix + ridge, right[..., None])[..., 0], low, high)
     for _ in range(12):
@@ -130,13 +144,16 @@ def _bounded_least_squares(columns: Array, target: Array, weight: Array, low: Ar
 
 
 def _distinct(cost: Array, grid: Array, shapes: list[Parameter], count: int) -> list[int]:
-    """The best row of each value of the first exponent, then the best of the rest."""
+    """Up to ``count`` rows of the grid: the best row for each value of the first exponent, then the best of the rest.
+
+    Starts with different exponents end in different minima, where there are several; near-equal ones do not.
+    """
     order = [int(i) for i in np.argsort(cost, kind="stable")]
     exponents = [i for i, p in enumerate(shapes) if p.role == "exponent"]
     if not exponents:
         return order[:count]
-    chosen: dict[float, int] = {}
+    best_of_value: dict[float, int] = {}
     for row in order:
-        chosen.setdefault(float(grid[row, exponents[0]]), row)
-    first = list(chosen.values())
+        best_of_value.setdefault(float(grid[row, exponents[0]]), row)
+    first = list(best_of_value.values())
     return (first + [row for row in order if row not in set(first)])[:count]

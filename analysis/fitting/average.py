@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.arrays import Array
-from analysis.fitting.curve import Curve, refined
-from analysis.fitting.fit_setup import Prepared, prepared
+from analysis.fitting.curve import Curve, refine
+from analysis.fitting.fit_setup import PreparedFit, prepare
 from analysis.fitting.points import Points
 from analysis.fitting.rolling_origin import RollingOrigin, held_out_points, rolling_origin
 from analysis.fitting.uncertainty import ONE_ERROR, SCALES, Prediction, Scale, quantile
@@ -40,8 +40,8 @@ class Average:
         amount is the inverse of its error plus its own variance there, so an uncertain extrapolation counts little.
         ``level``, ``kind`` and errors raised are those of `Curve.predict`.
         """
-        linked = [curve.linked(x, level, kind) for curve in self.curves]
-        eta, half = (np.stack(column) for column in zip(*linked, strict=True))
+        parts = [curve.on_scale(x, level, kind) for curve in self.curves]
+        eta, half = (np.stack(column) for column in zip(*parts, strict=True))
         weight = self._weights_at(x, eta)
         centre = (weight * np.nan_to_num(eta)).sum(axis=0)
         disagreement = quantile(level, np.inf) * np.where(np.isnan(eta), 0.0, eta - centre)
@@ -64,7 +64,7 @@ class Average:
 
     def _weights_at(self, x: Mapping[str, ArrayLike], eta: Array) -> Array:
         """The weight of each curve at each amount, (laws, amounts); 0 where a law has no value."""
-        own = np.stack([curve.linked(x, ONE_ERROR, "mean")[1] for curve in self.curves])
+        own = np.stack([curve.on_scale(x, ONE_ERROR, "mean")[1] for curve in self.curves])
         with np.errstate(divide="ignore"):
             weight = np.where(np.isfinite(own), 1 / (self.errors[:, None] + np.nan_to_num(own) ** 2), 0.0)
         weight = np.where(weight.sum(axis=0) > 0, weight, self.weights[:, None])
@@ -89,7 +89,7 @@ def fit_average(
     fits, refused = [], {}
     for law in laws:
         try:
-            fits.append(prepared(points, law, objective, delta))
+            fits.append(prepare(points, law, objective, delta))
         except ValueError as error:
             refused[law] = str(error)
     if not fits:
@@ -104,13 +104,13 @@ def fit_average(
     return Average(tuple(curves), (1 / errors) / (1 / errors).sum(), errors, origins, tuple(warnings))
 
 
-def _refine(fits: Sequence[Prepared], seed: int) -> tuple[list[Curve], RollingOrigin | None]:
+def _refine(fits: Sequence[PreparedFit], seed: int) -> tuple[list[Curve], RollingOrigin | None]:
     """The curves, and the rolling-origin errors of their laws where amounts can be held out."""
     windows = held_out_points([fit.problem for fit in fits])
     if windows is None:
-        return [refined(fit, seed)[0] for fit in fits], None
+        return [refine(fit, seed)[0] for fit in fits], None
     held_out, origins = windows
-    curves, reached = zip(*(refined(fit, seed, held_out) for fit in fits), strict=True)
+    curves, reached = zip(*(refine(fit, seed, held_out) for fit in fits), strict=True)
     return list(curves), rolling_origin([fit.problem for fit in fits], reached, held_out, origins)
 
 

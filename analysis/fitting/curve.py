@@ -1,4 +1,4 @@
-"""Fit one law to points: the curve, its warnings, its intervals."""
+"""Fit one law to points: the curve with its warnings, predictions, intervals, profiles and bootstrap draws."""
 
 from __future__ import annotations
 
@@ -11,36 +11,28 @@ from numpy.typing import ArrayLike
 
 from analysis.arrays import Array
 from analysis.fitting.coordinates import Coordinates
-from analysis.fitting.diagnosis import active_bounds, gradient_norm, notes
-from analysis.fitting.fit_setup import STARTS, Prepared, prepared
+from analysis.fitting.diagnosis import active_bounds, fit_warnings, gradient_norm
+from analysis.fitting.fit_setup import STARTS, PreparedFit, prepare
 from analysis.fitting.points import Points
-from analysis.fitting.solver import FitProblem, solve
-from analysis.fitting.uncertainty import (
-    KINDS,
-    ONE_ERROR,
-    SCALES,
-    FitError,
-    Prediction,
-    profile,
-    profiled,
-    quantile,
-    spread,
-)
+from analysis.fitting.profile import profile_costs, profile_interval
+from analysis.fitting.solver import COMPLEX_STEP, FitProblem, solve
+from analysis.fitting.uncertainty import KINDS, ONE_ERROR, SCALES, FitError, Prediction, fit_error, quantile
 from analysis.laws.law import LOGARITHMIC, Law
 
-TOLERANCE, ROUGHLY = 1e-9, 1e-4  # of the search for the curve, and of the fits to smaller amounts only
-AGREE = 1e-6  # starts agree when their objectives differ by less than this share
+TOLERANCE = 1e-9  # of the search for the curve
+ROUGH_TOLERANCE = 1e-4  # of the fits without held-out points, whose errors are far larger than this
+AGREEMENT = 1e-6  # starts agree when their objectives differ by less than this share
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Bootstrap draws: natural parameters (name -> one entry a draw), and their curves."""
+    """Bootstrap draws of a curve: natural parameters (name -> (draws,))."""
 
     params: Mapping[str, Array]
     law: Law
 
     def values(self, x: Mapping[str, ArrayLike]) -> Array:
-        """The curve of each draw at the amounts ``x``: (draws, amounts)."""
+        """The curve of each draw at the amounts ``x`` (name -> (amounts,)): (draws, amounts)."""
         amounts = [np.asarray(column, dtype=float) for column in x.values()]
         return np.asarray(self.law.value(*amounts, *(self.params[n][:, None] for n in self.law.names)))
 
@@ -49,8 +41,13 @@ class Draws:
 class Curve:
     """A fitted law.
 
-    ``objective`` is the minimised sum; ``warnings`` are codes of `WARNINGS` in analysis/fitting/diagnosis.py, with
-    ``:parameter`` where one is meant.
+    ``params``     natural parameters by name, fixed ones included
+    ``objective``  the minimised sum
+    ``starts``, ``agreeing_starts``  starts that were refined, and how many of them reach the best objective
+    ``gradient_norm``  see `analysis.fitting.diagnosis.gradient_norm`
+    ``warnings``   codes of `analysis.fitting.diagnosis.WARNINGS`, as ``CODE:parameter`` where one is meant
+    ``points``     the points that were fitted, without those left out
+    ``error``, ``problem``, ``theta``  error, problem and search coordinates of the fit
     """
 
     law: Law
@@ -60,74 +57,76 @@ class Curve:
     agreeing_starts: int
     gradient_norm: float
     warnings: tuple[str, ...]
-    points: Points  # those that were fitted
+    points: Points
     error: FitError
     problem: FitProblem
     theta: Array
 
     def predict(self, x: Mapping[str, ArrayLike], level: float = 0.95, kind: str = "mean") -> Prediction:
-        """Values at amounts ``x`` with intervals at ``level``.
+        """Values at the amounts ``x`` (name -> (amounts,)) with intervals at ``level``.
 
-        ``kind``: "mean" is the curve itself, "new_run" one more training run measured without item noise,
-        "new_run_new_items" one more run measured on as many items as before. Without counts the last two cannot be
-        told apart and are the same.
+        ``kind`` is "mean" for the curve itself, "new_run" for one more training run measured without item noise, or
+        "new_run_new_items" for one more run measured on as many items as the points. Losses carry no counts of items,
+        so the last two are the same for them.
+        Raises ValueError for an unknown kind, a level outside (0, 1), a missing amount, and one outside the law's
+        domain.
         """
-        eta, half = self.linked(x, level, kind)
+        eta, half = self.on_scale(x, level, kind)
         back = SCALES[self.problem.objective.name].back
         return Prediction(back(eta), back(eta - half), back(eta + half))
 
-    def linked(self, x: Mapping[str, ArrayLike], level: float, kind: str) -> tuple[Array, Array]:
-        """Predictions and half-widths on the scale on which intervals are symmetric."""
+    def on_scale(self, x: Mapping[str, ArrayLike], level: float, kind: str) -> tuple[Array, Array]:
+        """As `predict`, but values and half-widths (amounts,) on the scale on which intervals are symmetric."""
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} is unknown; choose one of: {', '.join(KINDS)}")
         scale = SCALES[self.problem.objective.name]
-        value, jac = self._at(self._amounts(x))
+        value, jac = self._values_at(self._checked_amounts(x))
         slope = scale.slope(value)
-        gradient = jac * slope[:, None]
-        half = self.error.half_width(gradient, level)
+        half = self.error.half_width(jac * slope[:, None], level)
         if kind != "mean":
             half = np.hypot(half, self._scatter(value, slope, level, kind))
         return scale.forward(value), half
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
-        """The interval of one parameter.
+        """The interval of one parameter, NaN where its error is unknown.
 
-        By profile; by Student's t for amplitudes (in logarithms), intercepts, and under Huber's objective.
+        By profile; by Student's t for amplitudes (in logarithms), for intercepts, and under Huber's objective.
+        Raises ValueError for a parameter that is not free.
         """
-        which = self._free(name)
+        which = self._index(name)
         parameter = self.problem.space.free[which]
         if np.isnan(self.error.dispersion):
             return float("nan"), float("nan")
+        # The coordinate of a centred parameter is its value at the centre, so a profile of it would be of that.
         if parameter.pivots or self.problem.objective.name == "huber_log":
-            return self._wald(name, level)
-        space = self.problem.space
+            return self._wald_interval(name, level)
         half = float(self.error.half_width(np.eye(len(self.theta))[which], level))
         scale = float(np.sqrt(self.error.unscaled[which, which]))
         unit = half / scale if scale > 0 else quantile(level, self.error.dof) * math.sqrt(self.error.dispersion)
         if unit == 0:
             return self.params[name], self.params[name]
-        ends = profile(self.problem, self.theta, space.low, space.high, which, 0.5 * unit**2, half)
-        low, high = (self._natural_end(which, end)[name] for end in ends)
-        return low, high
+        low, high = profile_interval(self.problem, self.theta, which, 0.5 * unit**2, half)
+        return self._natural_value(name, low), self._natural_value(name, high)
 
     def profile(self, name: str) -> tuple[Array, Array]:
-        """Values of a parameter around its estimate, and the root of how much worse the best fit with it held there is,
-        in standard errors. Raises ValueError for a parameter that is not free, or whose error is unknown.
+        """Values of a parameter around its estimate, in order, and how much worse the best fit with it fixed at each
+        is: the root of the rise of the objective in standard errors. Both have the shape (values,).
+
+        Raises ValueError for a parameter that is not free, or whose error is unknown.
         """
-        which = self._free(name)
-        scale = float(self.error.half_width(np.eye(len(self.theta))[which], ONE_ERROR))
-        if not (np.isfinite(scale) and scale > 0):
+        which = self._index(name)
+        error = float(self.error.half_width(np.eye(len(self.theta))[which], ONE_ERROR))
+        if not (np.isfinite(error) and error > 0):
             raise ValueError(f"law {self.law.name!r}: the error of {name!r} is unknown, so it has no profile")
-        space = self.problem.space
-        at, cost = profiled(self.problem, self.theta, space.low, space.high, which, scale)
+        at, cost = profile_costs(self.problem, self.theta, which, error)
         rise = np.maximum(cost - float(self.problem.cost(self.theta[None])[0]), 0.0)
-        values = [self._natural_end(which, float(end))[name] for end in at]
-        return np.array(values), np.sqrt(2 * rise / self.error.dispersion)
+        values = np.array([self._natural_value(name, float(coordinate)) for coordinate in at])
+        return values, np.sqrt(2 * rise / self.error.dispersion)
 
     def bootstrap(self, draws: int = 1000, seed: int = 0) -> Draws:
-        """Refits under random weights: one exponential weight a group, or a point where no groups are given.
+        """Refits under random weights: one exponential weight for each group, or for each point without groups.
 
-        The Bayesian bootstrap of Rubin 1981 (Ann. Stat. 9): no draw loses an amount, as resampled points would.
+        The Bayesian bootstrap of Rubin 1981 (Ann. Stat. 9): every draw keeps every amount, unlike resampled points.
         """
         rng = np.random.default_rng(seed)
         group = self.points.group
@@ -139,37 +138,36 @@ class Curve:
         theta, _ = solve(problem, np.tile(self.theta, (draws, 1)), space.low, space.high, steps=60, tolerance=1e-8)
         return Draws({n: np.asarray(v) for n, v in space.natural(theta).items()}, self.law)
 
-    def _free(self, name: str) -> int:
-        """The place of a free parameter among the search coordinates."""
+    def _index(self, name: str) -> int:
+        """The index of a free parameter among the search coordinates."""
         free = [p.name for p in self.problem.space.free]
         if name not in free:
             raise ValueError(f"law {self.law.name!r} has no free parameter {name!r}; it has {', '.join(free)}")
         return free.index(name)
 
-    def _amounts(self, x: Mapping[str, ArrayLike]) -> tuple[Array, ...]:
-        absent = [name for name in self.points.x if name not in x]
-        if absent:
-            raise ValueError(f"predict needs amounts for {', '.join(self.points.x)}; {', '.join(absent)} is absent")
+    def _checked_amounts(self, x: Mapping[str, ArrayLike]) -> tuple[Array, ...]:
+        """The amounts in the order of the points; ValueError where one is missing or outside the law's domain."""
+        missing = [name for name in self.points.x if name not in x]
+        if missing:
+            raise ValueError(f"predict needs amounts for {', '.join(self.points.x)}; {', '.join(missing)} is absent")
         columns = tuple(np.atleast_1d(np.asarray(x[name], dtype=float)) for name in self.points.x)
         for name, column in zip(self.points.x, columns, strict=True):
-            fine = column >= 0 if self.law.allows_zero else column > 0
-            if not fine.all():
+            allowed = column >= 0 if self.law.allows_zero else column > 0
+            if not allowed.all():
                 least = "at least 0" if self.law.allows_zero else "above 0"
-                raise ValueError(f"predict at {name}={column[~fine][0]:g}: amounts must be {least}")
+                raise ValueError(f"predict at {name}={column[~allowed][0]:g}: amounts must be {least}")
         return columns
 
-    def _at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
-        old = self.problem
-        value, jac = FitProblem(old.space, old.objective, amounts, old.y, old.trials, old.weight).jacobian(
-            self.theta[None]
-        )
+    def _values_at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:
+        """Values (amounts,) and their derivatives by the coordinates (amounts, coordinates)."""
+        value, jac = replace(self.problem, x=amounts).jacobian(self.theta[None])
         return value[0], jac[0]
 
     def _scatter(self, value: Array, slope: Array, level: float, kind: str) -> Array:
         """Half the width of the interval of one more measurement around a known curve, on the scale of the intervals.
 
         How runs scatter on the same items is what the dispersion has beyond that of items, so its degrees of freedom
-        are fewer (Satterthwaite 1946, Biometrics Bull. 2); and never more than runs and items scatter together.
+        are fewer (Satterthwaite 1946, Biometrics Bull. 2). It is never more than runs and items scatter together.
         """
         t, dispersion = quantile(level, self.error.dof), self.error.dispersion
         if not self.error.counts:
@@ -182,21 +180,23 @@ class Curve:
         items = np.clip(value * (1 - value), 1e-9, None) / self.error.trials * slope**2
         return np.asarray(np.sqrt((runs if kind == "new_run" else both) * items))
 
-    def _wald(self, name: str, level: float) -> tuple[float, float]:
+    def _wald_interval(self, name: str, level: float) -> tuple[float, float]:
+        """The interval by the curvature at the estimate, symmetric in the logarithm of a positive parameter."""
         space = self.problem.space
-        positive = space.law.parameters[space.law.names.index(name)].role in LOGARITHMIC
-        moved = space.natural(self.theta[None] + 1e-30j * np.eye(len(self.theta)))[name]
-        gradient = moved.imag / 1e-30
+        moved = space.natural(self.theta[None] + 1j * COMPLEX_STEP * np.eye(len(self.theta)))[name]
+        gradient = moved.imag / COMPLEX_STEP
         value = self.params[name]
-        if positive:
-            gradient = gradient / value
+        if space.law.parameters[space.law.names.index(name)].role in LOGARITHMIC:
+            half = float(self.error.half_width(gradient / value, level))
+            return value * math.exp(-half), value * math.exp(half)
         half = float(self.error.half_width(gradient, level))
-        return (value * math.exp(-half), value * math.exp(half)) if positive else (value - half, value + half)
+        return value - half, value + half
 
-    def _natural_end(self, which: int, end: float) -> dict[str, float]:
+    def _natural_value(self, name: str, coordinate: float) -> float:
+        """The natural value of a free parameter with its own coordinate replaced."""
         theta = self.theta.copy()
-        theta[which] = end
-        return _natural(self.problem.space, theta)
+        theta[self._index(name)] = coordinate
+        return _natural(self.problem.space, theta)[name]
 
 
 def fit(
@@ -207,61 +207,63 @@ def fit(
     seed: int = 0,
     fixed: Mapping[str, float] | None = None,
 ) -> Curve:
-    """The curve of ``law`` that minimises the sum ``objective`` over ``points``.
+    """The curve of ``law`` (a name in `LAWS`) that minimises ``objective`` (see `Objective`) over ``points``.
 
-    ``delta`` belongs to "huber_log"; ``seed`` to the random starts; ``fixed`` fixes parameters, for example ``{"g":
-    0.25}``.
-    Raises ValueError for an unknown law or objective, values outside the objective's range, and too few distinct
+    ``delta`` belongs to "huber_log", ``seed`` to the random starts. ``fixed`` fixes parameters at natural values, for
+    example ``{"g": 0.25}``.
+    Raises ValueError for an unknown law or objective, values outside the objective's domain, and too few distinct
     amounts.
     """
-    return refined(prepared(points, law, objective, delta, fixed), seed)[0]
+    return refine(prepare(points, law, objective, delta, fixed), seed)[0]
 
 
-def refined(begun: Prepared, seed: int, ahead: Array | None = None) -> tuple[Curve, Array]:
-    """The curve from the best of the refined starts; and, for each row of ``ahead``, the coordinates of a rougher fit
-    without the points that are marked there (see `analysis.fitting.rolling_origin`). All are searched in one batch.
+def refine(prepared: PreparedFit, seed: int, held_out: Array | None = None) -> tuple[Curve, Array]:
+    """The curve from the best of the refined starts; and the coordinates (origins, coordinates) of a rougher fit for
+    each row of ``held_out`` (origins, points), without the points that it marks.
     """
-    problem, space = begun.problem, begun.problem.space
-    jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(begun.first), begun.first.shape[1]))
-    first = np.concatenate([begun.first, np.clip(begun.first[0] + jitter, space.low, space.high)])
-    weight, least = problem.weight, np.full(STARTS, TOLERANCE)
-    if ahead is not None:  # the best start of the grid does for each
-        weight = np.concatenate([np.repeat(weight, STARTS, axis=0), np.where(ahead, 0.0, weight)])
-        least = np.append(least, np.full(len(ahead), ROUGHLY))
-        first = np.concatenate([first, np.tile(first[:1], (len(ahead), 1))])
-    theta, cost = solve(replace(problem, weight=weight), first, space.low, space.high, tolerance=least)
-    return _curve(begun, theta[:STARTS], cost[:STARTS]), theta[STARTS:]
+    problem, space = prepared.problem, prepared.problem.space
+    jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(prepared.starts), prepared.starts.shape[1]))
+    start = np.concatenate([prepared.starts, np.clip(prepared.starts[0] + jitter, space.low, space.high)])
+    weight, tolerance = problem.weight, np.full(STARTS, TOLERANCE)
+    # All searches run in one batch: most of the time of a fit goes into the calls, not into the rows.
+    if held_out is not None:
+        weight = np.concatenate([np.repeat(weight, STARTS, axis=0), np.where(held_out, 0.0, weight)])
+        tolerance = np.append(tolerance, np.full(len(held_out), ROUGH_TOLERANCE))
+        start = np.concatenate([start, np.tile(start[:1], (len(held_out), 1))])
+    theta, cost = solve(replace(problem, weight=weight), start, space.low, space.high, tolerance=tolerance)
+    return _best_curve(prepared, theta[:STARTS], cost[:STARTS]), theta[STARTS:]
 
 
-def _curve(begun: Prepared, reached: Array, costs: Array) -> Curve:
-    """The best of the places that the starts reached, with its error and warnings."""
-    problem, space = begun.problem, begun.problem.space
+def _best_curve(prepared: PreparedFit, reached: Array, costs: Array) -> Curve:
+    """The curve of the least of the ``costs`` (starts,) at the coordinates ``reached``, with its error and warnings."""
+    problem, space = prepared.problem, prepared.problem.space
     best = int(np.argmin(costs))
     if not np.isfinite(costs[best]):
         raise ValueError(
             f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}..."
         )
     theta, cost = reached[best], float(costs[best])
-    agreeing = int((costs <= cost + AGREE * abs(cost) + 1e-20 * len(problem.y)).sum())
+    agreeing = int((costs <= cost + AGREEMENT * abs(cost) + 1e-20 * len(problem.y)).sum())
     here = problem.expand(theta[None])
     active = active_bounds(space, theta, here.gradient[0])
-    error = spread(problem, theta, active, begun.points.group)
+    error = fit_error(problem, theta, active, prepared.points.group)
     norm = gradient_norm(here, active)
-    codes = [*begun.codes, *notes(problem, theta, active, error, norm, agreeing * 2 >= STARTS)]
+    codes = [*prepared.warnings, *fit_warnings(problem, theta, active, error, norm, agreeing * 2 >= STARTS)]
     return Curve(
-        space.law,
-        _natural(space, theta),
-        cost / problem.objective.cost_factor,
-        STARTS,
-        agreeing,
-        norm,
-        tuple(codes),
-        begun.points,
-        error,
-        problem,
-        theta,
+        law=space.law,
+        params=_natural(space, theta),
+        objective=cost / problem.objective.cost_factor,
+        starts=STARTS,
+        agreeing_starts=agreeing,
+        gradient_norm=norm,
+        warnings=tuple(codes),
+        points=prepared.points,
+        error=error,
+        problem=problem,
+        theta=theta,
     )
 
 
 def _natural(space: Coordinates, theta: Array) -> dict[str, float]:
+    """The natural parameters at the coordinates ``theta`` (coordinates,)."""
     return {name: float(value[0]) for name, value in space.natural(theta[None]).items()}

@@ -118,7 +118,7 @@ def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
     return gain / max(float(here.cost[0]), 1e-20)
 
 
-def notes(
+def fit_warnings(
     problem: FitProblem, theta: Array, active: NDArray[np.bool_], error: FitError, norm: float, agree: bool
 ) -> list[str]:
     """Warning codes about the search and about what the points determine."""
@@ -130,12 +130,12 @@ def notes(
         found.append("not_converged")
     if error.dof <= 0:
         return [*found, "no_spare_points"]
-    found += [f"not_identified:{free[i].name}" for i in error.loose]
+    found += [f"not_identified:{free[i].name}" for i in error.undetermined]
     half = error.half_width(np.eye(len(theta)), 0.95)
     for i, p in enumerate(free):
         if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
             found.append("floor_not_identified")
-        elif not active[i] and i not in error.loose and half[i] > _too_wide(problem, i):
+        elif not active[i] and i not in error.undetermined and half[i] > _too_wide(problem, i):
             found.append(f"not_identified:{p.name}")
     return found
 

@@ -1,4 +1,4 @@
-"""What comes before the search of a fit: checks, coordinates, priors, starts."""
+"""Prepare a fit: check and order the points, set up coordinates and priors, choose starts."""
 
 from __future__ import annotations
 
@@ -17,44 +17,48 @@ from analysis.fitting.starts import starts
 from analysis.laws.catalogue import law_named
 from analysis.laws.law import Law
 
-STARTS = 6  # refined starts: four or more from the grid, two around the best of them
+STARTS = 6  # refined starts: four or more from the grid, the others drawn around the best of them
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A fit before its search: the points that can be fitted, warnings about the rest, starts (best first)."""
+class PreparedFit:
+    """A fit before its search: the problem, the points that can be fitted, warning codes about the others, and the
+    grid's starts (starts, coordinates), best first.
+    """
 
     problem: FitProblem
     points: Points
-    codes: tuple[str, ...]
-    first: Array
+    warnings: tuple[str, ...]
+    starts: Array
 
 
-def prepared(
+def prepare(
     points: Points,
     law: str,
     objective: str,
     delta: float,
     fixed: Mapping[str, float] | None = None,
     prior: Prior | None = None,
-) -> Prepared:
-    """The checks of `fit`, and where its search starts. With a ``prior`` the law does with one amount less for each of
-    its parameters, but two at least.
+) -> PreparedFit:
+    """Check everything that `fit` checks, and choose where its search starts.
+
+    Each parameter with a ``prior`` lowers the number of amounts that the law needs by one, down to two.
+    Raises ValueError for the reasons of `fit`.
     """
     form = law_named(law).for_amounts(tuple(points.x))
     criterion = Objective(objective, delta)
-    kept, codes = usable(points, form.allows_zero)
+    fitted, warnings = usable(points, form.allows_zero)
     fewest = form.min_amounts if prior is None else max(2, form.min_amounts - len(prior.names))
-    if kept.amounts() < fewest:
+    if fitted.amounts() < fewest:
         raise ValueError(
             f"law {law!r} needs at least {fewest} distinct amounts above 0; the points have "
-            f"{kept.amounts()}: measure more amounts or choose a law with fewer parameters"
+            f"{fitted.amounts()}: measure more amounts or choose a law with fewer parameters"
         )
-    criterion.check(kept)
-    if objective == "quasibinomial" and separated(kept):
-        codes.append("separated")
-    problem = _problem(form, criterion, kept, fixed or {}, prior)
-    return Prepared(problem, kept, tuple(codes), starts(problem, STARTS - 2))
+    criterion.check(fitted)
+    if objective == "quasibinomial" and separated(fitted):
+        warnings.append("separated")
+    problem = _problem(form, criterion, fitted, fixed or {}, prior)
+    return PreparedFit(problem, fitted, tuple(warnings), starts(problem, STARTS - 2))
 
 
 def _problem(
@@ -63,19 +67,20 @@ def _problem(
     x = tuple(points.x.values())
     weight = np.ones(len(points)) if points.weight is None else points.weight
     space = coordinates(law, x, points.value, fixed)
-    pull = _pull(space, objective, prior)
+    pull = _coordinate_prior(space, objective, prior)
     return FitProblem(space, objective, x, points.value, points.trials, weight[None, :], pull)
 
 
-def _pull(space: Coordinates, objective: Objective, given: Prior | None) -> CoordinatePrior | None:
-    """Means and stiffness of the free coordinates: the given ones, beside counts also the laws' own; None for none."""
+def _coordinate_prior(space: Coordinates, objective: Objective, prior: Prior | None) -> CoordinatePrior | None:
+    """``prior`` in search coordinates, with the law's own priors beside it for counts; None where there are none."""
     free = [p.name for p in space.free]
-    mean, stiff = np.zeros(len(free)), np.zeros((len(free), len(free)))
+    mean, stiffness = np.zeros(len(free)), np.zeros((len(free), len(free)))
     for i, p in enumerate(space.free):
+        # Only counts have a known noise, in units of which a prior's standard deviation has a meaning.
         if p.prior and objective.name == "quasibinomial":
-            mean[i], stiff[i, i] = p.prior[0], p.prior[1] ** -2
-    if given is not None:
-        at = [free.index(name) for name in given.names]
-        mean[at] = given.mean - space.shift[[space.law.names.index(name) for name in given.names]]
-        stiff[np.ix_(at, at)] = given.stiffness
-    return CoordinatePrior(mean, stiff) if stiff.any() else None
+            mean[i], stiffness[i, i] = p.prior[0], p.prior[1] ** -2
+    if prior is not None:
+        index = [free.index(name) for name in prior.names]
+        mean[index] = prior.mean - space.shift[[space.law.names.index(name) for name in prior.names]]
+        stiffness[np.ix_(index, index)] = prior.stiffness
+    return CoordinatePrior(mean, stiffness) if stiffness.any() else None

@@ -9,8 +9,8 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.fitting.coordinates import Prior
-from analysis.fitting.curve import Curve, refined
-from analysis.fitting.fit_setup import prepared
+from analysis.fitting.curve import Curve, refine
+from analysis.fitting.fit_setup import prepare
 from analysis.fitting.points import Points
 from analysis.fitting.solver import CoordinatePrior, FitProblem, solve
 from analysis.laws.catalogue import law_named
@@ -69,10 +69,10 @@ def fit_pooled(
     middle = np.median(raw, axis=0)
     off = np.maximum(1.4826 * np.median(np.abs(raw - middle), axis=0), 0.05)
     prior = Prior(names, middle, noise * np.diag(off**-2))
-    members = [prepared(points, law, objective, 1e-3, prior=prior).problem for points in series.values()]
+    members = [prepare(points, law, objective, 1e-3, prior=prior).problem for points in series.values()]
     mean, covariance, error = _shared(members, at, prior, noise)
     prior = Prior(names, mean, np.asarray(noise * np.linalg.inv(covariance), dtype=float))
-    curves = {k: refined(prepared(p, law, objective, 1e-3, prior=prior), seed)[0] for k, p in series.items()}
+    curves = {k: refine(prepare(p, law, objective, 1e-3, prior=prior), seed)[0] for k, p in series.items()}
     between = np.sqrt(np.diag(covariance))
     common = {n: Common(*map(float, parts)) for n, *parts in zip(names, mean, error, between, strict=True)}
     return Pooled(curves, common)
@@ -88,7 +88,7 @@ def _alone(series: Mapping[str, Points], law: str, objective: str, seed: int) ->
     curves = []
     for points in series.values():
         try:
-            curve = refined(prepared(points, law, objective, 1e-3), seed)[0]
+            curve = refine(prepare(points, law, objective, 1e-3), seed)[0]
         except ValueError:
             continue  # it may be possible with the help of the others
         if curve.error.dof > 0:

@@ -1,4 +1,4 @@
-"""How sure a fit is: covariance, dispersion, profiles, and bands around predictions."""
+"""Covariance and dispersion of a fit, and the scales on which its intervals are symmetric."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri, stdtrit
 
 from analysis.arrays import Array
-from analysis.fitting.solver import FitProblem, solve
+from analysis.fitting.solver import FitProblem
 
 ONE_ERROR = 0.6827  # the level of plus or minus one standard error
 KINDS = ("mean", "new_run", "new_run_new_items")
-PROFILE = np.concatenate(
-    [np.linspace(0.1, 2.0, 12), np.geomspace(2.4, 40.0, 12)]
-)  # steps, in half-widths of the Wald interval
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Predicted values with the ends of their interval, one entry an amount."""
+    """Predicted values with the ends of their intervals, (amounts,) each."""
 
     value: Array
     low: Array
@@ -30,7 +27,9 @@ class Prediction:
 
 
 def quantile(level: float, dof: float) -> float:
-    """Student's t (the normal for infinite ``dof``): the half-width of a central interval, in standard errors."""
+    """The half-width of a central interval in standard errors: Student's t with ``dof`` degrees of freedom, the normal
+    for an infinite ``dof``, infinite for none. Raises ValueError for a ``level`` outside (0, 1).
+    """
     if not 0 < level < 1:
         raise ValueError(f"level={level} must lie between 0 and 1, for example 0.95")
     if dof <= 0:
@@ -40,14 +39,18 @@ def quantile(level: float, dof: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class FitError:
-    """The error of a fit. ``unscaled`` is the inverse curvature over the search coordinates (0 for those at a bound).
+    """The error of a fit.
 
-    ``dispersion`` scales it; it is estimated from the residuals with ``dof`` degrees of freedom. ``between`` is what
-    groups (seeds) that lie above or below the curve as a whole add to the covariance, estimated from ``groups`` of
-    them; zero where there are no groups, or where they differ no more than points do. ``noise`` is the
-    variance of one more measurement on the scale of the objective (in logarithms for the log objectives). ``counts``
-    marks values that are shares of ``trials`` items (their median): their intervals are never narrower than the items
-    alone allow.
+    ``unscaled``    inverse curvature (coordinates, coordinates), 0 for coordinates at a bound; times ``dispersion``
+                    it is the covariance
+    ``dispersion``  estimated from the residuals with ``dof`` degrees of freedom; NaN where there are none
+    ``noise``       variance of one more measurement on the scale of the objective
+    ``counts``      whether values are shares of items: their intervals are never narrower than the items alone allow
+    ``trials``      median number of items behind a value; NaN without counts
+    ``undetermined``  indices of coordinates in directions that the points do not determine
+    ``between``     what groups (seeds) that lie above or below the curve as a whole add to the covariance; 0 without
+                    groups, or where they differ no more than points do
+    ``groups``      number of groups
     """
 
     unscaled: Array
@@ -56,39 +59,46 @@ class FitError:
     dof: float
     counts: bool
     trials: float
-    loose: tuple[int, ...]  # coordinates in directions that the points do not determine
+    undetermined: tuple[int, ...]
     between: Array
     groups: int = 0
 
     def half_width(self, gradient: Array, level: float) -> Array:
-        """Half the width of the interval of quantities with these gradients (..., coordinates).
+        """Half the width (...,) of the intervals of quantities with these gradients (..., coordinates).
 
-        The parts of points and groups have a t quantile each (Howe 1974, J. Am. Stat. Assoc. 69): pooled degrees of
-        freedom would be high exactly when the few groups happen to lie close together.
+        The parts of points and of groups each have their own t quantile (Howe 1974, J. Am. Stat. Assoc. 69): pooled
+        degrees of freedom would be high exactly when the few groups happen to lie close together.
         """
         variance = np.einsum("...i,ij,...j->...", gradient, self.unscaled, gradient)
-        across = np.einsum("...i,ij,...j->...", gradient, self.between, gradient)
-        wide = quantile(level, self.dof) * np.sqrt(self.dispersion * variance)
-        if across.any():
-            wide = np.hypot(wide, quantile(level, self.groups - 1) * np.sqrt(np.maximum(across, 0.0)))
+        group_variance = np.einsum("...i,ij,...j->...", gradient, self.between, gradient)
+        half = quantile(level, self.dof) * np.sqrt(self.dispersion * variance)
+        if group_variance.any():
+            half = np.hypot(half, quantile(level, self.groups - 1) * np.sqrt(np.maximum(group_variance, 0.0)))
         if not self.counts:
-            return np.asarray(wide)
-        return np.asarray(np.maximum(wide, quantile(level, np.inf) * np.sqrt(variance)))
+            return np.asarray(half)
+        return np.asarray(np.maximum(half, quantile(level, np.inf) * np.sqrt(variance)))
 
 
-def spread(problem: FitProblem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None) -> FitError:
-    """The error of the fit at ``theta`` (free parameters); coordinates marked ``active`` are held at their bound."""
+def fit_error(
+    problem: FitProblem, theta: Array, active: NDArray[np.bool_], group: NDArray[Any] | None = None
+) -> FitError:
+    """The error of the fit at ``theta`` (coordinates,); those marked ``active`` count as fixed at their bound.
+
+    ``group`` (points,) labels the seed or run of each point. For counts the dispersion is Pearson's statistic over its
+    degrees of freedom (McCullagh and Nelder 1989, Generalized Linear Models, section 4.5).
+    """
     fitted, jac = problem.jacobian(theta[None])
     hessian = problem.expand(theta[None]).hessian
     weight = problem.weight[0]
     counts = problem.objective.name == "quasibinomial"
-    prior = np.zeros(len(theta), bool) if problem.prior is None else np.diag(problem.prior[1]) > 0
+    prior = np.zeros(len(theta), bool) if problem.prior is None else np.diag(problem.prior.stiffness) > 0
     # A parameter that its prior allows to leave the bound is not known to lie there.
     free = ~active | prior
+    # Each prior counts as one measurement.
     dof = float((weight > 0).sum() + prior.sum() - free.sum())
-    inverse, loose = _inverse(hessian[0], free)
+    inverse, undetermined = _inverse(hessian[0], free)
     if problem.objective.name == "huber_log":
-        return _robust(problem, theta, active, dof)
+        return _huber_error(problem, theta, active, dof)
     r = problem.objective.residual(fitted[0], problem.y)
     if counts:
         assert problem.trials is not None
@@ -96,28 +106,33 @@ def spread(problem: FitProblem, theta: Array, active: NDArray[np.bool_], group: 
         r = r * np.sqrt(problem.trials / (p * (1 - p)))
     dispersion = float((weight * r * r).sum() / dof) if dof > 0 else float("nan")
     trials = float(np.median(problem.trials)) if counts and problem.trials is not None else float("nan")
-    slope, curve, _ = problem.objective.derivatives(fitted[0], problem.y, problem.trials)
-    unit = np.sqrt(weight * curve)
-    between, groups = _between(inverse, jac[0] * unit[:, None], slope / np.sqrt(curve) * np.sqrt(weight), dof, group)
-    return FitError(inverse, dispersion, dispersion, dof, counts, trials, loose, between, groups)
+    slope, curvature, _ = problem.objective.derivatives(fitted[0], problem.y, problem.trials)
+    unit = np.sqrt(weight * curvature)  # turns points into measurements of equal variance
+    residual = slope / np.sqrt(curvature) * np.sqrt(weight)
+    between, groups = group_covariance(inverse, jac[0] * unit[:, None], residual, dof, group)
+    return FitError(inverse, dispersion, dispersion, dof, counts, trials, undetermined, between, groups)
 
 
-def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDArray[Any] | None) -> tuple[Array, int]:
-    """What a random shift of each group adds to the covariance, and the number of groups.
+def group_covariance(
+    inverse: Array, jac: Array, residual: Array, dof: float, group: NDArray[Any] | None
+) -> tuple[Array, int]:
+    """What a random shift of each group adds to the covariance (coordinates, coordinates), and the number of groups.
 
-    Its variance follows from the sums of the residuals within groups (method of moments), 0 at least. ``jac`` and
-    ``residual`` have unit weight.
+    The variance of the shifts follows from the sums of the residuals within groups (method of moments, as Henderson
+    1953, Biometrics 9) and is at least 0. ``jac`` (points, coordinates) and ``residual`` (points,) are those of
+    measurements of equal variance, ``inverse`` is the inverse of ``jac.T @ jac``.
     """
-    none = np.zeros_like(inverse)
+    zero = np.zeros_like(inverse)
     if group is None or dof <= 0:
-        return none, 0
+        return zero, 0
     label = np.unique(group, return_inverse=True)[1]
     groups, size = int(label.max()) + 1, np.bincount(label)
     if groups < 2 or size.max() == 1:
-        return none, groups
+        return zero, groups
     total = np.stack([np.bincount(label, column) for column in jac.T], axis=1)  # (groups, coordinates)
     both, within = inverse @ (total.T @ total), inverse @ (jac.T @ jac)
-    # With M what the fit leaves of a vector of residuals and Z the membership of groups: Z'MZ = diag(size) - T I T'.
+    # With M the matrix that maps measurements to residuals, Z the membership of groups, T the sums ``total`` and I the
+    # inverse: Z'MZ = diag(size) - T I T'.
     lost = np.einsum("gi,ij,gj->g", total, inverse, total)
     trace = float(size.sum() - lost.sum())
     square_of = float((size**2).sum() - 2 * (size * lost).sum() + np.trace(both @ both))
@@ -125,34 +140,37 @@ def _between(inverse: Array, jac: Array, residual: Array, dof: float, group: NDA
     # E[sum over groups of (group's sum)^2] = noise * tr(Z'MZ) + shift * |Z'MZ|^2; E[residual^2] likewise.
     sums, square = float((np.bincount(label, residual) ** 2).sum()), float((residual**2).sum())
     system = np.array([[trace, square_of], [dof, trace_of_square]])
+    # Nearly singular: the design cannot tell the groups' shifts from the noise.
     if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
-        return none, groups
+        return zero, groups
     shift = float(np.linalg.solve(system, [sums, square])[1])
     pull = inverse @ total.T
     return max(shift, 0.0) * pull @ pull.T, groups
 
 
-def _robust(problem: FitProblem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:
-    """Huber's sandwich: the mean square of the pulls over the squared density of residuals within ``delta``.
-
-    A ``delta`` far below the noise leaves few residuals inside; the density is then taken over a wider window.
+def _huber_error(problem: FitProblem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:
+    """The error under Huber's objective (Huber 1973, Ann. Stat. 1): the dispersion is the mean square of the clipped
+    residuals over the squared share of residuals that are not clipped.
     """
     fitted, jac = problem.jacobian(theta[None])
     r = problem.objective.residual(fitted[0], problem.y)
     weight, delta = problem.weight[0], problem.objective.delta
-    curve = jac[0] / fitted[0][:, None]
-    inverse, loose = _inverse(curve.T @ (weight[:, None] * curve), ~active)
-    robust = 1.4826 * float(np.median(np.abs(r)))
-    window = max(delta, robust * len(r) ** -0.2)
-    pull = np.clip(r, -delta, delta)
+    log_jac = jac[0] / fitted[0][:, None]
+    inverse, undetermined = _inverse(log_jac.T @ (weight[:, None] * log_jac), ~active)
+    deviation = 1.4826 * float(np.median(np.abs(r)))  # the standard deviation of normal residuals
+    # A delta far below the noise leaves few residuals unclipped, so their density is taken over a wider window.
+    window = max(delta, deviation * len(r) ** -0.2)
+    clipped = np.clip(r, -delta, delta)
     density = delta / window * float((np.abs(r) <= window).mean())
-    dispersion = float((weight * pull**2).sum() / dof) / density**2 if dof > 0 and density > 0 else float("nan")
-    none = np.zeros_like(inverse)
-    return FitError(inverse, dispersion, max(robust**2, delta**2), dof, False, float("nan"), loose, none)
+    dispersion = float((weight * clipped**2).sum() / dof) / density**2 if dof > 0 and density > 0 else float("nan")
+    noise = max(deviation**2, delta**2)
+    return FitError(inverse, dispersion, noise, dof, False, float("nan"), undetermined, np.zeros_like(inverse))
 
 
 def _inverse(hessian: Array, free: NDArray[np.bool_]) -> tuple[Array, tuple[int, ...]]:
-    """Inverse over the free coordinates, without the directions that have no curvature; and who takes part in those."""
+    """The inverse (coordinates, coordinates) over the free coordinates, without directions of no curvature; and the
+    indices of the coordinates that take part in those directions.
+    """
     inverse = np.zeros_like(hessian)
     index = np.flatnonzero(free)
     if not len(index):
@@ -160,58 +178,11 @@ def _inverse(hessian: Array, free: NDArray[np.bool_]) -> tuple[Array, tuple[int,
     part = hessian[np.ix_(index, index)]
     root = 1 / np.sqrt(np.maximum(np.diag(part), 1e-300))
     size, direction = np.linalg.eigh(part * root[:, None] * root[None, :])
-    known = size > 1e-10 * max(size.max(), 1e-300)
-    solved = (direction[:, known] / size[known]) @ direction[:, known].T
+    curved = size > 1e-10 * max(size.max(), 1e-300)
+    solved = (direction[:, curved] / size[curved]) @ direction[:, curved].T
     inverse[np.ix_(index, index)] = solved * root[:, None] * root[None, :]
-    loose = np.abs(direction[:, ~known]).max(axis=1, initial=0.0) > 0.3
-    return inverse, tuple(int(i) for i in index[loose])
-
-
-def profile(
-    problem: FitProblem, theta: Array, low: Array, high: Array, which: int, limit: float, scale: float
-) -> tuple[float, float]:
-    """The ends of one search coordinate: up to where the cost, minimised over the others, rises by ``limit``.
-
-    ``scale`` is the first guess of the half-width. An end that the points do not determine is the coordinate's bound.
-    """
-    least = float(problem.cost(theta[None])[0])
-    ends = []
-    for sign, bound in ((-1.0, float(low[which])), (1.0, float(high[which]))):
-        room = abs(bound - theta[which])
-        step = scale if np.isfinite(scale) and scale > 0 else room / 4
-        reach = np.minimum(step * PROFILE, room) if np.isfinite(room) else step * PROFILE
-        at = theta[which] + sign * reach
-        cost = _profiled(problem, theta, low, high, which, at)
-        ends.append(_crossing(np.append(theta[which], at), np.append(least, cost) - least, limit, bound))
-    return ends[0], ends[1]
-
-
-def profiled(
-    problem: FitProblem, theta: Array, low: Array, high: Array, which: int, scale: float
-) -> tuple[Array, Array]:
-    """Values of one search coordinate around ``theta``, in order, and the least cost with it held at each."""
-    at = theta[which] + scale * np.linspace(-3.6, 3.6, 49)
-    at = at[(at >= low[which]) & (at <= high[which])]
-    return at, _profiled(problem, theta, low, high, which, at)
-
-
-def _profiled(problem: FitProblem, theta: Array, low: Array, high: Array, which: int, at: Array) -> Array:
-    lower, upper = np.tile(low, (len(at), 1)), np.tile(high, (len(at), 1))
-    lower[:, which] = upper[:, which] = at
-    return solve(problem, np.tile(theta, (len(at), 1)), lower, upper, steps=60, tolerance=1e-9)[1]
-
-
-def _crossing(at: Array, rise: Array, limit: float, bound: float) -> float:
-    """Where the root of ``rise`` first passes the root of ``limit``, interpolated; ``bound`` if it never does."""
-    root = np.sqrt(np.maximum(rise, 0.0))
-    over = np.flatnonzero(root > np.sqrt(limit))
-    if not len(over):
-        return bound
-    k = int(over[0])
-    if not np.isfinite(root[k]):
-        return float(at[k])
-    share = (np.sqrt(limit) - root[k - 1]) / (root[k] - root[k - 1])
-    return float(at[k - 1] + share * (at[k] - at[k - 1]))
+    in_flat = np.abs(direction[:, ~curved]).max(axis=1, initial=0.0) > 0.3
+    return inverse, tuple(int(i) for i in index[in_flat])
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,12 +195,13 @@ class Scale:
     slope: Callable[[Array], Array]  # derivative of ``forward``
 
 
-def _positive(v: Array) -> Array:
-    """NaN where a law that may fall to 0 (a line) leaves the losses behind."""
-    return np.where(v > 0, v, np.nan)
+def _positive(value: Array) -> Array:
+    """NaN for values that are not positive: a law that may fall below 0 (a line) has no logarithm there."""
+    return np.where(value > 0, value, np.nan)
 
 
 def _inside(p: Array) -> Array:
+    """Scores, kept so far from 0 and 1 that their logits are finite."""
     return np.clip(p, 1e-9, 1 - 1e-9)
 
 
@@ -237,3 +209,4 @@ LOG = Scale("log", lambda v: np.log(_positive(v)), np.exp, lambda v: 1 / _positi
 RAW = Scale("value", lambda v: v, lambda v: v, np.ones_like)
 LOGIT = Scale("logit", lambda p: logit(_inside(p)), expit, lambda p: 1 / (_inside(p) * (1 - _inside(p))))
 SCALES = {"log": LOG, "huber_log": LOG, "least_squares": RAW, "quasibinomial": LOGIT}
+"""The scale of each objective."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import LAWS, Points, fit
-from analysis.fitting.uncertainty import _between
+from analysis.fitting.uncertainty import group_covariance
 
 AMOUNTS = np.geomspace(100, 1e6, 8)
 FIVE = np.array([32.0, 128, 512, 2048, 8192])
@@ -157,4 +157,4 @@ def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():
     shift = np.linalg.solve(system, [((member.T @ residual) ** 2).sum(), (residual**2).sum()])[1]
     pull = inverse @ jac.T @ member
     assert shift > 0
-    assert _between(inverse, jac, residual, 20, group)[0] == pytest.approx(shift * pull @ pull.T)
+    assert group_covariance(inverse, jac, residual, 20, group)[0] == pytest.approx(shift * pull @ pull.T)

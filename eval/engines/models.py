@@ -21,12 +21,15 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
         raise ValueError(f"precision={spec.precision!r} is unknown; choose one of: {', '.join(DTYPES)}")
     source, revision = source_of(spec, inputs)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=DTYPES[spec.precision])
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            source, revision=revision, dtype=DTYPES[spec.precision]
+        )
     except OSError as error:
         raise ValueError(f"model {source} cannot be opened: {error}") from error
     if torch.cuda.is_available():
         torch.nn.Module.cuda(model)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:

@@ -30,7 +30,8 @@ class Graded:
 
     @property
     def references(self) -> list[str]:
-        return self.item["references"][: self.turn]
+        answers: list[str] = self.item["references"]
+        return answers[: self.turn]
 
 
 def run(

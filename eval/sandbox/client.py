@@ -130,7 +130,8 @@ class Sandbox:
             if not part:
                 return None
             line += part
-        return json.loads(line)
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
     def _stop(self) -> None:
         """End the server; whatever it started ends with it or has been ended."""

@@ -39,12 +39,14 @@ class Handle:
 
 def number(handle: Handle) -> int:
     """The number by which the program's process knows the object."""
-    return object.__getattribute__(handle, "_number")
+    own: int = object.__getattribute__(handle, "_number")
+    return own
 
 
 def ask_of(handle: Handle) -> Ask:
     """The function that asks the process to which the object belongs."""
-    return object.__getattribute__(handle, "_ask")
+    ask: Ask = object.__getattribute__(handle, "_ask")
+    return ask
 
 
 def _alone(name: str) -> Callable[..., Any]:

@@ -25,7 +25,7 @@ TAG = "is"
 Refer = Callable[[Any], int]
 
 # By type: how the value is written, and how it is read again from what was written.
-_SEQUENCES: dict[type, Callable[[list], Any]] = {
+_SEQUENCES: dict[type, Callable[[list[Any]], Any]] = {
     tuple: tuple, set: set, frozenset: frozenset, collections.deque: collections.deque,
     type({}.keys()): lambda values: dict.fromkeys(values).keys(),
     type({}.values()): lambda values: dict(enumerate(values)).values(),

@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.json_file import write_json
 from common.rows import data_files, write_jsonl
@@ -24,6 +25,8 @@ from eval.items import source_texts
 from eval.items.jsonl import Row, locate
 from eval.spec.scores import OverlapSpec
 from eval.tasks import TASKS
+
+Codes = NDArray[np.uint64]
 
 SIZES = (8, 13)
 SHARE = 0.7
@@ -90,8 +93,8 @@ class _Known:
 
     vocabulary: Sequence[str]
     codes: dict[str, int] = field(init=False)
-    runs: dict[int, np.ndarray] = field(default_factory=dict)
-    seen: dict[int, np.ndarray] = field(default_factory=dict)
+    runs: dict[int, Codes] = field(default_factory=dict)
+    seen: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.codes = {
@@ -99,7 +102,7 @@ class _Known:
             for word in self.vocabulary
         }
 
-    def coded(self, some: Iterable[str]) -> np.ndarray:
+    def coded(self, some: Iterable[str]) -> Codes:
         return np.array([self.codes.get(word, 0) for word in some], dtype=np.uint64)
 
     def watch(self, size: int, lists: Sequence[Sequence[str]]) -> None:
@@ -108,7 +111,7 @@ class _Known:
         self.runs[size] = np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
         self.seen[size] = np.zeros(len(self.runs[size]), dtype=bool)
 
-    def mark(self, size: int, coded: np.ndarray) -> None:
+    def mark(self, size: int, coded: Codes) -> None:
         """Mark the runs that occur in coded words."""
         if len(self.runs[size]):
             given = hashes(coded, size)
@@ -121,16 +124,17 @@ class _Known:
         return float(self.seen[size][self.runs[size].searchsorted(given)].mean()) if len(given) else None
 
 
-def hashes(coded: np.ndarray, size: int) -> np.ndarray:
+def hashes(coded: Codes, size: int) -> Codes:
     """A 64-bit hash of every run of ``size`` words without a 0 among them, in order."""
     count = len(coded) - size + 1
     if count <= 0:
         return np.empty(0, np.uint64)
-    found = np.zeros(count, dtype=np.uint64)
+    found: Codes = np.zeros(count, dtype=np.uint64)
     for place in range(size):
         found = found * FACTOR + coded[place : place + count]
     unknown = np.concatenate([[0], np.cumsum(coded == 0)])
-    return found[unknown[size:] == unknown[:-size]]
+    whole: NDArray[np.bool_] = unknown[size:] == unknown[:-size]
+    return found[whole]
 
 
 def _pass_by(known: _Known, wholes: dict[str, bool], source: Iterable[list[str]]) -> None:

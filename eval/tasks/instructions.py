@@ -58,7 +58,7 @@ def number_paragraphs(text: str, given: Arguments) -> bool:
     parts = text.split("***")
     if any(not part.strip() for part in parts[1:-1]):
         return False
-    return sum(bool(part.strip()) for part in parts) == given["num_paragraphs"]
+    return bool(sum(bool(part.strip()) for part in parts) == given["num_paragraphs"])
 
 
 def number_words(text: str, given: Arguments) -> bool:
@@ -72,7 +72,7 @@ def nth_paragraph_first_word(text: str, given: Arguments) -> bool:
     if count != given["num_paragraphs"] or place > count or not paragraphs[place - 1].strip():
         return False
     word = paragraphs[place - 1].split()[0].lstrip("'\"")
-    return re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == given["first_word"].lower()
+    return bool(re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == given["first_word"].lower())
 
 
 def number_placeholders(text: str, given: Arguments) -> bool:
@@ -81,7 +81,7 @@ def number_placeholders(text: str, given: Arguments) -> bool:
         opened = line.find("[")
         while opened >= 0 and (closed := line.find("]", opened)) >= 0:
             count, opened = count + 1, line.find("[", closed)
-    return count >= given["num_placeholders"]
+    return bool(count >= given["num_placeholders"])
 
 
 def postscript(text: str, given: Arguments) -> bool:
@@ -91,7 +91,7 @@ def postscript(text: str, given: Arguments) -> bool:
 
 
 def number_bullet_lists(text: str, given: Arguments) -> bool:
-    return len(STAR.findall(text)) + len(DASH.findall(text)) == given["num_bullets"]
+    return bool(len(STAR.findall(text)) + len(DASH.findall(text)) == given["num_bullets"])
 
 
 def constrained_response(text: str, given: Arguments) -> bool:
@@ -101,12 +101,12 @@ def constrained_response(text: str, given: Arguments) -> bool:
 def number_highlighted_sections(text: str, given: Arguments) -> bool:
     single = [found.strip("*").strip() for found in re.findall(r"\*[^\n*]*\*", text)]
     double = [found[2:-2].strip() for found in re.findall(r"\*\*[^\n*]*\*\*", text)]
-    return sum(map(bool, single + double)) >= given["num_highlights"]
+    return bool(sum(map(bool, single + double)) >= given["num_highlights"])
 
 
 def multiple_sections(text: str, given: Arguments) -> bool:
     splitter = given["section_spliter"].strip()
-    return len(re.findall(rf"{splitter}\s?\d", text)) >= given["num_sections"]
+    return bool(len(re.findall(rf"{splitter}\s?\d", text)) >= given["num_sections"])
 
 
 def json_format(text: str, given: Arguments) -> bool:

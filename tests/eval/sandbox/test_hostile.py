@@ -33,15 +33,12 @@ def sandbox(request):
 
 
 @pytest.fixture
-def outside(tmp_path):
+def outside(public_folder):
     """A world to harm, and afterwards the proof that nobody has."""
-    (tmp_path / "kept").write_text("swordfish")
-    tmp_path.chmod(0o777)
-    (tmp_path / "kept").chmod(0o666)
-    for folder in tmp_path.parents[:-1]:
-        folder.chmod(folder.stat().st_mode | 0o005)
+    (public_folder / "kept").write_text("swordfish")
+    (public_folder / "kept").chmod(0o666)
     kinds = {"tcp": socket.AF_INET, "abstract": socket.AF_UNIX, "door": socket.AF_UNIX, "udp": socket.AF_INET}
-    places = {"abstract": f"\0dosage-{os.getpid()}", "door": str(tmp_path / "door")}
+    places = {"abstract": f"\0dosage-{os.getpid()}", "door": str(public_folder / "door")}
     open_doors = {}
     for name, family in kinds.items():
         door = socket.socket(family, socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM)
@@ -50,19 +47,19 @@ def outside(tmp_path):
         if name != "udp":
             door.listen()
         open_doors[name] = door
-    (tmp_path / "door").chmod(0o777)
+    (public_folder / "door").chmod(0o777)
     sibling = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_mode) for path in tmp_path.iterdir()}
+    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_mode) for path in public_folder.iterdir()}
     yield {
-        "folder": tmp_path, "tcp": open_doors["tcp"].getsockname()[1], "udp": open_doors["udp"].getsockname()[1],
+        "folder": public_folder, "tcp": open_doors["tcp"].getsockname()[1], "udp": open_doors["udp"].getsockname()[1],
         "abstract": places["abstract"][1:], "sibling": sibling.pid, "evaluator": os.getpid(),
     }  # fmt: skip
     assert sibling.poll() is None
     assert os.getpriority(os.PRIO_PROCESS, sibling.pid) == os.getpriority(os.PRIO_PROCESS, 0)
     sibling.kill()
     sibling.wait()
-    assert before == {path.name: (path.stat().st_mtime_ns, path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert (tmp_path / "kept").read_text() == "swordfish"
+    assert before == {path.name: (path.stat().st_mtime_ns, path.stat().st_mode) for path in public_folder.iterdir()}
+    assert (public_folder / "kept").read_text() == "swordfish"
     for name, door in open_doors.items():
         with pytest.raises(BlockingIOError):
             door.recv(1) if name == "udp" else door.accept()
@@ -90,24 +87,21 @@ def test_there_are_enough_of_them():
     assert len(ESCAPES) + len(FORGERIES) >= 60
 
 
-def test_an_ordinary_user_is_contained_as_well(tmp_path):
+def test_an_ordinary_user_is_contained_as_well(public_folder):
     """The command of anyone, run as nobody where the tests run as root."""
     python = next((p for p in (sys.executable, "/usr/bin/python3") if _usable(p)), None)
     if os.getuid() != 0 or not shutil.which("setpriv") or python is None:
         pytest.skip("needs root, setpriv, and a Python that nobody may run")
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:-1]:
-        folder.chmod(folder.stat().st_mode | 0o005)
-    given = {**dict.fromkeys(("folder", "abstract"), tmp_path), "tcp": 9, "udp": 9, "sibling": 1, "evaluator": 1}
+    given = {**dict.fromkeys(("folder", "abstract"), public_folder), "tcp": 9, "udp": 9, "sibling": 1, "evaluator": 1}
     programs = [{"id": name, "program": text.format(**given), "tests": ""} for name, text in ESCAPES.items()]
     programs += [{"id": name, "program": text} for name, text in FORGERIES.items()]
     programs += [{"id": "good", "program": "def f(x): return x\nassert f([1]) == [1]"}]
-    (tmp_path / "programs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in programs))
+    (public_folder / "programs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in programs))
     for level in (3, 2):
-        out = tmp_path / f"verdicts-{level}.jsonl"
+        out = public_folder / f"verdicts-{level}.jsonl"
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-m", "eval", "run-code"]
         words = [
-            f"programs={tmp_path}/programs.jsonl",
+            f"programs={public_folder}/programs.jsonl",
             f"out={out}",
             f"level={level}",
             "seconds=1",

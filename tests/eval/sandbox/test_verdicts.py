@@ -1,0 +1,119 @@
+"""What the sandbox says of a program: every end has its verdict, and only tests that ran to their end are a pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from eval.items.jsonl import read
+from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.programs import Program
+from eval.tasks import humaneval
+from tests.eval.sandbox.conftest import MEMORY
+
+
+def test_verdicts(any_sandbox):
+    run = any_sandbox.run
+    assert run("assert 1 + 1 == 2").status == "passed"
+    failed = run("assert 1 + 1 == 3, 'no'")
+    assert (failed.status, failed.detail) == ("failed", "AssertionError: no")
+    assert run("def (").detail.startswith("SyntaxError")
+    assert run("x" * (1 << 21)).status == "refused"
+    assert (
+        run("import dataclasses\n@dataclasses.dataclass\nclass A:\n    b: 'int'\nassert A(1).b == 1").status == "passed"
+    )
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os; os._exit(0)",
+        "raise SystemExit(0)",
+        "import sys; sys.exit()",
+        "import os; os.close(3); os._exit(0)",
+        "import os; os.write(3, b'passed\\n'); os._exit(0)",
+        "import os; os.write(3, b'0' * 32 + b'passed\\n'); os._exit(0)",
+        "import os; os.kill(os.getpid(), 9); raise ValueError",
+        "import os; os.abort()",
+        "import ctypes; ctypes.string_at(1)",
+        "raise KeyboardInterrupt",
+        "class E(BaseException):\n    def __str__(self): raise self\nraise E",
+    ],
+)
+def test_an_end_without_a_check_is_no_pass(any_sandbox, program):
+    assert any_sandbox.run(program).status in ("failed", "crashed")
+    assert any_sandbox.run("pass").status == "passed"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "while True: pass",
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "import signal\nfor n in (14, 24):\n    signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
+        "import re; re.match('(a+)+$', 'a' * 60 + 'b')",
+        "import time; time.sleep(600)",
+    ],
+)
+def test_loops_end(any_sandbox, program):
+    assert any_sandbox.run(program).status == "timeout"
+
+
+def test_memory_is_bounded(any_sandbox):
+    # Filling memory takes a busy machine more than a second.
+    with Sandbox(Limits(20, MEMORY), unsafe=True, levels=[any_sandbox.level]) as patient:
+        for program in ("x = bytearray(3 << 30)", "x = []\nwhile True: x.append(bytearray(1 << 20))"):
+            verdict = patient.run(program)
+            assert verdict.status == "memory" and verdict.memory_bytes < MEMORY
+
+
+def test_the_same_program_gets_the_same_hashes_and_numbers(level):
+    draw = "import random; raise ValueError([list({'a', 'b', 'c', 'd', 'e', 'f'}), random.random()])"
+    details = set()
+    for _ in range(3):
+        with Sandbox(Limits(1, MEMORY), unsafe=True, levels=[level]) as running:
+            details |= {running.run(draw).detail, running.run(draw).detail}
+    assert len(details) == 1
+
+
+def test_published_solutions_pass_and_stubs_fail(level, shared):
+    path = shared / "code" / "HumanEval.jsonl.gz"
+    solutions = [row["canonical_solution"] for row in read(path)]
+    with Sandbox(Limits(3, 1 << 30), unsafe=True, levels=[level]) as running:
+        items = list(zip(humaneval.items(path), solutions, strict=True))
+        references = [running.run(humaneval.program(item, solution)).status for item, solution in items]
+        few = items if level.number == 3 else items[::8]
+        stubs = [running.run(humaneval.program(item, "    return None\n")).status for item, _ in few]
+    assert references == ["passed"] * 164
+    assert "passed" not in stubs
+
+
+def test_programs_are_judged_from_outside(sandbox):
+    for text in (
+        "def f(x):\n    x.append(3)\n    return tuple(x)\ndef check(f):\n    y = [1]\n    assert f(y) == (1, 3)\n"
+        "    assert y == [1, 3]\ncheck(f)",
+        "class P:\n    def __init__(self, a): self.a = a\n    def __eq__(self, o): return self.a == o.a\n"
+        "    def __add__(self, o): return P(self.a + o.a)\n    def __len__(self): return self.a\n"
+        "p = P(1)\nassert p + P(2) == P(3) and p != P(2)\nassert p.a == 1 and len(p) == 1\np.a = 5\nassert p.a == 5\n"
+        "assert isinstance(p, P) and not isinstance(p, (int, str)) and type(p) == P",
+        "def f(): raise KeyError('x')\ndef check(f):\n    try:\n        f()\n    except KeyError: return\n"
+        "    assert False\ncheck(f)",
+        "def sum(a, b): return a + b\nassert sum(1, 2) == 3",
+        "def f(n):\n    yield from range(n)\nassert list(f(3)) == [0, 1, 2]\nx = f(2)\nassert next(x) == 0",
+        "import math\ndef f(x): return {x: (1, {2}, b'3', 1 << 99, 0.5, None, 2j, math.inf)}\n"
+        "assert f((4,)) == {(4,): (1, {2}, b'3', 1 << 99, 0.5, None, 2j, math.inf)}",
+        "import collections, decimal, fractions, datetime\n"
+        "assert collections.Counter('aab') == {'a': 2, 'b': 1}\n"
+        "def f(): return [decimal.Decimal('1.50'), fractions.Fraction(1, 3), datetime.date(2020, 2, 1), range(3)]\n"
+        "assert [str(x) for x in f()] == ['1.50', '1/3', '2020-02-01', 'range(0, 3)']",
+        "x = [2, 1]\nassert x == [2, 1]\nx.sort()\nassert x == [1, 2], 'sorted'",
+        "def f(g): return g\nassert f(f)(7) == 7 and f(int)('8') == 8",
+    ):
+        verdict = sandbox.run(text)
+        assert verdict.status == "passed", (text, verdict)
+
+
+def test_given_tests_stand_apart_from_the_code(sandbox):
+    assert sandbox.run(Program("def f(x): return x", "assert f(1) == 1")).status == "passed"
+    assert sandbox.run(Program("def f(x): return x\n, \nassert f(1) == 2")).status == "failed"
+    assert sandbox.run(Program("def f(x): return x", "assert f(lambda: 1)")).detail.startswith("TypeError")
+    assert sandbox.run(Program("pass", "assert f(1)")).detail.startswith("NameError")

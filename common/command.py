@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import runpy
 import sys
 
 from common import __version__
+from common.options import HELP, near
 from common.start import own_packages
 
-HELP = """\
+USAGE = """\
 dosage COMMAND [verb] key=value ...
   sweep       train and evaluate every cell of a grid; list, resume, cancel and clean up sweeps
   eval        evaluate a model folder without a sweep, compare two models, run programs in the sandbox
@@ -28,13 +28,12 @@ def main() -> None:
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     if word == "--version":
         print(f"dosage {__version__}")
-    elif word in ("", "-h", "--help", "help"):
-        print(HELP, end="")
+    elif word in ("", *HELP):
+        print(USAGE, end="")
         sys.exit(0 if word else 2)
     elif word not in COMMANDS:
-        close = difflib.get_close_matches(word, COMMANDS, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        print(f"error: {word!r} is not a command of dosage ({', '.join(COMMANDS)}){hint}", file=sys.stderr)
+        hint = near(word, COMMANDS)
+        print(f"error: {word!r} is not a command of dosage{hint}; its commands: {', '.join(COMMANDS)}", file=sys.stderr)
         sys.exit(2)
     else:
         del sys.argv[1]

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from common.extras import require
+
 BLOCK = 32768  # bytes: a .wandb file is cut into blocks, and a record that crosses their borders is written in parts
 HEADER = 7  # bytes of the file's header, and of each part's: checksum (4), length (2), kind (1)
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
@@ -20,6 +22,7 @@ def online(address: str) -> pd.DataFrame:
 
     Raises ValueError where W&B refuses the key, or holds no such project or no run.
     """
+    require("from=wandb:ENTITY/PROJECT", ["wandb"])
     import wandb  # slow to import
 
     try:
@@ -65,6 +68,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     """The run in a .wandb file."""
+    require("a folder of W&B runs", ["wandb"])
     from wandb.proto import wandb_internal_pb2
 
     form: Any = wandb_internal_pb2  # its classes are made when it is imported

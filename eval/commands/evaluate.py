@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.digest import digest_of, key_of
+from common.extras import require
 from common.json_file import write_json
 from common.options import option
 from common.rows import data_files
@@ -80,6 +81,7 @@ class _Work:
 def run(asked: Evaluate) -> str:
     """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return the table. What can be wrong is found out first."""
     suite = load(asked.suite, asked.data)
+    require("answering", ["eval"])
     wanted = _wanted(asked, suite)
     left_out = [name for name, entry in wanted.items() if entry.task == "loss"]
     weights = _weights(asked)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
+from common.extras import require
 from eval.spec.answers import Decoding
 
 
@@ -40,5 +40,5 @@ Engine = Callable[[Request], list[Answer]]
 
 def available(engine: str) -> None:
     """ValueError where an engine is not installed."""
-    if engine == "vllm" and find_spec("vllm") is None:
-        raise ValueError("engine=vllm: vLLM is not installed; pip install 'dosage-llm[vllm]', or take engine=local")
+    if engine == "vllm":
+        require("engine=vllm", ["vllm"], ", or take engine=local")

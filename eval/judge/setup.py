@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.digest import digest_of
+from common.extras import require
 from common.options import option
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Ledger
@@ -57,6 +58,8 @@ def court(keys: JudgeOptions, suite: Suite, name: str, entry: Task, cache: Path)
         raise ValueError(f"task {name}: {missing[0]} does not exist; get it, or give data=FOLDER")
     if lacks := lacking(judge, execution, os.environ):
         raise ValueError(f"task {name}: {_said(lacks)}")
+    if "judge" in files:
+        require("a local judge", ["eval"])
     return JudgeSetup(replace(judge, model=digest_of(files["judge"])) if "judge" in files else judge, execution, files)
 
 

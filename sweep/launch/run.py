@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from common.extras import require
 from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
 from sweep.launch.progress import Progress, span
@@ -12,6 +13,7 @@ from sweep.launch.watch import Watch
 from sweep.plan.plan import Plan
 from sweep.results import table, warnings
 from sweep.results.saved_sweep import SavedSweep, save
+from sweep.stages.extras import extras
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
@@ -31,6 +33,7 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     console = Console(soft_wrap=True, highlight=False)
     pool = Pool(saved.jobs, store, workers)
     missing = len(pool.queue.missing)
+    require("this sweep", extras((job.stage, job.execution) for job in pool.queue.missing.values()))
     console.print(f"sweep {saved.name}: {len(saved.cells)} cells, {len(saved.jobs)} stages, {missing} to run")
     with Progress(pool.queue.missing.values(), store, console) as progress:
         outcome = pool.run(progress)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.extras import require
 from sweep.launch import snapshot, squeue
 from sweep.launch.step import Step, freeze, run
 from sweep.launch.tasks import Array, Shape, SlurmTask, pack, split
@@ -96,9 +97,10 @@ class Submission:
 
 
 def available() -> None:
-    """Raise a ValueError when there is no SLURM on this machine."""
+    """Raise a ValueError where this machine lacks SLURM or submitit."""
     if shutil.which("sbatch") is None:
         raise ValueError("sbatch is not on PATH, so there is no SLURM to submit to; use hydra/launcher=local")
+    require("hydra/launcher=submitit_slurm", ["slurm"])
 
 
 def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:

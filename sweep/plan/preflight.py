@@ -8,8 +8,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.extras import require
 from sweep.plan import judge_cost
 from sweep.plan.plan import Plan
+from sweep.stages.extras import extras
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 from train.spec import Hub
@@ -19,9 +21,11 @@ SECONDS = 5.0
 
 
 def checked(plan: Plan) -> Plan:
-    """The plan itself. Raises a ValueError that lists every file and hub repository that cannot be had."""
+    """The plan itself. Raises a ValueError that lists every library, file and hub repository that cannot be had."""
+    store = Store(plan.path)
+    require("this sweep", extras((s, plan.execution[s.key]) for s in plan.stages if not store.has(s)))
     problems = [f"{place}: no such file; get it, or give its path" for place in plan.absent]
-    problems += judge_cost.problems(plan, Store(plan.path))
+    problems += judge_cost.problems(plan, store)
     missing = [(kind, hub) for kind, hub in dict.fromkeys(hubs(plan)) if not cached(kind, hub)]
     if missing and (why := unreachable()):
         problems += [f"{kind} {hub.repo}, revision {hub.revision}: not in the local hub cache" for kind, hub in missing]

@@ -147,7 +147,9 @@ def test_what_is_wrong_in_a_worker_is_told(inputs, tokenizer, tmp_path):
 def test_vllm_is_asked_for_before_any_work(inputs, tmp_path):
     if importlib.util.find_spec("vllm"):
         pytest.skip("vLLM is installed")
-    with pytest.raises(ValueError, match=r"vLLM is not installed; pip install 'dosage\[vllm\]', or take engine=local"):
+    with pytest.raises(
+        ValueError, match=r"engine=vllm needs vllm, .* pip install 'dosage-llm\[vllm\]', or take engine=local"
+    ):
         ran(tmp_path / "out", replace(SPEC, engine="vllm"), inputs)
     with pytest.raises(ValueError, match="engine='vlm' is unknown; choose one of: local, vllm"):
         replace(SPEC, engine="vlm")

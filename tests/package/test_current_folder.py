@@ -1,0 +1,65 @@
+"""Files in the current folder that are named like Dosage's packages: commands and their processes do not see them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY
+from tests.package.environment import PACKAGES, fill_with_strangers, run
+
+LIBRARIES = ("torch", "transformers", "datasets", "numpy", "submitit", "langdetect")
+"""Libraries that worker processes import."""
+
+SWEEP = (
+    "name=near", "ability=math", "fraction=1/4",
+    *(word for word in TINY if not any(name in word for name in ("world.test", "humaneval", "ifeval"))),
+    "~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss",
+    "data.world.test=24", "recipe.epochs=null", "recipe.steps=2", "model.pretrain.epochs=null",
+    "model.pretrain.steps=2", "model.pretrain.batch_samples=8",
+)  # fmt: skip
+"""One cell of one task, trained for four steps."""
+
+
+@pytest.mark.parametrize("start", ["dosage", "python -m"])
+@pytest.mark.parametrize("command", ["sweep", "eval", "analysis"])
+def test_commands_do_not_import_from_it(start: str, command: str, core: Path, tmp_path: Path):
+    # Only `python -m sweep` beside a sweep.py is out of reach: Python runs that file and nothing of Dosage.
+    # Nor does PYTHONPATH=. matter, except to the script, which itself begins with the package common.
+    fill_with_strangers(tmp_path, *(name for name in PACKAGES if start == "dosage" or name != command), *LIBRARIES)
+    words = ("+grid=data_amount", "-m", "dry_run=true") if command == "sweep" else ("--help",)
+    for path in ("", f".{os.pathsep}"):
+        if path and start == "dosage":
+            (tmp_path / "common.py").unlink()
+        ended = run(*start.split(), command, *words, site=core, folder=tmp_path, path=path)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout
+
+
+def test_a_module_elsewhere_that_hides_a_package_is_named(core: Path, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    fill_with_strangers(tmp_path / "mine", "train")
+    for start in (("dosage",), ("python", "-m")):
+        ended = run(*start, "sweep", "ls", site=core, folder=tmp_path, path=f"{tmp_path}/mine{os.pathsep}")
+        assert ended.returncode == 2
+        assert ended.stderr == (
+            f"error: {tmp_path}/mine/train.py hides Dosage's package train, which lies in {core}; "
+            "rename it, or take its folder off PYTHONPATH\n"
+        )
+
+
+@pytest.mark.slow
+def test_worker_processes_do_not_import_from_it(models: Path, tmp_path: Path):
+    """The stages of a sweep, and the processes in which `eval` answers, run from a folder full of such files."""
+    fill_with_strangers(tmp_path, *PACKAGES, *LIBRARIES)
+    ended = run("dosage", "sweep", *SWEEP, site=models, folder=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (world,) = (tmp_path / "store" / "world").iterdir()
+    model = max((tmp_path / "store" / "train").iterdir())
+    words = (f"model={model}", "suite=micro", f"world={world}", "tasks=gsm8k", "batch_rows=1", "workers=2")
+    (tmp_path / "eval.py").unlink()  # `python -m eval` would run it
+    answered = run("python", "-m", "eval", *words, site=models, folder=tmp_path, path=f".{os.pathsep}")
+    assert answered.returncode == 0, answered.stderr
+    assert "gsm8k" in answered.stdout

@@ -1,4 +1,4 @@
-"""What is wrong with points or with a fit, as stable warning codes."""
+"""Warnings about points and fits, as stable codes with their meanings and remedies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from analysis.fitting.solver import Expansion, FitProblem
 from analysis.fitting.uncertainty import FitError
 from analysis.laws.law import LOGARITHMIC
 
-# code: what it means, and what helps. Codes are stable: scripts may look for them.
 WARNINGS = {
     "missing_dropped": ("points with a missing number were left out", "complete or remove them"),
     "zero_dropped": (
-        "points at amount 0 were left out: the laws describe what data adds",
-        "none needed; laws of mixtures keep zeros",
+        "points at amount 0 were left out: the law describes what data adds",
+        "none needed; only laws of mixtures take amounts of 0",
     ),
     "duplicates": (
         "some points are identical in every number; they count as separate measurements",
@@ -30,68 +29,76 @@ WARNINGS = {
     ),
     "not_converged": (
         "the search ended before the gradient vanished",
-        "try a law with fewer parameters; look at the curve before its parameters",
+        "try a law with fewer parameters; trust the curve rather than its parameters",
     ),
-    "bound": ("parameter {name} ends at its bound", "trust the curve within the amounts seen; try another law"),
+    "bound": (
+        "parameter {name} ends at its bound",
+        "trust the curve only within the measured amounts; try another law",
+    ),
     "floor_not_identified": (
         "the interval of the floor reaches its lower bound: these amounts do not show a floor",
-        "measure larger amounts, or quote no floor",
+        "measure larger amounts, or do not quote a floor",
     ),
     "not_identified": (
         "the points do not determine parameter {name}",
         "quote predictions, not this parameter; measure amounts where it matters",
     ),
     "separated": (
-        "scores jump from (nearly) 0 to (nearly) 1 between two amounts: how steeply is not determined",
+        "scores jump from (nearly) 0 to (nearly) 1 between two amounts, so their slope is not determined",
         "measure amounts between them",
     ),
-    "no_spare_points": ("as many parameters as points, so there are no intervals", "measure more amounts or seeds"),
+    "no_spare_points": (
+        "there are no more points than parameters, so there are no intervals",
+        "measure more amounts or seeds",
+    ),
     "law_refused": (
         "law {name} needs more amounts than there are, so it is not in the average",
         "measure more amounts",
     ),
 }
+"""Code -> (meaning, remedy). Codes stay the same between releases, so scripts may look for them."""
 
 
 def explain(code: str) -> str:
-    """A warning code such as ``bound:b`` in words."""
+    """The meaning of a warning code such as ``bound:b``. Raises KeyError for an unknown code."""
     kind, _, name = code.partition(":")
     return WARNINGS[kind][0].format(name=name)
 
 
 def remedy(code: str) -> str:
-    """What helps against what a warning code such as ``bound:b`` says."""
+    """What to do about a warning code such as ``bound:b``. Raises KeyError for an unknown code."""
     return WARNINGS[code.partition(":")[0]][1]
 
 
-def usable(points: Points, zeros: bool = False) -> tuple[Points, list[str]]:
-    """The points that a law can be fitted to, in canonical order, and warnings about the rest.
+def usable(points: Points, allow_zero: bool = False) -> tuple[Points, list[str]]:
+    """The points that a law can be fitted to, in canonical order, and warning codes about them and the others.
 
-    ``zeros`` keeps those with an amount of 0. Raises ValueError where none is left.
+    Points with an amount of 0 are left out unless ``allow_zero``. Raises ValueError where no point is left.
     """
     codes = []
     missing = points.missing()
-    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0) & (not zeros)
+    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0) & (not allow_zero)
     if missing.any():
         codes.append("missing_dropped")
     if zero.any():
         codes.append("zero_dropped")
-    kept = points.take(~missing & ~zero).ordered()
-    if not len(kept):
+    fitted = points.take(~missing & ~zero).ordered()
+    if not len(fitted):
         raise ValueError(f"none of the {len(points)} points has an amount above 0 and a value: there is nothing to fit")
-    labels = np.zeros(len(kept)) if kept.group is None else np.unique(kept.group, return_inverse=True)[1]
-    rows = np.stack([*kept.x.values(), kept.value, labels])
-    if len(np.unique(rows, axis=1).T) < len(kept):
+    labels = np.zeros(len(fitted)) if fitted.group is None else np.unique(fitted.group, return_inverse=True)[1]
+    rows = np.stack([*fitted.x.values(), fitted.value, labels])
+    if len(np.unique(rows, axis=1).T) < len(fitted):
         codes.append("duplicates")
-    if np.ptp(kept.value) == 0:
+    if np.ptp(fitted.value) == 0:
         codes.append("constant_values")
-    return kept, codes
+    return fitted, codes
 
 
 def separated(points: Points) -> bool:
-    """Whether shares of items are (within one item) 0 up to an amount and 1 from the next on, or the reverse.
+    """Whether scores are 0 (within one item) up to an amount and 1 from the next amount on, or the reverse.
 
-    Then every steep enough curve fits alike (complete separation; Albert and Anderson 1984, Biometrika 71).
+    All curves that are steep enough fit such points equally well (complete separation: Albert and Anderson 1984,
+    Biometrika 71). False for points without trials and for several amounts.
     """
     if points.trials is None or len(points.x) != 1:
         return False
@@ -103,14 +110,16 @@ def separated(points: Points) -> bool:
 
 
 def active_bounds(space: Coordinates, theta: Array, gradient: Array) -> NDArray[np.bool_]:
-    """The coordinates that press against a bound."""
+    """True for coordinates at a bound whose cost falls further outwards; ``theta`` and ``gradient`` have the shape
+    (coordinates,).
+    """
     return np.asarray(((theta <= space.low) & (gradient >= 0)) | ((theta >= space.high) & (gradient <= 0)))
 
 
 def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
-    """What one more step promises to gain, as a share of the objective: 0 at a minimum, whatever the units.
+    """The gain that one more Gauss-Newton step promises, as a share of the objective: 0 at a minimum, in any units.
 
-    ``here`` has a batch of one.
+    ``here`` is the expansion of a batch of one; coordinates marked ``active`` stay at their bound.
     """
     matrix = here.hessian[0] + 1e-9 * np.diag(here.diagonal[0] + 1e-300)
     pull = np.where(active, 0.0, here.gradient[0])
@@ -121,27 +130,30 @@ def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
 def fit_warnings(
     problem: FitProblem, theta: Array, active: NDArray[np.bool_], error: FitError, norm: float, agree: bool
 ) -> list[str]:
-    """Warning codes about the search and about what the points determine."""
+    """Warning codes about the search, and about parameters that the points do not determine.
+
+    ``norm`` is the `gradient_norm` at ``theta``; ``agree`` says whether enough starts agree.
+    """
     free = problem.space.free
-    found = [f"bound:{p.name}" for p, at in zip(free, active, strict=True) if at]
+    codes = [f"bound:{p.name}" for p, at_bound in zip(free, active, strict=True) if at_bound]
     if not agree:
-        found.append("few_starts_agree")
+        codes.append("few_starts_agree")
     if norm > 1e-4:
-        found.append("not_converged")
+        codes.append("not_converged")
     if error.dof <= 0:
-        return [*found, "no_spare_points"]
-    found += [f"not_identified:{free[i].name}" for i in error.undetermined]
+        return [*codes, "no_spare_points"]
+    codes += [f"not_identified:{free[i].name}" for i in error.undetermined]
     half = error.half_width(np.eye(len(theta)), 0.95)
     for i, p in enumerate(free):
         if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
-            found.append("floor_not_identified")
-        elif not active[i] and i not in error.undetermined and half[i] > _too_wide(problem, i):
-            found.append(f"not_identified:{p.name}")
-    return found
+            codes.append("floor_not_identified")
+        elif not active[i] and i not in error.undetermined and half[i] > _widest(problem, i):
+            codes.append(f"not_identified:{p.name}")
+    return codes
 
 
-def _too_wide(problem: FitProblem, which: int) -> float:
-    """The half-width beyond which a parameter counts as not determined."""
+def _widest(problem: FitProblem, which: int) -> float:
+    """The half-width beyond which a coordinate counts as not determined: a factor of 10, or half of its range."""
     p = problem.space.free[which]
     if p.role in LOGARITHMIC or p.role == "log_amount":
         return float(np.log(10.0))

@@ -1,4 +1,4 @@
-"""The measurements one curve is fitted to."""
+"""The measurements that one curve is fitted to."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from analysis.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Amounts ``x`` (name -> 1-D array) and what was measured at them.
+    """Amounts and the values measured at them; every array has the shape (points,).
 
-    ``value`` is a loss or a score; ``trials`` the number of items behind an accuracy; ``group`` the seed or run of each
-    point (points of one group are resampled together); ``weight`` multiplies a point's term of the objective (default
-    1). Rows with a missing (NaN) amount, value, trials or weight are kept here and left out of fits, with a warning.
+    ``x``       amounts by name
+    ``value``   losses or scores
+    ``trials``  number of items behind each score
+    ``group``   seed or run of each point; points of one group are resampled together
+    ``weight``  factor of a point's term of the objective (default 1)
 
+    Points with a missing (NaN) amount, value, number of trials or weight are kept here; fits leave them out with a
+    warning.
     Raises ValueError for lengths that differ, infinite numbers, negative amounts or weights, and trials below 1.
     """
 
@@ -50,65 +54,67 @@ class Points:
     def __len__(self) -> int:
         return len(self.value)
 
-    def take(self, keep: NDArray[Any]) -> Points:
-        """The points at the positions or mask ``keep``, in that order."""
+    def take(self, index: NDArray[Any]) -> Points:
+        """The points that ``index`` (indices or a mask) selects, in that order."""
         return Points(
-            {name: amounts[keep] for name, amounts in self.x.items()},
-            self.value[keep],
-            None if self.trials is None else self.trials[keep],
-            None if self.group is None else self.group[keep],
-            None if self.weight is None else self.weight[keep],
+            {name: amounts[index] for name, amounts in self.x.items()},
+            self.value[index],
+            None if self.trials is None else self.trials[index],
+            None if self.group is None else self.group[index],
+            None if self.weight is None else self.weight[index],
         )
 
     def missing(self) -> NDArray[np.bool_]:
-        """True for each row in which a number is missing."""
+        """True for each point in which a number is missing, (points,)."""
         columns = [*self.x.values(), self.value, *(c for c in (self.trials, self.weight) if c is not None)]
         return np.asarray(np.isnan(np.stack(columns)).any(axis=0))
 
     def ordered(self) -> Points:
-        """The same points in one canonical order, so that a fit never depends on the order of rows."""
+        """The same points in one canonical order: sums in another order would round differently."""
         keys = [*(c for c in (self.weight, self.trials) if c is not None), self.value, *reversed(list(self.x.values()))]
         if self.group is not None:
             keys.insert(0, np.unique(self.group, return_inverse=True)[1].astype(float))
         return self.take(np.lexsort(keys))
 
     def amounts(self) -> int:
-        """The number of distinct (combinations of) amounts."""
+        """The number of distinct amounts, or of distinct combinations where there are several."""
         return len(np.unique(np.stack(list(self.x.values())), axis=1).T)
 
 
 def judge_share(score: ArrayLike) -> Array:
-    """Judges' scores from 1 to 10 as shares ``(score - 1) / 9``, for score laws and objective="quasibinomial" with the
-    number of judged turns as trials: its estimated dispersion stands for how judges differ from coins.
+    """Judges' scores from 1 to 10 as shares ``(score - 1) / 9``, of the same shape; missing scores stay missing.
 
+    For score laws with objective="quasibinomial" and the number of judged turns as trials. The estimated dispersion
+    covers that ratings scatter differently from yes-or-no answers.
     Raises ValueError for a score outside 1 to 10.
     """
-    values = np.asarray(score, dtype=float)
-    bad = (values < 1) | (values > 10)
-    if bad.any():
-        raise ValueError(f"judge score {values[bad].flat[0]:g} is not from 1 to 10")
-    return (values - 1) / 9
+    scores = np.asarray(score, dtype=float)
+    outside = (scores < 1) | (scores > 10)
+    if outside.any():
+        raise ValueError(f"judge score {scores[outside].flat[0]:g} is not from 1 to 10")
+    return (scores - 1) / 9
 
 
 def _column(name: str, values: ArrayLike, size: int | None = None, low: float = -np.inf) -> Array:
-    """``values`` as one checked float column."""
+    """``values`` as a float array (size,), with every number finite or NaN and at least ``low``."""
     column = np.array(values, dtype=float)
     if column.ndim != 1:
         raise ValueError(f"{name} has shape {column.shape}; give a 1-D array")
     if size is not None and len(column) != size:
-        raise ValueError(f"{name} has {len(column)} entries and value has {size}; give one entry a point")
-    for bad, what in (
+        raise ValueError(f"{name} has {len(column)} entries and value has {size}; give one entry for each point")
+    for wrong, rule in (
         (np.isinf(column), "must be finite (NaN marks a missing one)"),
         (column < low, f"must be at least {low:g}"),
     ):
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise ValueError(f"{name}[{row}]={column[row]:g} {what}")
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(f"{name}[{row}]={column[row]:g} {rule}")
     return column
 
 
 def _labels(values: ArrayLike, size: int) -> NDArray[Any]:
+    """``values`` as an array (size,) of labels of any type."""
     labels = np.asarray(values)
     if labels.shape != (size,):
-        raise ValueError(f"group has shape {labels.shape} and value has {size} entries; give one label a point")
+        raise ValueError(f"group has shape {labels.shape} and value has {size} entries; give one label for each point")
     return labels

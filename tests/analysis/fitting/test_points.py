@@ -21,7 +21,7 @@ def test_columns_that_differ_in_length_are_refused():
         ({"x": {"samples": [1, np.inf]}}, r"samples\[1\]=inf must be finite"),
         ({"trials": [10, 0]}, r"trials\[1\]=0 must be at least 1"),
         ({"weight": [1, -1]}, r"weight\[1\]=-1 must be at least 0"),
-        ({"group": ["a"]}, "one label a point"),
+        ({"group": ["a"]}, "one label for each point"),
         ({"x": {}}, "at least one amount"),
         ({"x": {"samples": [[1, 2]]}}, "1-D"),
     ],

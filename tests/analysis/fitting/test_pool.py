@@ -34,7 +34,7 @@ def test_series_that_differ_keep_their_exponents():
     exponents = [0.3, 0.5, 0.7, 0.9, 1.1]
     series, _ = ladder(np.random.default_rng(1), exponents, amounts=14, noise=0.002)
     together = fit_pooled(series, "bounded")
-    assert together.common["b"].between == pytest.approx(np.std(exponents, ddof=1), rel=0.3)
+    assert together.shared["b"].deviation == pytest.approx(np.std(exponents, ddof=1), rel=0.3)
     for label, b in zip(series, exponents, strict=True):
         assert together.curves[label].params["b"] == pytest.approx(b, abs=0.05)
 

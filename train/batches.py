@@ -21,6 +21,7 @@ class BatchPlan:
 
     def __init__(self, members: np.ndarray, cuts: np.ndarray, *, seed: int) -> None:
         self.members, self._cuts, self._seed = members, cuts, seed
+        # The order of one epoch is kept, since steps ask for batches in order and a permutation costs a whole epoch.
         self._epoch, self._order = -1, members
 
     @property
@@ -64,6 +65,7 @@ def portion_samples(pool: np.ndarray, portion: Portion, *, seed: int) -> np.ndar
             "add rows to one of them or set its amount to 0"
         )
     order = _generator("subset", portion.ability, seed).permutation(pool)
+    # np.resize repeats the order from its start where more samples are asked for.
     return np.resize(order, portion.samples) if portion.samples else pool[:0]
 
 
@@ -73,6 +75,7 @@ def epoch_order(members: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
 
 
 def _generator(purpose: str, name: str, seed: int) -> np.random.Generator:
+    # Hashing gives every purpose and seed an unrelated stream; seed + epoch would reuse the streams of other seeds.
     digest = hashlib.sha256(f"{purpose}\0{name}\0{seed}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 

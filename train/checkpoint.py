@@ -33,11 +33,11 @@ def save(engine: Engine, *, step: int, config: EngineConfig, group: ProcessGroup
     folder = out / FOLDER
     partial, finished = folder / f"{PARTIAL}{step:08d}", folder / f"{FINISHED}{step:08d}"
     if group.first:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)  # left by a killed attempt
         partial.mkdir(parents=True)
-    group.barrier()
+    group.barrier()  # the folder exists
     engine.save(partial)
-    group.barrier()
+    group.barrier()  # every rank has written its part
     if group.first:
         (partial / "engine.json").write_text(json.dumps(geometry(config)) + "\n", encoding="utf-8")
         _sync(partial)

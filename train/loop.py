@@ -98,11 +98,12 @@ def _train(
             record = {"step": number, "tokens": tokens_done, "samples": samples_done} | measures
             metrics.write(record)
             tracker.log(record)
+            # A signal may reach only some ranks, but all must save and stop after the same step.
             stopping = group.any(stop_flag.is_set)
             if number == steps:  # the export follows at once and needs no resume point
                 break
             if stopping or number % setup.engine_config.checkpoint_steps == 0:
-                metrics.sync()
+                metrics.sync()  # before the resume point, which relies on these lines
                 checkpoint.save(engine, step=number, config=setup.engine_config, group=group, out=out)
             if stopping:
                 log.warning("asked to stop: resume point saved after step %d of %d", number, steps)

@@ -16,13 +16,13 @@ from common.hub import download
 from train.render import TOKENIZER_FILES
 from train.spec import Architecture, TrainSpec
 
-logging.disable_progress_bar()
+logging.disable_progress_bar()  # it would fill the log files of stages
 
 
 # Model families whose logits are the output layer applied to the decoder's last hidden state, without scaling or
 # capping. For these, logits of the supervised tokens alone can be computed, which saves memory and time.
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
-CHECKED_WEIGHTS = 4
+CHECKED_WEIGHTS = 4  # comparing all weights would read the whole file twice
 MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 
 
@@ -47,6 +47,7 @@ class TokenLoss(nn.Module):
         else:
             output = self.model(input_ids=ids, position_ids=position_ids, use_cache=False)
             logits = output.logits.flatten(0, 1)[logit_index]
+        # In bf16, the loss of a large vocabulary would lose precision.
         return functional.cross_entropy(logits.float(), labels, reduction="none")
 
 
@@ -73,6 +74,7 @@ def load(
             f"the tokenizer has {len(tokenizer)} tokens, but the model has only {model.config.vocab_size}; "
             "tokenise the sources with this model's tokenizer"
         )
+    # Generation stops at the eos token of the exported configs, which the chat template may have changed.
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
         config.pad_token_id = tokenizer.pad_token_id
@@ -87,7 +89,7 @@ def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaFor
         num_key_value_heads=architecture.num_kv_heads, max_position_embeddings=architecture.max_length,
         rope_parameters={"rope_type": "default", "rope_theta": architecture.rope_theta}, tie_word_embeddings=True,
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # leaves the caller's random state as it was
         torch.manual_seed(seed)
         return LlamaForCausalLM(config)
 
@@ -113,7 +115,7 @@ def check_weights(model: PreTrainedModel, folder: Path) -> None:
         names = sorted(stored.keys())
         for name in names[:: max(1, len(names) // CHECKED_WEIGHTS)]:
             weight = weights.get(name)
-            if weight is None or weight.numel() == 0:
+            if weight is None or weight.numel() == 0:  # stored under another name, or held by another rank
                 continue
             if not torch.equal(weight.cpu(), stored.get_tensor(name).to(weight.dtype)):
                 raise RuntimeError(

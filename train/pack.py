@@ -38,6 +38,7 @@ def divide(batch: np.ndarray, lengths: np.ndarray, *, ranks: int, micro_tokens: 
     ``batch`` holds sample numbers, ``lengths`` [samples] the tokens of every sample. Each sample of the batch is in
     exactly one row. A micro-batch has at most ``micro_tokens`` places (rows x width), unless it is one longer sample.
     """
+    # Giving the longest remaining sample to the rank with the fewest tokens balances the ranks well.
     longest_first = batch[np.argsort(-lengths[batch], kind="stable")]
     samples_of: list[list[int]] = [[] for _ in range(ranks)]
     tokens_of = [0] * ranks
@@ -94,6 +95,7 @@ def collate(layout: Layout, data: TokenizedSamples, *, pack: bool) -> MicroBatch
     """The arrays of one micro-batch. An empty layout gives one row of two tokens without a target."""
     if not layout:
         empty = np.zeros(0, dtype=np.int64)
+        # A real forward pass, so that this rank takes part in ZeRO's collective operations.
         return MicroBatch(np.zeros((1, 2), dtype=np.int64), None, empty, empty, empty)
     spans = [[(int(data.offsets[s]), int(data.offsets[s + 1])) for s in row] for row in layout]
     width = max(sum(stop - start for start, stop in row) for row in spans)

@@ -69,6 +69,7 @@ def summary(setup: TrainSetup, metrics: list[dict[str, float]], *, parameters: i
     data = setup.data
     presentations = np.zeros(len(data.source), dtype=np.int64)
     for step in range(setup.plan.steps):
+        # A batch may hold a sample twice, which `presentations[batch] += 1` would count once.
         np.add.at(presentations, setup.plan.batch(step), 1)
     ability_of = {name: portion.ability for portion in setup.spec.portions for name in portion.sources}
     sources = {}

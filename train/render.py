@@ -19,6 +19,7 @@ TOKENIZER_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
 TEMPLATES = Path(__file__).parent / "templates"
 # The token that ends an assistant turn, for templates that do not end it with the tokenizer's own eos_token.
 END_OF_TURN = {"chatml": "<|im_end|>"}
+# Two answers, since some templates drop or move earlier turns once a later one follows.
 PROBE = (Message("user", "one"), Message("assistant", "two"), Message("user", "three"), Message("assistant", "four"))
 
 
@@ -119,6 +120,7 @@ class Renderer:
             messages.insert(0, {"role": "system", "content": self.system})
         answers = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
         try:
+            # The prompts are rendered as evaluation renders them, and must turn out as beginnings of the whole.
             whole = self._apply(messages, prompt=False)
             return RenderedTexts([whole] + [self._apply(messages[:number], prompt=True) for number in answers])
         except Exception as error:  # templates raise errors of any class

@@ -75,6 +75,7 @@ def tokenizer_folder(names: tuple[str, ...], inputs: Mapping[str, Path]) -> Path
     Raises a ValueError if they do not, or if the input ``tokenizer`` (the model's, where given) has another vocabulary;
     its template may differ.
     """
+    # Bytes are compared, since tokenizers with the same vocabulary may still split texts differently.
     folder = inputs[names[0]] / "tokenizer"
     for name in names[1:]:
         other = inputs[name] / "tokenizer"

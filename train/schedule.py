@@ -16,10 +16,10 @@ def rate_factor(recipe: Recipe, *, step: int, steps: int) -> float:
     """
     warmup_steps = round(recipe.warmup * steps)
     if step < warmup_steps:
-        return (step + 1) / warmup_steps
+        return (step + 1) / warmup_steps  # the first step already moves the weights
     if recipe.schedule == "cosine":
         return (1 + math.cos(math.pi * (step - warmup_steps) / max(1, steps - warmup_steps))) / 2
     decay_steps = round(recipe.decay * steps)
     if recipe.schedule == "wsd" and step >= steps - decay_steps:
-        return (steps - step) / (decay_steps + 1)
+        return (steps - step) / (decay_steps + 1)  # 0 would fall on the step after the last
     return 1.0

@@ -106,7 +106,7 @@ def _text_of(row: Row, record: Any, column: str, *, prefix: str = "", required: 
 
 def _gsm8k(row: Row, column: Mapping[str, str]) -> tuple[Message, ...]:
     question, answer = _text_of(row, row.record, column["question"]), _text_of(row, row.record, column["answer"])
-    if "####" not in answer:
+    if "####" not in answer:  # the mark by which evaluation finds the answer
         raise BadRow(row, column["answer"], "has no final answer after '####'")
     return Message("user", question), Message("assistant", answer)
 

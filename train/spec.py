@@ -138,7 +138,9 @@ class Architecture:
     def parameters(self, vocabulary: int) -> int:
         """Number of parameters with ``vocabulary`` tokens. The output layer is tied to the embedding, counted once."""
         head = self.hidden_size // self.num_heads
+        # Query and output projections have num_heads, key and value projections num_kv_heads.
         attention = self.hidden_size * head * (2 * self.num_heads + 2 * self.num_kv_heads)
+        # Gate, up and down projections, and two norms.
         layer = attention + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
         return vocabulary * self.hidden_size + self.num_layers * layer + self.hidden_size
 

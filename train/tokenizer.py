@@ -14,7 +14,7 @@ from train.sources import conversation
 from train.spec import TextFile, TokenizerSpec
 
 PAD, BOS, END, USER, ASSISTANT = "<|pad|>", "<|bos|>", "<|end|>", "<|user|>", "<|assistant|>"
-BYTES = 256
+BYTES = 256  # every byte is a token, so any text can be encoded
 # A token never spans two of these pieces: a line break with the indentation after it; a word, one to three digits or a
 # run of signs, each with the space before it; a single white-space character.
 PIECES = r"\n *| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s"

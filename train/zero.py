@@ -21,6 +21,7 @@ from train.spec import EngineConfig, Recipe
 def settings(recipe: Recipe, config: EngineConfig) -> dict[str, object]:
     """The DeepSpeed configuration. It states every setting whose default has changed between DeepSpeed releases."""
     zero: dict[str, object] = {
+        # DeepSpeed issue 5545 reports a data race with overlapping communication.
         "stage": config.zero_stage, "overlap_comm": False, "contiguous_gradients": True, "reduce_scatter": True,
         "round_robin_gradients": False, "compute_grad_norm": True,
     }  # fmt: skip
@@ -29,15 +30,16 @@ def settings(recipe: Recipe, config: EngineConfig) -> dict[str, object]:
     if config.offload == "all":
         zero["offload_param"] = {"device": "cpu"}
     return {
-        "train_micro_batch_size_per_gpu": 1,
+        "train_micro_batch_size_per_gpu": 1,  # required, but without effect: `train.pack` makes the micro-batches
         # Steps differ in their number of micro-batches, so `ZeroEngine.backward` marks each step's last one instead.
         "gradient_accumulation_steps": 1,
         "managed_gradient_accumulation": True,
-        "gradient_allreduce_op": "mean",
+        "gradient_allreduce_op": "mean",  # "sum" is refused with stage 3
         "gradient_clipping": recipe.clip_norm,
         "bf16": {"enabled": recipe.precision == "bf16", "check_grad_overflow": True},
         "fp16": {"enabled": False},
         "zero_optimization": zero,
+        # Both allow torch's AdamW, which the torch engine uses too; DeepSpeed's own CPU Adam needs a compiler.
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": 2**31,
@@ -89,6 +91,7 @@ class ZeroEngine:
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
         self.deepspeed.set_gradient_accumulation_boundary(last)
+        # The loss is already divided by the supervised tokens of the whole step.
         self.deepspeed.backward(loss, scale_wrt_gas=False)
 
     def update(self, learning_rate: float) -> float:

@@ -1,4 +1,4 @@
-"""Fixtures of the training tests: a tokenizer and tokenised sources, made once."""
+"""Fixtures of the training tests, made once for all of them: a tokenizer and tokenised sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch plan: nested subsets, whole epochs, and nothing that depends on how it is run."""
+"""The batch plan: nested subsets, whole epochs, and independence of how the stage is executed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make(portions: tuple[Portion, ...] = PORTIONS, seed: int = 0, **changes: obj
     return plan(spec, sizes=SIZES, lengths=LENGTHS)
 
 
-def seen(batches: BatchPlan) -> list[int]:
+def all_samples(batches: BatchPlan) -> list[int]:
     return [int(sample) for step in range(batches.steps) for sample in batches.batch(step)]
 
 
@@ -49,30 +49,34 @@ def test_seed_and_ability_choose_the_subset() -> None:
 
 @settings(deadline=None)
 @given(
-    epochs=st.floats(0.1, 3.5), batch=st.integers(1, 70), tokens=st.integers(1, 200), by=st.booleans(),
+    epochs=st.floats(0.1, 3.5), batch=st.integers(1, 70), tokens=st.integers(1, 200), by_samples=st.booleans(),
     seed=st.integers(0, 5),
 )  # fmt: skip
-def test_epochs_show_every_sample_once_and_in_the_asked_amount(
-    epochs: float, batch: int, tokens: int, by: bool, seed: int
+def test_epochs_hold_every_sample_once_and_end_after_the_set_amount(
+    epochs: float, batch: int, tokens: int, by_samples: bool, seed: int
 ) -> None:
-    size = {"batch_samples": batch} if by else {"batch_samples": None, "batch_tokens": tokens}
+    size = {"batch_samples": batch} if by_samples else {"batch_samples": None, "batch_tokens": tokens}
     batches = make(seed=seed, epochs=epochs, steps=None, **size)
-    shown = seen(batches)
+    samples = all_samples(batches)
     members = sorted(batches.members.tolist())
-    whole = int(epochs)
-    for epoch in range(whole):
-        assert sorted(shown[epoch * 50 : (epoch + 1) * 50]) == members
-    assert len(shown) == whole * 50 + (round((epochs - whole) * 50) or (0 if whole else 1))
+    full_epochs = int(epochs)
+    for epoch in range(full_epochs):
+        assert sorted(samples[epoch * 50 : (epoch + 1) * 50]) == members
+    assert len(samples) == full_epochs * 50 + (round((epochs - full_epochs) * 50) or (0 if full_epochs else 1))
     for step in range(batches.steps):
-        now = batches.batch(step)
-        assert len(now) <= batch if by else LENGTHS[now].sum() <= tokens or len(now) == 1
+        members_of_step = batches.batch(step)
+        assert (
+            len(members_of_step) <= batch
+            if by_samples
+            else LENGTHS[members_of_step].sum() <= tokens or len(members_of_step) == 1
+        )
 
 
 @given(steps=st.integers(1, 60), batch=st.integers(1, 70))
 def test_steps_go_through_epochs_until_they_are_done(steps: int, batch: int) -> None:
     batches = make(steps=steps, batch_samples=batch)
     assert batches.steps == steps
-    counts = np.bincount(seen(batches), minlength=75)[batches.members]
+    counts = np.bincount(all_samples(batches), minlength=75)[batches.members]
     assert counts.max() - counts.min() <= 1
 
 
@@ -83,7 +87,7 @@ def test_a_batch_depends_on_the_step_alone() -> None:
     assert make(steps=20, seed=1).batch(0).tolist() != last[0]
 
 
-def test_how_a_stage_runs_is_unknown_to_the_plan() -> None:
+def test_the_plan_takes_nothing_about_the_execution() -> None:
     assert list(inspect.signature(plan).parameters) == ["spec", "sizes", "lengths"]
 
 

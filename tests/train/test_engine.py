@@ -1,4 +1,4 @@
-"""The engines against each other and against the Hugging Face Trainer."""
+"""The engines, compared with each other and with the Hugging Face Trainer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def torch_gradient(inputs: dict[str, Path]) -> dict[str, torch.Tensor]:
 
 
 ZERO_TWO = execution(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128)
-FREEZING = train_spec(steps=2, learning_rate=1e-12)  # so small that the weights stay where they are
+FREEZING = train_spec(steps=2, learning_rate=1e-12)  # too small to change any weight
 MOVING = train_spec(steps=12)
 
 

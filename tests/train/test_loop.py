@@ -1,4 +1,4 @@
-"""The training stage on one process: what it writes, that it learns, and that interruptions leave no trace."""
+"""The training stage on one process: its files, that it learns, and that interruptions do not change the result."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_losses_are_those_on_record(finished: Path) -> None:
 @pytest.mark.parametrize(
     "changes", [{"micro_tokens": 64}, {"micro_tokens": 96, "pack": True}, {"activation_checkpointing": True}]
 )
-def test_how_it_runs_changes_only_rounding(
+def test_the_execution_changes_only_rounding(
     finished: Path, inputs: dict[str, Path], tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     loop.run(train_spec(steps=24), inputs, tmp_path, execution(**changes))
@@ -132,7 +132,9 @@ def test_half_written_and_foreign_resume_points_are_left_alone(
     assert outputs(tmp_path) == outputs(finished)
 
 
-def test_a_kill_after_the_last_act_costs_nothing(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_after_a_kill_during_the_clean_up_nothing_is_trained_again(
+    finished: Path, inputs: dict[str, Path], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     (out / "resume" / "step-00000020").mkdir(parents=True)

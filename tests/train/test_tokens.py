@@ -1,4 +1,4 @@
-"""Stage tokens: what is supervised, what is reported, and that training and evaluation see the same prompt."""
+"""Stage tokens: the supervised tokens, the counts in the manifest, and the same prompts as in evaluation."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_prompt_of_evaluation_is_the_beginning_of_the_training_sample(
     set_template(tokenizer, template)
     renderer = Renderer(tokenizer, system="", supervise="assistant")
     outcome = renderer.samples([(Message("user", question), Message("assistant", answer))])[0]
-    if outcome.sample is None:  # only a text that spells out a special token may be refused
+    if outcome.sample is None:  # refused only for a text that contains a special token
         assert "special token" in outcome.problem
         return
     prompt = tokenizer.apply_chat_template(
@@ -125,13 +125,13 @@ def test_plain_text_is_framed_and_all_of_it_is_learned(tmp_path: Path, tokenizer
     assert texts(out, supervised=True) == ["One two.<|end|>"]
 
 
-@given(rows=st.integers(2, 300), share=st.floats(0, 0.99))
-def test_held_out_rows_and_the_rest_are_a_partition(rows: int, share: float) -> None:
-    held = int(share * rows)
-    aside, kept = part_rows(rows, held, "held_out"), part_rows(rows, held, "train")
-    assert len(aside) == held
-    assert sorted(aside + kept) == list(range(rows))
-    assert set(part_rows(rows, held // 2, "held_out")) <= set(aside)
+@given(rows=st.integers(2, 300), fraction=st.floats(0, 0.99))
+def test_held_out_rows_and_the_rest_are_a_partition(rows: int, fraction: float) -> None:
+    count = int(fraction * rows)
+    held_out, train_rows = part_rows(rows, count, "held_out"), part_rows(rows, count, "train")
+    assert len(held_out) == count
+    assert sorted(held_out + train_rows) == list(range(rows))
+    assert set(part_rows(rows, count // 2, "held_out")) <= set(held_out)
 
 
 def test_unstable_and_endless_templates_are_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
@@ -165,8 +165,8 @@ def test_chatml_ends_turns_with_its_own_token(tmp_path: Path, tokenizer_folder: 
 def test_tokenizer_and_tokens_are_the_same_bytes_every_time(tmp_path: Path, tokenizer_folder: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        made = make_tokenizer(tmp_path / name)
-        assert outputs(made) == outputs(tokenizer_folder)
+        tokenizer = make_tokenizer(tmp_path / name)
+        assert outputs(tokenizer) == outputs(tokenizer_folder)
         (tmp_path / name / "tokens").mkdir()
-        tokenise(tmp_path / name / "tokens", made, problems(8))
+        tokenise(tmp_path / name / "tokens", tokenizer, problems(8))
     assert outputs(tmp_path / "a" / "tokens" / "out") == outputs(tmp_path / "b" / "tokens" / "out")

@@ -1,4 +1,4 @@
-"""The mirror on Weights & Biases: read back from its own log, and never in the way."""
+"""The Weights & Biases tracker, read back from its own log; its failures never affect training."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import pytest
 from tests.train.tiny import execution, metrics, outputs, train_spec
 from train import loop, track
 
-BLOCK = 32768  # the log is cut into blocks; a record that crosses their borders is written in parts
-WHOLE, FIRST, LAST = 1, 2, 4
+BLOCK = 32768  # the log consists of blocks; a record that crosses a block's end is written in parts
+WHOLE, FIRST, LAST = 1, 2, 4  # kinds of parts
 
 
 def messages(log: bytes) -> Iterator[bytes]:
-    """The records of a .wandb file: 7 bytes of file header, then per part checksum (4), length (2), kind (1), bytes."""
+    """The records of a .wandb file: 7 bytes of header, then per part checksum (4), length (2), kind (1) and content."""
     assert log[:4] == b":W&B"
     place, parts = 7, b""
     while place + 7 <= len(log):
-        if BLOCK - place % BLOCK < 7:  # no room for a header: padding up to the border
+        if BLOCK - place % BLOCK < 7:  # no room for the header of a part, so the rest is padding
             place += BLOCK - place % BLOCK
             continue
         length, kind = int.from_bytes(log[place + 4 : place + 6], "little"), log[place + 6]
         part = log[place + 7 : place + 7 + length]
         if len(part) < length:  # still being written
             return
-        sum_ = zlib.crc32(part, zlib.crc32(bytes([kind])))
-        masked = ((sum_ >> 15 | sum_ << 17) + 0xA282EAD8) & 0xFFFFFFFF
-        assert int.from_bytes(log[place : place + 4], "little") in (sum_, masked)
+        checksum = zlib.crc32(part, zlib.crc32(bytes([kind])))
+        masked = ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
+        assert int.from_bytes(log[place : place + 4], "little") in (checksum, masked)
         place += 7 + length
         parts = part if kind in (WHOLE, FIRST) else parts + part
         if kind in (WHOLE, LAST):
@@ -41,13 +41,12 @@ def messages(log: bytes) -> Iterator[bytes]:
 
 def read_back(folder: Path) -> tuple[Any, list[dict[str, Any]], Any, int]:
     """The run, its history, its metric definitions and its exit code, once W&B has written them."""
-    found = _read_now(folder)
     for _ in range(100):
-        if found[3] >= 0:
+        run, history, defined, code = _read_now(folder)
+        if code >= 0:
             break
         time.sleep(0.1)
-        found = _read_now(folder)
-    return found
+    return run, history, defined, code
 
 
 def _read_now(folder: Path) -> tuple[Any, list[dict[str, Any]], Any, int]:
@@ -72,7 +71,7 @@ def _read_now(folder: Path) -> tuple[Any, list[dict[str, Any]], Any, int]:
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "mirror"
+    folder = tmp_path / "tracker"
     folder.mkdir()
     monkeypatch.setenv("WANDB_DIR", str(folder))
     monkeypatch.setenv("NETRC", str(tmp_path / "absent"))
@@ -81,13 +80,13 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_an_offline_run_holds_what_metrics_hold(offline: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_an_offline_run_holds_the_lines_of_metrics(offline: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     out, plain = tmp_path / "out", tmp_path / "plain"
     out.mkdir()
     plain.mkdir()
     loop.run(train_spec(), inputs, out, execution(tracker="wandb"))
     loop.run(train_spec(), inputs, plain, execution())
-    assert outputs(out) == outputs(plain)  # being watched changes nothing
+    assert outputs(out) == outputs(plain)  # the tracker changes nothing
     run, history, defined, code = read_back(offline)
     assert (run.run_id, run.run_group, run.display_name, run.project) == (
         "0123456789abcdef", "sweep", "title", "project",

@@ -1,4 +1,4 @@
-"""The embedded world: same bytes for the same spec, honest test items, right solutions, a long tail of skills."""
+"""The embedded world: same bytes for the same spec, unseen test items, right solutions, a long tail of skills."""
 
 from __future__ import annotations
 
@@ -28,11 +28,18 @@ FILES = {
     "math.jsonl", "code.json", "general.json", "corpus.jsonl",
     "test/math.jsonl", "test/code.jsonl", "test/general.jsonl",
 }  # fmt: skip
-EQUATION = re.compile(r"Now (\d+) ([-+*/]) (\d+) = (\d+)\.")
+EQUATION = r"^Now (\d+) ([-+*/]) (\d+) = (\d+)\.$"
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def groups(pattern: str, text: str) -> tuple[str, ...]:
+    """The groups of a pattern that must match somewhere in the text."""
+    match = re.search(pattern, text)
+    assert match is not None, f"{pattern} in {text!r}"
+    return match.groups()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -46,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_sizes_and_layouts_are_as_asked(world: Path) -> None:
+def test_files_and_sizes_follow_the_spec(world: Path) -> None:
     assert set(contents(world)) == FILES
     assert len(lines(world / "math.jsonl")) == SPEC.math
     assert len(json.loads((world / "code.json").read_text())) == SPEC.code
@@ -97,9 +104,9 @@ def test_corpus_holds_no_test_item(world: Path) -> None:
 def test_worked_solutions_follow_from_start_to_answer(world: Path, name: str) -> None:
     for row in lines(world / name):
         *worked, final = row["answer"].splitlines()
-        value = int(re.search(r" has (\d+) ", row["question"])[1])  # type: ignore[index]
+        value = int(groups(r" has (\d+) ", row["question"])[0])
         for line in worked:
-            left, operation, right, result = EQUATION.fullmatch(line).groups()  # type: ignore[union-attr]
+            left, operation, right, result = groups(EQUATION, line)
             assert int(left) == value
             exact = {"+": value + int(right), "-": value - int(right), "*": value * int(right), "/": value / int(right)}
             value = int(result)
@@ -130,7 +137,7 @@ def test_training_functions_run(world: Path) -> None:
     for row in json.loads((world / "code.json").read_text())[:200]:
         whole = row["output"].startswith("def ")
         source = row["output"] if whole else row["instruction"].removeprefix(code.INSTRUCTION) + "    " + row["output"]
-        name, argument = re.match(r"def (\w+)\((\w+)\)", source).groups()  # type: ignore[union-attr]
+        name, argument = groups(r"^def (\w+)\((\w+)\)", source)
         kind = next(kind for kind, arguments in code.ARGUMENTS.items() if argument in arguments)
         results = {repr(code.compile_function(source, name)(code.draw_input(kind, rng))) for _ in range(5)}
         assert results != {"None"}
@@ -143,7 +150,7 @@ def test_most_code_rows_have_the_form_of_the_test(world: Path) -> None:
 
 
 def meets(identifier: str, kwargs: dict[str, Any], text: str) -> bool:
-    """A plain reading of the official IFEval checks that the world uses."""
+    """Whether the text passes an IFEval check; a short version of each official check that the world uses."""
     words = re.findall(r"\w+", text)
     checks = {
         "change_case:english_lowercase": lambda: text.islower(),
@@ -213,13 +220,13 @@ def test_skills_of_the_word_problems_have_a_long_tail() -> None:
         for _ in range(4000)
         for step in math.draw_problem(rng).steps
     )
-    shares = [count / events.total() for _, count in events.most_common()]
-    assert sum(shares[:7]) > 0.4
-    assert len(shares) > 50
-    assert shares[40] < shares[0] / 20
+    frequencies = [count / events.total() for _, count in events.most_common()]
+    assert sum(frequencies[:7]) > 0.4
+    assert len(frequencies) > 50
+    assert frequencies[40] < frequencies[0] / 20
 
 
-def test_asking_for_more_than_the_world_holds_says_so(tmp_path: Path) -> None:
+def test_asking_for_more_rows_than_the_world_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ask for fewer"):
         list(distinct(lambda: 1, lambda item: item, 2, seen=set()))
     with pytest.raises(ValueError, match="ask for fewer"):

@@ -1,4 +1,4 @@
-"""A tokenizer, two tokenised sources and specs that train in a second."""
+"""A tokenizer, two tokenised sources, and specs of stages that train in a second."""
 
 from __future__ import annotations
 
@@ -128,6 +128,6 @@ def metrics(out: Path) -> list[Mapping[str, float]]:
 
 
 def outputs(out: Path) -> dict[str, bytes]:
-    """Every file of a finished stage but the record of its timing."""
+    """The content of every file of a finished stage except timings.json."""
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != "timings.json"]
     return {str(path.relative_to(out)): path.read_bytes() for path in files}

@@ -98,7 +98,7 @@ def draw_function(rng: Random) -> Function:
     kind = TYPES.draw(rng)
     argument = rng.choice(ARGUMENTS[kind])
     first, last = FIRST[kind].draw(rng), LAST[kind].draw(rng)
-    operations = rng.choices(([first, last], [first], [last]), (2, 1, 1))[0]
+    operations = rng.choices(([first, last], [first], [last]), (2, 1, 1))[0]  # half of the functions have two
     constants = [rng.randint(2, 5) for _ in operations]
     steps = list(zip(operations, constants, strict=True))
     return Function(
@@ -147,6 +147,7 @@ def test_cases(function: Function, rng: Random, count: int = 6) -> list[tuple[An
         results = [solution(argument) for argument in arguments]
     except (IndexError, ValueError):
         return None
+    # A function with one result for all arguments would pass with a constant.
     return list(zip(arguments, results, strict=True)) if len({repr(result) for result in results}) > 1 else None
 
 

@@ -40,6 +40,7 @@ def write_math(spec: WorldSpec, out: Path) -> set[str]:
 def write_code(spec: WorldSpec, out: Path) -> set[str]:
     """Write training and test files of functions; return the prompts of the test items."""
     rng = Random(f"{spec.seed}/code")
+    # One set for both draws, so that no training function is a test item in another wording.
     seen: set[Hashable] = set()
     test = list(distinct(lambda: code.draw_tested_function(rng), lambda item: item[0].key, spec.test, seen=seen))
     train = list(distinct(lambda: code.draw_function(rng), lambda item: item.key, spec.code, seen=seen))

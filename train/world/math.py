@@ -151,7 +151,7 @@ def draw_problem(rng: Random) -> WordProblem:
     start = left = rng.randint(3, 20)
     steps: list[WorkedStep] = []
     for _ in range(rng.choices(STEP_COUNTS, STEP_COUNT_WEIGHTS)[0]):
-        if left == 0:
+        if left == 0:  # no event of the tables makes sense without things
             break
         steps.append(draw_step(rng, left))
         left = steps[-1].result

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common.json_file import write_json
 from common.options import Command, option, run
+from common.sweep_name import check_sweep_name
 
 USAGE = """\
 python -m analysis sweep=NAME                 curves, intervals, verdicts, figures and report.html of a sweep
@@ -41,7 +42,7 @@ class Tables:
     def folders(self) -> list[Path]:
         """The folders of the sweeps in the store."""
         store = Path(self.store or os.environ.get("DOSAGE_STORE") or "store")
-        return [store / "sweeps" / name for name in self.sweep or ()]
+        return [store / "sweeps" / check_sweep_name(name) for name in self.sweep or ()]
 
     @property
     def files(self) -> list[Path]:

@@ -26,10 +26,11 @@ from sweep.launch.slurm import Settings
 from sweep.plan.files import Files
 from sweep.plan.plan import CellError, Plan, make
 from sweep.plan.preflight import checked
+from sweep.results.saved_sweep import check_replacement
 from sweep.stages.stage import restore
 from sweep.stages.store import Damaged, Store
 
-OF_THE_COMMAND = ("name", "store", "workers", "dry_run", "exclude")
+OF_THE_COMMAND = ("name", "store", "workers", "dry_run", "replace", "exclude")
 """Keys that say nothing about a cell."""
 
 Execute = Callable[[Plan, Store], int]
@@ -101,15 +102,16 @@ def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
 
 
 def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | None) -> Plan:
-    """The plan of composed cells; the sweep is named by ``name=``, else by its grid, else ``run``."""
+    """The plan of composed cells; the sweep is named by ``name=``, else by its grid, else by its content."""
     first = cells[0][1]
     store = Store(first.store)
     files = Files(store)
-    plan = make(first.name or grid or "run", cells, files)
+    plan = make(first.name or (grid and grid.replace("/", "-")), cells, files)
     if not plan.cells:
         raise CellError(f"all {len(cells)} cells are excluded; loosen exclude={first.exclude}")
     if first.dry_run:
         return plan
+    check_replacement(plan, store, first.replace)
     files.save()
     return checked(plan)
 

@@ -11,6 +11,7 @@ from sweep.launch.progress import span
 from sweep.plan import judge_cost
 from sweep.plan.cost import Cost, costs, memory_gib
 from sweep.plan.plan import Plan, PlannedCell
+from sweep.results.saved_sweep import check_replacement
 from sweep.stages.store import Store
 
 ROWS = 60
@@ -29,6 +30,10 @@ def show_plan(plan: Plan, store: Store) -> int:
     console.print(_stages(plan, estimate, missing))
     for line in [*summary(plan, estimate, missing, users), *judge_cost.lines(plan, store)]:
         console.print(line, highlight=False)
+    try:
+        check_replacement(plan, store, plan.cells[0].cell.replace)
+    except ValueError as problem:
+        console.print(f"note: {problem}", highlight=False)
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from common.options import Command, option
+from common.sweep_name import check_sweep_name
 from sweep.launch import squeue
 from sweep.launch.states import STATES, cell_states, stages_in_flight
 from sweep.results import garbage
@@ -31,22 +32,26 @@ class _InStore:
 
 
 @dataclass(frozen=True)
-class _OneSweep(_InStore):
+class _Named(_InStore):
     name: str | None = option("the sweep", None, default_text="the only sweep of the store")
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            check_sweep_name(self.name)
 
 
 @dataclass(frozen=True)
-class List(_InStore):
+class List(_Named):
     name: str | None = option("list the cells of this sweep, with their states", None, default_text="all sweeps")
 
 
 @dataclass(frozen=True)
-class Logs(_OneSweep):
+class Logs(_Named):
     cell: str = option("only the cells whose label contains this text", "", default_text="all cells")
 
 
 @dataclass(frozen=True)
-class Retry(_OneSweep):
+class Retry(_Named):
     workers: int | None = option("processes at a time", None, default_text="one a core, or one a GPU")
 
 
@@ -115,7 +120,7 @@ def retry(options: Retry) -> int:
     return run_saved(load(store, _one_sweep(store, options.name)), store, options.workers)
 
 
-def cancel(options: _OneSweep) -> int:
+def cancel(options: _Named) -> int:
     """Cancel the SLURM jobs of a sweep that wait or run. Training keeps its resume points."""
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
@@ -125,7 +130,7 @@ def cancel(options: _OneSweep) -> int:
     return 0
 
 
-def collect(options: _OneSweep) -> int:
+def collect(options: _Named) -> int:
     """Write a sweep's table again from its scores."""
     from sweep.results import table, warnings
 
@@ -170,8 +175,8 @@ VERBS = {
     "ls": Command(List, "List the sweeps of a store, or with name= the cells of one.", ls),
     "logs": Command(Logs, "Print what the stages of a sweep's cells printed.", logs),
     "retry": Command(Retry, "Run on this machine what a sweep still lacks, from its saved plan.", retry),
-    "cancel": Command(_OneSweep, "Cancel the SLURM jobs of a sweep.", cancel),
-    "collect": Command(_OneSweep, "Write a sweep's table again from its scores.", collect),
+    "cancel": Command(_Named, "Cancel the SLURM jobs of a sweep.", cancel),
+    "collect": Command(_Named, "Write a sweep's table again from its scores.", collect),
     "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),
 }
 """What may follow ``python -m sweep``, by name."""

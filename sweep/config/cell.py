@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
 from train.spec import (
     FORMATS,
@@ -25,7 +26,7 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 """Leaves that only name things in tables, or act only through the leaves that refer to them."""
 
 EXECUTION = (
-    "store", "workers", "dry_run", "exclude", "engine", "tracker", "suite.batch_rows",
+    "store", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.batch_rows",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
     "suite.judging", "suite.tasks.*.references",
 )  # fmt: skip
@@ -139,6 +140,7 @@ class Cell:
     store: str
     workers: int | None
     dry_run: bool
+    replace: bool
     exclude: list[dict[str, Any]]
     ability: str
     fraction: Any
@@ -158,6 +160,8 @@ class Cell:
     tracker: TrackerConfig
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_sweep_name(self.name)
         one_of("rounding", self.rounding, ("floor", "round", "ceil"))
         positive(total=self.total, workers=self.workers)
         if not 0 <= share("fraction", self.fraction) <= 1:

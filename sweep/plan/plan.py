@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common.digest import key_of
 from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
 from sweep.config.cell import Cell
@@ -34,9 +35,15 @@ class PlannedCell:
 
     @property
     def key(self) -> str:
-        """What the cell is, whatever its labels: two cells with one key are duplicates."""
-        text = ",".join(f"{task}:{stage.key}" for task, stage in sorted(self.scores.items()))
-        return hashlib.sha256((text + "".join(s.key for s in self.trained[-1:])).encode()).hexdigest()[:8]
+        """What the cell is, whatever its label: two cells with one key are duplicates."""
+        scores = {task: stage.key for task, stage in self.scores.items()}
+        return cell_key(scores, [stage.key for stage in self.trained])
+
+
+def cell_key(scores: Mapping[str, str], trained: Sequence[str]) -> str:
+    """Eight hex digits that name a cell's content: the keys of its scores by task, and of its last training stage."""
+    text = ",".join(f"{task}:{key}" for task, key in sorted(scores.items()))
+    return hashlib.sha256((text + "".join(trained[-1:])).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,11 @@ class Plan:
         return Path(self.cells[0].cell.store)
 
 
-def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
-    """Plan labelled cells with their swept values. Raises `CellError` for the first cell that cannot be planned."""
+def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
+    """Plan labelled cells with their swept values. Raises `CellError` for the first cell that cannot be planned.
+
+    Without a name the plan is called ``run-`` and a digest of its cells, so that only equal plans share a name.
+    """
     planner = Planner(files)
     distinct: dict[str, PlannedCell] = {}
     duplicates, excluded = [], []
@@ -76,6 +86,7 @@ def make(name: str, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files:
         first = distinct.setdefault(planned.key, planned)
         if first is not planned:
             duplicates.append((label, first.label))
+    name = name or f"run-{key_of(sorted(distinct))[:8]}"
     stages, execution = _collect(name, distinct.values())
     return Plan(
         name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, execution,

@@ -11,7 +11,7 @@ from typing import Any
 from common.json_file import write_json
 from sweep.config.cell import share
 from sweep.plan.cost import costs
-from sweep.plan.plan import Plan, PlannedCell
+from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
 from sweep.stages.disk import SCRATCH
 from sweep.stages.stage import Stage, StageRef
@@ -35,6 +35,11 @@ class SavedCell:
     factors: Mapping[str, Any]
     trained: tuple[str, ...]
     scores: Mapping[str, Mapping[str, str]]
+
+    @property
+    def key(self) -> str:
+        """What the cell is, whatever its label; equal to the planned cell's key."""
+        return cell_key({task: score["key"] for task, score in self.scores.items()}, self.trained)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,27 @@ def save(plan: Plan, store: Store) -> SavedSweep:
         text.pop("store")  # a store may be moved: its place is where the sweep is found
     write_json(folder / FILE, {"cells": cells, "jobs": texts})
     return SavedSweep(plan.name, _cells(cells), all_jobs)
+
+
+def check_replacement(plan: Plan, store: Store, replace: bool) -> None:
+    """Refuse to save a plan over a sweep of the same name that has cells which the plan lacks.
+
+    A plan that has all of them lets the sweep grow. ``replace`` allows it to lose cells. A sweep that cannot be read,
+    or that another version of the code planned, may be replaced, since its cells cannot be planned as they were.
+    Raises ValueError that names the sweep and a lost cell.
+    """
+    try:
+        saved = load(store, plan.name)
+    except ValueError:
+        return
+    planned = {cell.key for cell in plan.cells}
+    lost = [cell.label for cell in saved.cells if cell.key not in planned]
+    if lost and not replace:
+        raise ValueError(
+            f"sweep {plan.name} has {len(saved.cells)} cells, and this command would drop {len(lost)} of them, such as "
+            f"{lost[0]}; give the new sweep another name with name=NAME (it shares all finished stages), or drop them "
+            "with replace=true"
+        )
 
 
 def load(store: Store, name: str) -> SavedSweep:

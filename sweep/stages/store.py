@@ -21,6 +21,7 @@ from typing import Any
 
 from common.digest import digest_of
 from common.json_file import write_json
+from common.sweep_name import check_sweep_name
 from sweep.stages import claims
 from sweep.stages.claims import Busy
 from sweep.stages.disk import cached_digest, files_of, remove, remove_scratch, sync
@@ -62,7 +63,7 @@ class Store:
         return self.root / "claims" / stage.name
 
     def sweep(self, name: str) -> Path:
-        return self.root / "sweeps" / name
+        return self.root / "sweeps" / check_sweep_name(name)
 
     def has(self, stage: Stage | StageRef) -> bool:
         """True when the stage is published. Raises `Damaged` when a file is missing or has another size.

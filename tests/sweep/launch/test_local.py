@@ -9,8 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from sweep.launch.local import Pool, Running
+from sweep.launch.progress import Progress
+from sweep.stages.store import Store
+from sweep.stages.worker import Job
 from tests.conftest import ROOT, TINY, command, sweep
+from tests.sweep.stages.processes import age, build, hold, kill_at, leave_claim, world
 
 GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
 
@@ -114,6 +120,12 @@ def test_one_failing_cell_stops_no_other(store_path: Path, tmp_path: Path):
     assert len(published(store_path, "train")) == 3  # the base and both cells of math
     assert b"ability=math" in table(store_path)
     assert "2 failed" in sweep("ls", store=store_path).stdout
+    text = bad.read_text()
+    bad.write_text(text.replace("say 1", "ask 1"))  # of the same size, after planning
+    edited = sweep("retry", store=store_path)
+    assert edited.returncode == 1
+    assert f"{bad} has changed since the sweep was planned" in edited.stdout
+    bad.write_text(text)
     assert sweep("retry", store=store_path).returncode == 1  # the code still fails; nothing else is left to do
     mended = sweep(*words, "data.sources.code.on_bad_row=skip", store=store_path)
     assert mended.returncode == 0, mended.stdout
@@ -180,6 +192,60 @@ def test_damage_is_found_before_any_work_and_gc_mends_it(reference: Path, tmp_pa
     ended = sweep(*GRID, store=store)
     assert ended.returncode == 0
     assert table(store) == table(reference)
+
+
+def test_one_damaged_stage_and_one_unreadable_sweep_are_named_and_stop_no_other(reference: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    shutil.copytree(reference, store)
+    for name in ("cut", "other"):
+        shutil.copytree(store / "sweeps" / "s", store / "sweeps" / name)
+    cut = store / "sweeps" / "cut" / "sweep.json"
+    cut.write_text(cut.read_text()[:1000])
+    scores = sorted(store.glob("score/*/scores.jsonl"))
+    scores[0].unlink()
+    listed = sweep("ls", store=store)
+    assert listed.returncode == 1
+    assert listed.stdout.splitlines() == [f"{name}: 4 cells, 3 done, 1 damaged" for name in ("other", "s")]
+    assert listed.stderr.splitlines()[-1].startswith(f"cut: {cut} cannot be read")
+    detailed = sweep("ls", "name=s", store=store)
+    assert detailed.returncode == 0
+    assert f"damaged  {scores[0]} is missing" in detailed.stdout
+    assert sweep("ls", "name=cut", store=store).returncode == 2
+    before = published(store)
+    kept = sweep("gc", store=store)
+    assert kept.returncode == 1
+    assert f"stages that no sweep uses are kept: {cut} cannot be read" in kept.stderr
+    assert published(store) == before
+    scores[1].write_bytes(scores[1].read_bytes().replace(b"e", b"E", 1))
+    assert "in 2 folders\n" in sweep("gc", "damaged=true", "dry_run=true", store=store).stdout
+    assert published(store) == before
+    assert sweep("gc", "damaged=true", store=store).returncode == 0
+    assert before.keys() - published(store).keys() == {str(path.parent.relative_to(store)) for path in scores[:2]}
+
+
+def test_the_claim_of_a_killed_process_goes_with_the_next_command(reference: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    shutil.copytree(reference, store)
+    stage = next(store.glob("train/*"))
+    claim = leave_claim(store / "claims" / f"train-{stage.name}", host="elsewhere")
+    age(claim)
+    assert "0 to run" in sweep(*GRID, store=store).stdout
+    assert not list((store / "claims").iterdir())
+
+
+def test_the_claim_of_a_worker_killed_after_publishing_goes_when_its_end_is_reported(store_path: Path):
+    store, stage = Store(store_path), world(0)
+    job = Job(stage, None, store_path, 1.0)
+    pool = Pool({stage.key: job}, store, 1)
+    pool.running[1] = Running(job, [1], [pool.free["cpu"].pop()])
+    kill_at(hold, store_path, "")
+    claim = store.claim(stage).read_text()
+    build(store, stage, "whole")
+    store.claim(stage).write_text(claim)
+    with Progress([job], store, Console()) as progress:
+        pool._ended(1, -signal.SIGKILL, progress)
+    assert pool.outcome.built == [job]
+    assert not store.claim(stage).exists()
 
 
 def test_retry_runs_what_is_missing_without_hydra(reference: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,6 +53,25 @@ def test_what_cannot_be_counted_is_named(tmp_path: Path, name: str, text: str, m
 def test_a_missing_file_is_named_with_its_place_in_the_config(tmp_path: Path):
     with pytest.raises(ValueError, match=r"data\.sources\.mine\.path=.*nowhere.* does not exist"):
         Files(Store(tmp_path)).file("data.sources.mine.path", str(tmp_path / "nowhere.jsonl"))
+
+
+def test_a_file_replaced_by_an_older_one_of_equal_size_is_another(tmp_path: Path):
+    """As ``cp -p`` would replace the weights of a model folder."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights").write_text("old")
+    (model / "config.json").write_text("{}")
+    past = (model / "weights").stat().st_mtime - 1000
+    os.utime(model / "weights", (past, past))  # so that the newest file of the folder stays the same
+    store = Store(tmp_path / "store")
+    files = Files(store)
+    before = files.file("model.path", str(model)).digest
+    files.save()
+    other = tmp_path / "weights"
+    other.write_text("new")
+    os.utime(other, (past - 1000, past - 1000))
+    other.replace(model / "weights")
+    assert Files(store).file("model.path", str(model)).digest != before
 
 
 def test_facts_are_remembered_until_the_file_changes(tmp_path: Path):

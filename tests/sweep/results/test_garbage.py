@@ -1,6 +1,7 @@
 """What gc removes, and what it must never remove."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,8 @@ def test_stages_that_no_sweep_uses_go_and_the_others_stay(store: Store):
 
 def test_a_sweep_below_another_folder_counts(store: Store):
     save(store, "llama/seed 0", 1)
-    assert collect(store).paths == ()
+    doomed = collect(store)
+    assert (doomed.paths, doomed.kept) == ((), ())
 
 
 def _lose(file: Path) -> None:
@@ -70,8 +72,9 @@ SPOILED = {
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED.keys())
 def test_while_a_sweep_cannot_be_read_no_stage_goes_and_a_sentence_says_why(store: Store, spoil):
     spoil(save(store, "t", 1))
+    young, old = partial_work(store, 2, 6), partial_work(store, 3, 30)
     doomed = collect(store)
-    assert doomed.paths == ()
+    assert doomed.paths == (old,) and young.exists()
     assert store.has(world(0)) and store.has(world(1))
     (sentence,) = doomed.kept
     assert str(store.sweep("t")) in sentence
@@ -83,6 +86,14 @@ def test_an_empty_folder_of_a_sweep_killed_while_it_was_saved_does_not_count(sto
     (store.sweep("t") / "sweep.json.77.tmp").write_text("{")
     doomed = collect(store)
     assert store.path(world(1)) in doomed.paths and not doomed.kept
+
+
+def test_sealed_folders_that_are_not_published_are_not_counted_as_stages(store: Store):
+    save(store, "s", 0, 1, 2)
+    killed = store.partial(world(2), "victim")  # between its seal and the rename
+    shutil.copytree(store.path(world(0)), killed)
+    (killed / "rows.txt").write_text("abcdeg")
+    assert garbage.unused(store).paths == garbage.damaged(store).paths == ()
 
 
 def partial_work(store: Store, seed: int, days: float) -> Path:

@@ -55,14 +55,17 @@ def assert_refused(job: Job, planned: str, message: str) -> None:
     assert not list(store.partial(job.stage, "me").iterdir())
 
 
-def test_a_file_that_changed_before_the_stage_started_is_refused(job: Job, capsys):
-    planned = digest_of(source(job))
+def test_a_file_that_changed_before_the_stage_started_is_refused(job: Job, capsys, monkeypatch):
+    planned, started = digest_of(source(job)), []
+    monkeypatch.setattr(overlap, "run", lambda *_: started.append(1))
     left = Store(job.store).partial(job.stage, "killed") / "items.jsonl"
     left.parent.mkdir(parents=True)
     left.write_text("made from the file in between")
     write_rows(source(job), "mam")
     assert build_stage(job, "me") == 1
     assert_refused(job, planned, capsys.readouterr().err)
+    assert not started
+    monkeypatch.undo()
     write_rows(source(job), "sir")
     assert build_stage(job, "me") == 0
     assert "made from" not in (Store(job.store).path(job.stage) / "items.jsonl").read_text()

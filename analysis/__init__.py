@@ -1,6 +1,7 @@
-"""Turn a long table into curves, intervals, figures and a report.
+"""Fit scaling laws to a long table of measurements, and report curves, intervals, verdicts and advice.
 
-The names below are loaded on first use, so that `import analysis` and `python -m analysis --help` stay light.
+The names below are the library. They are loaded on first use: `import analysis` and `python -m analysis --help` would
+otherwise wait for numpy and scipy.
 """
 
 from importlib import import_module
@@ -29,7 +30,7 @@ __all__ = [
     "judge_share",
 ]
 
-_HOMES = {
+_MODULES = {
     "LAWS": "analysis.laws.catalogue",
     "Law": "analysis.laws.law",
     "Points": "analysis.fitting.points",
@@ -45,7 +46,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """One of the public names, imported from its home; AttributeError for any other."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'analysis' has no attribute {name!r}; it offers {', '.join(sorted(_HOMES))}")
-    return getattr(import_module(_HOMES[name]), name)
+    """A name of the library, imported from its module. Raises AttributeError for any other name."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}; it offers {', '.join(sorted(_MODULES))}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""The array type that every part of the analysis computes with."""
+"""The array type of the analysis."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+"""Floating-point numbers of any shape; docstrings give the shapes, as in (points,)."""

@@ -8,14 +8,14 @@ import numpy as np
 
 
 def number(value: float) -> str:
-    """A number as shown: with three decimals, or four digits where it is very small or large."""
+    """The number with three decimals, or with four digits where it is very small or large; "-" for a missing one."""
     if np.isnan(value):
         return "-"
     return f"{value:.3f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.4g}"
 
 
 def amount(value: float) -> str:
-    """An amount as shown: 8,192 or 1/64."""
+    """The amount as a whole number (``8,192``), a fraction (``1/64``) or four digits; "-" for a missing one."""
     if np.isnan(value):
         return "-"
     if 0 < value < 1:
@@ -24,9 +24,13 @@ def amount(value: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """1/64 for 0.015625; a plain number where no power of two or small number divides."""
+    """The fraction ``1/64`` for 0.015625, "-" for a missing number.
+
+    Four digits where the denominator would not be a power of two or at most 12.
+    """
     if np.isnan(value):
         return "-"
-    near = Fraction(value).limit_denominator(4096)
-    simple = near.denominator <= 12 or near.denominator & (near.denominator - 1) == 0
-    return str(near) if simple and near.numerator <= 16 and abs(float(near) - value) < 1e-9 else f"{value:.4g}"
+    nearest = Fraction(value).limit_denominator(4096)
+    simple = nearest.denominator <= 12 or nearest.denominator & (nearest.denominator - 1) == 0
+    exact = abs(float(nearest) - value) < 1e-9
+    return str(nearest) if simple and nearest.numerator <= 16 and exact else f"{value:.4g}"

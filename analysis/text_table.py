@@ -1,4 +1,4 @@
-"""A table of text and its rendering in the terminal."""
+"""A table of text cells, and how it is printed in the terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 WIDTH = 118
-"""Characters of the terminal's tables."""
+"""Width of the terminal's tables in characters."""
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text."""
+    """A title, a header and rows of text cells.
+
+    Raises ValueError for a row whose length differs from that of the header.
+    """
 
     title: str
     header: tuple[str, ...]
@@ -24,16 +27,17 @@ class TextTable:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.header):
-                raise ValueError(f"sheet {self.title!r}: row {row} does not fit the header {self.header}")
+                raise ValueError(f"table {self.title!r}: row {row} does not fit the header {self.header}")
 
 
-def render(sheet: TextTable) -> str:
-    """The sheet for the terminal."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for i, name in enumerate(sheet.header):
-        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
-    for row in sheet.rows:
-        table.add_row(*row)
+def render(table: TextTable) -> str:
+    """The table with its title for the terminal: the first column aligned left, the others right."""
+    grid = Table(box=box.SIMPLE_HEAD)
+    for i, name in enumerate(table.header):
+        grid.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in table.rows:
+        grid.add_row(*row)
     file = io.StringIO()
-    Console(file=file, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(table)
-    return f"{sheet.title}\n" + "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+    # Neither colours nor markup: the text is also written to files, and cells may hold square brackets.
+    Console(file=file, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
+    return f"{table.title}\n" + "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"

@@ -1,8 +1,7 @@
-"""Fit one law to columns of any table: what `python -m analysis fit` prints."""
+"""Fit one law to columns of any table, and describe the fit as text for `python -m analysis fit`."""
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from analysis.fitting.curve import Curve, fit
 from analysis.fitting.diagnosis import explain
 from analysis.fitting.points import Points
 from analysis.text_table import TextTable, render
+from common.options import near
 
 
 def describe(
@@ -29,9 +29,10 @@ def describe(
     level: float,
     seed: int,
 ) -> str:
-    """The fitted parameters with intervals, the objective and the warnings.
+    """A table of the fitted parameters with intervals at ``level``, the law, the objective and the warnings.
 
-    Raises ValueError naming a column that is absent or no number.
+    ``x``, ``y``, ``trials`` and ``group`` are columns of ``table``; the rest are arguments of `analysis.fit`.
+    Raises ValueError for a column that is absent or not a number, and for the reasons of `analysis.fit`.
     """
     frame = load(table)
     points = Points(
@@ -43,12 +44,13 @@ def describe(
     curve = fit(points, law, objective, delta, seed)
     title = f"{law} of {y} in {', '.join(x)}: {len(curve.points)} points, objective {objective}"
     text = render(TextTable(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
-    text += f"{curve.law.value.__doc__.splitlines()[0] if curve.law.value.__doc__ else ''}\n"
+    text += f"{(curve.law.value.__doc__ or '').splitlines()[0]}\n"
     text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
     return text + "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)
 
 
 def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:
+    """A row for each parameter: its name, value and interval."""
     free = {p.name for p in curve.problem.space.free}
     rows = []
     for name, value in curve.params.items():
@@ -59,18 +61,19 @@ def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:
 
 def _column(frame: pd.DataFrame, name: str, table: Path) -> pd.Series[float]:
     if name not in frame:
-        near = difflib.get_close_matches(name, map(str, frame.columns), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"{table}: column {name!r} is absent; {hint}columns: {', '.join(map(str, frame.columns))}")
+        columns = [str(column) for column in frame]
+        hint = near(name, columns) or "."
+        raise ValueError(f"{table}: column {name!r} is absent{hint} Columns: {', '.join(columns)}")
     return frame[name]
 
 
 def _numbers(frame: pd.DataFrame, name: str, table: Path) -> Array:
+    """The column as numbers (rows,), NaN where a cell is empty."""
     raw = _column(frame, name, table)
     numbers = pd.to_numeric(raw, errors="coerce")
-    bad = (numbers.isna() & raw.notna()).to_numpy()
-    if bad.any():
-        row = int(bad.argmax())
+    unreadable = (numbers.isna() & raw.notna()).to_numpy()
+    if unreadable.any():
+        row = int(unreadable.argmax())
         raise ValueError(
             f"{table}: column {name!r}, row {row + 1}: {raw.iloc[row]!r} is not a number; write a plain decimal number"
         )

@@ -1,4 +1,4 @@
-"""The default analysis of a long table: for each series a curve, and the numbers that tables and figures show."""
+"""Fit a curve to each series of a long table, with the means and predictions that tables and figures show."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from analysis.fitting.uncertainty import Prediction, quantile
 
 SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
-FEWEST = 3  # distinct amounts below which there is no curve
-RARE = 10  # right, or wrong, answers below which the normal theory behind the bands does not hold
+MIN_AMOUNTS = 3  # distinct amounts that a curve needs
+MIN_ANSWERS = 10  # right answers, and wrong ones, that a curve needs: with fewer the bands' normal theory fails
 
 
 @dataclass(frozen=True, eq=False)
 class AmountLevel:
-    """All measurements of a series at one amount: their mean, with a 95 % interval (NaN where unknown)."""
+    """All measurements of a series at one amount: their mean with a 95 % interval (NaN where unknown)."""
 
     amount: float
     fraction: float
@@ -34,9 +34,10 @@ class AmountLevel:
 
 @dataclass(frozen=True, eq=False)
 class SeriesFit:
-    """A series, its levels, and its curve, or the reason why there is none.
+    """A series with its levels, and its curve or the reason why it has none.
 
-    ``at_levels`` predicts at the levels, ``line`` along them.
+    ``at_levels`` are predictions at the amounts of the levels, ``line`` at the amounts ``grid``, which are dense enough
+    to draw. All three are None or empty without a curve.
     """
 
     series: Series
@@ -79,10 +80,10 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
     distinct = len(np.unique(series.amount[series.amount > 0]))
     if not block.axis:
         return None, "no amount varies, so there is no curve"
-    if distinct < FEWEST:
+    if distinct < MIN_AMOUNTS:
         return (
             None,
-            f"{distinct} distinct amount{'s' * (distinct != 1)} of {block.axis}: a curve needs at least {FEWEST}",
+            f"{distinct} distinct amount{'s' * (distinct != 1)} of {block.axis}: a curve needs at least {MIN_AMOUNTS}",
         )
     if np.ptp(series.value[series.amount > 0]) == 0:
         return None, "all values are equal, so there is no curve to fit"
@@ -110,21 +111,21 @@ def _rare(series: Series, share: Array, metric: Metric) -> str:
     trained = series.amount > 0
     right = float((share * series.items)[trained].sum())
     wrong = float(((1 - share) * series.items)[trained].sum())
-    if right >= RARE and wrong >= RARE:
+    if right >= MIN_ANSWERS and wrong >= MIN_ANSWERS:
         return ""
     if metric.kind == "rating":
         return f"nearly all ratings are {'the worst' if right < wrong else 'the best'} that the scale has"
     kind, count = ("right", right) if right < wrong else ("wrong", wrong)
-    return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {RARE})"
+    return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {MIN_ANSWERS})"
 
 
 def _levels(series: Series, metric: Metric) -> tuple[AmountLevel, ...]:
-    """Group a series by amount."""
-    out = []
+    """The levels of a series, by amount; one level where no amount varies."""
+    levels = []
     for amount in np.unique(series.amount):
         here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
         low, high = _interval(series.value[here], series.items[here], series.stderr[here], metric)
-        out.append(
+        levels.append(
             AmountLevel(
                 float(amount),
                 float(series.fraction[here][0]),
@@ -134,14 +135,14 @@ def _levels(series: Series, metric: Metric) -> tuple[AmountLevel, ...]:
                 high,
             )
         )
-    return tuple(out)
+    return tuple(levels)
 
 
 def _interval(value: Array, items: Array, stderr: Array, metric: Metric) -> tuple[float, float]:
-    """95 % interval of the mean of some runs: item noise, or the spread over three or more runs where that is wider.
-
-    All runs answer the same items, so more runs do not shrink item noise.
+    """The 95 % interval of the mean of one level's runs, NaN where unknown: from the noise of the items, or from the
+    scatter of three or more runs where that is wider. All arrays have the shape (runs,).
     """
+    # All runs answer the same items, so the noise of the items does not shrink with the number of runs.
     mean = float(value.mean())
     low = high = float("nan")
     if metric.kind == "share" and not np.isnan(items).any():
@@ -158,7 +159,7 @@ def _interval(value: Array, items: Array, stderr: Array, metric: Metric) -> tupl
 
 
 def wilson(share: float, items: float, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share of items (Wilson 1927, J. Am. Stat. Assoc. 22): sound also near 0 and 1."""
+    """The interval of a share of ``items`` items (Wilson 1927, J. Am. Stat. Assoc. 22), which holds near 0 and 1 too."""
     z = quantile(level, np.inf)
     centre = (share + z**2 / (2 * items)) / (1 + z**2 / items)
     half = z / (1 + z**2 / items) * np.sqrt(share * (1 - share) / items + (z / (2 * items)) ** 2)

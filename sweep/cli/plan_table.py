@@ -7,6 +7,7 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
+from common.wording import plural
 from sweep.launch.progress import span
 from sweep.plan import judge_cost
 from sweep.plan.cost import Cost, costs, memory_gib
@@ -94,9 +95,9 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
     flops = sum(estimate[stage.key].flops for stage in todo)
     total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)
     return [
-        f"{total} cells: {len(plan.cells)} distinct, {len(plan.duplicates)} the same by content, "
+        f"{plural(total, 'cell')}: {len(plan.cells)} distinct, {len(plan.duplicates)} the same by content, "
         f"{len(plan.excluded)} excluded; {sum(n > 1 for n in users.values())} training stages are shared",
-        f"to run: {len(todo)} of {len(plan.stages)} stages, {quantity(tokens)} tokens to train on, "
+        f"to run: {len(todo)} of {plural(len(plan.stages), 'stage')}, {quantity(tokens)} tokens to train on, "
         f"{quantity(flops)} FLOPs, about {' and '.join(hours) or 'no time'}",
     ]
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from common.options import Command, option
 from common.sweep_name import check_sweep_name
+from common.wording import plural
 from sweep.launch import squeue
 from sweep.launch.states import STATES, cell_states, stages_in_flight
 from sweep.results import garbage
@@ -155,11 +156,6 @@ def gc(options: Garbage) -> int:
     for sentence in doomed.kept:
         print(sentence, file=sys.stderr)
     return 1 if doomed.kept else 0
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 cell``, ``2 cells``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _one_sweep(store: Store, name: str | None) -> str:

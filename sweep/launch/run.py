@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from common.extras import require
+from common.wording import plural
 from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
 from sweep.launch.progress import Progress, span
@@ -24,7 +25,7 @@ INTERRUPTED = 130
 def run_here(plan: Plan, store: Store) -> int:
     """Save the plan under the sweep's name and run it on this machine; see `run_saved` for the exit status."""
     if plan.duplicates or plan.excluded:
-        print(f"{len(plan.duplicates)} cells are the same by content, {len(plan.excluded)} are excluded")
+        print(f"{plural(len(plan.duplicates), 'duplicate cell')} by content, {len(plan.excluded)} excluded")
     return run_saved(save(plan, store), store, plan.cells[0].cell.workers)
 
 
@@ -34,11 +35,13 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     pool = Pool(saved.jobs, store, workers)
     missing = len(pool.queue.missing)
     require("this sweep", extras((job.stage, job.execution) for job in pool.queue.missing.values()))
-    console.print(f"sweep {saved.name}: {len(saved.cells)} cells, {len(saved.jobs)} stages, {missing} to run")
+    console.print(f"sweep {saved.name}: {_size(saved)}, {missing} to run")
     with Progress(pool.queue.missing.values(), store, console) as progress:
         outcome = pool.run(progress)
     if outcome.stopped:
-        console.print(f"stopped after {len(outcome.built)} of {missing} stages; the same command continues from here")
+        console.print(
+            f"stopped after {len(outcome.built)} of {plural(missing, 'stage')}; the same command continues from here"
+        )
         return INTERRUPTED
     return _conclude(saved, store, outcome, progress, console)
 
@@ -48,10 +51,10 @@ def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
     slurm.available()
     console = Console(soft_wrap=True, highlight=False)
     saved = save(plan, store)
-    console.print(f"sweep {saved.name}: {len(saved.cells)} cells, {len(saved.jobs)} stages")
+    console.print(f"sweep {saved.name}: {_size(saved)}")
     submission = slurm.submit(saved, store, settings)
     console.print(
-        f"SLURM: {submission.submitted} jobs submitted, {submission.attached} already in flight; "
+        f"SLURM: {plural(submission.submitted, 'job')} submitted, {submission.attached} already in flight; "
         f"logs: {submission.logs}"
     )
     if not settings.wait:
@@ -69,10 +72,14 @@ def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
     return _conclude(saved, store, outcome, progress, console)
 
 
+def _size(saved: SavedSweep) -> str:
+    return f"{plural(len(saved.cells), 'cell')}, {plural(len(saved.jobs), 'stage')}"
+
+
 def _conclude(saved: SavedSweep, store: Store, outcome: Outcome, progress: Progress, console: Console) -> int:
     path = table.write(saved, store)
     if progress.missing:
-        console.print(f"{len(outcome.built)} stages in {span(progress.elapsed)}")
+        console.print(f"{plural(len(outcome.built), 'stage')} in {span(progress.elapsed)}")
     _failures(outcome, store, console)
     for line in warnings.write(saved, store):
         console.print(line, style="yellow" if line.startswith("warning") else None, markup=False)
@@ -85,7 +92,7 @@ def _failures(outcome: Outcome, store: Store, console: Console) -> None:
         console.print(f"[red]failed[/red] {job.title}; log: {store.log(job.stage)}")
         console.print(f"    {_last_line(job, store)}", markup=False)
     if len(outcome.skipped) > 0:
-        console.print(f"{len(outcome.skipped)} stages that depend on them were skipped; the same command tries again")
+        console.print(f"{plural(len(outcome.skipped), 'dependent stage')} skipped; the same command tries again")
 
 
 def _last_line(job: Job, store: Store) -> str:

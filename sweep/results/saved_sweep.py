@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
+from common.wording import plural
 from sweep.config.cell import share
 from sweep.plan.cost import costs
 from sweep.plan.plan import Plan, PlannedCell, cell_key
@@ -97,23 +98,27 @@ def save(plan: Plan, store: Store) -> SavedSweep:
 
 
 def check_replacement(plan: Plan, store: Store, replace: bool) -> None:
-    """Refuse to save a plan over a sweep of the same name that has cells which the plan lacks.
+    """Refuse to save a plan over a sweep of the same name that has measured cells which the plan lacks.
 
-    A plan that has all of them lets the sweep grow. ``replace`` allows it to lose cells. A sweep that cannot be read,
-    or that another version of the code planned, may be replaced, since its cells cannot be planned as they were.
-    Raises ValueError that names the sweep and a lost cell.
+    A plan that has all of them lets the sweep grow; a cell without any score, such as one that failed, may go.
+    ``replace`` allows the sweep to lose measured cells. A sweep that cannot be read, or that another version of the
+    code planned, may be replaced, since its cells cannot be planned as they were. Raises ValueError that names the
+    sweep and a lost cell.
     """
     try:
         saved = load(store, plan.name)
     except ValueError:
         return
     planned = {cell.key for cell in plan.cells}
-    lost = [cell.label for cell in saved.cells if cell.key not in planned]
+    measured = [
+        c for c in saved.cells if any(store.path(saved.jobs[s["key"]].stage).exists() for s in c.scores.values())
+    ]
+    lost = [cell.label for cell in measured if cell.key not in planned]
     if lost and not replace:
         raise ValueError(
-            f"sweep {plan.name} has {len(saved.cells)} cells, and this command would drop {len(lost)} of them, such as "
-            f"{lost[0]}; give the new sweep another name with name=NAME (it shares all finished stages), or drop them "
-            "with replace=true"
+            f"sweep {plan.name} has {plural(len(measured), 'measured cell')}, and this command would drop {len(lost)} "
+            f"of them, such as {lost[0]}; give the new sweep another name with name=NAME (it shares all finished "
+            "stages), or drop them with replace=true"
         )
 
 

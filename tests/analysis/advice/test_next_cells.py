@@ -65,11 +65,11 @@ def test_printed_lines_are_sweeps_that_can_run(tmp_path):
     frame = hours(swept().frame())
     first, *others = choices(frame, "code@2000")
     assert first.line.startswith("python -m sweep rounding=ceil replay=1/16 strategy=")
-    assert "1 cells: 1 distinct" in planned(first.line, tmp_path)
+    assert "1 cell: 1 distinct" in planned(first.line, tmp_path)
     beyond = next(c for c in (first, *others) if "strategy=dmt ability=math fraction=1 " in c.cell)
-    assert "1 cells: 1 distinct" in planned(beyond.line, tmp_path)
+    assert "1 cell: 1 distinct" in planned(beyond.line, tmp_path)
     found = advise(frame, 3000, {})
-    assert "1 cells: 1 distinct" in planned(run_line(found, frame), tmp_path)
+    assert "1 cell: 1 distinct" in planned(run_line(found, frame), tmp_path)
     trial = planned(trial_line(found, frame), tmp_path)
     assert "cells: " in trial
     assert "0 excluded" in trial

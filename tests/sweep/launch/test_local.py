@@ -261,10 +261,10 @@ def test_retry_runs_what_is_missing_without_hydra(reference: Path, tmp_path: Pat
 
 
 def test_a_plain_run_is_one_cell(reference: Path):
-    words = [word for word in GRID if word not in ("-m", "ability=math,code", "fraction=1/4,1")]
+    words = [word for word in GRID if word not in ("-m", "name=s", "ability=math,code", "fraction=1/4,1")]
     ended = sweep(*words, "ability=code", "fraction=1/4", store=reference)
     assert ended.returncode == 0
-    assert "1 cells" in ended.stdout
+    assert "1 cell, " in ended.stdout
     assert "0 to run" in ended.stdout
 
 

@@ -20,6 +20,13 @@ def cells() -> list[Cell]:
     return [cell(f"fraction={fraction}") for fraction in ("1/4", "1/2", "1")]
 
 
+def measured(plan: Plan, store: Store) -> Plan:
+    """The plan, with a folder for one score of each cell, as its finished stage leaves it."""
+    for one in plan.cells:
+        store.path(next(iter(one.scores.values()))).mkdir(parents=True, exist_ok=True)
+    return plan
+
+
 def planned(store: Store, *cells: Cell, name: str | None = "s") -> Plan:
     return make(name, [(f"cell{number}", one, {}) for number, one in enumerate(cells)], Files(store))
 
@@ -36,13 +43,22 @@ def test_the_same_plan_and_a_wider_one_may_be_saved_again(tmp_path: Path, cells:
 
 def test_a_plan_that_drops_a_cell_names_it_and_needs_a_request(tmp_path: Path, cells: list[Cell]):
     store = Store(tmp_path)
-    save(planned(store, *cells), store)
+    save(measured(planned(store, *cells), store), store)
     with pytest.raises(
-        ValueError, match=r"sweep s has 3 cells, .* drop 2 of them, such as cell0; .*name=NAME.*replace=true"
+        ValueError, match=r"sweep s has 3 measured cells, .* drop 2 of them, such as cell0; .*name=NAME.*replace=true"
     ):
         check_replacement(planned(store, cells[2]), store, replace=False)
     check_replacement(planned(store, cells[2]), store, replace=True)
     check_replacement(planned(store, cells[2], name="other"), store, replace=False)
+
+
+def test_cells_without_a_score_may_go(tmp_path: Path, cells: list[Cell]):
+    store = Store(tmp_path)
+    save(planned(store, *cells), store)
+    measured(planned(store, cells[0]), store)
+    check_replacement(planned(store, cells[0]), store, replace=False)
+    with pytest.raises(ValueError, match=r"has 1 measured cell, .* such as cell0"):
+        check_replacement(planned(store, *cells[1:]), store, replace=False)
 
 
 def test_a_sweep_that_cannot_be_read_may_be_written_anew(tmp_path: Path, cells: list[Cell]):
@@ -74,7 +90,7 @@ def test_plain_names_are_taken(tmp_path: Path, name: str):
 
 def test_commands_refuse_such_names_and_a_plan_that_would_drop_cells(tmp_path: Path, cells: list[Cell]):
     store = Store(tmp_path / "store")
-    save(planned(store, *cells), store)
+    save(measured(planned(store, *cells), store), store)
     for words in (["-m", "fraction=1/4", "name=../evil"], ["ls", "name=../evil"], ["collect", "name=a/b"]):
         ended = sweep(*words, store=store.root)
         assert ended.returncode == 2 and "cannot name a sweep" in ended.stderr and ended.stderr.count("\n") == 1

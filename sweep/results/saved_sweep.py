@@ -164,7 +164,7 @@ def used_stages(store: Store) -> tuple[set[StageRef], list[str]]:
 
 
 def _unreadable(path: Path, problem: Exception) -> str:
-    reason = f"it lacks {problem}" if isinstance(problem, KeyError) else str(problem)
+    reason = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
     return f"{path} cannot be read ({reason}); {REMEDY}"
 
 

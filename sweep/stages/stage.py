@@ -1,4 +1,7 @@
-"""A stage: a pure function from a frozen spec and earlier outputs to a folder, and the key that names its result."""
+"""Stages: what is computed from which inputs, and the key that identifies the result.
+
+A stage is a pure function from a frozen spec and the folders of earlier stages to a new folder.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 REVISION = {"world": 1, "tokenizer": 1, "tokens": 1, "train": 1, "answer": 1, "score": 3, "rows": 1, "overlap": 1}
-"""Raised by hand when a kind's results change for the same spec; the keys of the kind and of what follows change."""
+"""Revision of each kind, raised when its results change for the same spec. It enters the keys of later stages too."""
 
 Spec = TypeVar("Spec")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class File:
-    """A file or folder of the user's own. Its content names it; where it lies does not."""
+    """A file or folder of the user's. The digest of its content enters keys; its path does not."""
 
     path: Path = field(compare=False)
     digest: str
@@ -35,7 +38,7 @@ class File:
 
 @dataclass(frozen=True)
 class StageRef:
-    """A stage known by its key alone, as a worker knows its inputs."""
+    """A stage identified by kind and key, without its spec: all that a worker needs to know of its inputs."""
 
     kind: str
     key: str
@@ -43,7 +46,7 @@ class StageRef:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One unit of work. Two stages with the same key are the same work, whoever asks for it."""
+    """One unit of work. Two stages with the same key are the same work, whichever cells need it."""
 
     kind: str
     spec: Any
@@ -79,15 +82,15 @@ class Stage:
 
 @lru_cache(maxsize=4096)
 def canonical(spec: Any) -> str:
-    """Sorted, compact JSON of a frozen spec. The same for every process, machine and Python version."""
+    """Sorted, compact JSON of a frozen spec, the same in every process, on every machine and Python version."""
     return json.dumps(plain(spec), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def plain(value: Any) -> Any:
-    """Reduce a spec to JSON values; refuse whatever has no stable meaning (paths, callables, NaN).
+    """Reduce a spec to JSON values. Raises TypeError for values without a stable meaning (paths, callables, NaN).
 
-    A field declared with ``metadata={"neutral": v}`` was added later and is left out while it equals ``v``, so the keys
-    of results made before it stand.
+    A field declared with ``metadata={"neutral": v}`` was added later. It is left out while it equals ``v``, so that the
+    keys of earlier results stay valid.
     """
     match value:
         case None | bool() | int() | str():
@@ -110,18 +113,22 @@ def plain(value: Any) -> Any:
 
 
 def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
-    """Build the frozen dataclass ``cls`` from what `plain` made of it, or from a config of its fields."""
-    hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable
+    """Build the frozen dataclass ``cls`` from the output of `plain`, or from a mapping of its fields.
+
+    Raises a ValueError for unknown fields, and those of ``cls`` itself with the field's name before them.
+    """
+    dataclass_type: Any = cls
+    hints = _hints(dataclass_type)
     if unknown := set(value) - set(hints):
         raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
-    given = {part.name: part.metadata["neutral"] for part in fields(cls) if "neutral" in part.metadata}  # type: ignore[arg-type]
-    return cls(**given | {name: within(name, _restore, hints[name], item) for name, item in value.items()})
+    neutral = {part.name: part.metadata["neutral"] for part in fields(dataclass_type) if "neutral" in part.metadata}
+    return cls(**neutral | {name: within(name, _restore, hints[name], item) for name, item in value.items()})
 
 
-def within(name: str, make: Callable[..., Made], *arguments: Any) -> Made:
-    """``make(*arguments)``, a ValueError of which then also says that it happened in the field ``name``."""
+def within(name: str, function: Callable[..., Result], *arguments: Any) -> Result:
+    """``function(*arguments)``, with the field ``name`` put before the message of a ValueError."""
     try:
-        return make(*arguments)
+        return function(*arguments)
     except ValueError as problem:
         dotted = re.match(r"[\w.]+(=|: )", str(problem)) is not None
         raise ValueError(f"{name}{'.' if dotted else ': '}{problem}") from None

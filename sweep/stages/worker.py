@@ -112,8 +112,8 @@ class Job:
         stage = Stage(value["kind"], restore(stage_type.spec, value["spec"]), inputs)
         if stage.key != value["key"]:
             raise ValueError(
-                f"stage {value['kind']}-{value['key']} was planned by another version of the code, "
-                f"which would now make {stage.name}; run the sweep's command again"
+                f"stage {value['kind']}-{value['key']} was planned by another version of the code; "
+                f"this version plans {stage.name}"
             )
         settings = value["how"]
         execution = restore(stage_type.execution, settings) if stage_type.execution and settings is not None else None

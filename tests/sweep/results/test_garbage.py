@@ -47,6 +47,7 @@ def test_stages_that_no_sweep_uses_go_and_the_others_stay(store: Store):
 
 
 def test_a_sweep_below_another_folder_counts(store: Store):
+    """Earlier versions accepted a slash in a sweep's name."""
     save(store, "llama/seed 0", 1)
     doomed = collect(store)
     assert (doomed.paths, doomed.kept) == ((), ())

@@ -1,6 +1,7 @@
 """Who may import whom, and what must stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,17 @@ def test_what_lies_below_is_listed_first():
         below = {entry for entry in allowed.split() if entry.split(".")[0] == name.split(".")[0]}
         assert below <= seen, f"{name} may import {below - seen}, which are listed after it"
         seen.add(name)
+
+
+def test_contributing_lists_every_room_and_the_lowest_first():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^((?:common|sweep|train|eval|analysis)(?:/[a-z_]+)?)/ {2,}\S", text, re.MULTILINE)
+    folders = {str(path.parent.relative_to(ROOT)) for package in OURS for path in files(package)}
+    assert set(listed) == folders - {"sweep", "eval", "analysis"}  # their own files only start the commands
+    order = [name.replace(".", "/") for name in ROOMS]
+    for package in OURS:
+        own = [path for path in listed if path.startswith(f"{package}/") and path in order]
+        assert own == sorted(own, key=order.index)
 
 
 @pytest.mark.parametrize("place", TORCH_FREE)

@@ -27,7 +27,7 @@ setup: $(VENV)/.installed  ## a virtual environment with what `make demo` needs
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "dosage needs Python 3.11 to 3.13; set PYTHON=")'
-	@echo "1/3 a virtual environment in $(VENV), with $(if $(UV),uv,pip; uv is not here)"
+	@echo "1/3 a virtual environment in $(VENV), with $(if $(UV),uv,pip (where uv is installed it is used instead and takes a third of the time))"
 	@$(MAKE_VENV)
 	@echo "2/3 torch: 0.2 GB in its build for CPUs, 2 to 3 GB in one for GPUs; half a minute to 5 minutes"
 	@$(INSTALL) torch

@@ -25,14 +25,14 @@ TINY = [
 """Overrides that shrink the default config to seconds."""
 
 
-def command(*words: str, store: Path, **environment: str) -> subprocess.Popen[str]:
-    """Start ``python -m sweep WORDS`` as a user would, in a process group of its own.
+def command(*words: str, store: Path, folder: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
+    """Start ``python -m sweep WORDS`` in ``folder`` as a user would, in a process group of its own.
 
     Tests may themselves run in the background of a script, which ignores SIGINT and hands that on; a user's shell does
     not, so the default is put back.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "sweep", *words, f"store={store}"], cwd=ROOT, text=True, start_new_session=True,
+        [sys.executable, "-m", "sweep", *words, f"store={store}"], cwd=folder, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_ctrl_c,
         env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160", **environment},
     )  # fmt: skip
@@ -42,9 +42,11 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def sweep(*words: str, store: Path, seconds: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
+def sweep(
+    *words: str, store: Path, folder: Path = ROOT, seconds: float = 240, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``python -m sweep WORDS`` to its end."""
-    process = command(*words, store=store, **environment)
+    process = command(*words, store=store, folder=folder, **environment)
     out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY, command, sweep
+from tests.conftest import ROOT, TINY, command, sweep
+from tests.package.environment import PACKAGES, fill_with_strangers
 from tests.slurm.cluster import Cluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -124,6 +125,21 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     assert "SLURM: 6 jobs submitted" in again and "the jobs keep running" in again
     assert cancelled.stdout == "bad: 6 SLURM jobs cancelled\n"
     assert "queued" not in _on(slurm, "ls", "name=bad", store=store).stdout
+
+
+def test_jobs_import_nothing_from_the_folder_of_the_command(slurm: Cluster, tmp_path: Path) -> None:
+    """Nor does a space in the store's path matter."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    fill_with_strangers(mine, *(name for name in PACKAGES if name != "sweep"), "torch", "numpy", "submitit")
+    words = (
+        "-m", "name=one", *SMALL, *FEW_TASKS, "ability=math", "fraction=1/4", "recipe.epochs=null", "recipe.steps=2",
+        "model.pretrain.epochs=null", "model.pretrain.steps=2", "model.pretrain.batch_samples=8", *ON_SLURM,
+    )  # fmt: skip
+    path = {"PYTHONPATH": str(ROOT), **slurm.environment}
+    done = sweep(*words, store=tmp_path / "a store", folder=mine, **path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "a store" / "sweeps" / "one" / "table.csv").is_file()
 
 
 def _on(slurm: Cluster, *words: str, store: Path) -> subprocess.CompletedProcess[str]:

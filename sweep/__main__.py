@@ -51,9 +51,9 @@ def main(words: Sequence[str]) -> int:
 
     from common.conf_folder import conf_folder
     from hydra_plugins.dosage import PLUGINS
-    from sweep.config import compose
+    from sweep.config import compose, schema
 
-    compose.register()
+    schema.register()
     for plugin in PLUGINS:  # Hydra 1.3 finds them by itself except in an editable install, whose folders it cannot list
         Plugins.instance().register(plugin)
 

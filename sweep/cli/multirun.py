@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweep.cli.plan_table import show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
-from sweep.config.compose import Composer, freeze
+from sweep.config.compose import CellComposer, freeze
 from sweep.launch.run import run_on_slurm
 from sweep.launch.slurm import Settings
 from sweep.plan.files import Files
@@ -60,7 +60,7 @@ def launch(
 
 def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader, config: DictConfig) -> Plan:
     """Compose and check every cell, then plan. Raises a ValueError that names the first bad cell."""
-    composer = Composer(config_loader, config)
+    composer = CellComposer(config_loader, config)
     swept = swept_keys(job_overrides)
     composed = []
     for overrides in job_overrides:

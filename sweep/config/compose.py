@@ -1,133 +1,133 @@
-"""The config: `Cell` as a Hydra schema, and cells from overrides, composed once per set of group choices.
+"""Cells from lists of overrides: for any list, the cell that Hydra composes from it.
 
-Hydra composes one config in tens of milliseconds. A sweep's cells differ in a few values, so the groups are composed
-once for each set of choices and the values are then put into the frozen result, with OmegaConf's own type checks.
+Hydra composes one config in tens of milliseconds. Most cells of a sweep differ in single values, so Hydra composes one
+config for all lists of overrides that agree but for those, and a `Template` makes the cells from it.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
-import types
-import typing
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from sweep.config.cell import Cell
-from sweep.stages.stage import restore, within
+from sweep.config.schema import names
+from sweep.config.template import Template, Unfit, is_literal, related
+from sweep.stages.stage import restore
 
 
-def register() -> None:
-    """Make `Cell` known to Hydra as the config named ``schema``."""
-    store = ConfigStore.instance()
-    if "schema.yaml" not in store.repo:
-        store.store(name="schema", node=schema(Cell))
+class CellComposer:
+    """Composes the cells of one sweep. ``master`` is the config that Hydra composed for the sweep as a whole."""
 
-
-@cache
-def schema(cls: type) -> type:
-    """A twin of a frozen dataclass for OmegaConf to fill: typed, closed to unknown keys, open to overrides.
-
-    OmegaConf makes every node of a frozen class read-only, nodes that appear while it composes included, and would
-    refuse every value from YAML; so it gets the same fields without the frost, and `restore` freezes the result.
-    """
-    hints = typing.get_type_hints(cls)
-    parts = []
-    for part in dataclasses.fields(cls):
-        default = dataclasses.field(default=part.default, default_factory=part.default_factory)  # type: ignore[call-overload]
-        parts.append((part.name, _twin(hints[part.name]), default))
-    return dataclasses.make_dataclass(cls.__name__, parts, kw_only=True)
-
-
-def _twin(hint: Any) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return schema(hint)  # type: ignore[arg-type]
-    inner = tuple(_twin(option) for option in typing.get_args(hint))
-    match typing.get_origin(hint):
-        case types.UnionType | typing.Union:
-            return typing.Union[inner]  # noqa: UP007 - the operator takes no tuple
-        case None:
-            return hint
-        case origin:
-            return origin[inner]
-
-
-class Composer:
-    """Cells of one sweep. ``master`` is the config Hydra composed for the sweep as a whole."""
-
-    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
-        self.loader, self.master = loader, master
-        self.groups: dict[str, bool] = {}
-        self.bases: dict[tuple[tuple[str, ...], tuple[str, ...]], _Base] = {}
+    def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
+        self.config_loader, self.master = config_loader, master
+        self.is_group = cache(self._is_group)
+        self.template = lru_cache(maxsize=256)(self._template)  # a quarter of a MiB each
+        self.plain_config = lru_cache(maxsize=16)(self._plain_config)
+        self.shared: dict[str, Any] = {}
 
     def cell(self, overrides: Sequence[str]) -> Cell:
         """The cell of one list of overrides. Raises a ValueError that says what is wrong with which of them."""
+        return self._from_template(overrides) or self._freeze(self._config(overrides))
+
+    def _from_template(self, overrides: Sequence[str]) -> Cell | None:
+        """The cell made by a template; None where Hydra has to compose the cell itself, or to say what is wrong."""
+        values: list[tuple[str, Any]] = []
+        rest: list[str] = []
+        for text in overrides:
+            override = parse(text)
+            if self._sets_single_value(override):
+                values.append((override.key_or_group, override.value()))
+            else:
+                rest.append(text)
+        template = self.template(tuple(rest), tuple(key for key, _ in values))
         try:
-            parsed = [_parse(text) for text in overrides]
-            values = {o.key_or_group: o for o in parsed if self._is_value(o)}
-            structure = tuple(o.input_line or "" for o in parsed if not self._is_value(o))
-            known = (structure, tuple(values))
-            if known not in self.bases:
-                config = self.loader.load_sweep_config(self.master, list(structure))
-                self.bases[known] = _Base(config, list(values))
-            return self.bases[known].cell({key: override.value() for key, override in values.items()})
-        except (HydraException, OmegaConfBaseException) as problem:
+            return template.cell(values) if template is not None else None
+        except (Unfit, ValueError, OmegaConfBaseException):
+            return None
+
+    def _template(self, rest: tuple[str, ...], keys: tuple[str, ...]) -> Template | None:
+        """A template for ``keys`` in the config composed from all other overrides, where their order cannot matter."""
+        try:
+            return Template(self._config(rest), keys, self._freeze) if self._independent(rest, keys) else None
+        except (Unfit, ValueError):
+            return None
+
+    def _independent(self, rest: tuple[str, ...], keys: tuple[str, ...]) -> bool:
+        """Whether the overrides ``rest`` commute with setting the values at ``keys``.
+
+        Group choices do: Hydra applies them first. Additions, deletions, dictionaries and lists do if they lie on other
+        branches and read nothing: neither in their value, nor on the way to their key, nor in what they merge with.
+        """
+        parsed = {text: parse(text) for text in rest}
+        choices = tuple(
+            t for t, o in parsed.items() if self.is_group(o.key_or_group) and not isinstance(o.value(), dict)
+        )
+        others = [(text, override) for text, override in parsed.items() if text not in choices]
+        if any("$" in text or (other.is_delete() and other.value() is not None) for text, other in others):
+            return False
+        if any(related(other.key_or_group, key) for _, other in others for key in keys):
+            return False
+        plain = self.plain_config(choices) if others else {}
+        return all(is_literal(plain, other.key_or_group, below=not other.is_delete()) for _, other in others)
+
+    def _sets_single_value(self, override: Override) -> bool:
+        """Whether the override is a plain ``key=value`` outside Hydra's node whose value is no dictionary or list."""
+        value, key = override.value(), override.key_or_group
+        if override.type != OverrideType.CHANGE or override.package is not None:
+            return False
+        literal = value is None or (isinstance(value, bool | int | float | str) and "$" not in str(value))
+        return literal and value != "???" and _is_plain(key) and not self.is_group(key)
+
+    def _is_group(self, key: str) -> bool:
+        """Whether a group of that name lies in Hydra's search path."""
+        config_name = self.master.hydra.job.config_name
+        search_path = list(self.master.hydra.overrides.hydra)
+        return bool(self.config_loader.get_group_options(key, None, config_name, search_path))
+
+    def _plain_config(self, overrides: tuple[str, ...]) -> Any:
+        return OmegaConf.to_container(self._config(overrides))
+
+    def _config(self, overrides: Sequence[str]) -> DictConfig:
+        """What Hydra composes, without its own node, which interpolations such as ``${hydra:job.name}`` then read."""
+        try:
+            config = self.config_loader.load_sweep_config(self.master, list(overrides))
+        except Exception as problem:  # Hydra and OmegaConf raise many unrelated classes for what does not fit
             raise ValueError(explain(problem)) from None
+        HydraConfig.instance().set_config(config)
+        config = copy.deepcopy(config)  # what `HydraConfig` holds still refers to the whole
+        with open_dict(config):
+            del config["hydra"]
+        return config
 
-    def _is_value(self, override: Override) -> bool:
-        """True for a plain ``key=value``: not a group choice, an addition or a deletion."""
-        key = override.key_or_group
-        if key not in self.groups:
-            self.groups[key] = bool(self.loader.get_group_options(key))
-        changes = not (override.is_add() or override.is_force_add() or override.is_delete())
-        return changes and override.package is None and not self.groups[key] and not key.startswith("hydra.")
-
-
-class _Base:
-    """One composed config whose values in ``keys`` are exchanged for each cell."""
-
-    def __init__(self, config: DictConfig, keys: list[str]) -> None:
-        with_hydra = OmegaConf.to_container(config, resolve=False)
-        assert isinstance(with_hydra, dict)
-        plain = {name: value for name, value in with_hydra.items() if name != "hydra"}
-        self.paths = _dependent({p: v for p, v in _all_leaves(plain) if isinstance(v, str) and "${" in v}, keys)
-        self.config = config
-        with open_dict(self.config):
-            del self.config["hydra"]
-        self.first: Cell | None = None
-        self.memory: dict[Any, Any] = {}
-
-    def cell(self, values: Mapping[str, Any]) -> Cell:
-        for key, value in values.items():
-            try:
-                OmegaConf.update(self.config, key, value, merge=True)
-            except (OmegaConfBaseException, AssertionError) as problem:  # the latter below a branch that is null
-                raise ValueError(f"{key}={value}: {explain(problem)}") from None
-        if self.first is None:
-            self.first = freeze(self.config)
-            return self.first
-        changed: dict[str, Any] = {}
-        for path in [*values, *self.paths]:
-            value = OmegaConf.select(self.config, path)
-            changed[path] = (
-                OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
-            )
-        cell: Cell = _rebuild(self.first, _tree(changed), self.memory, top=True)
-        return cell
+    def _freeze(self, config: DictConfig) -> Cell:
+        """The frozen cell, whose parts are the same objects as the equal parts of other cells."""
+        cell = freeze(config)
+        parts = {part.name: getattr(cell, part.name) for part in dataclasses.fields(cell)}
+        return dataclasses.replace(
+            cell,
+            **{n: self.shared.setdefault(repr(p), p) for n, p in parts.items() if dataclasses.is_dataclass(p)},
+        )
 
 
 def freeze(config: DictConfig) -> Cell:
-    """The frozen, checked cell of a composed config."""
-    value = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    """The frozen, checked cell of a composed config. Raises a ValueError that names the key and the remedy."""
+    try:
+        value = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as problem:
+        raise ValueError(explain(problem)) from None
     assert isinstance(value, dict)
     return restore(Cell, value)  # type: ignore[arg-type]
 
@@ -139,8 +139,10 @@ def explain(problem: BaseException) -> str:
         chain.append(chain[-1].__cause__)
     for part in chain:
         if isinstance(part, ConfigKeyError | ConfigAttributeError) and part.full_key:
-            close = difflib.get_close_matches(part.full_key, _names(Cell), 1)
+            close = difflib.get_close_matches(part.full_key, names(Cell), 1)
             return f"{part.full_key} is not in the config" + (f"; did you mean {close[0]}?" if close else "")
+        if isinstance(part, AttributeError) and (branch := re.search(r"full_key: (\S+)", str(part))):
+            return f"{branch[1]} is null, so nothing can be merged into it; set its keys one by one: {branch[1]}.KEY=…"
     lines = [line.strip() for part in chain for line in str(part).splitlines()]
     return "; ".join(line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE))
 
@@ -149,70 +151,15 @@ NOISE = ("full_key:", "object_type=", "reference_type=", "provider=", "Config se
 """Beginnings of lines in the errors of OmegaConf and Hydra that mean nothing to a user."""
 
 
-def _names(cls: type, prefix: str = "") -> list[str]:
-    """Dotted names of all fields of a dataclass of dataclasses."""
-    names = []
-    for part in dataclasses.fields(cls):
-        hint = typing.get_type_hints(cls)[part.name]
-        inner = next((h for h in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(h)), None)
-        names.append(prefix + part.name)
-        if isinstance(inner, type) and typing.get_origin(hint) is not dict:
-            names += _names(inner, f"{prefix}{part.name}.")
-    return names
-
-
 @lru_cache(maxsize=65536)
-def _parse(text: str) -> Override:
-    return OverridesParser.create().parse_override(text)
+def parse(text: str) -> Override:
+    """One override, as Hydra reads it. Raises a ValueError for what is none."""
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException as problem:
+        raise ValueError(explain(problem)) from None
 
 
-def _all_leaves(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    if items is None:
-        return [(prefix, value)]
-    return [leaf for name, item in items for leaf in _all_leaves(item, f"{prefix}.{name}" if prefix else str(name))]
-
-
-def _dependent(interpolations: Mapping[str, str], keys: Sequence[str]) -> list[str]:
-    """Paths of the interpolations whose text mentions one of ``keys``, or another such path."""
-    found: dict[str, None] = {}
-    while True:
-        named = [key.split(".")[-1] for key in (*keys, *found)]
-        more = [p for p, text in interpolations.items() if p not in found and any(name in text for name in named)]
-        if not more:
-            return list(found)
-        found |= dict.fromkeys(more)
-
-
-def _tree(changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted paths as a nested dictionary whose leaves are one-element tuples."""
-    tree: dict[str, Any] = {}
-    for path, value in changed.items():
-        *parents, last = path.split(".")
-        node = tree
-        for name in parents:
-            node = node.setdefault(name, {})
-            if isinstance(node, tuple):  # a whole branch was replaced before: what lies inside came with it
-                break
-        else:
-            node[last] = (value,)
-    return tree
-
-
-def _rebuild(value: Any, tree: Any, memory: dict[Any, Any], top: bool = False) -> Any:
-    """``value`` with the leaves of ``tree`` put in: unchanged branches are the same objects, equal changes too."""
-    if isinstance(tree, tuple):
-        return tree[0]
-    known = None if top else (id(value), repr(tree))
-    if known is not None and known in memory:
-        return memory[known]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = {n: within(n, _rebuild, getattr(value, n), branch, memory) for n, branch in tree.items()}
-        result: Any = dataclasses.replace(value, **parts)
-    elif isinstance(value, dict):
-        result = value | {n: within(n, _rebuild, value.get(n), branch, memory) for n, branch in tree.items()}
-    else:
-        result = [_rebuild(item, tree[str(i)], memory) if str(i) in tree else item for i, item in enumerate(value)]
-    if known is not None:
-        memory[known] = result
-    return result
+def _is_plain(key: str) -> bool:
+    """Whether the key is made of names and dots alone and lies outside Hydra's own node."""
+    return re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", key) is not None and key.split(".")[0] != "hydra"

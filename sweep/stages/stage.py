@@ -12,7 +12,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -115,13 +115,17 @@ def plain(value: Any) -> Any:
 def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
     """Build the frozen dataclass ``cls`` from the output of `plain`, or from a mapping of its fields.
 
-    Raises a ValueError for unknown fields, and those of ``cls`` itself with the field's name before them.
+    Raises a ValueError for unknown and missing fields, and those of ``cls`` itself with the field's name before them.
     """
     dataclass_type: Any = cls
     hints = _hints(dataclass_type)
     if unknown := set(value) - set(hints):
         raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
-    neutral = {part.name: part.metadata["neutral"] for part in fields(dataclass_type) if "neutral" in part.metadata}
+    parts = fields(dataclass_type)
+    neutral = {part.name: part.metadata["neutral"] for part in parts if "neutral" in part.metadata}
+    required = {part.name for part in parts if part.default is MISSING and part.default_factory is MISSING}
+    if absent := required - {*value, *neutral}:
+        raise ValueError(f"{cls.__name__} needs {', '.join(sorted(absent))}; give a value")
     return cls(**neutral | {name: within(name, _restore, hints[name], item) for name, item in value.items()})
 
 

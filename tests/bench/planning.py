@@ -49,7 +49,7 @@ def _measure() -> None:
         ours = (time.perf_counter() - began) / len(cells)
         began = time.perf_counter()
         for row in rows:
-            OmegaConf.to_container(fast.loader.load_sweep_config(master, row), resolve=False)
+            OmegaConf.to_container(fast.config_loader.load_sweep_config(master, row), resolve=False)
         stock = (time.perf_counter() - began) / len(rows)
     print(ours, stock)
 

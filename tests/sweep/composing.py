@@ -9,7 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweep.config.cell import Cell
-from sweep.config.compose import Composer, freeze, register
+from sweep.config.compose import CellComposer, freeze
+from sweep.config.schema import register
 from sweep.plan.files import Files
 from sweep.plan.plan import Plan, make
 from sweep.stages.store import Store
@@ -33,12 +34,12 @@ def cell(*overrides: str) -> Cell:
     return freeze(config(*overrides))
 
 
-def composer() -> tuple[Composer, DictConfig]:
+def composer() -> tuple[CellComposer, DictConfig]:
     """The composer of a sweep; to be used within `hydra`."""
     master = compose("config", [], return_hydra_config=True)
     with open_dict(master):
         master.hydra.job.config_name = "config"
-    return Composer(GlobalHydra.instance().config_loader(), master), master
+    return CellComposer(GlobalHydra.instance().config_loader(), master), master
 
 
 def plan(*cells: Cell, store: Path = Path("nowhere")) -> Plan:

@@ -1,0 +1,60 @@
+"""`Cell` as a Hydra schema: the types against which Hydra checks every value."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from functools import cache
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+from sweep.config.cell import Cell
+
+
+def register() -> None:
+    """Make `Cell` known to Hydra as the config named ``schema``."""
+    store = ConfigStore.instance()
+    if "schema.yaml" not in store.repo:
+        store.store(name="schema", node=schema(Cell))
+
+
+@cache
+def schema(cls: type) -> type:
+    """A twin of a frozen dataclass for OmegaConf to fill: typed, closed to unknown keys, open to overrides.
+
+    OmegaConf makes every node of a frozen class read-only, also nodes that appear while it composes, and would refuse
+    every value from YAML. So it gets the same fields in a class that is not frozen.
+    """
+    hints = typing.get_type_hints(cls)
+    parts = []
+    for part in dataclasses.fields(cls):
+        default = dataclasses.field(default=part.default, default_factory=part.default_factory)  # type: ignore[call-overload]
+        parts.append((part.name, _twin(hints[part.name]), default))
+    return dataclasses.make_dataclass(cls.__name__, parts, kw_only=True)
+
+
+def _twin(hint: Any) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return schema(hint)  # type: ignore[arg-type]
+    inner = tuple(_twin(option) for option in typing.get_args(hint))
+    match typing.get_origin(hint):
+        case types.UnionType | typing.Union:
+            return typing.Union[inner]  # noqa: UP007 - the operator takes no tuple
+        case None:
+            return hint
+        case origin:
+            return origin[inner]
+
+
+def names(cls: type, prefix: str = "") -> list[str]:
+    """Dotted names of all fields of a dataclass of dataclasses."""
+    dotted = []
+    for part in dataclasses.fields(cls):
+        hint = typing.get_type_hints(cls)[part.name]
+        inner = next((h for h in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(h)), None)
+        dotted.append(prefix + part.name)
+        if isinstance(inner, type) and typing.get_origin(hint) is not dict:
+            dotted += names(inner, f"{prefix}{part.name}.")
+    return dotted

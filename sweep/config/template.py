@@ -1,0 +1,139 @@
+"""Cells that differ in single values: composed and frozen once, then only the values are exchanged."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from omegaconf import Container, DictConfig, OmegaConf, ValueNode
+
+from sweep.config.cell import Cell
+from sweep.stages.stage import within
+
+KeyPath = tuple[str | int, ...]
+
+REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
+"""An interpolation of one value of the config by its full name."""
+
+SIMPLE = re.compile(rf"([^$]|\$\{{oc\.env:[^${{}}]*\}}|{REFERENCE.pattern})*")
+"""Texts whose only interpolations are environment variables, the same in every cell, and such references."""
+
+
+class Unfit(Exception):
+    """A cell that a template cannot make; it has to be composed by Hydra."""
+
+
+class Template:
+    """A composed config whose values at ``keys`` are set anew for each cell.
+
+    Setting a single value changes that value and whatever interpolates it, nothing else. So a cell is the first cell
+    with the values at ``keys`` and at the interpolations replaced. Raises `Unfit` where that does not hold: a key that
+    leads through a list, an interpolation or nothing to its value, or an interpolation of Hydra's own config, which
+    depends on all overrides.
+    """
+
+    def __init__(self, config: DictConfig, keys: Sequence[str], freeze: Callable[[DictConfig], Cell]) -> None:
+        plain = OmegaConf.to_container(config)
+        texts = dict(_texts(plain))
+        if any("${hydra" in text for text in texts.values()) or not all(is_single_value(config, key) for key in keys):
+            raise Unfit
+        self.config, self.freeze = config, freeze
+        varying = [path for path, text in texts.items() if _varies(text, plain, keys)]
+        self.paths: list[KeyPath] = [*(tuple(key.split(".")) for key in keys), *varying]
+        self.first: Cell | None = None
+        self.memory: dict[Any, Any] = {}
+
+    def cell(self, values: Sequence[tuple[str, Any]]) -> Cell:
+        """The cell with these values, one for each of the template's keys."""
+        for key, value in values:
+            OmegaConf.update(self.config, key, value)
+        if self.first is None:
+            self.first = self.freeze(self.config)
+            return self.first
+        tree: dict[str | int, Any] = {}
+        for path in self.paths:
+            branch = tree
+            for name in path[:-1]:
+                branch = branch.setdefault(name, {})
+            branch[path[-1]] = (_value(self.config, path),)
+        cell: Cell = _replaced(self.first, tree, self.memory)
+        return cell
+
+
+def is_single_value(config: DictConfig, key: str) -> bool:
+    """Whether ``key`` leads through dictionaries alone to a value that is neither a dictionary nor a list."""
+    node: Any = config
+    for name in key.split("."):
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+            return False
+        node = node._get_node(name, validate_access=False)
+    return isinstance(node, ValueNode)
+
+
+def related(one: str, other: str) -> bool:
+    """Whether one key is the other, or lies on the way to it."""
+    short, long = sorted((one.split("."), other.split(".")), key=len)
+    return long[: len(short)] == short
+
+
+def is_literal(value: Any, key: str, *, below: bool = True) -> bool:
+    """Whether no interpolation lies on the way to ``key``, or ``below`` it, in a plain, unresolved config."""
+    for name in key.split("."):
+        if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        elif isinstance(value, dict):
+            value = value.get(name)
+    return not any(_texts(value)) if below else not isinstance(value, str) or "$" not in value
+
+
+def _varies(text: str, plain: Any, keys: Sequence[str]) -> bool:
+    """Whether a text with interpolations may read a value at ``keys``."""
+    references = [match[1] for match in REFERENCE.finditer(text)]
+    reads = any(related(reference, key) for reference in references for key in keys)
+    return reads or not SIMPLE.fullmatch(text) or not all(is_literal(plain, reference) for reference in references)
+
+
+def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Path and text of every text with a dollar sign in a plain config: all interpolations are among them."""
+    if isinstance(value, str) and "$" in value:
+        yield path, value
+    elif isinstance(value, dict | list):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(item, (*path, name))
+
+
+def _value(config: DictConfig, path: KeyPath) -> Any:
+    value: Any = config
+    for name in path:
+        value = value[name]
+    if isinstance(value, Container):  # an interpolation of a whole branch
+        raise Unfit
+    return value
+
+
+def _replaced(value: Any, tree: Any, memory: dict[Any, Any]) -> Any:
+    """``value`` with the leaves of ``tree``, one-element tuples, in their places.
+
+    What does not change stays the same object, and equal changes give the same object (from ``memory``), so that the
+    planner can tell by identity what cells share.
+    """
+    if isinstance(tree, tuple):
+        return value if type(value) is type(tree[0]) and value == tree[0] else tree[0]
+    memory_key = (id(value), repr(tree))
+    if memory_key not in memory:
+        memory[memory_key] = _with_parts(value, tree, memory)
+    return memory[memory_key]
+
+
+def _with_parts(value: Any, tree: Any, memory: dict[Any, Any]) -> Any:
+    old = {n: getattr(value, n) if dataclasses.is_dataclass(value) else value[n] for n in tree}
+    new = {n: within(str(n), _replaced, old[n], branch, memory) for n, branch in tree.items()}
+    if all(new[n] is old[n] for n in tree):
+        return value
+    if isinstance(value, dict):
+        return value | new
+    if isinstance(value, list):
+        return [new.get(i, item) for i, item in enumerate(value)]
+    return dataclasses.replace(value, **new)

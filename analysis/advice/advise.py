@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 
+from analysis.advice.commands import overrides
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.arrays import Array
-from analysis.data.metric import metrics_of, primary
-from analysis.data.series import headline
+from analysis.data.study import Measure, Study
 from analysis.verdicts.arms import arms
 
 STEPS = 16  # parts that the budget is divided into
 DRAWS = 1000
 KEPT = 120  # candidates whose ranking is drawn
-OTHERWISE = r"\b(?:total|amount|arm|ratio)\b"
+OTHERWISE = {"total", "amount", "arm", "ratio"}  # overrides with which more than the fraction decides on the samples
 EMPHASIS = 4.0  # times the weight, for the front
 
 
@@ -52,34 +51,33 @@ class Advice:
         return np.asarray((self.total.max(axis=1, keepdims=True) - self.total).mean(axis=0))
 
 
-def surrogates_of(frame: pd.DataFrame) -> tuple[Surrogate, ...]:
+def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
     """One surrogate an ability, of its accuracy, or of its loss where the table has no accuracies.
 
     Raises ValueError naming the ability for which the table holds too little, and tables of several models.
     """
-    rows = headline(frame)
-    if "params" in rows and rows["params"].nunique() > 1:
-        raise ValueError(
-            f"the table holds {rows['params'].nunique()} sizes of model; advice is for one: keep the rows of one size"
-        )
-    metric = primary(metrics_of(rows).values())
-    rows = rows[rows["metric"] == (metric.name if metric else "")]
+    sizes = study.table["params"].nunique() if "params" in study.table else 1
+    if sizes > 1:
+        raise ValueError(f"the table holds {sizes} sizes of model; advice is for one: keep the rows of one size")
+    measures: dict[str, Measure] = {}
+    for measure in study.measures:
+        if measure.metric == study.primary:
+            measures.setdefault(measure.ability, measure)
     found = []
-    for ability in dict.fromkeys(rows["ability"]):
-        part = rows[rows["ability"] == ability]
-        made = surrogate(arms(part[part["task"] == part["task"].iloc[0]]))
-        if made is None:
+    for ability, measure in measures.items():
+        fitted = surrogate(arms(measure, measure.rows))
+        if fitted is None:
             raise ValueError(
                 f"ability {ability!r} has too few designs with known noise for a surrogate: it takes four with the "
                 "columns samples, total_samples and n_items (or stderr, or several seeds)"
             )
-        found.append(made)
+        found.append(fitted)
     if not found:
         raise ValueError("the table holds neither accuracies nor losses; advise needs one of them for each ability")
     return tuple(found)
 
 
-def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], seed: int = 0) -> Advice:
+def advise(study: Study, budget: float, weights: Mapping[str, float], seed: int = 0) -> Advice:
     """The advice for at most ``budget`` samples in all, maximising the sum of ``weights`` times abilities.
 
     Abilities that ``weights`` leaves out count nothing; an empty mapping weighs all alike. Amounts stay within each
@@ -88,10 +86,10 @@ def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], see
     """
     if not budget >= STEPS:
         raise ValueError(f"budget={budget:g} must be at least {STEPS} samples")
-    models = surrogates_of(frame)
+    models = surrogates_of(study)
     names = tuple(s.ability for s in models)
     chosen = weighting(names, weights)
-    samples, strategy = _candidates(frame, names, models, budget)
+    samples, strategy = _candidates(study, names, models, budget)
     mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
     order = np.argsort(-(mean @ chosen), kind="stable")
     each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
@@ -100,7 +98,7 @@ def advise(frame: pd.DataFrame, budget: float, weights: Mapping[str, float], see
     keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
     rng = np.random.default_rng(seed)
     draws = np.stack([_draw(s, samples[keep], i, strategy[keep], rng) for i, s in enumerate(models)], axis=2)
-    beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(frame, n))
+    beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(study, n))
     return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond)
 
 
@@ -126,11 +124,9 @@ def emphases(weights: Array) -> Array:
     return np.stack([base, *(base * (1 + (EMPHASIS - 1) * m) for m in more)])
 
 
-def _candidates(
-    frame: pd.DataFrame, names: Sequence[str], models: Sequence[Surrogate], budget: float
-) -> tuple[Array, Labels]:
+def _candidates(study: Study, names: Sequence[str], models: Sequence[Surrogate], budget: float) -> tuple[Array, Labels]:
     """Compositions in sixteenths of the budget, spent or not, within the sources; each with every strategy."""
-    caps = [min(budget, source_size(frame, name)) for name in names]
+    caps = [min(budget, source_size(study, name)) for name in names]
     steps = [np.unique(np.minimum(budget * np.arange(STEPS + 1) / STEPS, cap)) for cap in caps]
     mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(names))
     mixes = mixes[(mixes.sum(axis=1) <= budget * (1 + 1e-9)) & (mixes.sum(axis=1) > 0)]
@@ -140,19 +136,23 @@ def _candidates(
     return np.concatenate([m for m, _ in parts]), np.concatenate([np.full(len(m), s) for m, s in parts])
 
 
-def source_size(frame: pd.DataFrame, ability: str) -> float:
+def source_size(study: Study, ability: str) -> float:
     """The samples that an ability's source holds, as far as ``fraction`` tells; infinite where it does not."""
+    frame = study.table
     if "fraction" not in frame or "samples" not in frame:
         return float("inf")
-    rows = frame[(frame["ability"] == ability) & (frame["samples"] > 0) & (frame["fraction"] > 0)]
-    rows = rows[rows["fraction"] <= 1]
-    for column in ("cell", "settings"):  # where more than the fraction decides on the samples, it tells no size
-        rows = rows if column not in rows else rows[~rows[column].astype(str).str.contains(OTHERWISE)]
+    rows = frame[(frame["ability"] == ability) & (frame["samples"] > 0) & frame["fraction"].between(0, 1, "right")]
+    rows = rows[np.array([not OTHERWISE & _keys(row) for row in rows.to_dict("records")], dtype=bool)]
     return float((rows["samples"] / rows["fraction"]).max()) if len(rows) else float("inf")
 
 
-def _largest(frame: pd.DataFrame, ability: str) -> float:
-    return float(frame.loc[frame["ability"] == ability, "samples"].max())
+def _keys(row: Mapping[Hashable, object]) -> set[str]:
+    """The first words of the keys that the cell of a row overrides."""
+    return {key.lstrip("+").partition(".")[0] for key in overrides(row) or {}}
+
+
+def _largest(study: Study, ability: str) -> float:
+    return float(study.table.loc[study.table["ability"] == ability, "samples"].max())
 
 
 def _expected(model: Surrogate, samples: Array, which: int, strategy: Labels) -> Array:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.advice.advise import surrogates_of, weighting
-from analysis.advice.surrogate import BASE, Surrogate, strategies, values
+from analysis.advice.surrogate import Surrogate, strategies, values
 from analysis.arrays import Array
-from analysis.data.series import headline
+from analysis.data.study import Measure, Study
 from analysis.format import fraction
 from analysis.text_table import TextTable
 from analysis.verdicts.arms import arms
@@ -50,22 +50,21 @@ class Check:
         return sums[0], sums[1], np.sqrt((self.noise * (steep.T * self.weights) ** 2).sum(axis=1))
 
 
-def compare(frame: pd.DataFrame, after: pd.DataFrame, weights: Mapping[str, float]) -> Check:
-    """The cells of ``after`` predicted from ``frame``, as far as it does not hold the same design itself.
+def compare(study: Study, after: Study, weights: Mapping[str, float]) -> Check:
+    """The cells of ``after`` predicted from ``study``, without those of a design that it holds itself.
 
     Raises ValueError where no cell is left, and as `surrogates_of` and `weighting`.
     """
-    models = surrogates_of(frame)
-    after = _unseen(frame, after)
-    if not len(after):
+    models = surrogates_of(study)
+    unseen = _unseen(study, after)
+    if not len(unseen.table):
         raise ValueError(
             "check= holds no cell that the advice has not seen already; run what advise prints, then collect"
         )
     parts = []
     for model in models:
-        rows = headline(after)
-        rows = rows[(rows["ability"] == model.ability) & (rows["metric"] == model.metric.name)]
-        parts.append(_predicted(model, rows[rows["task"] == rows["task"].iloc[0]]) if len(rows) else {})
+        measured = [m for m in unseen.measures if (m.ability, m.metric.name) == (model.ability, model.metric.name)]
+        parts.append(_predicted(model, measured[0]) if measured else {})
     shared = [name for name in parts[0] if all(name in part for part in parts)]
     if not shared:
         raise ValueError(f"check= holds no cell that was measured in {', '.join(m.ability for m in models)}")
@@ -85,15 +84,15 @@ def _design(frame: pd.DataFrame) -> pd.Series[str]:
     return text
 
 
-def _unseen(frame: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    after = after.assign(design=_design(after))
-    bare = after["strategy"] == BASE if "strategy" in after else after["total_samples"] == 0
-    return after[~after["design"].isin(set(_design(frame))) & ~bare]
+def _unseen(study: Study, after: Study) -> Study:
+    """The trained cells of ``after`` whose design is not in ``study``; their designs are a column of the table."""
+    rows = after.trained.assign(design=_design(after.trained))
+    return Study(rows[~rows["design"].isin(set(_design(study.table)))])
 
 
-def _predicted(model: Surrogate, rows: pd.DataFrame) -> dict[str, tuple[float, float, float, float]]:
+def _predicted(model: Surrogate, measure: Measure) -> dict[str, tuple[float, float, float, float]]:
     """By design: predicted, its error for a new measurement, measured, its variance."""
-    found = arms(rows)
+    found = arms(measure)
     table = found.table
     own = table["samples"].to_numpy(float)
     mean, covariance = model.predict(model.inputs(own, table["total_samples"].to_numpy(float) - own, strategies(found)))

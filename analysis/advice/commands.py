@@ -1,61 +1,82 @@
-"""Commands that run cells: Hydra overrides, from what the long table says of cells that ran."""
+"""Command lines that run cells: Hydra overrides, from what the long table says of cells that ran."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 
-import pandas as pd
-
+from analysis.data.study import Study
 from analysis.format import fraction
 
-COMPOSITION = ("strategy", "ability", "fraction", "amount", "total", "ratio", "arm", "seed")
+COMPOSITION = ("strategy", "ability", "fraction", "amount", "total", "ratio", "arm", "seed", "replay")
+"""Overrides that say what a model is trained on; the others set model, recipe, suite and the like."""
 LABEL = re.compile(r"[~+]*[\w./@]+=")  # how every override of a cell's label starts
 
 
-def overrides(row: Mapping[str, object]) -> dict[str, str] | None:
-    """The overrides by key of the cell that a row was measured in; None where the table does not tell."""
-    label, settings = str(row.get("cell", "")), str(row.get("settings", ""))
+def overrides(row: Mapping[Hashable, object]) -> dict[str, str] | None:
+    """The overrides by key of the cell that a row was measured in; None where the table does not tell.
+
+    From the column ``overrides``; in older tables, which lack it, from the texts in ``settings`` and ``cell``. Raises
+    ValueError where ``overrides`` is not a JSON list of texts.
+    """
+    listed, settings, label = (str(row.get(name) or "") for name in ("overrides", "settings", "cell"))
+    words = _listed(listed) if listed else _words(settings, label)
+    return None if words is None else {key: value for key, _, value in (word.partition("=") for word in words)}
+
+
+@lru_cache(maxsize=4096)
+def _listed(text: str) -> list[str]:
+    try:
+        words = json.loads(text)
+    except ValueError:
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f'column \'overrides\' holds {text!r}; write a JSON list such as ["strategy=dmt", "seed=0"]')
+    return words
+
+
+@lru_cache(maxsize=4096)
+def _words(settings: str, label: str) -> list[str] | None:
+    """The overrides in the texts of an older table: what all cells set, then the cell's own."""
     if not settings and "=" not in label:
         return None
     words = [*shlex.split(settings), *(parts(label) if "=" in label else [])]
-    if not all(LABEL.match(word) or word.startswith("~") for word in words):
-        return None
-    return {key: value for key, _, value in (word.partition("=") for word in words)}
+    return words if all(LABEL.match(word) or word.startswith("~") for word in words) else None
 
 
 def parts(label: str) -> list[str]:
-    """A label's overrides: split at the commas that stand in no bracket."""
-    found, depth = [""], 0
+    """A label's overrides: split at the commas outside of brackets."""
+    words, depth = [""], 0
     for letter in label:
         depth += {"{": 1, "[": 1, "(": 1, "}": -1, "]": -1, ")": -1}.get(letter, 0)
         if letter == "," and not depth:
-            found.append("")
+            words.append("")
         else:
-            found[-1] += letter
-    return found
+            words[-1] += letter
+    return words
 
 
-def common(frame: pd.DataFrame) -> dict[str, str]:
-    """What the first sweep of the table set that composes nothing: model, recipe, suite and the like."""
-    rows = [overrides(row) for row in frame.head(1).to_dict("records")]
-    known = rows[0] or {} if rows else {}
-    return {k: v for k, v in known.items() if k.partition(".")[0] not in (*COMPOSITION, "replay")}
+def common(study: Study) -> dict[str, str]:
+    """What the first cell of the table overrides besides its composition: model, recipe, suite and the like."""
+    first = overrides(study.table.iloc[0].to_dict()) or {}
+    return {key: value for key, value in first.items() if key.partition(".")[0] not in COMPOSITION}
 
 
-def strategy_words(frame: pd.DataFrame, label: str) -> dict[str, str]:
+def strategy_words(study: Study, label: str) -> dict[str, str]:
     """The overrides behind a label of `labels`: the strategy, and its replay where it has one."""
     name, _, replay = label.partition(" replay ")
-    if not replay and "replay" in frame:
-        found = frame.loc[frame["strategy"] == name, "replay"].dropna().unique()
-        replay = fraction(float(found[0])) if len(found) else ""
+    if not replay and "replay" in study.table:
+        values = study.table.loc[study.table["strategy"] == name, "replay"].dropna().unique()
+        replay = fraction(float(values[0])) if len(values) else ""
     return {"strategy": name, **({"replay": replay} if replay else {})}
 
 
 def command(words: Mapping[str, str | Sequence[str]]) -> str:
     """The command line; several values of a key are swept."""
     swept = any(not isinstance(value, str) and len(value) > 1 for value in words.values())
-    given = {key: value if isinstance(value, str) else ",".join(value) for key, value in words.items()}
-    said = [key if key.startswith("~") else f"{key}={value}" for key, value in given.items()]
-    return f"python -m sweep {'-m ' if swept else ''}{shlex.join(said)}"
+    texts = {key: value if isinstance(value, str) else ",".join(value) for key, value in words.items()}
+    arguments = [key if key.startswith("~") else f"{key}={value}" for key, value in texts.items()]
+    return f"python -m sweep {'-m ' if swept else ''}{shlex.join(arguments)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.advice.advise import surrogates_of
 from analysis.advice.commands import command, overrides, strategy_words
 from analysis.advice.surrogate import Design, Surrogate
-from analysis.data.series import untrained
+from analysis.data.study import Study
 from analysis.format import amount, fraction
 from analysis.text_table import TextTable
 from analysis.verdicts.strategy import ALONE, labels
@@ -49,7 +49,7 @@ class Choice:
         return (self.before - self.after) / self.cost
 
 
-def choices(frame: pd.DataFrame, quantity: str) -> list[Choice]:
+def choices(study: Study, quantity: str) -> list[Choice]:
     """Candidate cells, most worth first. ``quantity`` is ``ABILITY`` (its whole curve: the mean variance over the
     designs measured that hold data of it) or ``ABILITY@SAMPLES`` (trained alone on so many samples).
 
@@ -60,17 +60,17 @@ def choices(frame: pd.DataFrame, quantity: str) -> list[Choice]:
     Raises ValueError for a quantity that the table does not hold.
     """
     name, _, at = quantity.partition("@")
-    models = {s.ability: s for s in surrogates_of(frame)}
+    models = {s.ability: s for s in surrogates_of(study)}
     if name not in models:
         raise ValueError(f"quantity={quantity!r}: ability {name!r} is not in the table; it has {', '.join(models)}")
     model = models[name]
-    cells = _cells(frame, name)
+    cells = _cells(study, name)
     if not len(cells):
         raise ValueError(f"the table holds no trained cell of ability {name!r}; quantity={quantity!r} needs some")
     targets = _targets(model, cells, at, quantity)
     own, total = cells["samples"].to_numpy(float), cells["total_samples"].to_numpy(float)
     design = model.inputs(own, total - own, cells["label"].to_numpy(str))
-    unit = _costed(frame)
+    unit = _costed(study)
     covariance = model.predict(targets.and_then(design))[1]
     size = len(targets.strategy)
     here = np.diag(covariance)[size:]
@@ -87,17 +87,17 @@ def choices(frame: pd.DataFrame, quantity: str) -> list[Choice]:
     return sorted(found, key=lambda c: (-c.worth, c.line))
 
 
-def _costed(frame: pd.DataFrame) -> str:
+def _costed(study: Study) -> str:
     """The column that tells what cells cost; empty where none does."""
-    trained = frame[~untrained(frame)]
+    trained = study.trained
     return next((c for c in COSTS if c in trained and trained[c].notna().all() and (trained[c] > 0).all()), "")
 
 
-def _items(frame: pd.DataFrame) -> float:
+def _items(study: Study) -> float:
     """The test items that a cell answers, all tasks together; 0 where the table does not tell."""
-    if "n_items" not in frame:
+    if "n_items" not in study.table:
         return 0.0
-    return float(frame.drop_duplicates(["ability", "task"])["n_items"].sum())
+    return float(study.table.drop_duplicates(["ability", "task"])["n_items"].sum())
 
 
 def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> Design:
@@ -117,18 +117,18 @@ def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> D
     return model.inputs(np.array([samples]), np.zeros(1), np.array(["multitask"]))
 
 
-def _cells(frame: pd.DataFrame, ability: str) -> pd.DataFrame:
+def _cells(study: Study, ability: str) -> pd.DataFrame:
     """Designs that can run: those measured, once more, and those half-way between their fractions.
 
     Columns as in ``FACTORS``, ``runs``, ``measured``, ``label`` (as the surrogate names strategies), ``words`` (the
     overrides), ``cell`` and ``shown`` (texts), ``cost``.
     """
-    rows = frame[(frame["ability"] == ability) & ~untrained(frame)]
-    unit = _costed(frame)
+    rows = study.trained[study.trained["ability"] == ability]
+    unit = _costed(study)
     rows = rows.assign(_label=labels(rows) if "strategy" in rows else "multitask")
-    rows = rows.assign(cost=rows[unit] if unit else rows["total_samples"] + _items(frame))
+    rows = rows.assign(cost=rows[unit] if unit else rows["total_samples"] + _items(study))
     groups = rows.groupby([c for c in FACTORS if c in rows], dropna=False, sort=True)
-    measured = pd.DataFrame([_measured(part, frame) for _, part in groups])
+    measured = pd.DataFrame([_measured(part, study) for _, part in groups])
     cells = pd.concat([measured, _halfway(measured)], ignore_index=True) if len(measured) else measured
     if not len(cells):
         return cells
@@ -141,10 +141,10 @@ def _cells(frame: pd.DataFrame, ability: str) -> pd.DataFrame:
     return cells.drop_duplicates("cell")
 
 
-def _measured(part: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Any]:
+def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
     """A measured design, to be run with the next seed."""
     first = part.iloc[0].to_dict()
-    words = overrides(first) or _words(first, frame)
+    words = overrides(first) or _words(first, study)
     seeds = pd.to_numeric(part["seed"], errors="coerce") if "seed" in part else pd.Series([len(part) - 1.0])
     runs = part["seed"].nunique() if "seed" in part else len(part)
     following = int(seeds.max()) + 1 if seeds.notna().all() else runs
@@ -154,14 +154,14 @@ def _measured(part: pd.DataFrame, frame: pd.DataFrame) -> dict[str, Any]:
     return {**kept, "runs": runs, "measured": True, "label": label, "words": words, "cost": float(part["cost"].mean())}
 
 
-def _words(row: Mapping[str, object], frame: pd.DataFrame) -> dict[str, str]:
+def _words(row: Mapping[Hashable, object], study: Study) -> dict[str, str]:
     """Overrides from a row's columns, for tables that do not come from a sweep."""
-    words = strategy_words(frame, str(row["_label"]))
+    words = strategy_words(study, str(row["_label"]))
     trained = str(row.get("trained_on", ""))
     if words["strategy"] == ALONE and trained and "+" not in trained:
         words["ability"] = trained
     share = float(str(row.get("fraction", "nan")))
-    return words if np.isnan(share) else {**words, "fraction": fraction(share)}
+    return words if np.isnan(share) else {**words, "fraction": study.fraction_text(share)}
 
 
 def _shared(all_words: list[dict[str, str]]) -> set[str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from analysis.advice.advise import Advice, advise, emphases
 from analysis.advice.check import check_lines, check_sheet, compare
@@ -15,7 +14,7 @@ from analysis.advice.next_cells import COSTS, choices, sheet
 from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
-from analysis.data.table import read
+from analysis.data.study import Study, read_study
 from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
 
@@ -24,27 +23,27 @@ def advice_text(tables: Sequence[Path], budget: float, weights: Mapping[str, flo
     """The best composition of each strategy, the front, how sure the ranking is; the lines that run the best and that
     put the ranking to the test.
     """
-    frame = read(*tables)
-    found = advise(frame, budget, weights, seed)
+    study = read_study(tables)
+    found = advise(study, budget, weights, seed)
     text = "".join(render(s) for s in advice_sheets(found))
     text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
     if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
         text += "note: the table holds one strategy only, so no other is compared\n"
-    if not mixed(frame):
+    if not mixed(study):
         text += "note: the table holds no mixed training, so how abilities get on together is a guess\n"
     text += "".join(f"note: {name} goes beyond the amounts measured\n" for name in found.beyond)
-    return f"{text}run it:  {run_line(found, frame)}\ntest it: {trial_line(found, frame)}\n"
+    return f"{text}run it:  {run_line(found, study)}\ntest it: {trial_line(found, study)}\n"
 
 
 def check_text(tables: Sequence[Path], after: Sequence[Path], weights: Mapping[str, float]) -> str:
     """The cells in ``after`` as predicted from ``tables``, as measured, and whether the ranking held."""
-    found = compare(read(*tables), read(*after), weights)
+    found = compare(read_study(tables), read_study(after), weights)
     return render(check_sheet(found)) + "".join(f"{line}\n" for line in check_lines(found))
 
 
 def next_text(tables: Sequence[Path], quantity: str) -> str:
     """The cells most worth running, and the line that runs the first."""
-    found = choices(read(*tables), quantity)
+    found = choices(read_study(tables), quantity)
     return f"{render(sheet(found, quantity))}cost: {COSTS[found[0].unit]}\nrun it: {found[0].line}\n"
 
 
@@ -99,26 +98,26 @@ def _interval(drawn: Array, metric: Metric) -> str:
     return f"{metric.number(float(middle))} ({metric.number(float(low))}–{metric.number(float(high))})"
 
 
-def run_line(advice: Advice, frame: pd.DataFrame) -> str:
+def run_line(advice: Advice, study: Study) -> str:
     """The command that runs the best candidate."""
-    return command(_words(advice, frame, [str(advice.strategy[0])], [advice.samples[0]]))
+    return command(_words(advice, study, [str(advice.strategy[0])], [advice.samples[0]]))
 
 
-def trial_line(advice: Advice, frame: pd.DataFrame) -> str:
+def trial_line(advice: Advice, study: Study) -> str:
     """The command that puts the ranking to the test: the best compositions of every strategy and of the front, each
     with every strategy and two seeds.
     """
     names = list(dict.fromkeys(map(str, advice.strategy)))
     best = [int(np.flatnonzero(advice.strategy == name)[0]) for name in names]
     mixes = np.unique(advice.samples[[*best, *_ends(advice)]], axis=0)
-    return command({**_words(advice, frame, names, list(mixes)), "seed": ["0", "1"]})
+    return command({**_words(advice, study, names, list(mixes)), "seed": ["0", "1"]})
 
 
 def _words(
-    advice: Advice, frame: pd.DataFrame, strategies: Sequence[str], mixes: Sequence[Array]
+    advice: Advice, study: Study, strategies: Sequence[str], mixes: Sequence[Array]
 ) -> dict[str, str | Sequence[str]]:
     """Overrides for these strategies and compositions; an amount of 1 would be all of a source, so 2 is the least."""
-    known = [strategy_words(frame, name) for name in strategies]
+    known = [strategy_words(study, name) for name in strategies]
     replay = {k: v for words in reversed(known) for k, v in words.items() if k == "replay"}
     used = [i for i in range(len(advice.abilities)) if advice.samples[:, i].any()]
     amounts = [
@@ -126,12 +125,13 @@ def _words(
         for mix in mixes
     ]
     names = list(dict.fromkeys(words["strategy"] for words in known))
-    return {**common(frame), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
+    return {**common(study), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
 
 
-def mixed(frame: pd.DataFrame) -> bool:
+def mixed(study: Study) -> bool:
     """Whether any model was trained on several abilities."""
-    return bool(((frame["samples"] > 0) & (frame["samples"] < frame["total_samples"])).any())
+    rows = study.table
+    return bool(((rows["samples"] > 0) & (rows["samples"] < rows["total_samples"])).any())
 
 
 def checks(models: Sequence[Surrogate]) -> list[str]:

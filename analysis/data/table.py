@@ -41,9 +41,11 @@ COLUMNS = (
     Column("sweep", "text", "name of the sweep"),
     Column("cell", "text", "name of the cell: what the sweep varied, as key=value,key=value"),
     Column("settings", "text", "what the sweep set for all its cells, as words key=value"),
+    Column("overrides", "text", "what runs the cell again: a JSON list of texts key=value"),
     Column("samples", "number", "training samples of the row's own ability", low=0),
     Column("total_samples", "number", "training samples of all abilities", low=0),
     Column("fraction", "number", "share of the full data", low=0),
+    Column("fraction_text", "text", "the fraction as it was written, for example 1/256"),
     Column("replay", "number", "share of specialised data repeated in the second stage", low=0),
     Column("kind", "text", "what the metric is (see analysis/data/metric.py)", words=KINDS),
     Column("better", "text", "which values of the metric are better", words=WAYS),
@@ -51,6 +53,20 @@ COLUMNS = (
     Column("high", "number", "the highest value that a rating can take"),
     Column("hours", "number", "hours on one device that the cell's own stages take", low=0),
 )
+NO_FACTORS = (
+    *("ability", "task", "metric", "kind", "better", "low", "high", "value", "n_items", "stderr"),
+    *("seed", "sweep", "cell", "settings", "overrides", "fraction_text"),
+)
+"""Columns that say what was measured and in which run, not how the model was trained."""
+LABELS = ("sweep", "cell", "settings", "overrides", "fraction", "fraction_text", "hours")
+"""Columns in which two sweeps that share a cell may differ."""
+CONSEQUENCES = ("tokens", "supervised_tokens", "steps", "flops", "hours", "presentations")
+"""Columns that follow from the factors, and may vary with the seed."""
+
+
+def factors_of(table: pd.DataFrame) -> list[str]:
+    """The columns that say how a model was trained."""
+    return [str(c) for c in table if c not in (*NO_FACTORS, *CONSEQUENCES)]
 
 
 def read(*paths: Path) -> pd.DataFrame:
@@ -63,9 +79,7 @@ def read(*paths: Path) -> pd.DataFrame:
     if len(frames) == 1:
         return frames[0]
     frame = pd.concat(frames, ignore_index=True)
-    own = [
-        c.name for c in COLUMNS if c.name in frame and c.name not in ("sweep", "cell", "settings", "fraction", "hours")
-    ]
+    own = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
     return frame.drop_duplicates([*own, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
 
 

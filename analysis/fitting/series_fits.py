@@ -8,7 +8,8 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.data.metric import Metric
-from analysis.data.series import Block, Series
+from analysis.data.series import Series
+from analysis.data.study import Measure
 from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
 from analysis.fitting.points import Points
@@ -49,41 +50,41 @@ class SeriesFit:
     line: Prediction | None
 
 
-def fit_series(block: Block) -> list[SeriesFit]:
-    """Fit every series of a block."""
-    return [_fitted(block, series) for series in block.series]
+def fit_series(measure: Measure) -> list[SeriesFit]:
+    """Fit every series of a measure."""
+    return [_fitted(measure, series) for series in measure.series]
 
 
-def predicted(curve: Average, block: Block, amounts: Array) -> Prediction:
-    """The curve at these amounts, in values of the block's metric."""
-    at = curve.predict({block.axis: amounts})
-    return Prediction(*block.metric.values((at.value, at.low, at.high))) if block.metric.bounded else at
+def predicted(curve: Average, measure: Measure, amounts: Array) -> Prediction:
+    """The curve at these amounts, in values of the measure's metric."""
+    at = curve.predict({measure.axis: amounts})
+    return Prediction(*measure.metric.values((at.value, at.low, at.high))) if measure.metric.bounded else at
 
 
-def _fitted(block: Block, series: Series) -> SeriesFit:
-    levels = _levels(series, block.metric)
-    curve, reason = _curve(block, series)
+def _fitted(measure: Measure, series: Series) -> SeriesFit:
+    levels = _levels(series, measure.metric)
+    curve, reason = _curve(measure, series)
     if curve is None:
         return SeriesFit(series, levels, None, reason, None, np.zeros(0), None)
     amounts = np.array([level.amount for level in levels])
     grid = np.geomspace(amounts[amounts > 0].min(), amounts.max(), 60)
-    at = predicted(curve, block, np.where(amounts > 0, amounts, grid[0]))
-    return SeriesFit(series, levels, curve, "", at, grid, predicted(curve, block, grid))
+    at = predicted(curve, measure, np.where(amounts > 0, amounts, grid[0]))
+    return SeriesFit(series, levels, curve, "", at, grid, predicted(curve, measure, grid))
 
 
-def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
+def _curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
     """The average of the laws that suit the metric, or why none was fitted.
 
     Shares and ratings are fitted as shares of their range, 1 for the best value.
     """
-    metric = block.metric
+    metric = measure.metric
     distinct = len(np.unique(series.amount[series.amount > 0]))
-    if not block.axis:
+    if not measure.axis:
         return None, "no amount varies, so there is no curve"
     if distinct < MIN_AMOUNTS:
         return (
             None,
-            f"{distinct} distinct amount{'s' * (distinct != 1)} of {block.axis}: a curve needs at least {MIN_AMOUNTS}",
+            f"{distinct} distinct amount{'s' * (distinct != 1)} of {measure.axis}: a curve needs at least {MIN_AMOUNTS}",
         )
     if np.ptp(series.value[series.amount > 0]) == 0:
         return None, "all values are equal, so there is no curve to fit"
@@ -92,12 +93,12 @@ def _curve(block: Block, series: Series) -> tuple[Average | None, str]:
     if metric.bounded and known and (rare := _rare(series, value, metric)):
         return None, rare
     points = Points(
-        {block.axis: series.amount},
+        {measure.axis: series.amount},
         value,
         trials=series.items if metric.bounded and known else None,
         group=np.array(series.seed),
     )
-    if metric.bounded and known and separated(points.take(points.x[block.axis] > 0)):
+    if metric.bounded and known and separated(points.take(points.x[measure.axis] > 0)):
         return None, f"{explain('separated')}; measure amounts between them"
     if metric.bounded:
         return fit_average(points, SCORE_LAWS, "quasibinomial" if known else "least_squares"), ""

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.arrays import Array
-from analysis.data.series import Block
+from analysis.data.study import Measure
 from analysis.fitting.curve import Curve
 from analysis.fitting.series_fits import SeriesFit, predicted
 from analysis.fitting.uncertainty import quantile
@@ -25,33 +25,37 @@ FALLS = ("exponent", "slope")  # roles of the parameters that say how fast a law
 Fall = tuple[Curve, str, Array, Array]  # a law, such a parameter of it, and its profile: values, root of the rise
 
 
-def draw_checks(block: Block, found: list[SeriesFit], folder: Path) -> dict[str, str]:
+def draw_checks(measure: Measure, found: list[SeriesFit], folder: Path) -> dict[str, str]:
     """The figures that the curves support, by name: ``NAME-rollout``, ``NAME-residual``, ``NAME-profile``; SVG text."""
     curves = [f for f in found if f.curve is not None]
     drawn = {}
     if any(f.curve and f.curve.rolling_origin and len(f.curve.rolling_origin.origins) > 1 for f in curves):
-        drawn[f"{block.name}-rollout"] = _draw(block, curves, _rollout, folder, "rollout")
+        drawn[f"{measure.name}-rollout"] = _draw(measure, curves, _rollout, folder, "rollout")
     if curves:
-        drawn[f"{block.name}-residual"] = _draw(block, curves, _residual, folder, "residual")
+        drawn[f"{measure.name}-residual"] = _draw(measure, curves, _residual, folder, "residual")
     falls = [_fall(f) for f in curves]  # a profile refits its law: once a series
     if any(falls):
-        drawn[f"{block.name}-profile"] = _draw(block, curves, partial(_profile, falls), folder, "profile")
+        drawn[f"{measure.name}-profile"] = _draw(measure, curves, partial(_profile, falls), folder, "profile")
     return drawn
 
 
 def _draw(
-    block: Block, found: list[SeriesFit], panel: Callable[[Axes, Block, list[SeriesFit]], None], folder: Path, kind: str
+    measure: Measure,
+    found: list[SeriesFit],
+    panel: Callable[[Axes, Measure, list[SeriesFit]], None],
+    folder: Path,
+    kind: str,
 ) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.3))
         axes = figure.add_subplot()
-        panel(axes, block, found)
-        axes.set_title(f"{block.title}: {kind}")
+        panel(axes, measure, found)
+        axes.set_title(f"{measure.title}: {kind}")
         legend(figure, axes)
-        return save(figure, folder, f"{block.name}-{kind}")
+        return save(figure, folder, f"{measure.name}-{kind}")
 
 
-def _rollout(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
+def _rollout(axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
     """Error beyond the amounts fitted against the largest amount fitted: each law, and the average in black.
 
     Of the series with the most origins.
@@ -76,24 +80,24 @@ def _rollout(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 3.0, 5.0) if high / low < 20 else (1.0,)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    amount_axis(axes, sorted(map(float, shown.origins)), f"largest of the {block.axis} fitted")
+    amount_axis(axes, sorted(map(float, shown.origins)), f"largest of the {measure.axis} fitted")
     axes.set_ylabel(f"off beyond it, {_unit(_curves(found)[0], factor)}")
 
 
-def _residual(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
+def _residual(axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
     """Measured minus the average curve at each measurement; at each amount's mean where there are very many."""
     axes.axhline(0.0, color="#777777", linewidth=1)
     for i, f in enumerate(found):
         assert f.curve is not None
         at, value = _measured(f)
-        gap = block.metric.gap(value, predicted(f.curve, block, at).value)
+        gap = measure.metric.gap(value, predicted(f.curve, measure, at).value)
         look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         axes.plot(at, gap, linestyle="none", markersize=5, label=f.series.label or "_", **look)
     reach = 1.15 * max(map(abs, axes.get_ylim()))
     axes.set_ylim(-reach, reach)
     amounts = sorted({float(a) for f in found for a in f.series.amount if a > 0})
-    amount_axis(axes, amounts, f"{block.axis}")
-    axes.set_ylabel(f"measured minus curve, {block.metric.short_unit}")
+    amount_axis(axes, amounts, f"{measure.axis}")
+    axes.set_ylabel(f"measured minus curve, {measure.metric.short_unit}")
 
 
 def _measured(found: SeriesFit) -> tuple[Array, Array]:
@@ -105,7 +109,7 @@ def _measured(found: SeriesFit) -> tuple[Array, Array]:
     return np.array([level.amount for level in levels]), np.array([level.mean for level in levels])
 
 
-def _profile(falls: list[Fall | None], axes: Axes, block: Block, found: list[SeriesFit]) -> None:
+def _profile(falls: list[Fall | None], axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
     """How much worse the best fit gets as the exponent or slope of the heaviest law is held away from its estimate, as
     a root in standard errors; below the dotted line lies the 95 % interval.
     """

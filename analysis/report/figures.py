@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.arrays import Array
-from analysis.data.series import UNITS, Block
+from analysis.data.series import UNITS
+from analysis.data.study import Measure
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
 from analysis.report.text import heading
@@ -44,15 +45,15 @@ STYLE: Any = {
 }
 
 
-def draw(block: Block, found: list[SeriesFit], folder: Path) -> str:
+def draw(measure: Measure, found: list[SeriesFit], folder: Path) -> str:
     """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.6, 3.9))
         axes = figure.add_subplot()
-        (_curves if block.axis else _bars)(axes, block, found)
-        axes.set_title(heading(block))
+        (_curves if measure.axis else _bars)(axes, measure, found)
+        axes.set_title(heading(measure))
         legend(figure, axes)
-        return save(figure, folder, block.name)
+        return save(figure, folder, measure.name)
 
 
 def legend(figure: Figure, axes: Axes) -> None:
@@ -85,9 +86,9 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     return svg.getvalue().decode()
 
 
-def _curves(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
+def _curves(axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
     """Series against their amount, on a logarithmic axis."""
-    factor = block.metric.factor
+    factor = measure.metric.factor
     left = _left_edge(found)
     for i, f in enumerate(found):
         colour = COLOURS[i % len(COLOURS)]
@@ -98,10 +99,10 @@ def _curves(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
             axes.plot(f.grid, factor * f.line.value, color=colour, linewidth=1.6, linestyle=dash)
         x = np.array([level.amount if level.amount > 0 else left for level in f.levels])
         _points(axes, x, factor * _stack(f.levels), i, f.series.label or "measured, 95 % interval")
-    _untrained(axes, block, found, factor)
+    _untrained(axes, measure, found, factor)
     amounts = sorted({level.amount for f in found for level in f.levels})
-    amount_axis(axes, amounts, UNITS.get(block.axis, block.axis), left)
-    _value_axis(axes, block)
+    amount_axis(axes, amounts, UNITS.get(measure.axis, measure.axis), left)
+    _value_axis(axes, measure)
 
 
 def _stack(levels: Sequence[AmountLevel]) -> Array:
@@ -117,10 +118,10 @@ def _points(axes: Axes, x: Array, values: Array, i: int, label: str) -> None:
     axes.errorbar(x, mean, yerr=bars, markersize=5, linestyle="none", elinewidth=1, capsize=2, label=label, **look)
 
 
-def _untrained(axes: Axes, block: Block, found: list[SeriesFit], factor: float) -> None:
+def _untrained(axes: Axes, measure: Measure, found: list[SeriesFit], factor: float) -> None:
     """The base models as dotted lines: in their series' colours where there are several."""
-    colours = {f.series.model: COLOURS[i % len(COLOURS)] for i, f in enumerate(found)} if len(block.base) > 1 else {}
-    for i, (model, value) in enumerate(block.base.items()):
+    colours = {f.series.model: COLOURS[i % len(COLOURS)] for i, f in enumerate(found)} if len(measure.base) > 1 else {}
+    for i, (model, value) in enumerate(measure.base.items()):
         label = "_" if i else "untrained (dotted)"
         axes.axhline(
             factor * value, color=colours.get(model, "#777777"), linewidth=1, linestyle=(0, (1, 2)), label=label
@@ -151,8 +152,8 @@ def _steps(low: float, high: float) -> tuple[float, ...]:
     return (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 3.3 else (1.0,)
 
 
-def _value_axis(axes: Axes, block: Block) -> None:
-    metric = block.metric
+def _value_axis(axes: Axes, measure: Measure) -> None:
+    metric = measure.metric
     if metric.bounded:
         low, high = axes.get_ylim()
         room = 0.03 * (high - low)  # so that marks at the ends of the range are whole
@@ -160,13 +161,13 @@ def _value_axis(axes: Axes, block: Block) -> None:
     axes.set_ylabel(metric.label)
 
 
-def _bars(axes: Axes, block: Block, found: list[SeriesFit]) -> None:
+def _bars(axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
     """Series beside each other, where no amount varies."""
-    factor = block.metric.factor
+    factor = measure.metric.factor
     for i, f in enumerate(found):
         _points(axes, np.array([float(i)]), factor * _stack(f.levels[:1]), i, "_")
-    _untrained(axes, block, found, factor)
+    _untrained(axes, measure, found, factor)
     names = [(f.series.label or "all").replace(", ", "\n") for f in found]
     axes.set_xticks(range(len(found)), [n.replace("_", "_\n") if len(found) > 4 else n for n in names])
     axes.set_xlim(-0.6, len(found) - 0.4)
-    _value_axis(axes, block)
+    _value_axis(axes, measure)

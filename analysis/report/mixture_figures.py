@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from matplotlib.tri import Triangulation
 
 from analysis.arrays import Array
-from analysis.data.metric import Metric, metrics_of
-from analysis.data.series import headline, untrained
+from analysis.data.metric import Metric
+from analysis.data.study import Measure, Study
 from analysis.format import amount
 from analysis.report.figures import STYLE, save
 
@@ -24,15 +25,14 @@ HEIGHT = 3**0.5 / 2
 SHADES = "cividis"  # from dark to light also in grey
 
 
-def draw_mixtures(frame: pd.DataFrame, folder: Path) -> tuple[dict[str, str], list[str]]:
+def draw_mixtures(study: Study, folder: Path) -> tuple[dict[str, str], list[str]]:
     """``surface-METRIC`` and ``triangle-METRIC``, a panel an ability, by name (SVG text); and why one is absent."""
     drawn, absent = {}, []
-    if not {"samples", "total_samples"} <= set(frame):
+    if not {"samples", "total_samples"} <= set(study.table):
         return {}, ["No surface over amount and ratio: the table has no columns samples and total_samples."]
-    rows = headline(frame)
-    rows = rows[~untrained(rows)]
-    parts = sorted(str(c) for c in rows if str(c).startswith("samples_"))
-    for metric, measured in ((m, rows[rows["metric"] == n]) for n, m in sorted(metrics_of(rows).items())):
+    parts = sorted(c for c in study.factors if c.startswith("samples_"))
+    for metric in sorted({m.metric.name: m.metric for m in study.measures}.values(), key=lambda m: m.name):
+        measured = [m for m in study.measures if m.metric == metric]
         surfaces = _panels(measured, lambda part: _surface_places(part))
         if surfaces:
             drawn[f"surface-{metric.name}"] = _draw(f"surface-{metric.name}", metric, surfaces, _surface, folder, ())
@@ -51,13 +51,14 @@ def draw_mixtures(frame: pd.DataFrame, folder: Path) -> tuple[dict[str, str], li
     return drawn, absent
 
 
-def _panels(measured: pd.DataFrame, places: Any) -> list[tuple[str, pd.DataFrame]]:
+def _panels(measures: Sequence[Measure], places: Any) -> list[tuple[str, pd.DataFrame]]:
     """A title and the means by place for each ability and task that has enough places."""
     panels = []
-    for (ability, task), part in measured.groupby(["ability", "task"], sort=False):
-        at = places(part)
+    for measure in measures:
+        at = places(measure.trained)
         if len(at) >= FEWEST and _spread(at["x"].to_numpy(float), at["y"].to_numpy(float)):
-            panels.append((f"{ability}: {task}" if task != ability else str(ability), at))
+            title = f"{measure.ability}: {measure.task}" if measure.task != measure.ability else measure.ability
+            panels.append((title, at))
     return panels
 
 

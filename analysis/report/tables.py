@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.metric import Metric, metrics_of, primary
-from analysis.data.series import Block, headline
+from analysis.data.metric import Metric, primary
+from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
-from analysis.format import amount, fraction
+from analysis.format import amount
+from analysis.report.results import MeasureFits
 from analysis.report.text import fitted_value, heading, measured
 from analysis.text_table import TextTable
 
 BESIDE = 2  # series whose measured and fitted values stand in one table
-BlockFits = tuple[Block, list[SeriesFit]]
 
 
-def block_sheets(block: Block, found: Sequence[SeriesFit]) -> list[TextTable]:
+def measure_sheets(measure: Measure, found: Sequence[SeriesFit]) -> list[TextTable]:
     """What each series measured and what its curve says: a row an amount, in one sheet, or two for many series.
 
     Without amounts a row is a series.
     """
-    if not block.axis:
-        several = len(block.base) > 1
-        bare = [(f"untrained {model}" if several else "untrained", value) for model, value in block.base.items()]
-        rows = [(name, block.metric.number(value)) for name, value in bare]
-        rows += [(f.series.label or "all", measured(f.levels[0], block.metric)) for f in found]
-        return [TextTable(heading(block), ("series", "measured"), tuple(rows))]
+    if not measure.axis:
+        several = len(measure.base) > 1
+        bare = [(f"untrained {model}" if several else "untrained", value) for model, value in measure.base.items()]
+        rows = [(name, measure.metric.number(value)) for name, value in bare]
+        rows += [(f.series.label or "all", measured(f.levels[0], measure.metric)) for f in found]
+        return [TextTable(heading(measure), ("series", "measured"), tuple(rows))]
     if len(found) <= BESIDE:
-        return [_amount_sheet(block, found, heading(block), ("measured", "fitted"))]
+        return [_amount_sheet(measure, found, heading(measure), ("measured", "fitted"))]
     curves = [f for f in found if f.at_levels is not None]
-    sheets = [_amount_sheet(block, found, f"{heading(block)}, measured", ("measured",))]
-    return [*sheets, _amount_sheet(block, curves, f"{heading(block)}, fitted", ("fitted",))] if curves else sheets
+    sheets = [_amount_sheet(measure, found, f"{heading(measure)}, measured", ("measured",))]
+    return [*sheets, _amount_sheet(measure, curves, f"{heading(measure)}, fitted", ("fitted",))] if curves else sheets
 
 
 def law_sheet(found: Sequence[SeriesFit]) -> TextTable | None:
@@ -73,11 +73,11 @@ def _ahead(found: SeriesFit, origin: float) -> float:
     return float(np.log(amounts.max() / origin) / np.log(origin / amounts.min()))
 
 
-def other_sheet(frame: pd.DataFrame) -> TextTable | None:
+def other_sheet(study: Study) -> TextTable | None:
     """All further metrics, such as accuracy_clean or those of a task's categories: a row each, a column a strategy (at
     the most data it had), or where there is one strategy a column a fraction; means over seeds. None without any.
     """
-    rows = frame.drop(index=headline(frame).index)
+    rows = study.further
     by = next((c for c in ("strategy", "fraction") if c in rows and rows[c].nunique() > 1), None)
     if not len(rows) or by is None:
         return None
@@ -85,11 +85,11 @@ def other_sheet(frame: pd.DataFrame) -> TextTable | None:
         most = rows.groupby(["ability", "task", "metric", by])["total_samples"].transform("max")
         rows = rows[(rows["total_samples"] == most) | (rows["total_samples"].isna())]
     keys = ["ability", "task", "metric"]
-    metrics = metrics_of(rows)
+    metrics = study.metrics
     mean = rows.pivot_table("value", keys, by, sort=False)
     mean = mean[sorted(mean) if by == "fraction" else list(mean)]
     count = rows.groupby(keys)["n_items"].median() if "n_items" in rows else pd.Series(dtype=float)
-    header = (*keys, "items", *(fraction(c) if by == "fraction" else str(c) for c in mean))
+    header = (*keys, "items", *(study.fraction_text(c) if by == "fraction" else str(c) for c in mean))
     body = [
         (*key[:2], _named(metrics[key[2]]), amount(float(count.get(key, np.nan))), *map(metrics[key[2]].number, row))
         for key, row in zip(mean.index, mean.to_numpy(float), strict=True)
@@ -116,9 +116,9 @@ def overlap_sheet(pairs: pd.DataFrame) -> TextTable | None:
     return TextTable("Test items in training data", header, tuple(rows)) if rows else None
 
 
-def _amount_sheet(block: Block, found: Sequence[SeriesFit], title: str, kinds: tuple[str, ...]) -> TextTable:
+def _amount_sheet(measure: Measure, found: Sequence[SeriesFit], title: str, kinds: tuple[str, ...]) -> TextTable:
     """One row an amount, a column a series and kind ("measured", "fitted")."""
-    header = [block.axis]
+    header = [measure.axis]
     for f in found:
         shown = [kind for kind in kinds if kind == "measured" or f.at_levels is not None]
         header += [
@@ -127,22 +127,22 @@ def _amount_sheet(block: Block, found: Sequence[SeriesFit], title: str, kinds: t
         ]
     amounts = sorted({level.amount for f in found for level in f.levels})
     body = [
-        (amount(value), *(cell for f in found for cell in _cells(f, value, kinds, block.metric))) for value in amounts
+        (amount(value), *(cell for f in found for cell in _cells(f, value, kinds, measure.metric))) for value in amounts
     ]
-    shares = [_fractions(found, value) for value in amounts]
-    bare = [cell for f in found for cell in _untrained_cells(block, f, kinds)]
+    shares = [_fractions(measure, found, value) for value in amounts]
+    bare = [cell for f in found for cell in _untrained_cells(measure, f, kinds)]
     if any(bare):
-        body.insert(0, ("0" if block.axis == "samples" else "untrained", *bare))
+        body.insert(0, ("0" if measure.axis == "samples" else "untrained", *bare))
         shares.insert(0, "untrained")
-    if block.axis != "samples" or not all(shares):
+    if measure.axis != "samples" or not all(shares):
         return TextTable(title, tuple(header), tuple(body))
     return TextTable(title, ("fraction", *header), tuple((s, *row) for s, row in zip(shares, body, strict=True)))
 
 
-def _fractions(found: Sequence[SeriesFit], value: float) -> str:
+def _fractions(measure: Measure, found: Sequence[SeriesFit], value: float) -> str:
     """The fraction(s) of the data that an amount stands for; empty where one is unknown."""
     known = [level.fraction for f in found for level in f.levels if level.amount == value]
-    return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(fraction, known)))
+    return "" if np.isnan(known).any() else ", ".join(dict.fromkeys(map(measure.fraction_text, known)))
 
 
 def _cells(found: SeriesFit, value: float, kinds: tuple[str, ...], metric: Metric) -> list[str]:
@@ -156,80 +156,85 @@ def _cells(found: SeriesFit, value: float, kinds: tuple[str, ...], metric: Metri
     return cells
 
 
-def _untrained_cells(block: Block, found: SeriesFit, kinds: tuple[str, ...]) -> list[str]:
+def _untrained_cells(measure: Measure, found: SeriesFit, kinds: tuple[str, ...]) -> list[str]:
     """What the base model of a series measured, by kind; curves say nothing about it."""
-    value = block.base.get(found.series.model)
-    cells = [("" if value is None else block.metric.number(value))] if "measured" in kinds else []
+    value = measure.base.get(found.series.model)
+    cells = [("" if value is None else measure.metric.number(value))] if "measured" in kinds else []
     return [*cells, ""] if "fitted" in kinds and found.at_levels is not None else cells
 
 
-def overview(results: Sequence[BlockFits]) -> TextTable | None:
+def overview(results: Sequence[MeasureFits]) -> TextTable | None:
     """One table over the abilities for the headline metric: a row a fraction (or other amount) and series.
 
     None where there are fewer than two such blocks, or where they do not share their rows.
     """
-    metric = primary(block.metric for block, _ in results)
-    chosen = [(block, found) for block, found in results if block.metric == metric and found]
-    axes = {block.axis for block, _ in chosen}
+    metric = primary(measure.metric for measure, _ in results)
+    chosen = [(measure, found) for measure, found in results if measure.metric == metric and found]
+    axes = {measure.axis for measure, _ in chosen}
     if metric is None or len(chosen) < 2 or len(axes) > 1:
         return None
     axis = axes.pop()
-    columns = [_column(block, found) for block, found in chosen]
+    columns = [_column(measure, found) for measure, found in chosen]
     if any(column is None for column in columns):
         return None
     keys = sorted(dict.fromkeys(key for column in columns if column for key in column), key=lambda key: key[0])
     labelled = any(label for _, label in keys)
     name = "fraction" if axis == "samples" else axis
     lead = [f for f in (name, "series" if labelled else "") if f]
+    text = chosen[0][0].fraction_text if axis in ("samples", "fraction") else amount
     rows = []
     for value, label in keys:
-        start = ([amount(value)] if axis else []) + ([label] if labelled else []) or ["all"]
+        start = ([text(value)] if axis else []) + ([label] if labelled else []) or ["all"]
         rows.append((*start, *(column.get((value, label), "") for column in columns if column is not None)))
     bare = _untrained(chosen)
     if bare:
         rows.insert(0, ("untrained", *[""] * (len(lead) - 1), *bare))
-    tasks = [block.ability for block, _ in chosen]
+    tasks = [measure.ability for measure, _ in chosen]
     names = [
-        block.ability if tasks.count(block.ability) == 1 else f"{block.ability}, {block.task}" for block, _ in chosen
+        measure.ability if tasks.count(measure.ability) == 1 else f"{measure.ability}, {measure.task}"
+        for measure, _ in chosen
     ]
     title = f"{metric.label} by ability, ± 95 % interval of the measurement"
     return TextTable(title, (*(lead or ["series"]), *names), tuple(rows))
 
 
-def _column(block: Block, found: Sequence[SeriesFit]) -> dict[tuple[float, str], str] | None:
+def _column(measure: Measure, found: Sequence[SeriesFit]) -> dict[tuple[float, str], str] | None:
     """A block's measurements by (amount or fraction, series); None where that does not tell them apart."""
     column: dict[tuple[float, str], str] = {}
     for f in found:
         for level in f.levels:
-            key = (_row(block, level), f.series.label)
+            key = (_row(measure, level), f.series.label)
             if np.isnan(key[0]) or key in column:
                 return None
-            column[key] = measured(level, block.metric)
+            column[key] = measured(level, measure.metric)
     return column
 
 
-def _row(block: Block, level: AmountLevel) -> float:
-    if not block.axis:
+def _row(measure: Measure, level: AmountLevel) -> float:
+    if not measure.axis:
         return 0.0
-    return level.fraction if block.axis == "samples" else level.amount
+    return level.fraction if measure.axis == "samples" else level.amount
 
 
-def _untrained(chosen: Sequence[BlockFits]) -> list[str]:
+def _untrained(chosen: Sequence[MeasureFits]) -> list[str]:
     """The base model's values; empty where there is none, or more than one model."""
-    if any(len(block.base) > 1 for block, _ in chosen) or not any(block.base for block, _ in chosen):
+    if any(len(measure.base) > 1 for measure, _ in chosen) or not any(measure.base for measure, _ in chosen):
         return []
-    return [block.metric.number(next(iter(block.base.values()), float("nan"))) for block, _ in chosen]
+    return [measure.metric.number(next(iter(measure.base.values()), float("nan"))) for measure, _ in chosen]
 
 
-def cross_sheets(effects: pd.DataFrame, metrics: Mapping[str, Metric]) -> list[TextTable]:
+def cross_sheets(study: Study, metrics: Sequence[Metric]) -> list[TextTable]:
     """For each metric, what training on other abilities did: a row an ability and training, a column a fraction."""
+    effects = study.elsewhere
     if not len(effects):
         return []
     by = "fraction" if effects["fraction"].notna().all() else "samples"
-    text = fraction if by == "fraction" else amount
+    text = study.fraction_text if by == "fraction" else amount
     sheets = []
-    for name, rows in effects.groupby("metric", sort=True):
-        metric = metrics[str(name)]
+    for metric in metrics:
+        rows = effects[effects["metric"] == metric.name]
+        if not len(rows):
+            continue
         amounts = sorted(rows[by].unique())
         body = []
         for (ability, trained), part in rows.groupby(["ability", "trained_on"], sort=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.data.metric import Metric
-from analysis.data.series import Block
+from analysis.data.study import Measure
 from analysis.fitting.diagnosis import explain, remedy
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
@@ -27,23 +27,23 @@ def fitted_value(found: SeriesFit, at: int, metric: Metric) -> str:
     return f"{metric.number(p.value[at])} ({metric.number(p.low[at])} to {metric.number(p.high[at])})"
 
 
-def heading(block: Block) -> str:
+def heading(measure: Measure) -> str:
     """The block's title with the unit of its metric."""
-    unit = block.metric.shown_unit
-    return block.title + (f" ({unit})" if unit else "")
+    unit = measure.metric.shown_unit
+    return measure.title + (f" ({unit})" if unit else "")
 
 
-def sentence(block: Block, found: SeriesFit) -> str:
+def sentence(measure: Measure, found: SeriesFit) -> str:
     """What the series shows, in one plain sentence."""
-    metric = block.metric
+    metric = measure.metric
     who = f"{found.series.label}: " if found.series.label else ""
     levels = [level for level in found.levels if level.amount > 0]
-    if not levels or not block.axis:
+    if not levels or not measure.axis:
         return f"{who}{found.reason}." if found.reason else ""
     first, last = levels[0], levels[-1]
     said = (
         f"{who}{metric.name} goes from {metric.number(first.mean)}{metric.suffix} at {amount(first.amount)} to "
-        f"{metric.number(last.mean)}{metric.suffix} at {amount(last.amount)} {block.axis}"
+        f"{metric.number(last.mean)}{metric.suffix} at {amount(last.amount)} {measure.axis}"
     )
     if found.curve is None:
         return f"{said}. No curve: {found.reason}."

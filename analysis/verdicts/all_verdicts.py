@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from analysis.arrays import Array
-from analysis.data.items import Items
-from analysis.data.series import headline, untrained
+from analysis.data.study import Study
 from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans, arms
 from analysis.verdicts.audit import audit, undetectable
@@ -36,27 +34,19 @@ class Findings:
     strategies: tuple[tuple[Comparison, tuple[float, ...]], ...]  # one a metric
 
 
-def findings(
-    frame: pd.DataFrame,
-    margin: float = MARGIN,
-    items: Items | None = None,
-    weights: Mapping[str, float] | None = None,
-) -> Findings:
+def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] | None = None) -> Findings:
     """Everything the table answers. ``margin`` is the difference that matters, relative to a loss or to the range of
     a share, rating or other number.
 
-    ``items`` pairs comparisons item by item; ``weights`` of the abilities choose the best replay (default: all alike).
+    Comparisons are paired item by item where the study has items; ``weights`` of the abilities choose the best replay
+    (default: all alike).
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin={margin} must lie between 0 and 1, for example 0.02 for two points")
-    unknown = sorted(set(weights or {}) - set(frame["ability"]))
+    unknown = sorted(set(weights or {}) - set(study.abilities))
     if unknown:
-        raise ValueError(
-            f"weights name ability {unknown[0]!r}; the table has {', '.join(dict.fromkeys(frame['ability']))}"
-        )
-    rows = headline(frame)
-    rows = rows[~untrained(rows)]
-    found = [arms(part, items) for _, part in rows.groupby(["ability", "task", "metric"], sort=False)]
+        raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(study.abilities)}")
+    found = [arms(measure) for measure in study.measures if len(measure.trained)]
     found = [f for f in found if len(f.table)]
     own = [f.with_rows(f.table["samples"] > 0) if "samples" in f.table else f for f in found]
     own = [f for f in own if len(f.table)]
@@ -79,7 +69,7 @@ def findings(
         if replayed:
             verdicts += replays(replayed, matters)
             notes.append(_replay_note(metric.name, replayed, weights))
-    audits = (*audit(frame), *undetectable(verdicts))
+    audits = (*audit(study), *undetectable(verdicts))
     return Findings(tuple(verdicts), shares, tuple(notes), audits, tuple(strategies))
 
 

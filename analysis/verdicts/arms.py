@@ -10,13 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Array
-from analysis.data.items import Items
-from analysis.data.metric import Metric, metrics_of
-from analysis.data.series import CONSEQUENCES, NO_FACTORS
-from analysis.data.table import counted
+from analysis.data.metric import Metric
+from analysis.data.study import Measure
+from analysis.data.table import counted, factors_of
 
 Codes = NDArray[np.int64]
-NO_DESIGN = (*NO_FACTORS, *CONSEQUENCES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,27 +82,27 @@ class Scatter:
     dof: float
 
 
-def arms(rows: pd.DataFrame, items: Items | None = None) -> ArmMeans:
-    """The arms in the rows of one ability, task and metric.
+def arms(measure: Measure, rows: pd.DataFrame | None = None) -> ArmMeans:
+    """The arms in rows of a measure, by default in those of its trained models.
 
     Shares of items have binomial noise, times the dispersion over runs of one design where that is larger: runs answer
     the same items, so the noise of a difference is that of the runs. Ratings have their measured errors in place of
     the binomial ones. Other values have the spread over runs of one design, pooled over designs; without such runs,
     their standard errors over items.
     """
-    first = rows.iloc[0]
-    metric = metrics_of(rows)[str(first["metric"])]
+    metric = measure.metric
+    rows = measure.trained if rows is None else rows
     rows = rows[rows["value"] > 0] if metric.kind == "loss" else rows  # a loss of 0 has no logarithm
     value = metric.merit(rows["value"].to_numpy(float))
-    factors = [str(c) for c in rows if c not in NO_DESIGN]
+    factors = factors_of(rows)
     group = rows.groupby(factors, dropna=False, sort=True).ngroup().to_numpy() if factors else np.zeros(len(rows), int)
     runs = np.bincount(group)
     mean = np.bincount(group, value) / runs
     order = np.unique(group, return_index=True)[1]
     variance, dof = _noise(rows, value, group, mean, metric)
     table = rows.iloc[order][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
-    made = ArmMeans(str(first["ability"]), str(first["task"]), metric, table, dof)
-    found = items.matrix(rows) if items is not None and len(rows) else None
+    made = ArmMeans(measure.ability, measure.task, metric, table, dof)
+    found = measure.item_values(rows)
     if found is None:
         return made
     seed = pd.factorize(rows["seed"])[0] if "seed" in rows else np.zeros(len(rows), int)

@@ -9,10 +9,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from analysis.data.metric import metrics_of
-from analysis.data.series import untrained
+from analysis.data.study import Study
 from analysis.data.table import counted
-from analysis.verdicts.arms import NO_DESIGN
 from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
@@ -21,16 +19,17 @@ MOST = 1500  # items up to which another number is named: beyond, almost any sha
 CROSSED = ("model", "training", "fraction", "replay", "seed")
 
 
-def audit(frame: pd.DataFrame) -> list[str]:
+def audit(study: Study) -> list[str]:
     """Everything found, in plain sentences; empty for a clean table."""
-    return [*impossible(frame), *contradictions(frame), *missing(frame)]
+    return [*impossible(study), *contradictions(study), *missing(study)]
 
 
-def impossible(frame: pd.DataFrame) -> list[str]:
+def impossible(study: Study) -> list[str]:
     """Shares that no whole number of right items gives, even after rounding to the decimals they are written with."""
+    frame = study.table
     if "n_items" not in frame:
         return []
-    binary = [name for name, metric in metrics_of(frame).items() if metric.binary]
+    binary = [name for name, metric in study.metrics.items() if metric.binary]
     rows = frame[frame["metric"].isin(binary) & frame["n_items"].notna() & counted(frame)]
     value, items = rows["value"].to_numpy(float), rows["n_items"].to_numpy(float)
     nearest = np.round(value * items) / items
@@ -52,9 +51,9 @@ def _fewest(value: float) -> str:
     return f" (it could be one of {items[fits][0]:,})" if fits.any() else ""
 
 
-def contradictions(frame: pd.DataFrame) -> list[str]:
+def contradictions(study: Study) -> list[str]:
     """Designs that were measured twice with the same seed and differ."""
-    factors = [c for c in frame if c not in NO_DESIGN]
+    frame, factors = study.table, study.factors
     if not factors or "seed" not in frame:  # rows that differ may then be other designs, or other seeds
         return []
     keys = [*factors, "ability", "task", "metric", "seed"]
@@ -69,13 +68,13 @@ def contradictions(frame: pd.DataFrame) -> list[str]:
     return said + _more(len(bad))
 
 
-def missing(frame: pd.DataFrame) -> list[str]:
+def missing(study: Study) -> list[str]:
     """Combinations of the factors that vary freely which the table lacks, when most of them are there.
 
     A factor varies freely when the others do not determine it; a table with less than half of the combinations is taken
     for a design that never meant to have them all.
     """
-    rows = frame[~untrained(frame)]
+    rows = study.trained
     names = [c for c in ("strategy", "trained_on") if c in rows]
     if names:
         rows = rows.assign(training=reduce(lambda a, b: a + " of " + b, (rows[c].astype(str) for c in names)))

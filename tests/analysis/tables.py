@@ -3,10 +3,21 @@
 import numpy as np
 import pandas as pd
 
+from analysis.data.study import Study
+
 FULL = {"math": 8192, "code": 4096, "general": 2048}
 TASKS = {"math": "gsm8k", "code": "humaneval", "general": "ifeval"}
 KNEES = {"math": 900.0, "code": 700.0, "general": 12.0}
 FRACTIONS = (1 / 256, 1 / 64, 1 / 16, 1 / 4, 1.0)
+
+
+def only(frame, ability=None, metric=None, items=None):
+    """The one measure of a table, or that of an ability and metric."""
+    wanted = [
+        m for m in Study(frame, items).measures if ability in (None, m.ability) and metric in (None, m.metric.name)
+    ]
+    (measure,) = wanted
+    return measure
 
 
 class Simulation:

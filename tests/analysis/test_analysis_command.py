@@ -182,6 +182,20 @@ def test_strategies_beside_training_alone_have_a_matrix_and_a_pareto_view(tmp_pa
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_fractions_are_shown_as_they_were_written(tmp_path):
+    frame = data_amount()
+    texts = {1 / 256: "2/512", 1 / 64: "0.015625"}
+    frame["fraction_text"] = frame["fraction"].map(lambda f: texts.get(f, f"{f:g}"))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    text = run("table=t.csv", cwd=tmp_path)
+    overview = text[text.index("accuracy in % by ability") :].splitlines()
+    assert [line.split()[0] for line in overview[4:10]] == ["untrained", "2/512", "0.015625", "0.0625", "0.25", "1"]
+    report = (tmp_path / "t-analysis" / "report.html").read_text()
+    assert report.count("<td>2/512</td>") >= 7  # overview and measures
+    assert "<th>2/512</th>" in report  # what training on other abilities did
+    assert "1/256" not in report
+
+
 def test_a_sweep_is_found_in_the_store(tmp_path):
     folder = tmp_path / "elsewhere" / "sweeps" / "tiny"
     folder.mkdir(parents=True)

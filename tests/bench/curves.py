@@ -110,11 +110,9 @@ def large() -> str:
     """Seconds of CPU to read 100,000 rows, fit their curves and find their verdicts; and for all of the analysis, its
     tables, figures and report included.
     """
-    from analysis.data.series import blocks
-    from analysis.data.table import read
-    from analysis.fitting.series_fits import fit_series
+    from analysis.data.study import read_study
+    from analysis.report.results import analyse
     from analysis.report.write import write
-    from analysis.verdicts.all_verdicts import findings
     from tests.analysis.tables import FRACTIONS, Simulation
 
     simulation, seed = Simulation(0), 0
@@ -127,6 +125,6 @@ def large() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.parquet"
         simulation.frame().to_parquet(path)
-        summary, _ = _cpu(lambda: [findings(read(path)), *map(fit_series, blocks(read(path)))], 1)
+        summary, _ = _cpu(lambda: analyse(read_study([path]), 0.02, None), 1)
         whole, _ = _cpu(lambda: write([path], Path(folder) / "out", "large"), 1)
         return f"{summary:.1f} {whole:.1f}"

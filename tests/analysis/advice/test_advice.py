@@ -8,8 +8,9 @@ from analysis.advice.check import check_lines, compare
 from analysis.advice.next_cells import choices
 from analysis.advice.surrogate import surrogate
 from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line
+from analysis.data.study import Study
 from analysis.verdicts.arms import arms
-from tests.analysis.tables import FULL, KNEES, Simulation, data_amount, mixed_table
+from tests.analysis.tables import FULL, KNEES, Simulation, data_amount, mixed_table, only
 
 
 def truth(ability, samples):
@@ -19,7 +20,7 @@ def truth(ability, samples):
 
 @pytest.fixture(scope="module")
 def table():
-    return mixed_table()
+    return Study(mixed_table())
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_the_best_composition_spends_the_budget_and_its_prediction_comes_true(ad
 def test_intervals_of_predictions_hold_the_truth_at_about_the_nominal_rate():
     inside = total = 0
     for seed in range(2):
-        found = advise(mixed_table(seed), 6000, {})
+        found = advise(Study(mixed_table(seed)), 6000, {})
         for k in range(0, len(found.strategy), 10):
             for i, ability in enumerate(found.abilities):
                 if found.samples[k, i] >= 100:
@@ -84,8 +85,15 @@ def test_sources_bound_the_amounts(table, advice):
 
 
 def test_sources_are_not_measured_where_more_than_the_fraction_decides(table):
-    assert source_size(table.assign(settings="arm=constant_total total=768"), "math") == np.inf
-    assert source_size(table.assign(settings="rounding=ceil"), "math") == pytest.approx(FULL["math"])
+    assert source_size(Study(table.table.assign(settings="arm=constant_total total=768")), "math") == np.inf
+    assert source_size(Study(table.table.assign(settings="rounding=ceil")), "math") == pytest.approx(FULL["math"])
+
+
+def test_overrides_say_what_decides_on_the_samples(table):
+    by_total = table.table.assign(overrides='["total=768", "strategy=multitask"]')
+    assert source_size(Study(by_total), "math") == np.inf
+    by_fraction = table.table.assign(overrides='["fraction=1/4", "name=total"]', settings="total=768")
+    assert source_size(Study(by_fraction), "math") == pytest.approx(FULL["math"])
 
 
 def test_arms_are_predicted_from_the_others(table):
@@ -98,10 +106,10 @@ def test_arms_are_predicted_from_the_others(table):
 
 
 def test_leaving_out_is_what_it_says(table):
-    part = table[(table["ability"] == "math") & (table["metric"] == "accuracy")]
-    whole = surrogate(arms(part))
+    measure = only(table.table, "math", "accuracy")
+    rest = arms(measure, measure.rows)
+    whole = surrogate(rest)
     position = 5
-    rest = arms(part)
     value = rest.table["mean"].to_numpy()
     kernel_noise = whole.factor @ whole.factor.T
     keep = np.arange(len(value)) != position
@@ -127,7 +135,7 @@ def test_what_was_advised_is_compared_with_what_came_of_it(table):
     for share in (1 / 32, 1 / 8, 1 / 2):
         for strategy in ("multitask", "sequential"):
             after.cell(f"{strategy} {share}", strategy, tuple(FULL), share)
-    found = compare(table, after.frame(), {})
+    found = compare(table, Study(after.frame()), {})
     assert len(found.cells) == 6
     assert found.inside.mean() > 0.8
     predicted, measured, error = found.totals()
@@ -142,7 +150,7 @@ def test_what_was_advised_is_compared_with_what_came_of_it(table):
 
 def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     path = tmp_path / "t.csv"
-    table.to_csv(path, index=False)
+    table.table.to_csv(path, index=False)
     text = advice_text([path], 6000, {"math": 1, "code": 1, "general": 1}, 0)
     assert "predicted Pareto front" in text
     assert "run it:  python -m sweep name=advised strategy=" in text
@@ -164,6 +172,7 @@ def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
 
 
 def test_what_cannot_be_advised_is_said(table):
+    frame = table.table
     with pytest.raises(ValueError, match="budget=3 must be at least"):
         advise(table, 3, {})
     with pytest.raises(ValueError, match="weights name ability 'maths'"):
@@ -175,6 +184,6 @@ def test_what_cannot_be_advised_is_said(table):
     with pytest.raises(ValueError, match="no number of samples"):
         choices(table, "math@many")
     with pytest.raises(ValueError, match="too few designs"):
-        surrogates_of(table[table["cell"] == "base"])
+        surrogates_of(Study(frame[frame["cell"] == "base"]))
     with pytest.raises(ValueError, match="2 sizes of model"):
-        surrogates_of(table.assign(params=[1e6, 2e6] * (len(table) // 2) + [1e6] * (len(table) % 2)))
+        surrogates_of(Study(frame.assign(params=np.where(frame["cell"] == "base", 1e6, 2e6))))

@@ -5,32 +5,31 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from analysis.data.series import blocks, cross_effects
+from analysis.data.study import Study
 from analysis.data.table import read
 from analysis.fitting.series_fits import fit_series, wilson
-from tests.analysis.tables import FRACTIONS, FULL, Simulation, data_amount, strategies
+from tests.analysis.tables import FRACTIONS, FULL, Simulation, data_amount, only, strategies
 
 
-def only(frame, ability="math", metric="accuracy"):
-    (block,) = [b for b in blocks(frame) if b.ability == ability and b.metric.name == metric]
-    return block
+def accuracy(frame, ability="math"):
+    return only(frame, ability, "accuracy")
 
 
 def test_data_amount_gives_one_series_an_ability_against_samples():
-    found = blocks(data_amount())
+    found = Study(data_amount()).measures
     assert [(b.ability, b.metric.name) for b in found] == [(a, m) for m in ("accuracy", "loss") for a in FULL]
-    block = found[0]
-    assert block.axis == "samples"
-    (series,) = block.series
+    measure = found[0]
+    assert measure.axis == "samples"
+    (series,) = measure.series
     assert series.amount.tolist() == [8192 * f for f in FRACTIONS]
-    assert set(block.base) == {"micro_s"}
+    assert set(measure.base) == {"micro_s"}
 
 
 def test_models_trained_on_other_abilities_stay_off_the_curve():
     frame = data_amount()
-    (series,) = only(frame).series
+    (series,) = accuracy(frame).series
     assert (series.amount > 0).all()
-    effects = cross_effects(frame)
+    effects = Study(frame).elsewhere
     math = effects[(effects["ability"] == "math") & (effects["metric"] == "accuracy")]
     assert set(math["trained_on"]) == {"code", "general"}
     assert len(math) == 10
@@ -44,19 +43,19 @@ def test_alone_and_mixed_are_two_series():
         simulation.cell("m", "multitask", tuple(FULL), fraction)
         for ability in FULL:
             simulation.cell("s", "single", (ability,), fraction)
-    block = only(simulation.frame())
-    assert block.axis == "samples"
-    assert [s.label for s in block.series] == ["multitask", "single"]
-    assert all(len(s.amount) == len(FRACTIONS) for s in block.series)
+    measure = accuracy(simulation.frame())
+    assert measure.axis == "samples"
+    assert [s.label for s in measure.series] == ["multitask", "single"]
+    assert all(len(s.amount) == len(FRACTIONS) for s in measure.series)
 
 
 def test_replay_is_the_amount_where_samples_stay():
     simulation = Simulation()
     for replay in (0, 1 / 64, 1 / 16, 1.0):
         simulation.cell("dmt", "dmt", tuple(FULL), 1.0, replay=replay)
-    block = only(simulation.frame())
-    assert block.axis == "replay"
-    (series,) = block.series
+    measure = accuracy(simulation.frame())
+    assert measure.axis == "replay"
+    (series,) = measure.series
     assert series.amount.tolist() == [0, 1 / 64, 1 / 16, 1.0]
 
 
@@ -65,9 +64,9 @@ def test_models_are_series_along_samples_in_order_of_size():
     for size, model in ((1e6, "micro_l"), (1e5, "micro_xs")):
         for fraction in FRACTIONS:
             simulation.cell("c", "single", ("math",), fraction, model=model, params=size)
-    block = only(simulation.frame())
-    assert block.axis == "samples"
-    assert [s.label for s in block.series] == ["micro_xs", "micro_l"]
+    measure = accuracy(simulation.frame())
+    assert measure.axis == "samples"
+    assert [s.label for s in measure.series] == ["micro_xs", "micro_l"]
 
 
 def test_arms_along_a_ratio_written_as_fractions(tmp_path):
@@ -78,19 +77,19 @@ def test_arms_along_a_ratio_written_as_fractions(tmp_path):
         simulation.cell("b", "multitask", ("general",), share, arm="general", ratio=ratio)
         simulation.cell("c", "multitask", tuple(FULL), 1.0, arm="fixed", ratio=ratio)
     simulation.frame().to_csv(tmp_path / "t.csv", index=False)
-    block = only(read(tmp_path / "t.csv"))
-    assert block.axis == "ratio"
-    assert [s.label for s in block.series] == ["special", "fixed"]
-    assert block.series[0].amount.tolist() == [1 / 64, 1 / 16, 1 / 4, 1.0]
+    measure = accuracy(read(tmp_path / "t.csv"))
+    assert measure.axis == "ratio"
+    assert [s.label for s in measure.series] == ["special", "fixed"]
+    assert measure.series[0].amount.tolist() == [1 / 64, 1 / 16, 1 / 4, 1.0]
 
 
 def test_params_are_the_amount_where_only_the_model_varies():
     simulation = Simulation()
     for i, model in enumerate(("micro_xs", "micro_s", "micro_m")):
         simulation.cell("c", "single", ("math",), 1.0, model=model, params=1e5 * 4**i)
-    block = only(simulation.frame())
-    assert block.axis == "params"
-    assert len(block.series) == 1
+    measure = accuracy(simulation.frame())
+    assert measure.axis == "params"
+    assert len(measure.series) == 1
 
 
 def test_an_own_numeric_factor_splits_series_only_where_it_is_free():
@@ -98,13 +97,13 @@ def test_an_own_numeric_factor_splits_series_only_where_it_is_free():
     for rate in (1e-3, 1e-4):
         for fraction in FRACTIONS:
             simulation.cell("c", "single", ("math",), fraction, learning_rate=rate, twice=2 * fraction)
-    assert [s.label for s in only(simulation.frame()).series] == ["learning_rate 0.001", "learning_rate 0.0001"]
+    assert [s.label for s in accuracy(simulation.frame()).series] == ["learning_rate 0.001", "learning_rate 0.0001"]
 
 
 def test_strategies_have_no_amount_and_no_curve():
-    block = only(strategies())
-    assert block.axis == ""
-    found = fit_series(block)
+    measure = accuracy(strategies())
+    assert measure.axis == ""
+    found = fit_series(measure)
     assert [f.series.label for f in found] == ["multitask", "sequential", "dmt"]
     assert all(f.curve is None and f.levels[0].runs == 3 for f in found)
 
@@ -113,7 +112,7 @@ def test_two_amounts_make_no_curve_and_say_so():
     simulation = Simulation()
     for fraction in (0.25, 1.0):
         simulation.cell("c", "single", ("math",), fraction)
-    (found,) = fit_series(only(simulation.frame()))
+    (found,) = fit_series(accuracy(simulation.frame()))
     assert found.curve is None
     assert found.reason == "2 distinct amounts of samples: a curve needs at least 3"
 
@@ -121,7 +120,7 @@ def test_two_amounts_make_no_curve_and_say_so():
 def test_equal_values_make_no_curve_and_say_so():
     frame = data_amount()
     flat = frame.assign(value=frame["value"].where(frame["metric"] != "accuracy", 0.0))
-    (found,) = fit_series(only(flat))
+    (found,) = fit_series(accuracy(flat))
     assert found.curve is None
     assert "all values are equal" in found.reason
 
@@ -130,7 +129,7 @@ def test_a_handful_of_right_answers_makes_no_curve_and_says_so():
     frame = data_amount()
     chosen = (frame["metric"] == "accuracy") & (frame["ability"] == "math") & (frame["samples"] > 0)
     frame.loc[chosen, "value"] = [0.0, 0.0, 1 / 300, 0.0, 3 / 300]
-    (found,) = fit_series(only(frame))
+    (found,) = fit_series(accuracy(frame))
     assert found.curve is None
     assert found.reason.startswith("4 right answers over all amounts")
 
@@ -140,14 +139,14 @@ def test_runs_of_one_amount_share_a_level():
     for seed in range(3):
         for fraction in FRACTIONS:
             simulation.cell("c", "single", ("math",), fraction, seed=seed)
-    (found,) = fit_series(only(simulation.frame()))
+    (found,) = fit_series(accuracy(simulation.frame()))
     assert [level.runs for level in found.levels] == [3] * 5
     values = found.series.value.reshape(5, 3)
     assert [level.mean for level in found.levels] == pytest.approx(values.mean(axis=1))
 
 
 def test_the_fitted_curve_passes_the_simulated_truth():
-    found = fit_series(only(data_amount()))[0]
+    found = fit_series(accuracy(data_amount()))[0]
     truth = 0.85 / (1 + (found.series.amount / 900.0) ** -0.7)
     inside = (found.at_levels.low <= truth) & (truth <= found.at_levels.high)
     assert inside.mean() >= 0.8

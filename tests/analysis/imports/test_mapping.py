@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
-from analysis.data.items import read_items
-from analysis.data.table import read
+from analysis.data.study import read_study
 from analysis.imports.lm_eval import items
 from analysis.imports.mapping import convert
 from analysis.verdicts.all_verdicts import findings
@@ -109,7 +108,7 @@ def test_logged_samples_become_items_that_pair_models(tmp_path, monkeypatch, cap
     assert "40 items in items.csv.gz" in capsys.readouterr().out
     (verdict,) = [
         v
-        for v in findings(read(tmp_path / "long.csv"), items=read_items(tmp_path / "items.csv.gz")).verdicts
+        for v in findings(read_study([tmp_path / "long.csv"], [tmp_path / "items.csv.gz"])).verdicts
         if v.question == "strategy"
     ]
     assert (verdict.items, verdict.effect) == (20, pytest.approx(0.2))

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.data.series import blocks
+from analysis.data.study import Study
 from analysis.fitting.series_fits import fit_series
 from analysis.report.check_figures import draw_checks
 from analysis.report.figures import draw
 from analysis.report.mixture_figures import draw_mixtures
 from analysis.report.tables import law_sheet, other_sheet
-from tests.analysis.tables import FULL, Simulation
+from tests.analysis.tables import FULL, Simulation, only
 
 MIXTURES = [(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]
 
@@ -38,37 +38,37 @@ def doubled(seed=0):
 
 
 def test_mixtures_have_a_surface_and_a_triangle(tmp_path):
-    drawn, absent = draw_mixtures(mixed(), tmp_path)
+    drawn, absent = draw_mixtures(Study(mixed()), tmp_path)
     assert set(drawn) == {"surface-accuracy", "surface-loss", "triangle-accuracy", "triangle-loss"}
     assert absent == []
     assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in drawn)
 
 
 def test_a_table_without_mixtures_gives_sentences_instead(tmp_path):
-    drawn, absent = draw_mixtures(doubled(), tmp_path)
+    drawn, absent = draw_mixtures(Study(doubled()), tmp_path)
     assert drawn == {}
     assert [line.split(" over ")[0].split(":")[0] for line in absent] == [
         "No surface of accuracy", "No triangle of accuracy", "No surface of loss", "No triangle of loss",
     ]  # fmt: skip
     assert list(tmp_path.iterdir()) == []
-    assert "no columns samples" in draw_mixtures(doubled().drop(columns="total_samples"), tmp_path)[1][0]
+    assert "no columns samples" in draw_mixtures(Study(doubled().drop(columns="total_samples")), tmp_path)[1][0]
 
 
 def test_curves_with_amounts_to_spare_have_all_checks(tmp_path):
-    for block in blocks(doubled()):
-        found = fit_series(block)
-        names = {f"{block.name}-{kind}" for kind in ("rollout", "residual", "profile")}
-        assert set(draw_checks(block, found, tmp_path)) == names
-        assert draw(block, found, tmp_path) == draw(block, found, tmp_path)
+    for measure in Study(doubled()).measures:
+        found = fit_series(measure)
+        names = {f"{measure.name}-{kind}" for kind in ("rollout", "residual", "profile")}
+        assert set(draw_checks(measure, found, tmp_path)) == names
+        assert draw(measure, found, tmp_path) == draw(measure, found, tmp_path)
 
 
 def test_a_series_without_a_curve_has_no_checks(tmp_path):
-    (block, _) = blocks(doubled().head(6))
-    assert draw_checks(block, fit_series(block), tmp_path) == {}
+    (measure, _) = Study(doubled().head(6)).measures
+    assert draw_checks(measure, fit_series(measure), tmp_path) == {}
 
 
 def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
-    loss = next(b for b in blocks(doubled()) if b.metric.name == "loss")
+    loss = only(doubled(), metric="loss")
     found = fit_series(loss)
     sheet = law_sheet(found)
     assert sheet.header[1:] == ("off by, relative", "ahead, log ranges", "AICc weight", "weight")
@@ -83,10 +83,10 @@ def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
 def test_further_metrics_are_rows():
     frame = doubled()
     clean = frame[frame["metric"] == "accuracy"].assign(metric="accuracy_clean", n_items=280)
-    sheet = other_sheet(pd.concat([frame, clean], ignore_index=True))
+    sheet = other_sheet(Study(pd.concat([frame, clean], ignore_index=True)))
     assert sheet.header[:5] == ("ability", "task", "metric", "items", "1/1024")
     rows = {row[2]: row for row in sheet.rows}
     assert rows["accuracy_clean (%)"][3] == "280"
     last = clean.loc[clean["fraction"] == 1.0, "value"].item()
     assert float(rows["accuracy_clean (%)"][-1]) == pytest.approx(100 * last, abs=0.05)
-    assert other_sheet(frame[frame["metric"] != "format_rate"]) is None
+    assert other_sheet(Study(frame[frame["metric"] != "format_rate"])) is None

@@ -2,27 +2,28 @@
 
 import pandas as pd
 
+from analysis.data.study import Study
 from analysis.verdicts.audit import audit, impossible
 from tests.analysis.tables import FULL, Simulation, data_amount
 
 
 def test_audits_name_what_cannot_be():
     frame = data_amount()
-    assert audit(frame) == []
+    assert audit(Study(frame)) == []
     bad = frame.copy()
     accuracy = bad.index[bad["metric"] == "accuracy"]
     bad.loc[accuracy[3], "value"] = 0.12345678
-    assert any("0.123457 is no share of 300 items" in line for line in audit(bad))
+    assert any("0.123457 is no share of 300 items" in line for line in audit(Study(bad)))
     rounded = frame.assign(value=frame["value"].where(frame["metric"] != "accuracy", frame["value"].round(3)))
-    assert audit(rounded) == []
+    assert audit(Study(rounded)) == []
     twice = pd.concat([frame, frame.iloc[[-1]].assign(value=0.5)])
-    assert any("the same design and seed gave" in line for line in audit(twice))
+    assert any("the same design and seed gave" in line for line in audit(Study(twice)))
 
 
 def test_an_impossible_share_names_the_items_it_could_be_of():
     frame = data_amount()
     first = frame.index[frame["metric"] == "accuracy"][0]
-    (line,) = impossible(frame.assign(value=frame["value"].where(frame.index != first, 57 / 164)))
+    (line,) = impossible(Study(frame.assign(value=frame["value"].where(frame.index != first, 57 / 164))))
     assert line.endswith("is no share of 300 items (it could be one of 164)")
 
 
@@ -32,7 +33,7 @@ def test_missing_cells_are_named():
         for fraction in (1 / 16, 1 / 4, 1.0):
             if (model, fraction) != ("l", 1 / 4):
                 simulation.cell(f"{model}-{fraction}", "single", ("math",), fraction, model=model)
-    assert audit(simulation.frame()) == ["missing cell: model l, fraction 0.25"]
+    assert audit(Study(simulation.frame())) == ["missing cell: model l, fraction 0.25"]
 
 
 def test_alone_and_mixed_lack_no_cells():
@@ -41,4 +42,4 @@ def test_alone_and_mixed_lack_no_cells():
         for ability in FULL:
             simulation.cell(f"{ability}-{fraction}", "single", (ability,), fraction)
         simulation.cell(f"mixed-{fraction}", "multitask", tuple(FULL), fraction)
-    assert audit(simulation.frame()) == []
+    assert audit(Study(simulation.frame())) == []

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from analysis.data.items import Items, read_items
+from analysis.data.study import Study
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.arms import arms
 from analysis.verdicts.contrast import contrast, difference, mcnemar
 from analysis.verdicts.strategy import compare, pareto
+from tests.analysis.tables import only
 
 ITEMS = 150
 
@@ -34,11 +36,11 @@ def known(items):
 
 def paired(frame, items):
     """The last strategy against the first, item by item."""
-    return compared(arms(frame, known(items)))
+    return compared(arms(only(frame, items=known(items))))
 
 
 def unpaired(frame):
-    return compared(arms(frame))
+    return compared(arms(only(frame)))
 
 
 def compared(found):
@@ -105,11 +107,11 @@ def test_losses_are_paired_by_their_tokens():
         rows.append({"cell": cell, "strategy": {"a": "s0", "b": "s1"}[cell], "value": mean, "stderr": 0.05})
     frame = pd.DataFrame(rows).assign(ability="math", task="gsm8k", metric="loss", n_items=400)
     found = Items({("math", "gsm8k", "loss"): pd.concat(items)}, ("ability", "task", "metric"))
-    verdict = contrast("", "", arms(frame, found), {0: -1.0, 1: 1.0}, 0.02)
+    verdict = contrast("", "", arms(only(frame, items=found)), {0: -1.0, 1: 1.0}, 0.02)
     assert verdict.low < -np.log(0.97) < verdict.high
     assert verdict.high - verdict.low < 0.02
     assert verdict.finding == "up"
-    assert contrast("", "", arms(frame), {0: -1.0, 1: 1.0}, 0.02).finding == "undecided"
+    assert contrast("", "", arms(only(frame)), {0: -1.0, 1: 1.0}, 0.02).finding == "undecided"
 
 
 def test_items_that_do_not_belong_to_a_value_pair_nothing():
@@ -126,11 +128,11 @@ def test_findings_say_what_is_paired(tmp_path):
     for suffix in ("csv.gz", "parquet"):
         path = tmp_path / f"items.{suffix}"
         items.to_parquet(path) if suffix == "parquet" else items.to_csv(path, index=False)
-        found = findings(frame, items=read_items(path))
+        found = findings(Study(frame, read_items(path)))
         said = [v.sentence for v in found.verdicts if v.question == "strategy"]
         assert len(said) == 3
         assert all(f"paired over {ITEMS} items, which narrows the interval by" in s for s in said)
-    assert not any("paired" in v.sentence for v in findings(frame).verdicts)
+    assert not any("paired" in v.sentence for v in findings(Study(frame)).verdicts)
 
 
 def test_files_that_hold_no_items_are_named(tmp_path):
@@ -146,7 +148,7 @@ def test_files_that_hold_no_items_are_named(tmp_path):
 def test_strategies_that_answer_the_same_items_vary_together():
     frame, items = simulated(np.random.default_rng(10), 0.5, 1, strategies=3)
     frame = frame.assign(samples=100.0, total_samples=300.0)
-    both, lone = compare([arms(frame, known(items))]), compare([arms(frame)])
+    both, lone = (compare([arms(only(frame, items=each))]) for each in (known(items), None))
     spread = [np.diff(c.draws(0, 4000, 0)[:, [0, 2]], axis=1).std() for c in (both, lone)]
     verdict = paired(frame, items)
     assert spread[0] == pytest.approx((verdict.high - verdict.low) / (2 * 1.96), rel=0.1)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.metric import metric_named
+from analysis.data.study import Study
 from analysis.report.verdict_tables import verdict_sheets
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.arms import arms
@@ -16,10 +17,14 @@ from analysis.verdicts.size import sizes
 from analysis.verdicts.strategy import against_alone, compare, front, pairs, pareto
 from analysis.verdicts.synergy import Difference, crossing, crossing_text, differences, synergies
 from analysis.verdicts.verdict import holm, judge
-from tests.analysis.tables import FULL, data_amount
+from tests.analysis.tables import FULL, data_amount, only
 
 ACCURACY = metric_named("accuracy")
 SAMPLES = np.array([32, 128, 512, 2048, 8192])
+
+
+def arms_of(table):
+    return arms(only(table))
 
 
 def rows(samples, chance, rng, items=300, seeds=3, **columns):
@@ -63,12 +68,12 @@ def test_holm_by_hand():
 
 def test_noise_of_arms_is_that_of_items_and_runs():
     table = rows([100, 200], [0.5, 0.5], np.random.default_rng(0), seeds=1)
-    single = arms(table)
+    single = arms_of(table)
     near = (table["value"] * 300 + 1) / 302
     assert single.table["variance"].to_numpy() == pytest.approx((near * (1 - near) / 300).to_numpy())
     assert np.isinf(single.dof)
     noisy = pd.DataFrame({"samples": [1, 1, 2, 2], "value": [1.0, 1.2, 0.5, 0.6], "seed": list("0101")})
-    loss = arms(noisy.assign(ability="math", task="t", metric="loss"))
+    loss = arms_of(noisy.assign(ability="math", task="t", metric="loss"))
     logs = -np.log([1.0, 1.2, 0.5, 0.6])
     pooled = (np.var(logs[:2], ddof=1) + np.var(logs[2:], ddof=1)) / 2
     assert loss.table["variance"].to_numpy() == pytest.approx([pooled / 2] * 2)
@@ -82,8 +87,8 @@ def test_a_rising_curve_is_not_called_a_plateau_and_a_plateau_rises_rarely():
     flat = np.array([0.2, 0.45, 0.6, 0.6, 0.6])
     wrong = {"rising": 0, "flat": 0}
     for _ in range(100):
-        wrong["rising"] += scaling(arms(rows(SAMPLES, rising, rng, items=80)), "", 0.02).finding == "equal"
-        wrong["flat"] += scaling(arms(rows(SAMPLES, flat, rng, items=80)), "", 0.02).finding in ("up", "down")
+        wrong["rising"] += scaling(arms_of(rows(SAMPLES, rising, rng, items=80)), "", 0.02).finding == "equal"
+        wrong["flat"] += scaling(arms_of(rows(SAMPLES, flat, rng, items=80)), "", 0.02).finding in ("up", "down")
     assert wrong["rising"] <= 9  # 5 of 100 expected at most
     assert wrong["flat"] <= 9
 
@@ -91,14 +96,14 @@ def test_a_rising_curve_is_not_called_a_plateau_and_a_plateau_rises_rarely():
 def test_a_plateau_is_found_and_where_it_starts():
     rng = np.random.default_rng(2)
     x = 4 ** np.arange(2, 9)
-    found = arms(rows(x, [0.1, 0.3, 0.6, 0.8, 0.8, 0.8, 0.8], rng, items=20_000))
+    found = arms_of(rows(x, [0.1, 0.3, 0.6, 0.8, 0.8, 0.8, 0.8], rng, items=20_000))
     verdict = scaling(found, "", 0.02)
     assert verdict.finding == "equal"
     assert "from 1,024 to 65,536 samples" in verdict.sentence
-    rise = scaling(arms(rows(x, np.linspace(0.1, 0.8, 7), rng, items=20_000)), "", 0.02)
+    rise = scaling(arms_of(rows(x, np.linspace(0.1, 0.8, 7), rng, items=20_000)), "", 0.02)
     assert rise.finding == "up"
     assert rise.effect == pytest.approx(0.7 / 12, abs=0.003)
-    assert scaling(arms(rows(x[:3], [0.1, 0.2, 0.3], rng)), "", 0.02) is None
+    assert scaling(arms_of(rows(x[:3], [0.1, 0.2, 0.3], rng)), "", 0.02) is None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_a_plateau_is_found_and_where_it_starts():
     ],
 )
 def test_floor_and_ceiling_are_no_plateau(chance, edge, said):
-    verdict = scaling(arms(rows(SAMPLES, chance, np.random.default_rng(0), items=20_000)), "", 0.02)
+    verdict = scaling(arms_of(rows(SAMPLES, chance, np.random.default_rng(0), items=20_000)), "", 0.02)
     assert verdict.edge == edge
     assert f"math accuracy {said} from" in verdict.sentence
     shown = verdict_sheets([verdict])[0].rows[0][-1]
@@ -122,7 +127,7 @@ def test_a_larger_model_is_compared_at_equal_data():
     rng = np.random.default_rng(3)
     small = rows(SAMPLES, np.linspace(0.2, 0.5, 5), rng, items=2000).assign(params=1e6, model="s")
     large = rows(SAMPLES[1:], np.linspace(0.3, 0.6, 5)[1:], rng, items=2000).assign(params=1e7, model="l")
-    (verdict,) = sizes(arms(pd.concat([small, large])), 0.02)
+    (verdict,) = sizes(arms_of(pd.concat([small, large])), 0.02)
     assert verdict.finding == "up"
     assert verdict.low < 0.1 < verdict.high
     assert "4 designs" in verdict.sentence
@@ -138,7 +143,7 @@ def mixture(rng, delta, items=3000):
 
 
 def test_help_at_little_data_and_harm_at_much_are_found_with_their_crossing():
-    found = arms(mixture(np.random.default_rng(4), 0.04))
+    found = arms_of(mixture(np.random.default_rng(4), 0.04))
     first, last, trend = synergies(found, 0.02)
     assert (first.finding, last.finding, trend.finding) == ("up", "down", "down")
     (difference,) = differences(found)
@@ -152,7 +157,7 @@ def test_crossings_cover_the_truth_at_the_nominal_rate():
     rng = np.random.default_rng(5)
     inside = 0
     for _ in range(80):
-        found = arms(mixture(rng, 0.03, items=400))
+        found = arms_of(mixture(rng, 0.03, items=400))
         _, low, high = crossing(differences(found)[0])
         inside += low <= 9 <= high
     assert inside >= 71  # of 80; 76 expected
@@ -176,7 +181,7 @@ def test_amount_and_ratio_share_what_they_cause():
     def shares(weight_amount, weight_ratio):
         chance = 1 / (1 + np.exp(1.5 - weight_amount * np.log(own / 512) - weight_ratio * np.log(own / other)))
         table = rows(own, chance, rng, items=4000).assign(strategy="multitask")
-        return amount_or_ratio(arms(table.assign(total_samples=np.repeat(own + other, 3))))
+        return amount_or_ratio(arms_of(table.assign(total_samples=np.repeat(own + other, 3))))
 
     amount, ratio, both, rest = shares(0.4, 0.0).value
     assert amount > 0.7  # own amount also moves the ratio, so ratio keeps a share of what they have in common
@@ -184,7 +189,7 @@ def test_amount_and_ratio_share_what_they_cause():
     assert shares(0.4, 0.0).partial[1][0] < 0.02
     assert shares(0.0, 0.3).partial[0][0] < 0.02
     assert shares(0.0, 0.3).value[1] > 0.7
-    one = arms(rows(SAMPLES, SAMPLES / 1e4, rng).assign(strategy="multitask"))
+    one = arms_of(rows(SAMPLES, SAMPLES / 1e4, rng).assign(strategy="multitask"))
     assert amount_or_ratio(one) is None
 
 
@@ -197,7 +202,7 @@ def test_what_strategy_and_size_explain_is_taken_out_of_amount_and_ratio():
         table = rows(own, chance, rng, items=4000).assign(strategy="multitask", params=params)
         parts.append(table.assign(total_samples=np.repeat(own + other, 3)))
     parts.append(parts[0].assign(strategy="dmt", replay=1 / 16))  # others have no replay at all
-    shares = amount_or_ratio(arms(pd.concat(parts)))
+    shares = amount_or_ratio(arms_of(pd.concat(parts)))
     assert shares.value[3] < 0.05  # nothing is left that amount does not explain, as size is no part of the whole
     assert shares.low[0] <= shares.value[0] <= shares.high[0]
     assert "given the ratio, amount explains" in shares.sentence
@@ -213,7 +218,7 @@ def strategies(chances, rng, items=1000):
             )
             for name, p in chances.items()
         ]
-        found.append(arms(pd.concat(parts).assign(ability=ability)))
+        found.append(arms_of(pd.concat(parts).assign(ability=ability)))
     return found
 
 
@@ -264,7 +269,7 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
     k = np.array([0.0, 1 / 64, 1 / 4, 1.0])
     math = rows(np.full(4, 1000), [0.2, 0.4, 0.6, 0.7], rng, items=5000, replay=k)
     general = rows(np.full(4, 1000), [0.6, 0.6, 0.6, 0.2], rng, items=5000, replay=k).assign(ability="general")
-    found = by_replay([arms(part.assign(total_samples=2000)) for part in (math, general)])
+    found = by_replay([arms_of(part.assign(total_samples=2000)) for part in (math, general)])
     first, second = replays(found, 0.02)
     assert (first.finding, second.finding) == ("up", "down")
     assert "moves one way" in first.sentence
@@ -273,31 +278,31 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
     assert sure > 0.95
     assert best_k(found, {"math": 1.0})[0] == 1.0
     table = pd.concat([math, general]).assign(total_samples=2000, strategy="dmt")
-    notes = findings(table, weights={"math": 7.0, "general": 1.0}).notes
+    notes = findings(Study(table), weights={"math": 7.0, "general": 1.0}).notes
     assert any(n.startswith("accuracy: replay 1 is best for weights math 7, general 1 (best with") for n in notes)
 
 
 def test_a_table_gives_the_verdicts_its_design_can_answer():
-    found = findings(data_amount())
+    found = findings(Study(data_amount()))
     assert {v.question for v in found.verdicts} == {"scaling"}
     assert [v.about for v in found.verdicts if v.metric.kind == "share"] == [f"{ability} accuracy" for ability in FULL]
     assert all(v.sentence.endswith(".") for v in found.verdicts)
     with pytest.raises(ValueError, match="margin=2"):
-        findings(data_amount(), margin=2)
+        findings(Study(data_amount()), margin=2)
     with pytest.raises(ValueError, match="weights name ability 'maths'; the table has math, code, general"):
-        findings(data_amount(), weights={"maths": 1.0})
+        findings(Study(data_amount()), weights={"maths": 1.0})
 
 
 @pytest.mark.parametrize("column", ["n_items", "strategy", "total_samples", "samples", "seed", "fraction", "params"])
 def test_tables_without_a_column_say_what_they_can(column):
     frame = data_amount()
-    found = findings(frame.drop(columns=[column]))
+    found = findings(Study(frame.drop(columns=[column])))
     assert found.verdicts or column == "samples"
-    assert findings(frame[frame["strategy"] == "base"]).verdicts == ()
+    assert findings(Study(frame[frame["strategy"] == "base"])).verdicts == ()
 
 
 def test_losses_of_zero_and_constant_scores_have_verdicts_or_none():
     frame = data_amount()
     for value in (0.0, 1.0):
-        found = findings(frame.assign(value=value))
+        found = findings(Study(frame.assign(value=value)))
         assert all(v.effect == 0 for v in found.verdicts)

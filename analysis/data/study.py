@@ -1,0 +1,209 @@
+"""The long table as one object: what was measured of each ability, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.arrays import Array
+from analysis.data.items import Items, read_items
+from analysis.data.metric import HEADLINES, Metric, metrics_of, primary
+from analysis.data.series import NAMES, Series, series_of
+from analysis.data.table import factors_of, read
+from analysis.format import fraction
+
+KEYS = ["ability", "task", "metric"]
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """One ability, measured by one task and metric.
+
+    ``rows`` are its rows of the table, ``items`` the results of single items, ``fraction_text`` gives a fraction as it
+    was written.
+    """
+
+    ability: str
+    task: str
+    metric: Metric
+    rows: pd.DataFrame
+    items: Items | None
+    fraction_text: Callable[[float], str]
+
+    @cached_property
+    def trained(self) -> pd.DataFrame:
+        """The rows of trained models, on whatever ability."""
+        return self.rows[~untrained(self.rows)]
+
+    @cached_property
+    def base(self) -> dict[str, float]:
+        """The value of each model before training."""
+        rows = self.rows[untrained(self.rows)]
+        models = rows["model"] if "model" in rows else pd.Series("", index=rows.index)
+        return {str(model): float(value) for model, value in rows["value"].groupby(models).mean().items()}
+
+    @property
+    def axis(self) -> str:
+        """The amount that varies along the series; "" where none does."""
+        return self._curves[0]
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The measurements of models trained on the ability, by curve."""
+        return self._curves[1]
+
+    @cached_property
+    def _curves(self) -> tuple[str, tuple[Series, ...]]:
+        return series_of(self.trained[~trained_elsewhere(self.trained)])
+
+    def item_values(self, rows: pd.DataFrame) -> tuple[Array, Array] | None:
+        """Values and weights (rows, items) behind some of the rows; None where the items are not known."""
+        return None if self.items is None or not len(rows) else self.items.matrix(rows)
+
+    @property
+    def name(self) -> str:
+        """A file name."""
+        names = [self.ability, self.task, self.metric.name]
+        parts = [names[0], names[2]] if self.task in ("", self.metric.name) else names
+        return "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
+
+    @property
+    def title(self) -> str:
+        """Ability and metric, and the task where it adds to them, as gsm8k does and math_loss does not."""
+        says_more = self.task != "" and self.metric.name not in self.task
+        return f"{self.ability}: {self.metric.name}" + (f" on {self.task}" if says_more else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A checked long table and the items behind it.
+
+    Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
+    """
+
+    table: pd.DataFrame
+    items: Items | None = None
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """All metrics by name."""
+        return metrics_of(self.table)
+
+    @cached_property
+    def abilities(self) -> tuple[str, ...]:
+        """The abilities in the order of the table."""
+        return tuple(dict.fromkeys(self.table["ability"]))
+
+    @cached_property
+    def headline(self) -> pd.Series[bool]:
+        """Which rows are analysed: those of accuracy and loss, of every metric for an ability that has neither."""
+        main = self.table["metric"].isin(HEADLINES)
+        covered = set(self.table.loc[main, "ability"])
+        return main | ~self.table["ability"].isin(covered)
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is analysed: abilities in the order of the table, losses last."""
+        groups = self.table[self.headline].groupby(KEYS, sort=True)
+        place, text = self.abilities.index, self.fraction_text
+        keys = sorted(groups.groups, key=lambda key: (self.metrics[key[2]].kind == "loss", place(key[0]), key))
+        return tuple(
+            Measure(ability, task, self.metrics[name], groups.get_group((ability, task, name)), self.items, text)
+            for ability, task, name in keys
+        )
+
+    @cached_property
+    def primary(self) -> Metric | None:
+        """The metric that overviews and advice are about."""
+        return primary(measure.metric for measure in self.measures)
+
+    @cached_property
+    def further(self) -> pd.DataFrame:
+        """The rows of all metrics that are not analysed."""
+        return self.table[~self.headline]
+
+    @cached_property
+    def trained(self) -> pd.DataFrame:
+        """The rows of trained models."""
+        return self.table[~untrained(self.table)]
+
+    @cached_property
+    def factors(self) -> list[str]:
+        """The columns that say how a model was trained."""
+        return factors_of(self.table)
+
+    @cached_property
+    def _fraction_texts(self) -> dict[float, str]:
+        if not {"fraction", "fraction_text"} <= set(self.table):
+            return {}
+        written = self.table.loc[self.table["fraction_text"] != "", ["fraction", "fraction_text"]].drop_duplicates()
+        return dict(reversed(list(written.itertuples(index=False, name=None))))
+
+    def fraction_text(self, value: float) -> str:
+        """A fraction as it was written, for example 1/256; as a number where the table does not say."""
+        return self._fraction_texts.get(value) or fraction(value)
+
+    @cached_property
+    def elsewhere(self) -> pd.DataFrame:
+        """What training on other abilities only did: one row an ability, metric, training and amount, over seeds.
+
+        Columns ability, task, metric, trained_on, fraction, samples, value, base; empty where there are no such models.
+        """
+        return _elsewhere(self.table[self.headline], self.abilities)
+
+
+def read_study(tables: Sequence[Path], items: Sequence[Path] = ()) -> Study:
+    """The study in long tables and files of items; errors as in `read` and `read_items`."""
+    return Study(read(*tables), read_items(*items))
+
+
+def untrained(rows: pd.DataFrame) -> pd.Series[bool]:
+    """The rows of models that were not trained on anything."""
+    bare = pd.Series(False, index=rows.index)
+    if "strategy" in rows:
+        bare |= rows["strategy"] == "base"
+    if "samples" in rows and "total_samples" in rows:
+        bare |= (rows["samples"] == 0) & (rows["total_samples"] == 0)
+    return bare
+
+
+def trained_elsewhere(rows: pd.DataFrame) -> pd.Series[bool]:
+    """The rows of models that were trained on other abilities only."""
+    if "samples" not in rows or "total_samples" not in rows:
+        return pd.Series(False, index=rows.index)
+    return (rows["samples"] == 0) & (rows["total_samples"] > 0)
+
+
+def _elsewhere(table: pd.DataFrame, abilities: Sequence[str]) -> pd.DataFrame:
+    rows = table[trained_elsewhere(table)]
+    if not len(rows):
+        return pd.DataFrame()
+    keys = KEYS + (["model"] if "model" in table else [])
+    bare = table[untrained(table)].groupby(keys)["value"].mean()
+    names = _trained_on(rows)
+    for column in NAMES:
+        if column in rows and rows[column].nunique() > 1:
+            names = names + ", " + rows[column]
+    share = rows.get("fraction", np.nan)
+    effects = rows[keys].assign(trained_on=names, fraction=share, samples=rows["total_samples"], value=rows["value"])
+    effects["base"] = rows[keys].merge(bare.rename("base"), left_on=keys, right_index=True, how="left")["base"]
+    mean = effects.groupby([*keys, "trained_on", "fraction", "samples"], dropna=False, sort=True).mean().reset_index()
+    return mean.sort_values("ability", key=lambda column: column.map(abilities.index), kind="stable")
+
+
+def _trained_on(rows: pd.DataFrame) -> pd.Series[str]:
+    """What each model was trained on: the abilities with samples, else the strategy."""
+    if "trained_on" in rows:
+        return rows["trained_on"].astype(str).str.replace("+", " + ")
+    parts = [str(c) for c in rows if str(c).startswith("samples_")]
+    if not parts:
+        return rows["strategy"] if "strategy" in rows else pd.Series("other abilities", index=rows.index)
+    present = rows[parts].to_numpy(float) > 0
+    names = np.array([p.removeprefix("samples_") for p in parts])
+    label = [" + ".join(names[mask]) or "nothing" for mask in present]
+    return pd.Series(label, index=rows.index)

@@ -1,0 +1,82 @@
+"""What an analysis found: the fits of every measure and the answers to the study's questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from analysis.data.metric import Metric
+from analysis.data.study import Measure, Study
+from analysis.fitting.series_fits import SeriesFit, fit_series
+from analysis.report.verdict_tables import record as findings_record
+from analysis.verdicts.all_verdicts import Findings, findings
+
+MeasureFits = tuple[Measure, list[SeriesFit]]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A study, the fits of its measures that hold trained models, and its findings."""
+
+    study: Study
+    fits: tuple[MeasureFits, ...]
+    findings: Findings
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics analysed, in the order of their names."""
+        by_name = {measure.metric.name: measure.metric for measure in self.study.measures}
+        return tuple(by_name[name] for name in sorted(by_name))
+
+    def assumptions(self) -> list[str]:
+        """What was assumed of metrics that neither the table nor their names say more about."""
+        remedy = "columns kind, better, low and high say otherwise"
+        metrics = self.study.metrics.values()
+        return [f"metric {m.name!r}: taken for {m.assumed}; {remedy}" for m in metrics if m.assumed]
+
+    def curves_record(self) -> list[dict[str, object]]:
+        """The fits for machines; numbers that are missing are absent."""
+        return [_measure_record(measure, fits) for measure, fits in self.fits]
+
+    def verdicts_record(self) -> dict[str, object]:
+        """The findings for machines; numbers that are missing are absent."""
+        return findings_record(self.findings)
+
+
+def analyse(study: Study, margin: float, weights: Mapping[str, float] | None) -> Results:
+    """Fit every measure and answer every question; ``margin`` and ``weights`` as in `findings`."""
+    fits = tuple((measure, fit_series(measure)) for measure in study.measures if measure.series)
+    return Results(study, fits, findings(study, margin, weights))
+
+
+def _measure_record(measure: Measure, fits: list[SeriesFit]) -> dict[str, object]:
+    return {
+        "ability": measure.ability,
+        "task": measure.task,
+        "metric": measure.metric.name,
+        "kind": measure.metric.kind,
+        "better": measure.metric.better,
+        "fitted_as": measure.metric.fitted_as or "value",
+        "axis": measure.axis,
+        "base": measure.base,
+        "series": [_series_record(fit) for fit in fits],
+    }
+
+
+def _series_record(fit: SeriesFit) -> dict[str, object]:
+    levels = [{k: v for k, v in vars(level).items() if v == v} for level in fit.levels]
+    entry: dict[str, object] = {"label": fit.series.label, "levels": levels}
+    if fit.curve is None:
+        return {**entry, "no_curve": fit.reason}
+    laws = [
+        {
+            "law": curve.law.name,
+            "weight": float(weight),
+            "params": dict(curve.params),
+            "objective": curve.objective,
+            "agreeing_starts": curve.agreeing_starts,
+        }
+        for curve, weight in zip(fit.curve.curves, fit.curve.weights, strict=True)
+    ]
+    return {**entry, "warnings": list(fit.curve.warnings), "laws": laws}

@@ -1,0 +1,46 @@
+"""What the terminal shows of an analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.data.study import Measure
+from analysis.fitting.series_fits import SeriesFit
+from analysis.report.results import Results
+from analysis.report.tables import cross_sheets, measure_sheets, overview
+from analysis.report.verdict_tables import verdict_sheets
+from analysis.text_table import render
+from analysis.verdicts.verdict import Verdict
+
+
+def terminal_text(results: Results) -> str:
+    """Tables of each measure, effects on other abilities, verdicts, and last the overview."""
+    findings = results.findings
+    pieces = [f"assumed: {line}\n" for line in results.assumptions()]
+    pieces += [] if results.fits else ["the table holds no measurement of a trained model\n"]
+    for measure, fits in results.fits:
+        pieces += [render(sheet) for sheet in measure_sheets(measure, fits)]
+        pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(measure, fits)]
+    scores = [metric for metric in results.metrics if metric.bounded]
+    pieces += [render(sheet) for sheet in cross_sheets(results.study, scores)]
+    pieces += [render(sheet) for sheet in verdict_sheets(_headline(findings.verdicts))]
+    pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
+    pieces += [f"audit: {line}\n" for line in findings.audits]
+    pieces += ["\n"] if findings.notes or findings.shares or findings.audits else []
+    top = overview(results.fits)
+    return "".join([*pieces, render(top)] if top else pieces)
+
+
+def _headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on shares and ratings; on all metrics where there are none."""
+    scores = [v for v in verdicts if v.metric.bounded]
+    return scores or list(verdicts)
+
+
+def _reasons(measure: Measure, fits: Sequence[SeriesFit]) -> list[str]:
+    """Why series have no curve, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for fit in fits:
+        if fit.reason and measure.axis:
+            by_reason.setdefault(fit.reason, []).append(fit.series.label)
+    return [f"{', '.join(filter(None, labels))}: {why}" if any(labels) else why for why, labels in by_reason.items()]

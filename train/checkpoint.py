@@ -69,7 +69,7 @@ def geometry(config: EngineConfig) -> dict[str, object]:
 
 
 def _sync(folder: Path) -> None:
-    """Flush a folder and its files to disk, so that a renamed folder is never found without its contents."""
+    """Flush a folder and its files to disk, so that the rename never reaches the disk before the contents."""
     for path in [*(file for file in folder.rglob("*") if file.is_file()), folder]:
         handle = os.open(path, os.O_RDONLY)
         os.fsync(handle)

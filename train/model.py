@@ -22,7 +22,7 @@ logging.disable_progress_bar()  # it would fill the log files of stages
 # Model families whose logits are the output layer applied to the decoder's last hidden state, without scaling or
 # capping. For these, logits of the supervised tokens alone can be computed, which saves memory and time.
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
-CHECKED_WEIGHTS = 4  # comparing all weights would read the whole file twice
+CHECKED_WEIGHTS = 4  # tensors compared; comparing all would read the whole file twice
 MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 
 

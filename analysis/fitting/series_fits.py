@@ -160,7 +160,7 @@ def _interval(value: Array, items: Array, stderr: Array, metric: Metric) -> tupl
 
 
 def wilson(share: float, items: float, level: float = 0.95) -> tuple[float, float]:
-    """The interval of a share of ``items`` items (Wilson 1927, J. Am. Stat. Assoc. 22), also holds near 0 and 1."""
+    """The interval of a share of ``items`` items, sound near 0 and 1 too (Wilson 1927, J. Am. Stat. Assoc. 22)."""
     z = quantile(level, np.inf)
     centre = (share + z**2 / (2 * items)) / (1 + z**2 / items)
     half = z / (1 + z**2 / items) * np.sqrt(share * (1 - share) / items + (z / (2 * items)) ** 2)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from analysis import LAWS, Points, fit, fit_average
-from tests.analysis.laws.test_laws import TRUE
+from tests.analysis.laws.simulated import TRUE
 
 ROOT = Path(__file__).resolve().parents[2]
 

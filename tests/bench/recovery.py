@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis import LAWS, fit
 from analysis.fitting.curve import Curve
-from tests.analysis.laws.test_laws import TRUE, simulate
+from tests.analysis.laws.simulated import TRUE, simulate
 
 DRAWS = 100
 

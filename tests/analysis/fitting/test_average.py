@@ -1,16 +1,16 @@
-"""Averages of laws: weights from what lies beyond the amounts fitted, intervals that hold the disagreement."""
+"""Averages of laws: weights from errors beyond the fitted amounts, intervals that cover the disagreement of laws."""
 
 import numpy as np
 import pytest
 
-from analysis import LAWS, Points, fit, fit_average
+from analysis import Points, fit, fit_average
 from analysis.fitting.average import aicc
+from tests.analysis.laws.simulated import AMOUNTS, bounded
 
-AMOUNTS = np.geomspace(100, 1e6, 8)
 FIVE = np.array([32.0, 128, 512, 2048, 8192])
 
 
-def test_average_prefers_the_law_that_made_the_points():
+def test_the_law_that_made_the_points_gets_the_weight():
     x = np.repeat(AMOUNTS, 3)
     y = (1.0 + 50 * x**-0.5) * np.exp(np.random.default_rng(2).normal(0, 0.003, len(x)))
     mean = fit_average(Points({"samples": x}, y), ("power", "power_floor", "log_linear"))
@@ -21,7 +21,7 @@ def test_average_prefers_the_law_that_made_the_points():
     assert band.low[0] < 1.0 + 50 * 1e7**-0.5 < band.high[0]
 
 
-def test_average_refuses_forms_that_need_more_amounts_and_says_so():
+def test_laws_that_need_more_amounts_are_left_out_with_a_warning():
     mean = fit_average(Points({"samples": FIVE}, 1 + 30 * FIVE**-0.5), ("power_floor", "bounded", "m4"))
     assert [c.law.name for c in mean.curves] == ["power_floor"]
     assert {"law_refused:bounded", "law_refused:m4"} <= set(mean.warnings)
@@ -29,7 +29,7 @@ def test_average_refuses_forms_that_need_more_amounts_and_says_so():
         fit_average(Points({"samples": FIVE}, FIVE), ("m4",))
 
 
-def test_average_widens_where_laws_disagree():
+def test_the_interval_widens_where_laws_disagree():
     rng = np.random.default_rng(4)
     x = np.repeat(FIVE, 3)
     points = Points({"samples": x}, (1.0 + 10 * x**-0.3) * np.exp(rng.normal(0, 0.01, len(x))))
@@ -40,7 +40,7 @@ def test_average_widens_where_laws_disagree():
     own = max(np.log(band.high[0] / band.low[0]) for band in bands)
     widest = np.log(mean.predict(far).high[0] / mean.predict(far).low[0])
     assert spread > 0.1
-    assert np.isfinite(mean.predict({"samples": [1e9]}).value).all()  # the line is below 0 there and has no say
+    assert np.isfinite(mean.predict({"samples": [1e9]}).value).all()  # the line is below 0 there and has no weight
     assert min(np.log(band.high[0] / band.low[0]) for band in bands) < widest < own + 4 * spread
 
 
@@ -58,7 +58,7 @@ def test_rolling_origin_errors_are_those_beyond_each_origin():
     assert mean.weights == pytest.approx((1 / mean.errors) / (1 / mean.errors).sum())
 
 
-def test_without_amounts_to_spare_aicc_weighs():
+def test_without_amounts_to_hold_out_weights_are_those_of_aicc():
     y = (1.0 + 10 * FIVE[:4] ** -0.3) * np.exp(np.random.default_rng(4).normal(0, 0.01, 4))
     x = np.tile(FIVE[:4], 3)
     mean = fit_average(Points({"samples": x}, np.tile(y, 3)), ("power_floor", "log_linear"))
@@ -75,13 +75,13 @@ def test_aicc_by_hand():
     assert aicc(curve) == pytest.approx(6 * np.log(curve.objective / 6) + 2 * k + 2 * k * (k + 1) / (6 - k - 1))
 
 
-def test_a_law_that_knows_little_at_an_amount_has_little_say_there():
+def test_a_law_with_a_wide_interval_at_an_amount_has_little_weight_there():
     rng = np.random.default_rng(2)
     x = np.geomspace(100, 1e5, 9)
-    points = Points({"samples": x}, LAWS["bounded"].value(x, 1.0, 4.0, 2e5, 0.6) * np.exp(rng.normal(0, 0.01, 9)))
+    points = Points({"samples": x}, bounded(x, (1.0, 4.0, 2e5, 0.6)) * np.exp(rng.normal(0, 0.01, 9)))
     mean = fit_average(points, ("power", "m4"))
-    sure, unsure = (curve.predict({"samples": [1e8]}) for curve in mean.curves)
-    assert np.log(unsure.high / unsure.low) > 5 * np.log(sure.high / sure.low)
+    narrow, wide = (curve.predict({"samples": [1e8]}) for curve in mean.curves)
+    assert np.log(wide.high / wide.low) > 5 * np.log(narrow.high / narrow.low)
     far = mean.predict({"samples": [1e8]}).value
-    plain = np.exp(mean.weights[0] * np.log(sure.value) + mean.weights[1] * np.log(unsure.value))
-    assert abs(np.log(far / sure.value)) < abs(np.log(plain / sure.value))
+    by_weights = np.exp(mean.weights[0] * np.log(narrow.value) + mean.weights[1] * np.log(wide.value))
+    assert abs(np.log(far / narrow.value)) < abs(np.log(by_weights / narrow.value))

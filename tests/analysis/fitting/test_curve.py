@@ -1,4 +1,4 @@
-"""A fit minimises what it says, at least as well as an independent solver, and tells what it does not know."""
+"""A fit reaches the minimum of its objective, and warns about parameters that the points do not determine."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from scipy.optimize import least_squares
 
 from analysis import LAWS, Points, fit
 from analysis.fitting.uncertainty import quantile
+from tests.analysis.laws.simulated import TRUE
 
 X = np.repeat(np.geomspace(200, 1.6e6, 10), 2)
 RNG = np.random.default_rng(7)
@@ -13,16 +14,17 @@ LOSS = (1.0 + 3.0 / (1 + (X / 5e4) ** 0.6)) * np.exp(RNG.normal(0, 0.01, len(X))
 POINTS = Points({"samples": X}, LOSS)
 
 
-def two_amounts(size=12):
+def sizes_and_data(count=12):
+    """Model sizes, data and losses of the additive law on a grid, with heavy-tailed noise."""
     rng = np.random.default_rng(1)
-    n, d = np.meshgrid(np.geomspace(1e6, 1e10, size), np.geomspace(1e8, 1e12, size))
+    n, d = np.meshgrid(np.geomspace(1e6, 1e10, count), np.geomspace(1e8, 1e12, count))
     n, d = n.ravel(), d.ravel()
-    y = LAWS["additive"].value(n, d, 1.7, 400.0, 0.34, 410.0, 0.28) * np.exp(0.01 * rng.standard_t(3, len(n)))
+    y = LAWS["additive"].value(n, d, *TRUE["additive"]) * np.exp(0.01 * rng.standard_t(3, len(n)))
     return n, d, y
 
 
 def test_objective_is_the_sum_of_huber_terms():
-    n, d, y = two_amounts()
+    n, d, y = sizes_and_data()
     curve = fit(Points({"params": n, "tokens": d}, y), "additive", "huber_log", delta=1e-3)
     p = curve.params
     total = 0.0
@@ -32,7 +34,7 @@ def test_objective_is_the_sum_of_huber_terms():
     assert curve.objective == pytest.approx(total, rel=1e-9)
 
 
-def test_other_objectives_are_sums_too():
+def test_the_other_objectives_are_sums_over_points():
     fitted = fit(POINTS, "bounded", "log")
     r = np.log(fitted.predict({"samples": X}).value) - np.log(LOSS)
     assert fitted.objective == pytest.approx((r**2).sum(), rel=1e-9)
@@ -59,7 +61,7 @@ def test_no_independent_search_finds_a_better_optimum():
 
 
 def test_huber_reaches_the_optimum_of_a_robust_trust_region():
-    n, d, y = two_amounts(8)
+    n, d, y = sizes_and_data(8)
     curve = fit(Points({"params": n, "tokens": d}, y), "additive", "huber_log", delta=1e-3)
 
     def residuals(theta):
@@ -86,7 +88,7 @@ def test_weights_act_like_repeated_points():
     assert weighted.params == pytest.approx(repeated.params, rel=1e-5)
 
 
-def test_held_parameters_stay():
+def test_fixed_parameters_keep_their_values():
     curve = fit(
         Points({"samples": X}, 0.25 + 0.7 / (1 + (X / 1e4) ** -0.9)), "sigmoid", "least_squares", fixed={"g": 0.25}
     )
@@ -108,7 +110,7 @@ def test_a_power_law_shows_no_floor():
     assert curve.interval("E")[0] == 0.0
 
 
-def test_a_clear_floor_carries_no_warning():
+def test_a_clear_floor_has_no_warning():
     y = (1.5 + 300 * X**-0.6) * np.exp(RNG.normal(0, 0.005, len(X)))
     curve = fit(Points({"samples": X}, y), "power_floor")
     assert curve.warnings == ()
@@ -127,7 +129,7 @@ def test_the_same_seed_gives_the_same_fit():
     assert fit(POINTS, "m4", seed=3).params == fit(POINTS, "m4", seed=3).params
 
 
-def test_predictions_reject_what_they_cannot_mean():
+def test_predictions_refuse_unknown_names_and_amounts_outside_the_law():
     curve = fit(POINTS, "bounded")
     with pytest.raises(ValueError, match="samples is absent"):
         curve.predict({"tokens": [1.0]})

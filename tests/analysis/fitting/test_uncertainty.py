@@ -1,49 +1,45 @@
-"""Intervals hold what they promise: simulated truths lie inside as often as the level says."""
+"""Intervals cover simulated truths as often as their level says."""
 
 import numpy as np
 import pytest
 
 from analysis import LAWS, Points, fit
 from analysis.fitting.uncertainty import group_covariance
+from tests.analysis.laws.simulated import AMOUNTS, bounded
 
-AMOUNTS = np.geomspace(100, 1e6, 8)
+SPREAD = np.geomspace(100, 1e6, 5)
 FIVE = np.array([32.0, 128, 512, 2048, 8192])
 EIGHT = np.geomspace(32, 8192, 8)
 SCORE = (0.0, 0.9, 0.6, float(np.log(900)))
 
 
 def losses(rng, seeds=3, noise=0.01):
+    """Losses of the bounded law at `AMOUNTS` with relative noise."""
     x = np.repeat(AMOUNTS, seeds)
-    return Points({"samples": x}, LAWS["bounded"].value(x, 1.0, 4.0, 2e4, 0.6) * np.exp(rng.normal(0, noise, len(x))))
+    return Points({"samples": x}, bounded(x) * np.exp(rng.normal(0, noise, len(x))))
 
 
 def scores(rng, seeds, items, dispersion, amounts=FIVE):
     """Shares of ``items`` with ``dispersion`` times the binomial variance, from runs that differ."""
     x = np.repeat(amounts, seeds)
-    truth = LAWS["sigmoid"].value(x, *SCORE)
+    chance = LAWS["sigmoid"].value(x, *SCORE)
     if dispersion > 1:
         size = (items - dispersion) / (dispersion - 1)
-        truth = rng.beta(truth * size, (1 - truth) * size)
-    return Points({"samples": x}, rng.binomial(items, truth) / items, trials=np.full(len(x), items))
+        chance = rng.beta(chance * size, (1 - chance) * size)
+    return Points({"samples": x}, rng.binomial(items, chance) / items, trials=np.full(len(x), items))
 
 
-def covered(draw, law, objective, truth, at, runs=300):
-    """The share of simulated fits whose 95 % interval holds the truth, over the amounts ``at``."""
-    rng = np.random.default_rng(11)
-    inside = []
-    for _ in range(runs):
-        band = fit(draw(rng), law, objective).predict({"samples": at})
-        inside.append((band.low <= truth) & (truth <= band.high))
-    return float(np.mean(inside))
+def coverage(draw, law, objective, run, measure, at, runs=150):
+    """How often 95 % intervals at the amounts ``at`` hold their target, for each kind of prediction.
 
-
-def rates(draw, law, objective, run, items, at, runs=150):
-    """As `covered` for the three kinds: the curve, one more run ``run(rng)``, its measurement ``items(rng, value)``."""
+    ``draw(rng)`` simulates points; ``run(rng)`` is the curve of one more run, and the true curve for None;
+    ``measure(rng, curve)`` is what new items show of it.
+    """
     rng = np.random.default_rng(11)
     inside = {"mean": [], "new_run": [], "new_run_new_items": []}
     for _ in range(runs):
-        curve, truth = fit(draw(rng), law, objective), run(rng)
-        targets = {"mean": run(None), "new_run": truth, "new_run_new_items": items(rng, truth)}
+        curve, new_run = fit(draw(rng), law, objective), run(rng)
+        targets = {"mean": run(None), "new_run": new_run, "new_run_new_items": measure(rng, new_run)}
         for kind, target in targets.items():
             band = curve.predict({"samples": at}, kind=kind)
             inside[kind].append((band.low <= target) & (target <= band.high))
@@ -52,14 +48,13 @@ def rates(draw, law, objective, run, items, at, runs=150):
 
 @pytest.mark.parametrize("seeds", [1, 2, 3])
 def test_loss_curves_cover_at_the_nominal_rate(seeds):
-    at = np.geomspace(100, 1e6, 5)
-    truth = LAWS["bounded"].value(at, 1.0, 4.0, 2e4, 0.6)
+    truth = bounded(SPREAD)
 
     def run(rng):
-        return truth if rng is None else truth * np.exp(rng.normal(0, 0.01, len(at)))
+        return truth if rng is None else truth * np.exp(rng.normal(0, 0.01, len(SPREAD)))
 
-    found = rates(lambda rng: losses(rng, seeds), "bounded", "log", run, lambda rng, value: value, at)
-    assert all(0.92 <= rate <= 0.98 for rate in found.values()), found
+    rates = coverage(lambda rng: losses(rng, seeds), "bounded", "log", run, lambda rng, curve: curve, SPREAD)
+    assert all(0.92 <= rate <= 0.98 for rate in rates.values()), rates
 
 
 @pytest.mark.parametrize(("seeds", "dispersion"), [(1, 3.0), (3, 1.0), (3, 3.0)])
@@ -70,13 +65,28 @@ def test_score_curves_cover_at_the_nominal_rate(seeds, dispersion):
     def run(rng):
         return truth if rng is None or dispersion == 1 else rng.beta(truth * size, (1 - truth) * size)
 
-    def items(rng, value):
-        return rng.binomial(300, value) / 300
+    def measure(rng, curve):
+        return rng.binomial(300, curve) / 300
 
-    found = rates(lambda rng: scores(rng, seeds, 300, dispersion, EIGHT), "sigmoid", "quasibinomial", run, items, EIGHT)
+    rates = coverage(
+        lambda rng: scores(rng, seeds, 300, dispersion, EIGHT), "sigmoid", "quasibinomial", run, measure, EIGHT
+    )
     if dispersion == 1:  # runs do not differ at all: the interval of one more can only be too wide
-        assert found.pop("new_run") >= 0.92
-    assert all(0.92 <= rate <= 0.98 for rate in found.values()), found
+        assert rates.pop("new_run") >= 0.92
+    assert all(0.92 <= rate <= 0.98 for rate in rates.values()), rates
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.02])
+def test_intervals_cover_where_whole_seeds_lie_high_or_low(shift):
+    seeds = np.tile([0, 1, 2], len(AMOUNTS))
+    truth = bounded(SPREAD)
+
+    def draw(rng):
+        points = losses(rng)
+        return Points(points.x, points.value * np.exp(shift * rng.normal(size=3)[seeds]), group=seeds)
+
+    rates = coverage(draw, "bounded", "log", lambda rng: truth, lambda rng, curve: curve, SPREAD)
+    assert 0.92 <= rates["mean"] <= 0.98
 
 
 def test_profile_intervals_of_floors_cover_the_truth():
@@ -88,7 +98,7 @@ def test_profile_intervals_of_floors_cover_the_truth():
     assert np.mean(inside) >= 0.89  # three standard errors below 0.95 for 80 fits would be 0.88
 
 
-def test_kinds_nest():
+def test_the_kinds_of_intervals_nest():
     rng = np.random.default_rng(0)
     curve = fit(scores(rng, 3, 300, 4.0), "sigmoid", "quasibinomial")
     widths = []
@@ -110,10 +120,10 @@ def test_score_bands_are_never_narrower_than_the_items_allow():
     assert ((band.high - band.low)[1:4] > 0.08).all()
 
 
-def test_levels_nest():
+def test_intervals_of_higher_levels_are_wider():
     curve = fit(losses(np.random.default_rng(0)), "bounded")
-    half, most = curve.interval("b", 0.5), curve.interval("b", 0.99)
-    assert most[0] < half[0] < curve.params["b"] < half[1] < most[1]
+    narrow, wide = curve.interval("b", 0.5), curve.interval("b", 0.99)
+    assert wide[0] < narrow[0] < curve.params["b"] < narrow[1] < wide[1]
 
 
 def test_bootstrap_agrees_with_the_interval_and_is_reproducible():
@@ -130,19 +140,6 @@ def test_bootstrap_of_one_group_does_not_vary():
     one = Points(points.x, points.value, group=np.zeros(len(points)))
     draws = fit(one, "bounded").bootstrap(draws=5)
     assert draws.params["b"].std() == pytest.approx(0.0, abs=1e-6)
-
-
-@pytest.mark.parametrize("shift", [0.0, 0.02])
-def test_seeds_that_lie_high_or_low_as_a_whole_widen_the_interval_as_needed(shift):
-    seeds = np.tile([0, 1, 2], len(AMOUNTS))
-    at = np.geomspace(100, 1e6, 5)
-    truth = LAWS["bounded"].value(at, 1.0, 4.0, 2e4, 0.6)
-
-    def draw(rng):
-        points = losses(rng)
-        return Points(points.x, points.value * np.exp(shift * rng.normal(size=3)[seeds]), group=seeds)
-
-    assert 0.92 <= covered(draw, "bounded", "log", truth, at, runs=150) <= 0.98
 
 
 def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():

@@ -1,4 +1,4 @@
-"""Every law: right values, exact derivatives, and its parameters found again from simulated points."""
+"""Every law: its values, its derivatives, and its parameters recovered from simulated points."""
 
 import numpy as np
 import pytest
@@ -9,63 +9,10 @@ from analysis import LAWS, Points, fit
 from analysis.fitting.coordinates import coordinates
 from analysis.fitting.objective import Objective
 from analysis.fitting.solver import FitProblem
-
-TRUE = {
-    "power": (30.0, 0.3),
-    "power_floor": (1.2, 30.0, 0.4),
-    "shifted_power": (1.0, 30.0, 0.4, 3000.0),
-    "bounded": (1.0, 4.0, 2e4, 0.6),
-    "m4": (1.0, 4.0, 0.8, 30.0, 0.4),
-    "log_linear": (0.1, 0.05),
-    "sigmoid": (0.0, 0.9, 0.8, float(np.log(2e4))),
-    "neg_log_accuracy": (0.1, 10.0, 0.3),
-    "additive": (1.7, 400.0, 0.34, 410.0, 0.28),
-    "broken_power": (1.0, 6.0, 0.08, 0.5, 8000.0, 0.2),
-    "hinge": (0.1, 0.06, float(np.log(2e4))),
-    "beta_binomial": (0.7, 6.0),
-    "multiplicative": (1.2, 900.0, 0.2, 0.15),
-    "joint_bounded": (1.2, 6.0, 500.0, 0.35, 900.0, 0.3),
-    "repetition": (1.5, 40.0, 0.25, 6.0),
-    "ratio_power": (0.5, 2.0, 1.6, 1.1, 0.4),
-    "ratio_exponential": (1.2, 0.9, -0.8, 0.2),
-    "transfer": (1.1, 40.0, 0.4, 200.0, 0.3, 0.05, 0.02),
-}
-SCORES = ("log_linear", "hinge", "sigmoid", "neg_log_accuracy", "beta_binomial")
-AMOUNTS = np.geomspace(100, 1e6, 8)
+from tests.analysis.laws.simulated import AMOUNTS, SCORES, TRUE, amounts, exact, simulate
 
 
-def amounts(law):
-    if law == "beta_binomial":
-        return {"tries": np.repeat([1.0, 2, 4, 8, 16, 32, 64, 128], 3)}
-    if law == "broken_power":
-        return {"samples": np.repeat(np.geomspace(100, 1e6, 16), 3)}
-    if LAWS[law].variables == 1:
-        return {"samples": np.repeat(AMOUNTS, 3)}
-    if law == "repetition":
-        u, epochs = np.meshgrid(np.geomspace(1e3, 1e5, 5), [1.0, 2, 4, 8, 16, 32, 64])
-        return {"distinct": np.repeat(u.ravel(), 3), "seen": np.repeat((u * epochs).ravel(), 3)}
-    if law == "transfer":
-        grid = np.meshgrid(np.geomspace(100, 1e5, 6), [0.0, 1e3, 1e4, 1e5], [0.0, 1e3, 1e5])
-        return {name: column.ravel() for name, column in zip("abc", grid, strict=True)}
-    if law.startswith("ratio"):
-        parts = [(a, b) for a in np.arange(0, 1.01, 0.125) for b in np.arange(0, 1.01 - a, 0.125)]
-        a, b = np.repeat(parts, 3, axis=0).T
-        return {"a": a, "b": b, "c": 1 - a - b}
-    n, d = np.meshgrid(np.geomspace(1e6, 1e10, 6), np.geomspace(1e8, 1e12, 6))
-    return {"params": n.ravel(), "tokens": d.ravel()}
-
-
-def simulate(law, seed):
-    """Points with 1 % noise, or with the noise of 2,000 items; and how to fit them."""
-    x = amounts(law)
-    truth = LAWS[law].value(*x.values(), *map(np.float64, TRUE[law]))
-    rng = np.random.default_rng(seed)
-    if law in SCORES:
-        return Points(x, rng.binomial(2000, truth) / 2000, trials=np.full(len(truth), 2000)), "quasibinomial"
-    return Points(x, truth * np.exp(rng.normal(0, 0.01, len(truth)))), "log"
-
-
-def test_every_law_is_tried_here():
+def test_every_law_is_simulated():
     assert set(TRUE) == set(LAWS)
 
 
@@ -113,11 +60,11 @@ def test_values_by_hand():
     assert LAWS["additive"].value(*two, one, 20 * one, one / 2, 300 * one, one / 2) == pytest.approx(6.0)
 
 
-def test_bounded_equals_its_other_form():
+def test_bounded_is_the_rectified_law():
     x = AMOUNTS
     E, L0, D0, b = TRUE["bounded"]
-    other = E + (L0 - E) * D0**b / (D0**b + x**b)
-    assert LAWS["bounded"].value(x, E, L0, D0, b) == pytest.approx(other, rel=1e-12)
+    rectified = E + (L0 - E) * D0**b / (D0**b + x**b)
+    assert LAWS["bounded"].value(x, E, L0, D0, b) == pytest.approx(rectified, rel=1e-12)
 
 
 @given(st.floats(0.05, 5), st.floats(-8, 8), st.floats(0.05, 3))
@@ -126,7 +73,7 @@ def test_m4_solves_its_equation(a, log_amplitude, c):
     E, L0, B = 1.0, 4.0, np.exp(log_amplitude)
     loss = LAWS["m4"].value(AMOUNTS, E, L0, a, B, c)
     assert ((loss >= E) & (loss <= L0)).all()
-    inner = (loss - E > 1e-6) & (L0 - loss > 1e-6)
+    inner = (loss - E > 1e-6) & (L0 - loss > 1e-6)  # nearer to E or L0 the differences lose their digits
     left = np.log((loss - E)[inner]) - a * np.log((L0 - loss)[inner])
     assert left == pytest.approx((np.log(B) - c * np.log(AMOUNTS))[inner], abs=1e-6)
 
@@ -135,9 +82,9 @@ def test_m4_solves_its_equation(a, log_amplitude, c):
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_jacobian_agrees_with_finite_differences(law, data):
-    x = tuple(amounts(law).values())
-    y = np.asarray(LAWS[law].value(*x, *map(np.float64, TRUE[law])))
-    space = coordinates(LAWS[law], x, y, {})
+    columns, y = exact(law)
+    x = tuple(columns.values())
+    space = coordinates(LAWS[law], x, np.asarray(y), {})
     problem = FitProblem(space, Objective("least_squares"), x, y, None, np.ones((1, len(y))))
     centre = space.search(dict(zip(LAWS[law].names, TRUE[law], strict=True)))
     shift = data.draw(st.lists(st.floats(-0.05, 0.05), min_size=len(centre), max_size=len(centre)))
@@ -152,11 +99,10 @@ def test_jacobian_agrees_with_finite_differences(law, data):
 
 @pytest.mark.parametrize("law", LAWS)
 def test_exact_points_give_the_parameters_back(law):
-    x = amounts(law)
-    truth = LAWS[law].value(*x.values(), *map(np.float64, TRUE[law]))
-    curve = fit(Points(x, truth), law, "least_squares" if law in SCORES else "log")
-    found = [curve.params[name] for name in LAWS[law].names]
-    assert found == pytest.approx(list(TRUE[law]), rel=1e-3, abs=1e-6)
+    x, y = exact(law)
+    curve = fit(Points(x, y), law, "least_squares" if law in SCORES else "log")
+    params = [curve.params[name] for name in LAWS[law].names]
+    assert params == pytest.approx(list(TRUE[law]), rel=1e-3, abs=1e-6)
     assert curve.agreeing_starts >= 3
     assert curve.gradient_norm < 1e-4
 
@@ -178,16 +124,17 @@ def test_noisy_points_recover_the_parameters_within_their_intervals(law):
 
 def test_laws_of_mixtures_take_any_number_of_amounts_and_zeros():
     rng = np.random.default_rng(0)
-    r = rng.dirichlet([1, 1], 40)
-    r[0] = (0, 1)
-    y = 0.5 + 2 * r[:, 0] ** 0.4 + r[:, 1] ** 0.4
-    curve = fit(Points({"math": r[:, 0], "code": r[:, 1]}, y), "ratio_power", "least_squares")
+    ratios = rng.dirichlet([1, 1], 40)
+    ratios[0] = (0, 1)
+    math, code = ratios.T
+    y = 0.5 + 2 * math**0.4 + code**0.4
+    curve = fit(Points({"math": math, "code": code}, y), "ratio_power", "least_squares")
     assert [curve.params[n] for n in ("c", "w1", "w2", "p")] == pytest.approx([0.5, 2, 1, 0.4], rel=1e-3)
     assert curve.predict({"math": [0.0], "code": [1.0]}).value == pytest.approx([1.5], rel=1e-4)
     with pytest.raises(ValueError, match="takes 2 or more amount"):
-        fit(Points({"math": r[:, 0]}, y), "ratio_power")
+        fit(Points({"math": math}, y), "ratio_power")
     with pytest.raises(ValueError, match="takes 2 amount"):
-        fit(Points({"math": r[:, 0] + 1}, y), "additive")
+        fit(Points({"math": math + 1}, y), "additive")
 
 
 def test_an_interval_of_a_mixture_law_without_synergy_reaches_zero():

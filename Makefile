@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STORE := store
-UV ?= $(shell command -v uv)
+UV ?= $(shell command -v uv 2>/dev/null)
 # uv reads none of pip's configuration. It is given pip's folder of packages, where there is one, so that both install the
 # same builds; else it picks the build of torch that suits this machine.
 LINKS = $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || $(PYTHON) -m pip config get :env:.find-links 2>/dev/null)

@@ -49,12 +49,9 @@ def held(claim: Path, owner: str) -> Iterator[None]:
 
 
 def holder(claim: Path) -> dict[str, Any] | None:
-    """The live process that holds the claim: its owner name, host and pid; None without one. Removes a dead claim."""
+    """The live process that holds the claim: its owner name, host and pid; None without one."""
     content = _read(claim)
-    if content is not None and not _is_dead(claim):
-        return content
-    remove_dead(claim)
-    return None
+    return None if content is None or _is_dead(claim) else content
 
 
 def remove_all_dead(folder: Path) -> None:

@@ -119,8 +119,11 @@ class Store:
         return f"remove it with: python -m sweep gc damaged=true store={self.root}; the next run builds it again"
 
     def owner(self, stage: Stage) -> dict[str, Any] | None:
-        """The live process that builds the stage: owner name, host and pid; None without one."""
-        return claims.holder(self.claim(stage))
+        """The live process that builds the stage: owner name, host and pid; None without one. Removes a dead claim."""
+        holder = claims.holder(self.claim(stage))
+        if holder is None:
+            claims.remove_dead(self.claim(stage))
+        return holder
 
     def remove_dead_claims(self) -> None:
         """Remove the claims that killed processes left behind, those of published stages included."""

@@ -155,8 +155,10 @@ def build_stage(job: Job, owner: str, rank: int = 0) -> int:
 def _run_and_record(job: Job, store: Store, out: Path) -> None:
     began = time.time()
     try:
-        _run(job, store, out)
-        check_files(job.stage)  # a stage of several hours may have read what was edited meanwhile
+        try:
+            _run(job, store, out)
+        finally:
+            check_files(job.stage)  # also after a failure: a file that was edited meanwhile may be its cause
     except InputChanged:
         remove(out)  # some of it may come from other content than the key names
         out.mkdir()

@@ -111,6 +111,8 @@ def test_old_work_of_a_killed_owner_goes_with_its_claim(store: Store):
     old = partial_work(store, 2, 30)
     leave_claim(store.claim(world(2)), host="elsewhere")
     age(store.claim(world(2)))
+    garbage.unused(store)  # a dry run
+    assert old.exists() and store.claim(world(2)).exists()
     assert set(collect(store).paths) == {store.path(world(1)), store.partial(world(0), "victim"), old}
     assert not list((store.root / "partial").iterdir()) and not list((store.root / "claims").iterdir())
 

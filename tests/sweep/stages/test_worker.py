@@ -71,12 +71,15 @@ def test_a_file_that_changed_before_the_stage_started_is_refused(job: Job, capsy
     assert "made from" not in (Store(job.store).path(job.stage) / "items.jsonl").read_text()
 
 
-def test_a_file_that_changed_while_the_stage_ran_is_refused(job: Job, capsys, monkeypatch):
+@pytest.mark.parametrize("end", [None, RuntimeError("a row has no answer"), SystemExit(TRY_AGAIN)], ids=repr)
+def test_a_file_that_changed_while_the_stage_ran_is_refused(job: Job, capsys, monkeypatch, end):
     planned, run = digest_of(source(job)), overlap.run
 
     def edited_meanwhile(spec, inputs, out):
         write_rows(inputs["source"], "mam")
         run(spec, inputs, out)
+        if end:
+            raise end
 
     monkeypatch.setattr(overlap, "run", edited_meanwhile)
     assert build_stage(job, "me") == 1

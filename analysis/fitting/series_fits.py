@@ -82,10 +82,8 @@ def _curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
     if not measure.axis:
         return None, "no amount varies, so there is no curve"
     if distinct < MIN_AMOUNTS:
-        return (
-            None,
-            f"{distinct} distinct amount{'s' * (distinct != 1)} of {measure.axis}: a curve needs at least {MIN_AMOUNTS}",
-        )
+        amounts = f"{distinct} distinct amount{'s' * (distinct != 1)} of {measure.axis}"
+        return None, f"{amounts}: a curve needs at least {MIN_AMOUNTS}"
     if np.ptp(series.value[series.amount > 0]) == 0:
         return None, "all values are equal, so there is no curve to fit"
     known = not np.isnan(series.items).any()

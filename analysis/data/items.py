@@ -1,4 +1,4 @@
-"""Per-item results beside a long table: what lets measurements be compared item by item."""
+"""Results of single items beside a long table, so that measurements can be compared item by item."""
 
 from __future__ import annotations
 
@@ -13,56 +13,58 @@ from analysis.arrays import Array
 from analysis.data.table import load
 
 RESULTS = ("item", "value", "weight", "n_items", "stderr")
-WHAT = ("ability", "task", "metric")
-AGREE = 1e-3  # how far the mean over items may lie from the table's value, which may be rounded
+PARTS = ("ability", "task", "metric")
+TOLERANCE = 1e-3  # by which the mean over items may differ from the table's value, which may be rounded
 
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """One row an item of a measurement: ``item``, ``value`` (a verdict, a share of answers, or a loss), optionally
-    ``weight``; the other columns that the long table has too say which of its rows the item belongs to. Parts by
-    ability, task and metric.
+    """One row per item of a measurement, in ``parts`` by ability, task and metric (as far as ``by`` names them).
+
+    The columns are ``item``, ``value`` (a verdict of 0 or 1, a share of answers, a rating or a loss) and optionally
+    ``weight``. Other columns that the long table has too say which of its rows the item belongs to.
     """
 
     parts: Mapping[tuple[str, ...], pd.DataFrame]
     by: tuple[str, ...]
 
     def matrix(self, rows: pd.DataFrame) -> tuple[Array, Array] | None:
-        """Values and weights (rows, items) behind the rows of one ability, task and metric; None where there are none.
+        """Values and weights, each of shape (rows, items), behind rows of one ability, task and metric.
 
-        A row's values are NaN where it has no items, shares them with another row, or is not their mean.
+        A row's values are NaN where the row has no items, shares them with another row, or is not their mean. None
+        where no row has items, or all have fewer than two.
         """
-        what = {name: str(rows[name].iloc[0]) for name in WHAT}
-        part = self.parts.get(tuple(what[name] for name in self.by))
-        names = [] if part is None else [c for c in part if c in rows and c not in (*RESULTS, *self.by)]
+        part = self.parts.get(tuple(str(rows[name].iloc[0]) for name in self.by))
         if part is None:
             return None
+        names = [c for c in part if c in rows and c not in (*RESULTS, *self.by)]
         left, right = _keys(rows, part, names)
         place = pd.Series(np.arange(len(rows)), index=left)
         place = place[~place.index.duplicated(keep=False)]
         row = place.reindex(right).to_numpy(float)
-        known = ~np.isnan(row)
-        column, labels = pd.factorize(part["item"].to_numpy()[known], sort=True)
+        matched = ~np.isnan(row)
+        column, labels = pd.factorize(part["item"].to_numpy()[matched], sort=True)
         value, weight = (np.full((len(rows), len(labels)), np.nan) for _ in range(2))
-        at = row[known].astype(int), column
-        value[at] = part["value"].to_numpy(float)[known]
-        weight[at] = part["weight"].to_numpy(float)[known] if "weight" in part else 1.0
+        at = row[matched].astype(int), column
+        value[at] = part["value"].to_numpy(float)[matched]
+        weight[at] = part["weight"].to_numpy(float)[matched] if "weight" in part else 1.0
         with np.errstate(invalid="ignore"):
             mean = np.nansum(weight * value, axis=1) / np.nansum(weight, axis=1)
-        off = ~(np.abs(mean - rows["value"].to_numpy(float)) <= AGREE * np.maximum(1.0, np.abs(mean)))
-        value[off] = np.nan
-        return (value, weight) if len(labels) > 1 and not off.all() else None
+        differs = ~(np.abs(mean - rows["value"].to_numpy(float)) <= TOLERANCE * np.maximum(1.0, np.abs(mean)))
+        value[differs] = np.nan
+        return (value, weight) if len(labels) > 1 and not differs.all() else None
 
 
 def read_items(*paths: Path) -> Items | None:
-    """The items in ``paths`` (.csv, .csv.gz or .parquet); None without any.
+    """The items in ``paths`` (.csv, .csv.gz or .parquet); None without paths.
 
-    Raises FileNotFoundError when there is no such file, ValueError for columns that are absent or hold no numbers.
+    Raises FileNotFoundError for a file that does not exist, ValueError for missing columns and values that are not
+    numbers.
     """
     if not paths:
         return None
     frame = pd.concat([_read(path) for path in paths], ignore_index=True)
-    by = tuple(name for name in WHAT if name in frame)
+    by = tuple(name for name in PARTS if name in frame)
     groups = frame.groupby(list(by), sort=False, observed=True)
     return Items({tuple(map(str, key)): part for key, part in groups}, by)
 
@@ -70,7 +72,7 @@ def read_items(*paths: Path) -> Items | None:
 def _read(path: Path) -> pd.DataFrame:
     frame = load(path)
     absent = [c for c in ("item", "value") if c not in frame]
-    if absent or not any(c in frame for c in WHAT):
+    if absent or not any(c in frame for c in PARTS):
         raise ValueError(
             f"{path}: column {(absent or ['task'])[0]!r} is absent (columns: {', '.join(map(str, frame))}); "
             "items take item, value and the table's columns that name the measurement, such as cell, task and metric"
@@ -80,21 +82,24 @@ def _read(path: Path) -> pd.DataFrame:
             frame[name] = pd.to_numeric(frame[name], errors="coerce")
     if frame["value"].isna().any():
         row = int(frame["value"].isna().to_numpy().argmax())
-        raise ValueError(f"{path}: column 'value', row {row + 1} is no number; leave items without a result out")
+        raise ValueError(f"{path}: column 'value', row {row + 1} is not a number; leave items without a result out")
     return frame
 
 
 def _keys(rows: pd.DataFrame, items: pd.DataFrame, names: list[str]) -> tuple[Array, Array]:
-    """One number a row and one an item, equal where they agree in all columns ``names``; negative for no such row."""
+    """A number for each row and each item, equal where they agree in all columns ``names``.
+
+    Negative for rows that agree with no item.
+    """
     left, right = np.zeros(len(rows)), np.zeros(len(items))
     for name in names:
         column = items[name].astype("category")
-        known = column.cat.categories
+        categories = column.cat.categories
         if pd.api.types.is_numeric_dtype(rows[name]):
-            index, wanted = pd.Index(pd.to_numeric(known, errors="coerce")), rows[name]
+            index, wanted = pd.Index(pd.to_numeric(categories, errors="coerce")), rows[name]
         else:
-            index, wanted = pd.Index(known.astype(str)), rows[name].astype(str)
+            index, wanted = pd.Index(categories.astype(str)), rows[name].astype(str)
         place = index.get_indexer(wanted)
-        left, right = left * (len(known) + 1) + place, right * (len(known) + 1) + column.cat.codes.to_numpy()
+        left, right = left * (len(categories) + 1) + place, right * (len(categories) + 1) + column.cat.codes.to_numpy()
         left[place < 0] = -np.inf
     return left, right

@@ -10,8 +10,10 @@ import pandas as pd
 from analysis.arrays import Array
 from analysis.data.table import factors_of
 
-AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")  # the horizontal axis, in order of preference
-NAMES = ("model", "strategy")  # what tells series apart first
+AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")
+"""Columns that can be the horizontal axis, in order of preference."""
+NAMES = ("model", "strategy")
+"""Columns that label series before all others."""
 UNITS = {
     "samples": "training samples of the ability",
     "total_samples": "training samples, all abilities",
@@ -23,22 +25,26 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Measurements that lie on one curve, ordered by amount. ``amount`` is NaN where no amount varies."""
+    """Measurements that lie on one curve, ordered by amount.
+
+    The arrays have one entry per measurement; ``amount`` is NaN where no amount varies, ``items`` (their number),
+    ``stderr`` and ``fraction`` where they are unknown.
+    """
 
     label: str
     amount: Array
     value: Array
-    items: Array  # NaN where unknown
-    stderr: Array  # NaN where unknown
+    items: Array
+    stderr: Array
     seed: tuple[str, ...]
-    fraction: Array  # NaN where unknown
+    fraction: Array
     model: str
 
 
 def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
-    """The amount that varies along the rows of one ability, task and metric ("" for none), and their series.
+    """The column of amounts along which the rows of one measure vary ("" for none), and their series.
 
-    Models of different sizes come in the order of their size.
+    Series of models of different sizes come in the order of size.
     """
     if "params" in rows:
         rows = rows.sort_values("params", kind="stable")
@@ -48,9 +54,10 @@ def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
 
 
 def _layout(rows: pd.DataFrame) -> tuple[str, list[str]]:
-    """The amount and the columns that tell series apart, so that it varies along the series of as many rows as can be.
+    """The column of amounts, and the columns that label the series.
 
-    Ties go to the order of `AMOUNTS`, then of the columns. No amount ("") where none varies along any series.
+    The amount is the one that varies along the series of the most rows; ties go to the order of `AMOUNTS`, then to
+    that of the columns. "" where no amount varies along any series.
     """
     others = [c for c in factors_of(rows) if c not in AMOUNTS and _is_number(rows[c])]
     best, chosen = 0, ("", _labels(rows, ""))
@@ -66,17 +73,20 @@ def _layout(rows: pd.DataFrame) -> tuple[str, list[str]]:
 
 
 def _labels(rows: pd.DataFrame, axis: str) -> list[str]:
-    """The columns that tell series apart: names, then numbers, that the amount and the columns before leave open."""
+    """The columns that label the series along ``axis``: names, then numbers.
+
+    A column is left out where the columns before it (for numbers, also the amount) already determine it.
+    """
     varying = [c for c in factors_of(rows) if c not in (*AMOUNTS, *NAMES) and rows[c].nunique() > 1]
     names = [c for c in NAMES if c in rows and not (c == "model" and axis == "params")]
     words = [c for c in varying if not _is_number(rows[c])]
-    names += sorted(words, key=lambda c: c == "trained_on")  # what else explains the difference says it shorter
+    names += sorted(words, key=lambda c: c == "trained_on")  # last, as its values are the longest labels
     numbers = [c for c in varying if _is_number(rows[c])] + [c for c in AMOUNTS if c in rows and c != axis]
     labels: list[str] = []
     for column in [*names, *numbers]:
-        known = [*labels, *([axis] if axis and column in numbers else [])]
-        spread = rows.groupby(known, dropna=False)[column].nunique().max() if known else rows[column].nunique()
-        if spread > 1:
+        before = [*labels, *([axis] if axis and column in numbers else [])]
+        values = rows.groupby(before, dropna=False)[column].nunique().max() if before else rows[column].nunique()
+        if values > 1:
             labels.append(column)
     return labels
 

@@ -1,8 +1,9 @@
-"""The long table: one row a measurement. The columns we know, reading, checking."""
+"""The long table: one row per measurement. Its columns, reading and checking."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ from analysis.data.metric import KINDS, WAYS, Metric, metrics_of
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the long table; ``low`` and ``high`` bound its numbers, ``words`` are the texts it may hold."""
+    """A column of the long table.
+
+    ``meaning`` is what its entries are, with their unit; ``low`` bounds its numbers, ``words`` are the texts allowed.
+    """
 
     name: str
     kind: str  # "text" or "number"
-    unit: str
+    meaning: str
     required: bool = False
     low: float | None = None
-    high: float | None = None
     words: tuple[str, ...] = ()
 
 
@@ -32,7 +35,7 @@ COLUMNS = (
     Column(
         "value", "number", "the measurement: a share from 0 to 1, a rating, a loss, or another number", required=True
     ),
-    Column("n_items", "number", "test items behind the value", low=1),
+    Column("n_items", "number", "number of test items behind the value", low=1),
     Column("stderr", "number", "standard error of the value over items", low=0),
     Column("seed", "text", "random seed of the run"),
     Column("params", "number", "parameters of the model", low=1),
@@ -42,7 +45,7 @@ COLUMNS = (
     Column("cell", "text", "name of the cell: what the sweep varied, as key=value,key=value"),
     Column("settings", "text", "what the sweep set for all its cells, as words key=value"),
     Column("overrides", "text", "what runs the cell again: a JSON list of texts key=value"),
-    Column("samples", "number", "training samples of the row's own ability", low=0),
+    Column("samples", "number", "training samples of the ability that the row measures", low=0),
     Column("total_samples", "number", "training samples of all abilities", low=0),
     Column("fraction", "number", "share of the full data", low=0),
     Column("fraction_text", "text", "the fraction as it was written, for example 1/256"),
@@ -51,7 +54,7 @@ COLUMNS = (
     Column("better", "text", "which values of the metric are better", words=WAYS),
     Column("low", "number", "the lowest value that a rating can take"),
     Column("high", "number", "the highest value that a rating can take"),
-    Column("hours", "number", "hours on one device that the cell's own stages take", low=0),
+    Column("hours", "number", "hours on one device that the stages of this cell alone take", low=0),
 )
 NO_FACTORS = (
     *("ability", "task", "metric", "kind", "better", "low", "high", "value", "n_items", "stderr"),
@@ -70,21 +73,21 @@ def factors_of(table: pd.DataFrame) -> list[str]:
 
 
 def read(*paths: Path) -> pd.DataFrame:
-    """The checked table in ``paths`` (.csv or .parquet), rows in file order, text columns as text.
+    """The checked table in ``paths`` (.csv or .parquet), with rows in the order of the files.
 
-    A measurement that several files have (the same cell of two sweeps) is there once. Raises FileNotFoundError when
-    there is no such file, ValueError naming column, row, value and remedy when it is not a long table.
+    A measurement that is in several files (the same cell of two sweeps) is kept once. Raises FileNotFoundError for a
+    file that does not exist, and ValueError naming column, row, value and remedy for a file that is not a long table.
     """
     frames = [check(load(path), str(path)) for path in paths]
     if len(frames) == 1:
         return frames[0]
     frame = pd.concat(frames, ignore_index=True)
-    own = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
-    return frame.drop_duplicates([*own, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
+    same = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
+    return frame.drop_duplicates([*same, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
 
 
 def load(path: Path) -> pd.DataFrame:
-    """Any table in ``path`` (.csv, .csv.gz or .parquet), unchecked; errors as in `read`."""
+    """The table in ``path`` (.csv, .csv.gz or .parquet), unchecked; errors as in `read`."""
     if not path.exists():
         raise FileNotFoundError(f"there is no table {path}; give table=FILE.csv or table=FILE.parquet")
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
@@ -97,10 +100,11 @@ def load(path: Path) -> pd.DataFrame:
 
 
 def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """The table with checked columns: known numbers as floats, known names as text; other columns as
-    numbers where all their entries are numbers or fractions such as 1/64.
+    """The table with the columns of `COLUMNS` as floats and texts.
 
-    Raises ValueError at the first problem, naming column, row (from 1, without the header), value and remedy.
+    Other columns become floats where all their entries are numbers or fractions such as 1/64. ``source`` names the
+    table in errors. Raises ValueError at the first problem, naming column, row (from 1, without the header), value and
+    remedy.
     """
     absent = [c.name for c in COLUMNS if c.required and c.name not in frame]
     if absent:
@@ -109,7 +113,7 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
             f"{source}: column {absent[0]!r} is absent (columns: {have}); add it, or rename the column that holds it"
         )
     if not len(frame):
-        raise ValueError(f"{source}: the table has no rows; add one row a measurement")
+        raise ValueError(f"{source}: the table has no rows; add one row per measurement")
     checked = frame.copy()
     for column in COLUMNS:
         if column.name in checked:
@@ -117,22 +121,25 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
                 _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
             )
     _check_metrics(checked, source)
-    known = {column.name for column in COLUMNS}
-    for name in [str(c) for c in checked if c not in known]:
+    names = {column.name for column in COLUMNS}
+    for name in [str(c) for c in checked if c not in names]:
         numbers = _parsed(checked[name])
         if not (numbers.isna() & checked[name].notna()).any():
             checked[name] = numbers
     return checked
 
 
-def counted(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are shares of items that are right or wrong, as far as their standard error tells."""
+def binomial_rows(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows (of shares) have the standard error of items that are each right or wrong: the binomial one.
+
+    Rows without a standard error or number of items count as such.
+    """
     if not {"stderr", "n_items"} <= set(frame):
         return np.ones(len(frame), dtype=bool)
     value, items, error = (frame[name].to_numpy(float) for name in ("value", "n_items", "stderr"))
-    coins = value * (1 - value)
-    room = 0.02 * np.maximum(coins, 1 / items)
-    low, high = coins - room, coins * items / np.maximum(items - 1, 1) + room  # divided by n, or by n - 1
+    binomial = value * (1 - value)
+    room = 0.02 * np.maximum(binomial, 1 / items)
+    low, high = binomial - room, binomial * items / np.maximum(items - 1, 1) + room  # tools divide by n or by n - 1
     close = (error**2 * items >= low) & (error**2 * items <= high)
     return np.asarray(np.isnan(error) | np.isnan(items) | close)
 
@@ -148,43 +155,29 @@ def _parsed(raw: pd.Series[str]) -> pd.Series[float]:
 
 
 def _number(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[float]:
+    """The column as numbers; ValueError for one that cannot be."""
     raw = frame[column.name]
     numbers = _parsed(raw)
-    _refuse(
-        frame,
-        column.name,
-        numbers.isna() & raw.notna(),
-        source,
-        "is not a number; write one, such as 0.25 or 1/4",
-    )
-    _refuse(frame, column.name, numbers.isin([float("inf"), float("-inf")]), source, "is infinite; leave the row out")
+    refuse = partial(_refuse, frame, column.name, source)
+    refuse(numbers.isna() & raw.notna(), "is not a number; write one, such as 0.25 or 1/4")
+    refuse(numbers.isin([np.inf, -np.inf]), "is infinite; leave the row out")
     if column.required:
-        _refuse(
-            frame,
-            column.name,
-            numbers.isna(),
-            source,
-            "is missing; leave the row out: a missing measurement is no number",
-        )
+        refuse(numbers.isna(), "is missing; leave the row out: a missing measurement is not a number")
     if column.low is not None:
-        _refuse(
-            frame,
-            column.name,
-            numbers < column.low,
-            source,
-            f"is below {column.low:g}; {column.name} is: {column.unit}",
-        )
+        refuse(numbers < column.low, f"is below {column.low:g}; {column.name} means: {column.meaning}")
     return numbers
 
 
 def _text(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[str]:
+    """The column as texts, "" for missing ones; ValueError for one that is required or not among the words allowed."""
     raw = frame[column.name]
+    refuse = partial(_refuse, frame, column.name, source)
     if column.required:
-        _refuse(frame, column.name, raw.isna(), source, f"is missing; {column.name} is: {column.unit}")
+        refuse(raw.isna(), f"is missing; {column.name} means: {column.meaning}")
     if column.words:
         unknown = raw.notna() & ~raw.isin(["", *column.words])
-        _refuse(frame, column.name, unknown, source, f"is not one of {', '.join(column.words)}; {column.unit}")
-    if pd.api.types.is_float_dtype(raw):
+        refuse(unknown, f"is not one of {', '.join(column.words)}; {column.name} means: {column.meaning}")
+    if pd.api.types.is_float_dtype(raw):  # whole numbers, such as seeds, of which some are missing
         raw = raw.map("{:g}".format, na_action="ignore")
     return raw.astype(object).where(raw.isna(), raw.astype(str)).fillna("").astype(str)
 
@@ -198,7 +191,7 @@ def _check_metrics(frame: pd.DataFrame, source: str) -> None:
     for metric in metrics.values():
         if metric.bounded:
             outside = (frame["metric"] == metric.name) & ~frame["value"].between(metric.low, metric.high)
-            _refuse(frame, "value", outside, source, _outside(metric))
+            _refuse(frame, "value", source, outside, _outside(metric))
 
 
 def _outside(metric: Metric) -> str:
@@ -213,7 +206,7 @@ def _outside(metric: Metric) -> str:
     )
 
 
-def _refuse(frame: pd.DataFrame, name: str, bad: pd.Series[bool], source: str, problem: str) -> None:
+def _refuse(frame: pd.DataFrame, name: str, source: str, bad: pd.Series[bool], problem: str) -> None:
     """Raise ValueError for the first row marked in ``bad``."""
     if bad.any():
         row = int(bad.to_numpy().argmax())

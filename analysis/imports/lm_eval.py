@@ -4,54 +4,92 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-Held = Mapping[str, Any]
+from analysis.data.metric import metric_named
+
+ResultsFile = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """A task in a results file, and the metric and filter of its headline number, as lm-eval names them."""
+
+    file: Path
+    contents: ResultsFile
+    task: str
+    metric: str
+    filter: str
+
+    @property
+    def numbers(self) -> Mapping[str, Any]:
+        """All numbers of the task by name."""
+        return dict(self.contents["results"][self.task])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The columns that say what was measured of which model.
+
+        Shares of which more is better become ``accuracy``. Other metrics keep their name, and what lm-eval says about
+        their direction where the name alone does not tell it.
+        """
+        metric = metric_named(self.metric)
+        higher = self.contents.get("higher_is_better", {}).get(self.task, {}).get(self.metric)
+        better = metric.better if higher is None else "higher" if higher else "lower"
+        model = str(self.contents.get("model_name", self.file.parent.name))
+        headline = metric.kind == "share" and better == "higher"
+        labels = {"task": self.task, "metric": "accuracy" if headline else self.metric, "model": model}
+        said = {"better": better} if higher is not None and (metric.assumed or better != metric.better) else {}
+        return labels | said
+
+    def number(self, name: str) -> Any:
+        """The task's number of this name under the headline's filter; None where there is none."""
+        return self.numbers.get(f"{name},{self.filter}" if self.filter else name)
 
 
 def results(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> pd.DataFrame:
-    """One row a task of each results file in ``source``, a file or a folder.
+    """One row for each task of each results file in ``source``, a file or a folder.
 
-    ``tasks`` maps their tasks to our abilities, ``metrics`` to their metrics, with or without the filter, where that is
-    not the first. Raises ValueError for files that are no results, and where no task or metric is found.
+    ``tasks`` maps lm-eval's tasks to abilities. ``metrics`` maps them to the metric, with or without its filter, where
+    that is not the first. Raises ValueError for files that are not results, and where no task or metric is found.
     """
     rows = []
-    for file, held, task, name, rule in _found(source, tasks, metrics):
-        found = held["results"][task]
-        row = {"ability": tasks[task], "task": task, "metric": "accuracy", "value": found[_joined(name, rule)]}
-        error = found.get(_joined(f"{name}_stderr", rule))
-        known = {"stderr": error} if isinstance(error, int | float) else {}
-        count = held.get("n-samples", {}).get(task, {}).get("effective")
-        known |= {"n_items": count} if count else {}
-        rows.append(row | known | {"their_metric": name, "model": _model(held, file)})
+    for result in _results(source, tasks, metrics):
+        row = {"ability": tasks[result.task], **result.labels, "value": result.number(result.metric)}
+        error = result.number(f"{result.metric}_stderr")
+        if isinstance(error, int | float):
+            row["stderr"] = error
+        if count := result.contents.get("n-samples", {}).get(result.task, {}).get("effective"):
+            row["n_items"] = count
+        rows.append({**row, "their_metric": result.metric})
     return pd.DataFrame(rows)
 
 
 def items(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> pd.DataFrame:
-    """One row a logged sample of the same results: ability, task, metric, model, item and value.
+    """One row for each logged sample of the same results: ability, task, metric, model, item and value.
 
     Raises ValueError as `results`, and where no sample was logged.
     """
     rows = []
-    for file, held, task, name, rule in _found(source, tasks, metrics):
-        logged = file.with_name(f"samples_{task}_{file.stem.partition('_')[2]}.jsonl")
-        whose = {"ability": tasks[task], "task": task, "metric": "accuracy", "model": _model(held, file)}
-        for line in logged.read_text(encoding="utf-8").splitlines() if logged.exists() else []:
+    for result in _results(source, tasks, metrics):
+        log = result.file.with_name(f"samples_{result.task}_{result.file.stem.partition('_')[2]}.jsonl")
+        labels = {"ability": tasks[result.task], **result.labels}
+        for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
             sample = json.loads(line)
-            if sample.get("filter", rule) == rule and isinstance(sample.get(name), int | float):
-                rows.append({**whose, "item": str(sample["doc_id"]), "value": float(sample[name])})
+            value = sample.get(result.metric)
+            if sample.get("filter", result.filter) == result.filter and isinstance(value, int | float):
+                rows.append({**labels, "item": str(sample["doc_id"]), "value": float(value)})
     if not rows:
         raise ValueError(f"{source} holds no logged samples of {', '.join(tasks)}; run lm-eval with --log_samples")
     return pd.DataFrame(rows)
 
 
-def _found(
-    source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]
-) -> Iterator[tuple[Path, Held, str, str, str]]:
-    """Each file with what it holds, a task, and the metric and filter of its headline number."""
+def _results(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> Iterator[TaskResult]:
+    """The results of the mapped tasks in all files."""
     files = sorted(source.rglob("results*.json")) if source.is_dir() else [source]
     if not files:
         raise ValueError(f"{source} holds no results*.json; give the output folder of lm-eval, or one of its files")
@@ -59,37 +97,31 @@ def _found(
         raise ValueError("lm-eval results need tasks in the mapping, such as tasks: {gsm8k: math}")
     count = 0
     for file in files:
-        held = _held(file)
-        for task in (task for task in tasks if task in held["results"]):
+        contents = _read(file)
+        for task in (task for task in tasks if task in contents["results"]):
             count += 1
-            yield file, held, task, *_headline(held["results"][task], metrics.get(task), f"{file}: task {task!r}")
+            metric, rule = _headline(contents["results"][task], metrics.get(task), f"{file}: task {task!r}")
+            yield TaskResult(file, contents, task, metric, rule)
     if not count:
         raise ValueError(f"{source}: none of the tasks {', '.join(tasks)} is in the results")
 
 
-def _held(file: Path) -> Held:
+def _read(file: Path) -> ResultsFile:
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        dict(held["results"])
+        contents = json.loads(file.read_text(encoding="utf-8"))
+        dict(contents["results"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is no lm-eval results file: it has no 'results'") from error
-    return dict(held)
+        raise ValueError(f"{file} is not an lm-eval results file: it has no 'results'") from error
+    return dict(contents)
 
 
-def _headline(found: Mapping[str, Any], metric: str | None, where: str) -> tuple[str, str]:
-    """The metric and filter of a task's number, which lm-eval writes as ``metric,filter``."""
-    numbers = {k: v for k, v in found.items() if isinstance(v, int | float) and "_stderr" not in k}
-    numbers = {k: v for k, v in numbers.items() if "," in k} or numbers  # what has no filter counts, as sample_len does
-    wanted = [k for k in numbers if metric in (None, k, k.partition(",")[0])]
+def _headline(numbers: Mapping[str, Any], metric: str | None, where: str) -> tuple[str, str]:
+    """Metric and filter of a task's headline number, from keys such as ``exact_match,strict-match``."""
+    named = [k for k, v in numbers.items() if isinstance(v, int | float) and "_stderr" not in k]
+    # Keys without a filter are mostly counts, such as sample_len; they are metrics only where there are no others.
+    named = [k for k in named if "," in k] or named
+    wanted = [k for k in named if metric in (None, k, k.partition(",")[0])]
     if not wanted:
-        raise ValueError(f"{where} has no metric {metric!r}; it has {', '.join(numbers)}")
+        raise ValueError(f"{where} has no metric {metric!r}; it has {', '.join(named)}")
     name, _, rule = wanted[0].partition(",")
     return name, rule
-
-
-def _joined(name: str, rule: str) -> str:
-    return f"{name},{rule}" if rule else name
-
-
-def _model(held: Held, file: Path) -> str:
-    return str(held.get("model_name", file.parent.name))

@@ -1,26 +1,29 @@
-"""Result tables of others as long tables: a wide or long file with a small mapping, lm-eval results, or runs of W&B.
+"""Result tables of other tools as long tables: a wide or long file with a small mapping, lm-eval, or runs of W&B.
 
 A mapping is YAML:
 
-    columns: {ability: domain, value: score}     # our name: their column
-    constants: {metric: accuracy, task: gsm8k}   # what all rows have in common
-    wide: {columns: '[0-9]+', to: samples}       # columns whose names are amounts (a regular expression), one row each
+    columns: {ability: domain, value: score}     # column of the long table: column of the file
+    constants: {metric: accuracy, task: gsm8k}   # columns with one value for all rows
+    wide: {columns: '[0-9]+', to: samples}       # columns named by amounts (a regular expression): a row for each
     measures: {gsm8k_acc: {ability: math, task: gsm8k}, he: {ability: code, task: humaneval, scale: 0.01}}
-                                                 # columns that each hold a measurement, one row each
-    scale: 0.01                                  # what values are multiplied by, such as percentages
+                                                 # columns that each hold a measurement: a row for each
+    scale: 0.01                                  # multiplies values, such as percentages
 
 Runs of W&B are such tables, whether exported as .csv, read from the folders of offline runs, or from
-``wandb:ENTITY/PROJECT``: one row a run, with the columns name, id, state, the keys of its config (nested ones joined by
-dots) and of its summary.
+``wandb:ENTITY/PROJECT``: one row per run, with the columns name, id, state, the keys of its config (nested keys joined
+by dots) and those of its summary.
 
-and for lm-eval results
+For lm-eval results:
 
-    tasks: {gsm8k: math, humaneval: code}        # their task: our ability
-    metrics: {gsm8k: 'exact_match,strict-match'} # their metric, with or without its filter, where it is not the first
+    tasks: {gsm8k: math, humaneval: code}        # task of lm-eval: ability
+    metrics: {gsm8k: 'exact_match,strict-match'} # the metric, with or without its filter, where it is not the first
 
-and for all of them
+For all of them:
 
-    models: {org/model: {samples: 7473, strategy: single}}   # what else is known of a model, by its name
+    models: {org/model: {samples: 7473, strategy: single}}   # further columns by the name of the model
+
+Shares of which more is better are metric ``accuracy``. What a metric is otherwise follows from its name, or from the
+columns ``kind``, ``better``, ``low`` and ``high`` (see analysis/data/metric.py), which constants can give too.
 """
 
 from __future__ import annotations
@@ -41,26 +44,26 @@ DEFAULTS = {"task": "", "metric": "accuracy"}
 
 
 def convert(source: str | Path, mapping: Path) -> pd.DataFrame:
-    """The long table in ``source`` (.csv, .parquet, an lm-eval results file or a folder of them, a folder of offline
-    runs of W&B, or ``wandb:ENTITY/PROJECT``), checked.
+    """The checked long table made of ``source``.
 
-    Columns that the mapping does not name are kept as factors. Raises FileNotFoundError for an absent file, ValueError
-    for a mapping or a file that is not of the form above.
+    ``source`` is a .csv or .parquet file, an lm-eval results file or a folder of them, a folder of offline runs of W&B,
+    or ``wandb:ENTITY/PROJECT``. Columns that the mapping does not name are kept as factors. Raises FileNotFoundError
+    for a file that does not exist, ValueError for a mapping or a file that is not of the form above.
     """
     plan = read_mapping(mapping)
     frame = _rows(str(source), plan)
     for name, value in {**DEFAULTS, **plan.get("constants", {})}.items():
         if name not in frame or name in plan.get("constants", {}):
             frame[name] = value
-    frame = _of_models(frame, plan.get("models", {}), source)
+    frame = _with_models(frame, plan.get("models", {}), source)
     frame["value"] = pd.to_numeric(frame["value"], errors="coerce") * float(plan.get("scale", 1.0))
     frame = frame[frame["value"].notna()]
-    known = [c.name for c in COLUMNS if c.name in frame]
-    return check(frame[known + [c for c in frame if c not in known]].reset_index(drop=True), str(source))
+    first = [c.name for c in COLUMNS if c.name in frame]
+    return check(frame[first + [c for c in frame if c not in first]].reset_index(drop=True), str(source))
 
 
 def _rows(source: str, plan: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a source under our names."""
+    """The rows of a source under the names of the long table."""
     path = Path(source)
     if source.startswith(ONLINE):
         return _table(online(source), plan, source)
@@ -71,27 +74,29 @@ def _rows(source: str, plan: Mapping[str, Any]) -> pd.DataFrame:
     return _table(load(path), plan, source)
 
 
-def _of_models(frame: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], source: str | Path) -> pd.DataFrame:
+def _with_models(frame: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], source: str | Path) -> pd.DataFrame:
     """The rows with the columns that the mapping gives by model."""
     if not models:
         return frame
-    have = list(dict.fromkeys(frame["model"].astype(str))) if "model" in frame else []
-    odd = [name for name in (*models, *have) if name not in models or name not in have]
+    present = list(dict.fromkeys(frame["model"].astype(str))) if "model" in frame else []
+    odd = [name for name in (*models, *present) if name not in models or name not in present]
     if odd:
-        raise ValueError(f"{source}: models must name each of the rows' models ({', '.join(have)}); {odd[0]!r} differs")
-    for column in dict.fromkeys(name for known in models.values() for name in known):
+        raise ValueError(
+            f"{source}: models must name the rows' models ({', '.join(present)}) and no other; see {odd[0]!r}"
+        )
+    for column in dict.fromkeys(name for columns in models.values() for name in columns):
         frame[column] = [models[str(model)].get(column) for model in frame["model"]]
     return frame
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises ValueError for a key that is unknown or a file that is no mapping."""
+    """The mapping in a YAML file. Raises ValueError for an unknown key or a file that is not a mapping."""
     if not path.exists():
         raise FileNotFoundError(f"there is no mapping {path}; write one with some of the keys {', '.join(KEYS)}")
     try:
         plan = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {error}") from error
+        raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(plan, dict):
         raise ValueError(f"{path} must hold some of the keys {', '.join(KEYS)}, not {plan!r}")
     unknown = sorted(set(plan) - set(KEYS))
@@ -101,8 +106,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def _table(frame: pd.DataFrame, plan: Mapping[str, Any], source: str) -> pd.DataFrame:
-    """A wide or long table with our names."""
-    names = {str(theirs): str(ours) for ours, theirs in plan.get("columns", {}).items()}
+    """A wide or long table with the names of the long table."""
+    names = {str(theirs): str(name) for name, theirs in plan.get("columns", {}).items()}
     frame = frame.rename(columns=str)
     absent = sorted(set(names) - set(frame.columns))
     if absent:
@@ -116,7 +121,7 @@ def _table(frame: pd.DataFrame, plan: Mapping[str, Any], source: str) -> pd.Data
             raise ValueError(f"{source}: no column matches {wide['columns']!r}; columns: {', '.join(frame.columns)}")
         keep = [c for c in frame if c not in set(amounts)]
         frame = frame.melt(keep, list(amounts), str(wide["to"]), "value")
-    frame = _measured(frame, plan["measures"], source) if "measures" in plan else frame
+    frame = _row_per_measure(frame, plan["measures"], source) if "measures" in plan else frame
     frame = frame.rename(columns=names)
     for needed in ("ability", "value"):
         if needed not in frame and needed not in plan.get("constants", {}):
@@ -124,14 +129,14 @@ def _table(frame: pd.DataFrame, plan: Mapping[str, Any], source: str) -> pd.Data
     return frame
 
 
-def _measured(frame: pd.DataFrame, measures: Mapping[str, Mapping[str, Any]], source: str) -> pd.DataFrame:
-    """One row for each of the columns that hold a measurement; rows without one are absent."""
+def _row_per_measure(frame: pd.DataFrame, measures: Mapping[str, Mapping[str, Any]], source: str) -> pd.DataFrame:
+    """One row for each column that holds a measurement; the value is NaN where it is empty."""
     absent = [name for name in measures if name not in frame]
     if absent:
         raise ValueError(f"{source}: column {absent[0]!r} is absent; columns: {', '.join(frame.columns)}")
     rest = frame.drop(columns=list(measures))
     parts = []
-    for name, says in measures.items():
-        value = pd.to_numeric(frame[name], errors="coerce") * float(says.get("scale", 1.0))
-        parts.append(rest.assign(value=value, **{k: v for k, v in says.items() if k != "scale"}))
+    for name, columns in measures.items():
+        value = pd.to_numeric(frame[name], errors="coerce") * float(columns.get("scale", 1.0))
+        parts.append(rest.assign(value=value, **{k: v for k, v in columns.items() if k != "scale"}))
     return pd.concat(parts, ignore_index=True)

@@ -1,4 +1,4 @@
-"""Runs of Weights & Biases as a table: from its servers, or from the folders that runs without a connection leave."""
+"""Runs of Weights & Biases as a table: from its servers, or from the folders of offline runs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 
 from common.extras import require
 
-BLOCK = 32768  # bytes: a .wandb file is cut into blocks, and a record that crosses their borders is written in parts
-HEADER = 7  # bytes of the file's header, and of each part's: checksum (4), length (2), kind (1)
+BLOCK = 32768  # bytes; a record of a .wandb file that crosses the end of a block is written in parts
+HEADER = 7  # bytes of the header of the file and of each part: checksum (4), length (2), kind (1)
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
-ONLINE = "wandb:"  # how the address of a project starts
+ONLINE = "wandb:"  # prefix of the address of a project
 
 
 def online(address: str) -> pd.DataFrame:
-    """One row a run of ``wandb:ENTITY/PROJECT``: name, id, state, its config (nested keys joined by dots), its summary.
+    """One row per run of ``wandb:ENTITY/PROJECT``: name, id, state, config (nested keys joined by dots) and summary.
 
-    Raises ValueError where W&B refuses the key, or holds no such project or no run.
+    Raises ValueError where W&B refuses the key, or has no such project or no run in it.
     """
     require("from=wandb:ENTITY/PROJECT", ["wandb"])
     import wandb  # slow to import
@@ -37,9 +37,9 @@ def online(address: str) -> pd.DataFrame:
 
 
 def offline(folder: Path) -> pd.DataFrame:
-    """The same of the runs whose .wandb files lie under ``folder``; the last logged value stands in for a summary.
+    """The same for the .wandb files under ``folder``; the last logged value is used where the summary lacks it.
 
-    What a run had not written when it was killed is absent. Raises ValueError where there is no run.
+    Of a run that was killed, what it had written by then. Raises ValueError where there is no run.
     """
     return _frame([_read(file) for file in sorted(folder.rglob("*.wandb"))], str(folder))
 
@@ -57,13 +57,13 @@ def _row(name: str, id_: str, state: str, config: Mapping[str, Any], summary: Ma
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested values by keys joined with dots; lists and the like are left out."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{key}.")
+            flat |= _flat(value, f"{prefix}{key}.")
         elif value is None or isinstance(value, bool | int | float | str):
-            found[f"{prefix}{key}"] = value
-    return found
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -71,13 +71,13 @@ def _read(file: Path) -> dict[str, Any]:
     require("a folder of W&B runs", ["wandb"])
     from wandb.proto import wandb_internal_pb2
 
-    form: Any = wandb_internal_pb2  # its classes are made when it is imported
+    protocol: Any = wandb_internal_pb2  # untyped: its classes are made when it is imported
     name, id_, state = "", file.stem.removeprefix("run-"), "running"
     config: dict[str, Any] = {}
     logged: dict[str, Any] = {}
     summary: dict[str, Any] = {}
     for message in _messages(file.read_bytes()):
-        record = form.Record.FromString(message)
+        record = protocol.Record.FromString(message)
         kind = record.WhichOneof("record_type")
         if kind == "run":
             name, id_ = record.run.display_name, record.run.run_id
@@ -98,17 +98,17 @@ def _items(items: Any) -> dict[str, Any]:
 
 
 def _messages(log: bytes) -> Iterator[bytes]:
-    """The records of a log in LevelDB's format, up to the first part that is not whole."""
-    place, parts = HEADER, b""
-    while place + HEADER <= len(log):
-        if BLOCK - place % BLOCK < HEADER:  # no room for another header: padding up to the border
-            place += BLOCK - place % BLOCK
+    """The records of a log in LevelDB's format, up to the first incomplete part."""
+    position, parts = HEADER, b""
+    while position + HEADER <= len(log):
+        if BLOCK - position % BLOCK < HEADER:  # no room for another header: padding to the end of the block
+            position += BLOCK - position % BLOCK
             continue
-        length, kind = int.from_bytes(log[place + 4 : place + 6], "little"), log[place + 6]
-        part = log[place + HEADER : place + HEADER + length]
+        length, kind = int.from_bytes(log[position + 4 : position + 6], "little"), log[position + 6]
+        part = log[position + HEADER : position + HEADER + length]
         if len(part) < length or kind not in (WHOLE, FIRST, MIDDLE, LAST):
             return
-        place += HEADER + length
+        position += HEADER + length
         parts = part if kind in (WHOLE, FIRST) else parts + part
         if kind in (WHOLE, LAST):
             yield parts

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
-from analysis.data.table import counted, factors_of
+from analysis.data.table import binomial_rows, factors_of
 
 Codes = NDArray[np.int64]
 
@@ -168,7 +168,7 @@ def _item_noise(rows: pd.DataFrame, group: Array, mean: Array, metric: Metric) -
     """The variance of one run of each arm over items, for shares and ratings; None where the rows do not tell it."""
     if not metric.bounded or "n_items" not in rows or rows["n_items"].isna().any():
         return None
-    binomial = counted(rows) if metric.kind == "share" else np.zeros(len(rows), dtype=bool)
+    binomial = binomial_rows(rows) if metric.kind == "share" else np.zeros(len(rows), dtype=bool)
     if not binomial.all() and ("stderr" not in rows or rows.loc[~binomial, "stderr"].isna().any()):
         return None
     runs = np.bincount(group)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.study import Study
-from analysis.data.table import counted
+from analysis.data.table import binomial_rows
 from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
@@ -30,7 +30,7 @@ def impossible(study: Study) -> list[str]:
     if "n_items" not in frame:
         return []
     binary = [name for name, metric in study.metrics.items() if metric.binary]
-    rows = frame[frame["metric"].isin(binary) & frame["n_items"].notna() & counted(frame)]
+    rows = frame[frame["metric"].isin(binary) & frame["n_items"].notna() & binomial_rows(frame)]
     value, items = rows["value"].to_numpy(float), rows["n_items"].to_numpy(float)
     nearest = np.round(value * items) / items
     rounded = np.zeros(len(rows), bool)

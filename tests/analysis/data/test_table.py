@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.data.table import counted, read
+from analysis.data.table import binomial_rows, read
 
 GOOD = pd.DataFrame(
     {
@@ -74,5 +74,5 @@ def test_a_file_that_is_no_table_is_refused(tmp_path):
 def test_shares_of_right_and_wrong_items_are_told_from_ratings():
     frame = pd.DataFrame({"value": [0.375, 0.375, 0.5, 0.5, 0.0], "n_items": [8.0] * 5})
     errors = [np.sqrt(0.375 * 0.625 / 8), np.sqrt(0.375 * 0.625 / 7), 0.05, np.nan, 0.0]
-    assert counted(frame.assign(stderr=errors)).tolist() == [True, True, False, True, True]
-    assert counted(frame).all()
+    assert binomial_rows(frame.assign(stderr=errors)).tolist() == [True, True, False, True, True]
+    assert binomial_rows(frame).all()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
+from analysis.data.metric import metrics_of
 from analysis.data.study import read_study
 from analysis.imports.lm_eval import items
 from analysis.imports.mapping import convert
@@ -78,6 +79,25 @@ def test_lm_eval_results_are_read_from_a_folder(tmp_path):
     assert chosen["value"].item() == 0.4
 
 
+@pytest.mark.parametrize(
+    ("name", "higher", "value", "metric", "kind", "better"),
+    [
+        ("bits_per_byte", False, 0.83, "bits_per_byte", "loss", "lower"),
+        ("word_perplexity", False, 12.5, "word_perplexity", "loss", "lower"),
+        ("acc_norm", True, 0.83, "accuracy", "share", "higher"),
+        ("ter", False, 40.0, "ter", "other", "lower"),
+        ("mcc", True, 0.2, "mcc", "other", "higher"),
+    ],
+)
+def test_lm_eval_says_which_way_is_better(tmp_path, name, higher, value, metric, kind, better):
+    held = results(mine={f"{name},none": value}) | {"higher_is_better": {"mine": {name: higher}}}
+    (tmp_path / "results_1.json").write_text(json.dumps(held))
+    frame = convert(tmp_path, mapping(tmp_path, "tasks: {mine: text}"))
+    assert frame["metric"].item() == metric
+    found = metrics_of(frame)[metric]
+    assert (found.kind, found.better, found.assumed) == (kind, better, "")
+
+
 def test_results_as_lm_eval_0_4_writes_them_are_read(tmp_path):
     written = {"name": "mine", "alias": "mine", "sample_len": 8, "exact_match,none": 0.375}
     held = {"results": {"mine": written | {"exact_match_stderr,none": 0.18298126367784995}}, "model_source": "hf"}
@@ -114,7 +134,7 @@ def test_logged_samples_become_items_that_pair_models(tmp_path, monkeypatch, cap
     assert (verdict.items, verdict.effect) == (20, pytest.approx(0.2))
     assert verdict.p == pytest.approx(2 * 0.5**4)  # 4 items to 0
     mapping(tmp_path, "tasks: {mine: math}\nmodels: {a: {samples: 100}}")
-    with pytest.raises(ValueError, match="must name each of the rows' models"):
+    with pytest.raises(ValueError, match="must name the rows' models"):
         convert("run", tmp_path / "map.yaml")
     (tmp_path / "run" / "a" / "samples_mine_2026-11-20.jsonl").unlink()
     with pytest.raises(ValueError, match="run lm-eval with --log_samples"):

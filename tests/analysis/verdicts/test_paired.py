@@ -141,7 +141,7 @@ def test_files_that_hold_no_items_are_named(tmp_path):
     with pytest.raises(ValueError, match="column 'item' is absent"):
         read_items(tmp_path / "t.csv")
     items.assign(value="right").to_csv(tmp_path / "i.csv", index=False)
-    with pytest.raises(ValueError, match="column 'value', row 1 is no number"):
+    with pytest.raises(ValueError, match="column 'value', row 1 is not a number"):
         read_items(tmp_path / "i.csv")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 import sys
 import textwrap
@@ -70,7 +71,8 @@ def run(
     list of verbs in the help. ``errors`` are what a user can correct: one line on standard error and status 2. Without
     words the help is printed and nothing runs.
     """
-    verb, rest = _verb(words)
+    named = bool(words) and "=" not in words[0] and (words[0] in HELP or not words[0].startswith("-"))
+    verb, rest = (words[0], words[1:]) if named else ("", words)
     try:
         if not words or verb in HELP:
             print(overview(program, commands, usage))
@@ -98,14 +100,6 @@ def run(
         return INTERRUPTED
 
 
-def _verb(words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    if words and words[0] in HELP:
-        return words[0], words[1:]
-    if not words or "=" in words[0] or words[0].startswith("-"):
-        return "", words
-    return words[0], words[1:]
-
-
 def parse(cls: type[Options], words: Iterable[str]) -> Options:
     """The options in ``key=value`` words. Raises ValueError that names the word, what is wrong with it and the remedy.
 
@@ -118,7 +112,8 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
     for word in words:
         key, equals, text = word.partition("=")
         if key not in fields:
-            raise ValueError(f"{word!r}: {key!r} is not an option{near(key, fields)}; the options: {_listed(fields)}")
+            listed = ", ".join(f"{name}=" for name in fields) or "none"
+            raise ValueError(f"{word!r}: {key!r} is not an option{near(key, fields)}; the options: {listed}")
         if not equals:
             raise ValueError(f"{word!r} has no value; write {key}=VALUE")
         if fields[key].name in values:
@@ -136,10 +131,6 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
-def _listed(fields: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}=" for key in fields) or "none"
-
-
 def _key(field: dataclasses.Field[Any]) -> str:
     return str(field.metadata["key"] or field.name)
 
@@ -150,10 +141,9 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def _value(key: str, text: str, hint: Any, choices: Sequence[str]) -> Any:
     """``text`` as a value of the field's type."""
-    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if text.strip().lower() in ("null", "none") and type(None) in allowed:
+    kind, optional = _kind(hint)
+    if optional and text.strip().lower() in ("null", "none"):
         return None
-    (kind,) = (one for one in allowed if one is not type(None))
     value = _convert(key, text, kind)
     for one in value if isinstance(value, list) else [value]:
         if choices and one not in choices:
@@ -162,34 +152,37 @@ def _value(key: str, text: str, hint: Any, choices: Sequence[str]) -> Any:
     return value
 
 
-def _convert(key: str, text: str, kind: Any) -> Any:
-    from omegaconf import OmegaConf  # as slow to import as all the rest of a small command
-    from omegaconf.errors import OmegaConfBaseException
+def _kind(hint: Any) -> tuple[Any, bool]:
+    """The type of a field without None, and whether None is allowed."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    (kind,) = (one for one in kinds if one is not type(None))
+    return kind, type(None) in kinds
 
+
+def _convert(key: str, text: str, kind: Any) -> Any:
+    plain = text.strip()
     if kind is str:
         return _unquoted(text)
-    if kind is bool:  # OmegaConf takes any whole number for true
-        if (word := text.strip().lower()) not in BOOLEANS:
-            raise ValueError(f"{key}={text} is not true or false")
-        return BOOLEANS[word]
-    origin = typing.get_origin(kind) or kind
-    if origin is list and not text.strip().startswith("["):
-        parts = [_unquoted(part.strip()) for part in text.split(",")]
-        if not all(parts):
-            raise ValueError(f"{key}={text!r} is not a list; write {key}=A,B")
-        (item,) = typing.get_args(kind)
-        return [part if item is str else _convert(key, part, item) for part in parts]
-    try:
-        if origin in (list, dict):
-            # The value is read as OmegaConf reads a dot-list, then checked against the type of the field.
-            holder = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
-            read = OmegaConf.merge(holder, OmegaConf.from_dotlist([f"value={text}"]))
-            return OmegaConf.to_container(read)["value"]  # type: ignore[call-overload, index]
-        holder = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
-        holder.value = text.strip()
-        return holder.value
-    except (OmegaConfBaseException, ValueError, TypeError):
-        raise ValueError(f"{key}={text} is not {KINDS.get(origin, origin.__name__)}") from None
+    if kind is bool and plain.lower() in BOOLEANS:
+        return BOOLEANS[plain.lower()]
+    if kind == list[str]:
+        items = plain[1:-1] if plain.startswith("[") and plain.endswith("]") else plain
+        parts = [_unquoted(part.strip()) for part in items.split(",")]
+        if all(parts):
+            return parts
+    elif kind is not bool:  # OmegaConf takes any whole number for true
+        from omegaconf import OmegaConf  # takes as long to import as all the rest of a small command
+        from omegaconf.errors import OmegaConfBaseException
+
+        try:
+            typed = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
+            given = {"value": plain} if kind in (int, float) else OmegaConf.from_dotlist([f"value={plain}"])
+            value = OmegaConf.to_container(OmegaConf.merge(typed, given))["value"]  # type: ignore[call-overload, index]
+            if not isinstance(value, float) or math.isfinite(value):
+                return value
+        except (OmegaConfBaseException, ValueError, TypeError):
+            pass
+    raise ValueError(f"{key}={text} is not {KINDS[typing.get_origin(kind) or kind]}")
 
 
 BOOLEANS = {
@@ -198,7 +191,7 @@ BOOLEANS = {
 }
 
 KINDS = {
-    int: "a whole number", float: "a number", list: "a list such as [a, b]",
+    bool: "true or false", int: "a whole number", float: "a number", list: "a list such as a,b",
     dict: "a dictionary such as {a: 1, b: 2}",
 }  # fmt: skip
 """What a value of each type is called in an error."""
@@ -252,12 +245,6 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 
 def _type_name(hint: Any, choices: Sequence[str]) -> str:
-    if choices:
-        return "|".join(choices)
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    (kind,) = (one for one in kinds if one is not type(None))
-    names = {str: "TEXT", int: "INTEGER", float: "NUMBER", bool: "true|false", dict: "{KEY: VALUE, ...}"}
-    origin = typing.get_origin(kind) or kind
-    if origin is list:
-        return f"{names[typing.get_args(kind)[0]]},..."
-    return names[origin]
+    kind, _ = _kind(hint)
+    names = {str: "TEXT", int: "INTEGER", float: "NUMBER", bool: "true|false", list: "TEXT,...", dict: "{KEY: VALUE}"}
+    return "|".join(choices) or names[typing.get_origin(kind) or kind]

@@ -32,10 +32,12 @@ def read_rows(path: Path) -> Iterator[Row]:
     A .jsonl line that is not JSON, or a .csv line with too many values, is a row with a `problem`; the caller decides
     what to do with it. Raises ValueError for a missing file, an unknown ending, and a file that cannot be parsed.
     """
-    reader = _reader(path)
+    ending = _ending(path)
+    if ending not in READERS:
+        raise ValueError(f"{path}: the ending {ending!r} is unknown; use one of: {', '.join(READERS)} (or .gz)")
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file; check the path")
-    return reader(path)
+    return READERS[ending](path)
 
 
 def count_rows(path: Path) -> int:
@@ -98,13 +100,6 @@ def _ending(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix
 
 
-def _reader(path: Path) -> Callable[[Path], Iterator[Row]]:
-    ending = _ending(path)
-    if ending not in READERS:
-        raise ValueError(f"{path}: the ending {ending!r} is unknown; use one of: {', '.join(READERS)} (or .gz)")
-    return READERS[ending]
-
-
 def _jsonl(path: Path) -> Iterator[Row]:
     with open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
@@ -156,8 +151,5 @@ def _parquet(path: Path) -> Iterator[Row]:
 
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    ".jsonl": _jsonl,
-    ".json": _json,
-    ".csv": _csv,
-    ".parquet": _parquet,
-}
+    ".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet,
+}  # fmt: skip

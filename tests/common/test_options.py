@@ -92,7 +92,7 @@ def test_one_pair_of_quotes_is_taken_off(text: str, value: str):
         (["sweep=s", "margin=big"], r"^margin=big is not a number$"),
         (["sweep=s", "weights=[1]"], r"^weights=\[1\] is not a dictionary such as"),
         (["sweep=s", "weights={math: much}"], r"^weights=.* is not a dictionary such as"),
-        (["sweep=s", "tasks=a,,b"], r"^tasks='a,,b' is not a list; write tasks=A,B$"),
+        (["sweep=s", "tasks=a,,b"], r"^tasks=a,,b is not a list such as a,b$"),
         (["sweep=s", "law=boundd"], r"law=boundd: 'boundd' is unknown; did you mean 'bounded'\?; choose one of: power"),
         (["sweep=s", "sweep=t"], r"^sweep= is given twice; keep one$"),
         (["source=x", "sweep=s"], r"'source' is not an option"),

@@ -44,18 +44,14 @@ def main(words: Sequence[str]) -> int:
 
     import hydra
     from hydra.core.hydra_config import HydraConfig
-    from hydra.core.plugins import Plugins
     from hydra.errors import HydraException
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
     from common.conf_folder import conf_folder
-    from hydra_plugins.dosage import PLUGINS
     from sweep.config import compose, schema
 
     schema.register()
-    for plugin in PLUGINS:  # Hydra 1.3 finds them by itself except in an editable install, whose folders it cannot list
-        Plugins.instance().register(plugin)
 
     def task(config: DictConfig) -> None:
         from sweep.cli import multirun

@@ -86,6 +86,3 @@ class SubmititLauncher(PlanLauncher):
         from sweep.cli import multirun
 
         return multirun.execute_on_slurm(plan, store, self.settings)
-
-
-PLUGINS = (PlanSweeper, LocalLauncher, SubmititLauncher)

@@ -125,7 +125,7 @@ def cancel(options: _Named) -> int:
     """Cancel the SLURM jobs of a sweep that wait or run. Training keeps its resume points."""
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
-    jobs = [job for job in squeue.look(store) if job.file.is_relative_to(store.sweep(saved.name))]
+    jobs = [job for job in squeue.jobs_for(store) if job.file.is_relative_to(store.sweep(saved.name))]
     squeue.cancel(jobs)
     print(f"{saved.name}: {plural(len(jobs), 'SLURM job')} cancelled")
     return 0

@@ -109,7 +109,7 @@ def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
     logs = Path(settings.submitit_folder or folder / "slurm").absolute()
     store.remove_dead_claims()
     with _lock(store):
-        queued = squeue.stages(squeue.look(store))  # before the store: a job that ends in between is then done
+        queued = squeue.stages(squeue.jobs_for(store))  # before the store: a job that ends in between is then done
         done = {key for key, job in saved.jobs.items() if store.has(job.stage)}
         flight = {key: queued[key].number for key in saved.jobs if key in queued and key not in done}
         tasks = split(saved.jobs, done, flight)
@@ -218,7 +218,7 @@ def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
 
 def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[str, Any]:
     """The array's other parameters: names, partition, account, setup commands."""
-    # The copy of the code comes before all else, and the folder the command was given in never counts.
+    # Modules come from the copy of the code first, and never from the folder in which the command was given.
     code = [f"export PYTHONPATH={shlex.quote(str(place.code))}${{PYTHONPATH:+:$PYTHONPATH}}", "export PYTHONSAFEPATH=1"]
     fixed = {"kill-on-invalid-dep": "yes", "requeue": True}
     return {

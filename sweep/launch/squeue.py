@@ -53,7 +53,7 @@ def command(*words: str) -> str:
     return done.stdout
 
 
-def look(store: Store) -> list[Queued]:
+def jobs_for(store: Store) -> list[Queued]:
     """All users' SLURM jobs for this store, except those that can never start because a job before them failed."""
     jobs = []
     for line in command("squeue", "--noheader", "--array", "--format=%i|%T|%r|%k").splitlines():

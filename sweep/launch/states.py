@@ -63,7 +63,7 @@ def _state(missing: list[Stage], total: int, store: Store, in_flight: Mapping[st
 def stages_in_flight(store: Store) -> Mapping[str, Queued]:
     """The SLURM job of each stage in SLURM's queue, by key; empty without SLURM, or when it does not answer."""
     try:
-        return squeue.stages(squeue.look(store)) if shutil.which("squeue") else {}
+        return squeue.stages(squeue.jobs_for(store)) if shutil.which("squeue") else {}
     except ValueError as problem:
         print(f"SLURM: {problem}", file=sys.stderr)
         return {}

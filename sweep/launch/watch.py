@@ -15,10 +15,10 @@ from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
-SHORTEST, LONGEST = 1.0, 15.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Bounds of the seconds between two polls: a twentieth of the time waited so far, to spare SLURM's controller."""
 
-LOOKS = 2
+POLLS = 2
 """Number of polls that must find a stage neither queued nor stored before it counts as ended: file systems lag."""
 
 
@@ -38,20 +38,20 @@ class Watch:
         try:
             while self.todo:
                 try:
-                    self.look(progress)
+                    self.poll(progress)
                 except ValueError as problem:  # a restart of the controller loses no jobs: poll again
                     if str(problem) != trouble:
                         progress.note(str(problem))
                     trouble = str(problem)
                 if self.todo:
-                    time.sleep(min(max(progress.elapsed / 20, SHORTEST), LONGEST))
+                    time.sleep(min(max(progress.elapsed / 20, SHORTEST_PAUSE), LONGEST_PAUSE))
         except KeyboardInterrupt:
             self.outcome.stopped = True
         return self.outcome
 
-    def look(self, progress: Progress) -> None:
+    def poll(self, progress: Progress) -> None:
         """Read the queue once, then look into the store for every missing stage."""
-        queued = squeue.stages(squeue.look(self.store))
+        queued = squeue.stages(squeue.jobs_for(self.store))
         for key, job in list(self.todo.items()):
             if self.store.has(job.stage):
                 self.outcome.built.append(self.todo.pop(key))
@@ -63,7 +63,7 @@ class Watch:
                     progress.started(job)
             else:
                 self.absent[key] = self.absent.get(key, 0) + 1
-                if self.absent[key] >= LOOKS:
+                if self.absent[key] >= POLLS:
                     self._ended(self.todo.pop(key), progress)
         progress.tick()
 

@@ -20,10 +20,10 @@ class Files:
     def __init__(self, store: Store) -> None:
         self.memory = store.root / "files.json"
         try:
-            self.known: dict[str, dict[str, Any]] = json.loads(self.memory.read_bytes())
+            self.facts: dict[str, dict[str, Any]] = json.loads(self.memory.read_bytes())
         except (FileNotFoundError, ValueError):
-            self.known = {}
-        self.seen: dict[str, dict[str, Any]] = {}
+            self.facts = {}
+        self.current: dict[str, dict[str, Any]] = {}
         self.fresh = False
         self.absent: dict[str, None] = {}
 
@@ -57,23 +57,23 @@ class Files:
         """Write what this plan added to the store, for the next plan."""
         if self.fresh:
             self.memory.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.memory, self.known)
+            write_json(self.memory, self.facts)
 
     def _look(self, where: str, path: str) -> dict[str, Any]:
-        place = Path(path).absolute()
-        if str(place) not in self.seen:
-            if not place.exists():
+        absolute = Path(path).absolute()
+        if str(absolute) not in self.current:
+            if not absolute.exists():
                 raise ValueError(f"{where}={path} does not exist; give the path of an existing file")
-            self.seen[str(place)] = self._recall(place)
-        return self.seen[str(place)]
+            self.current[str(absolute)] = self._recall(absolute)
+        return self.current[str(absolute)]
 
-    def _recall(self, place: Path) -> dict[str, Any]:
-        present = stamp(place)
-        facts = self.known.get(str(place))
+    def _recall(self, absolute: Path) -> dict[str, Any]:
+        present = stamp(absolute)
+        facts = self.facts.get(str(absolute))
         if facts is None or facts["stamp"] != present:
-            size = sum(part.stat().st_size for part in files_of(place))
-            facts = {"stamp": present, "size": size, "digest": digest_of(place)}
-            self.known[str(place)] = facts
+            size = sum(part.stat().st_size for part in files_of(absolute))
+            facts = {"stamp": present, "size": size, "digest": digest_of(absolute)}
+            self.facts[str(absolute)] = facts
             self.fresh = True
         return facts
 

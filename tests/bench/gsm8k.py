@@ -61,7 +61,7 @@ def gsm8k() -> str:
         ours, whole = _ours(folder, ["workers=1"]), _ours(folder, [])
         said = f"python -m eval {ours[0]:.0f} s ({ours[1]:.0f} s CPU), with a process a core {whole[0]:.0f} s"
         if importlib.util.find_spec("lm_eval") is None:
-            return f"{said}; lm-eval is not installed (pip install 'dosage-llm[lmeval]'), so there is nothing to compare with"
+            return f"{said}; nothing to compare with: lm-eval is not installed (pip install 'dosage-llm[lmeval]')"
         theirs, rows = min((_theirs(folder, rows), rows) for rows in (32, 64))
     return (
         f"{said}, lm-eval {theirs[0]:.0f} s ({theirs[1]:.0f} s CPU) at batch {rows}: "

@@ -12,7 +12,7 @@ from analysis.advice.commands import overrides
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.arrays import Array
 from analysis.data.study import Measure, Study
-from analysis.verdicts.arms import arms
+from analysis.verdicts.arms import arm_means
 
 STEPS = 16  # parts that the budget is divided into
 DRAWS = 1000
@@ -65,7 +65,7 @@ def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
             measures.setdefault(measure.ability, measure)
     found = []
     for ability, measure in measures.items():
-        fitted = surrogate(arms(measure, measure.rows))
+        fitted = surrogate(arm_means(measure, measure.rows))
         if fitted is None:
             raise ValueError(
                 f"ability {ability!r} has too few designs with known noise for a surrogate: it takes four with the "

@@ -14,7 +14,7 @@ from analysis.arrays import Array
 from analysis.data.study import Measure, Study
 from analysis.format import fraction
 from analysis.text_table import TextTable
-from analysis.verdicts.arms import arms
+from analysis.verdicts.arms import arm_means
 
 SHOWN = 30
 CLEAR = 1.96
@@ -92,7 +92,7 @@ def _unseen(study: Study, after: Study) -> Study:
 
 def _predicted(model: Surrogate, measure: Measure) -> dict[str, tuple[float, float, float, float]]:
     """By design: predicted, its error for a new measurement, measured, its variance."""
-    found = arms(measure)
+    found = arm_means(measure)
     table = found.table
     own = table["samples"].to_numpy(float)
     mean, covariance = model.predict(model.inputs(own, table["total_samples"].to_numpy(float) - own, strategies(found)))

@@ -16,7 +16,7 @@ from analysis.advice.surrogate import Design, Surrogate
 from analysis.data.study import Study
 from analysis.format import amount, fraction
 from analysis.text_table import TextTable
-from analysis.verdicts.strategy import ALONE, labels
+from analysis.verdicts.strategy import ALONE, strategy_labels
 
 SHOWN = 6
 FACTORS = ("strategy", "trained_on", "fraction", "replay", "samples", "total_samples")
@@ -125,7 +125,7 @@ def _cells(study: Study, ability: str) -> pd.DataFrame:
     """
     rows = study.trained[study.trained["ability"] == ability]
     unit = _costed(study)
-    rows = rows.assign(_label=labels(rows) if "strategy" in rows else "multitask")
+    rows = rows.assign(_label=strategy_labels(rows) if "strategy" in rows else "multitask")
     rows = rows.assign(cost=rows[unit] if unit else rows["total_samples"] + _items(study))
     groups = rows.groupby([c for c in FACTORS if c in rows], dropna=False, sort=True)
     measured = pd.DataFrame([_measured(part, study) for _, part in groups])

@@ -13,7 +13,7 @@ from scipy.special import expit
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.verdicts.arms import ArmMeans
-from analysis.verdicts.strategy import ALONE, labels
+from analysis.verdicts.strategy import ALONE, strategy_labels
 
 Labels = NDArray[np.str_]
 BASE = "base"
@@ -140,7 +140,7 @@ def strategies(found: ArmMeans) -> Labels:
     """The strategy of each arm; training on one ability only is multitask training of one."""
     if "strategy" not in found.table:
         return np.full(len(found.table), "multitask")
-    names = labels(found.table).to_numpy(str)
+    names = strategy_labels(found.table).to_numpy(str)
     return np.where(names == ALONE, "multitask", names)
 
 

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from analysis.arrays import Array
 from analysis.fitting.uncertainty import quantile
 from analysis.report.figures import COLOURS, MARKERS, STYLE, legend, save
-from analysis.verdicts.strategy import Comparison
+from analysis.verdicts.strategy import StrategyMeans
 
 UNDOMINATED = 0.5  # the chance from which a strategy is drawn filled
 
 
-def draw_matrix(compared: Comparison, folder: Path) -> str:
+def draw_matrix(compared: StrategyMeans, folder: Path) -> str:
     """Strategies by ability against training on the ability alone: numbers on shades that also differ in grey."""
     difference = (compared.mean - compared.alone[:, None]).T
     largest = float(np.nanmax(np.abs(difference), initial=0.0)) or 1.0
@@ -40,7 +40,7 @@ def draw_matrix(compared: Comparison, folder: Path) -> str:
         return save(figure, folder, f"forgetting-{compared.metric.name}")
 
 
-def draw_pareto(compared: Comparison, chances: Sequence[float], folder: Path) -> str:
+def draw_pareto(compared: StrategyMeans, chances: Sequence[float], folder: Path) -> str:
     """A panel a pair of abilities: strategies with 95 % intervals, filled where they are probably undominated."""
     pairs = list(combinations(range(len(compared.abilities)), 2))
     value, low, high = _shown(compared)
@@ -71,7 +71,7 @@ def _point(axes: Axes, x: float, y: float, bars: list[list[list[float]]], k: int
     )  # fmt: skip
 
 
-def _shown(compared: Comparison) -> tuple[Array, Array, Array]:
+def _shown(compared: StrategyMeans) -> tuple[Array, Array, Array]:
     """Means and interval ends (abilities, strategies) as they are shown."""
     metric = compared.metric
     t = np.array([quantile(0.95, dof) if dof > 0 else np.nan for dof in compared.dof])[:, None]

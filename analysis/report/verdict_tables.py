@@ -9,13 +9,13 @@ import numpy as np
 from analysis.data.metric import KINDS
 from analysis.text_table import TextTable
 from analysis.verdicts.all_verdicts import Findings
-from analysis.verdicts.strategy import Comparison
+from analysis.verdicts.strategy import StrategyMeans
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import spread
+from analysis.verdicts.wording import with_interval
 
 QUESTIONS = {
-    "scaling": "does it still rise with its data, per doubling at the upper end?",
-    "size": "does a larger model gain at equal data?",
+    "scaling": "does more of its data still help, per doubling at the largest amounts?",
+    "size": "is a larger model better at equal data?",
     "synergy": "does mixing with other abilities help or hurt?",
     "strategy": "which strategy is better?",
     "forgetting": "what is lost or gained against training on the ability alone?",
@@ -28,7 +28,7 @@ UNITS = {
     "other": "units of the metric",
 }
 FOUND = {
-    "scaling": {"up": "rising", "down": "falling", "equal": "plateau"},
+    "scaling": {"up": "improving", "down": "worsening", "equal": "plateau"},
     "synergy": {"up": "synergy", "down": "conflict"},
     "forgetting": {"up": "gained", "down": "lost"},
 }
@@ -44,7 +44,7 @@ def verdict_sheets(verdicts: Sequence[Verdict]) -> list[TextTable]:
         chosen = sorted((v for v in verdicts if v.question == question), key=lambda v: KINDS.index(v.metric.kind))
         if not chosen:
             continue
-        header = ("about", "better by, 95 % interval", "margin", "power", "detectable", "finding")
+        header = ("about", "gain, 95 % interval", "margin", "power", "detectable", "finding")
         sheets.append(TextTable(f"{question}: {title} (in {_units(chosen)})", header, tuple(map(_row, chosen))))
     return sheets
 
@@ -61,10 +61,17 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     detectable += " > effect" if verdict.small else ""
     finding = verdict.edge or FOUND.get(verdict.question, {}).get(verdict.finding, verdict.finding)
     finding = {"up": "better", "down": "worse"}.get(finding, finding)
-    return verdict.about, spread(verdict), verdict.metric.effect(verdict.margin).lstrip("+"), power, detectable, finding
+    return (
+        verdict.about,
+        with_interval(verdict),
+        verdict.metric.effect(verdict.margin).lstrip("+"),
+        power,
+        detectable,
+        finding,
+    )
 
 
-def matrix_sheet(compared: Comparison, chances: Sequence[float]) -> TextTable:
+def matrix_sheet(compared: StrategyMeans, chances: Sequence[float]) -> TextTable:
     """The forgetting and transfer matrix: strategies by ability, relative to training on the ability alone."""
     rows = []
     for j, strategy in enumerate(compared.strategies):

@@ -1,8 +1,8 @@
-"""All verdicts that a table can give, by ability and metric."""
+"""All verdicts that a study can give, by ability and metric."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,102 +10,114 @@ import numpy as np
 from analysis.arrays import Array
 from analysis.data.study import Study
 from analysis.format import fraction
-from analysis.verdicts.arms import ArmMeans, arms
+from analysis.verdicts.arms import ArmMeans, arm_means
 from analysis.verdicts.audit import audit, undetectable
-from analysis.verdicts.ratio import Shares, amount_or_ratio
-from analysis.verdicts.replay import Replays, best_k, by_replay, replays
+from analysis.verdicts.ratio import DevianceShares, amount_or_ratio
+from analysis.verdicts.replay import ReplayMeans, best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
-from analysis.verdicts.strategy import Comparison, against_alone, compare, pairs, pareto
+from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pairs, pareto
 from analysis.verdicts.synergy import synergies
 from analysis.verdicts.verdict import MARGIN, Verdict
 
-SERIES = ("model", "strategy", "trained_on", "arm", "replay")  # what tells curves of one amount apart
+SERIES = ("model", "strategy", "trained_on", "arm", "replay")
+"""Columns that label series along an ability's own samples."""
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Verdicts in the order of the questions; further sentences; audits; strategies with their Pareto chances."""
+    """Verdicts in the order of the questions; deviance shares; further sentences; audits; and strategies.
+
+    ``strategies`` has, for each metric, the compared strategies with their chances of being undominated.
+    """
 
     verdicts: tuple[Verdict, ...]
-    shares: tuple[Shares, ...]
+    shares: tuple[DevianceShares, ...]
     notes: tuple[str, ...]
     audits: tuple[str, ...]
-    strategies: tuple[tuple[Comparison, tuple[float, ...]], ...]  # one a metric
+    strategies: tuple[tuple[StrategyMeans, tuple[float, ...]], ...]
 
 
 def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] | None = None) -> Findings:
-    """Everything the table answers. ``margin`` is the difference that matters, relative to a loss or to the range of
-    a share, rating or other number.
+    """Everything the study answers.
 
-    Comparisons are paired item by item where the study has items; ``weights`` of the abilities choose the best replay
-    (default: all alike).
+    ``margin`` is the difference that matters: relative for a loss, and of the range of any other metric. Comparisons
+    are paired item by item where the study has items. ``weights`` of the abilities choose the best replay (all alike
+    by default). Raises ValueError for a margin outside 0 to 1 and weights of unknown abilities.
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin={margin} must lie between 0 and 1, for example 0.02 for two points")
     unknown = sorted(set(weights or {}) - set(study.abilities))
     if unknown:
         raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(study.abilities)}")
-    found = [arms(measure) for measure in study.measures if len(measure.trained)]
-    found = [f for f in found if len(f.table)]
-    own = [f.with_rows(f.table["samples"] > 0) if "samples" in f.table else f for f in found]
-    own = [f for f in own if len(f.table)]
-    verdicts = [v for f in own for v in _scalings(f, f.metric.margin(margin))]
-    verdicts += [v for f in own for v in sizes(f, f.metric.margin(margin))]
-    verdicts += [v for f in own for v in synergies(f, f.metric.margin(margin))]
-    shares = tuple(s for f in own for s in [amount_or_ratio(f)] if s)
+    all_arms = [_trained_on_it(arm_means(measure)) for measure in study.measures if len(measure.trained)]
+    all_arms = [arms for arms in all_arms if len(arms.table)]
+    verdicts = [v for arms in all_arms for v in _scalings(arms, arms.metric.margin(margin))]
+    verdicts += [v for arms in all_arms for v in sizes(arms, arms.metric.margin(margin))]
+    verdicts += [v for arms in all_arms for v in synergies(arms, arms.metric.margin(margin))]
+    shares = tuple(share for arms in all_arms if (share := amount_or_ratio(arms)))
     notes: list[str] = []
     strategies = []
-    for metric in dict.fromkeys(f.metric for f in own):
-        chosen = [f for f in own if f.metric == metric]
-        matters = metric.margin(margin)
-        compared = compare(chosen)
-        if compared:
-            verdicts += pairs(compared, matters) + against_alone(compared, matters)
-            chance = pareto(compared)
-            strategies.append((compared, tuple(float(c) for c in chance)))
-            notes += _pareto_note(compared, chance)
-        replayed = by_replay(chosen)
-        if replayed:
-            verdicts += replays(replayed, matters)
+    for metric in dict.fromkeys(arms.metric for arms in all_arms):
+        same = [arms for arms in all_arms if arms.metric == metric]
+        if compared := compare(same):
+            verdicts += pairs(compared, metric.margin(margin)) + against_alone(compared, metric.margin(margin))
+            chances = pareto(compared)
+            strategies.append((compared, tuple(map(float, chances))))
+            notes += _pareto_note(compared, chances)
+        if replayed := by_replay(same):
+            verdicts += replays(replayed, metric.margin(margin))
             notes.append(_replay_note(metric.name, replayed, weights))
     audits = (*audit(study), *undetectable(verdicts))
     return Findings(tuple(verdicts), shares, tuple(notes), audits, tuple(strategies))
 
 
-def _scalings(found: ArmMeans, margin: float) -> list[Verdict]:
-    """One verdict a series along the own samples."""
-    table = found.table
+def _trained_on_it(arms: ArmMeans) -> ArmMeans:
+    """The arms of models that were trained on the ability's own data, where the table tells."""
+    return arms.with_rows(arms.table["samples"] > 0) if "samples" in arms.table else arms
+
+
+def _scalings(arms: ArmMeans, margin: float) -> list[Verdict]:
+    """One verdict per series along the ability's own samples."""
+    table = arms.table
     if "samples" not in table:
         return []
-    names: list[str] = []
-    for c in (c for c in SERIES if c in table):  # as far as the columns before leave it open
-        open_ = table.groupby(names, dropna=False)[c].nunique(dropna=False).max() if names else table[c].nunique()
-        names += [c] if open_ > 1 else []
+    names = _series_columns(arms)
     parts = [("", table)] if not names else table.groupby(names, dropna=False, sort=True)
-    out = []
+    verdicts = []
     for key, part in parts:
-        label = ", ".join(_said(name, value) for name, value in zip(names, key, strict=True) if value == value)
-        verdict = scaling(found.with_rows(table.index.isin(part.index)), label, margin)
-        out += [verdict] if verdict else []
-    return out
+        label = ", ".join(_label(name, value) for name, value in zip(names, key, strict=True) if value == value)
+        verdict = scaling(arms.with_rows(table.index.isin(part.index)), label, margin)
+        verdicts += [verdict] if verdict else []
+    return verdicts
 
 
-def _said(name: str, value: object) -> str:
+def _series_columns(arms: ArmMeans) -> list[str]:
+    """The columns that label series; without those that the columns before them determine."""
+    names: list[str] = []
+    for column in (c for c in SERIES if c in arms.table):
+        values = arms.table.groupby(names, dropna=False)[column] if names else arms.table[column]
+        most = values.nunique(dropna=False).max() if names else arms.table[column].nunique()
+        names += [column] if most > 1 else []
+    return names
+
+
+def _label(name: str, value: object) -> str:
     return f"{name} {fraction(value)}" if isinstance(value, float) else str(value)
 
 
-def _replay_note(metric: str, replayed: Replays, weights: Mapping[str, float] | None) -> str:
-    k, sure = best_k(replayed, weights)
-    confidence = "" if np.isnan(sure) else f" (best with a chance of {100 * sure:.0f} %)"
-    said = "weights " + ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
-    who = said if weights else "equal weights of the abilities"
-    return f"{metric}: replay {fraction(k)} is best for {who}{confidence}."
+def _replay_note(metric: str, replayed: ReplayMeans, weights: Mapping[str, float] | None) -> str:
+    k, chance = best_k(replayed, weights)
+    confidence = "" if np.isnan(chance) else f" (best with a chance of {100 * chance:.0f} %)"
+    listed = ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
+    counted = f"weights {listed}" if listed else "equal weights of the abilities"
+    return f"{metric}: replay {fraction(k)} is best for {counted}{confidence}."
 
 
-def _pareto_note(compared: Comparison, chance: Array) -> list[str]:
-    if np.isnan(chance).any():
+def _pareto_note(compared: StrategyMeans, chances: Array | Sequence[float]) -> list[str]:
+    if np.isnan(chances).any():
         return []
-    order = np.argsort(-chance, kind="stable")
-    parts = ", ".join(f"{compared.strategies[i]} {100 * chance[i]:.0f} %" for i in order)
-    return [f"{compared.metric.name}: the chance that no other strategy is at least as good in every ability: {parts}."]
+    order = np.argsort(-np.asarray(chances), kind="stable")
+    listed = ", ".join(f"{compared.strategies[i]} {100 * chances[i]:.0f} %" for i in order)
+    name = compared.metric.name
+    return [f"{name}: the chance that no other strategy is at least as good in every ability: {listed}."]

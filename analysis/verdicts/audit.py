@@ -1,4 +1,4 @@
-"""Audits a reviewer would make: impossible values, one design with two results, cells that are missing."""
+"""Checks of the table as a reviewer would make them: impossible values, contradictions, missing cells."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from analysis.data.table import binomial_rows
 from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
-DIGITS = 4  # decimals that published shares are rounded to, at most
-MOST = 1500  # items up to which another number is named: beyond, almost any share fits
+DIGITS = 4  # decimals to which published shares are rounded, at most
+MOST = 1500  # items up to which a fitting number of items is named; beyond, almost any share fits
 CROSSED = ("model", "training", "fraction", "replay", "seed")
 
 
 def audit(study: Study) -> list[str]:
-    """Everything found, in plain sentences; empty for a clean table."""
+    """All problems, one sentence each; empty for a table without any."""
     return [*impossible(study), *contradictions(study), *missing(study)]
 
 
 def impossible(study: Study) -> list[str]:
-    """Shares that no whole number of right items gives, even after rounding to the decimals they are written with."""
+    """Shares that no whole number of right items gives, even rounded to the decimals they are written with."""
     frame = study.table
     if "n_items" not in frame:
         return []
@@ -39,20 +39,20 @@ def impossible(study: Study) -> list[str]:
         rounded |= written & (np.abs(nearest - value) <= 0.5 * 10.0**-digits + 1e-12)
     bad = rows[(np.abs(nearest - value) > 1e-6) & ~rounded]
     return [
-        f"{row.ability}, {row.task}: {row.value:.6g} is no share of {row.n_items:.0f} items{_fewest(row.value)}"
+        f"{row.ability}, {row.task}: {row.value:.6g} cannot be a share of {row.n_items:.0f} items{_fewest(row.value)}"
         for row in bad.drop_duplicates(["task", "value", "n_items"]).head(SHOWN).itertuples()
     ] + _more(len(bad.drop_duplicates(["task", "value", "n_items"])))
 
 
 def _fewest(value: float) -> str:
-    """The fewest items that a share can be of, up to rounding to six decimals; empty where it takes very many."""
+    """The fewest items that give a share rounded to six decimals; empty where it takes more than `MOST`."""
     items = np.arange(1, MOST)
     fits = np.abs(np.round(value * items) / items - value) <= 0.5e-6
     return f" (it could be one of {items[fits][0]:,})" if fits.any() else ""
 
 
 def contradictions(study: Study) -> list[str]:
-    """Designs that were measured twice with the same seed and differ."""
+    """Designs that were measured twice with the same seed and gave different values."""
     frame, factors = study.table, study.factors
     if not factors or "seed" not in frame:  # rows that differ may then be other designs, or other seeds
         return []
@@ -60,19 +60,18 @@ def contradictions(study: Study) -> list[str]:
     groups = frame.groupby(keys, dropna=False, sort=True)["value"]
     spread = groups.transform("max") - groups.transform("min")
     bad = frame[spread > 1e-12].drop_duplicates(keys)
-    said = []
+    sentences = []
     for row in bad.head(SHOWN).to_dict("records"):
         same = (frame[keys].astype(str) == pd.Series({k: str(row[k]) for k in keys})).all(axis=1)
         values = ", ".join(f"{v:.4g}" for v in sorted(frame.loc[same, "value"].unique())[:4])
-        said.append(f"{row['ability']}, {row['task']}, {row['metric']}: the same design and seed gave {values}")
-    return said + _more(len(bad))
+        sentences.append(f"{row['ability']}, {row['task']}, {row['metric']}: the same design and seed gave {values}")
+    return sentences + _more(len(bad))
 
 
 def missing(study: Study) -> list[str]:
-    """Combinations of the factors that vary freely which the table lacks, when most of them are there.
+    """Combinations of the varying factors that the table lacks.
 
-    A factor varies freely when the others do not determine it; a table with less than half of the combinations is taken
-    for a design that never meant to have them all.
+    Only where at least half of all combinations are there: otherwise the design was never meant to have them all.
     """
     rows = study.trained
     names = [c for c in ("strategy", "trained_on") if c in rows]
@@ -81,33 +80,33 @@ def missing(study: Study) -> list[str]:
     factors = [c for c in CROSSED if c in rows and rows[c].nunique() > 1]
     if not len(rows) or len(factors) < 2:
         return []
-    have = set(rows[factors].drop_duplicates().itertuples(index=False, name=None))
+    present = set(rows[factors].drop_duplicates().itertuples(index=False, name=None))
     values = [sorted(rows[c].dropna().unique()) for c in factors]
     count = int(np.prod([len(v) for v in values]))
-    if len(have) == count or len(have) * 2 < count or count > 100_000:
+    if len(present) == count or len(present) * 2 < count or count > 100_000:
         return []
-    absent = [cell for cell in product(*values) if cell not in have]
+    absent = [cell for cell in product(*values) if cell not in present]
     shown = [", ".join(f"{f} {_short(v)}" for f, v in zip(factors, cell, strict=True)) for cell in absent[:SHOWN]]
     return [f"missing cell: {cell}" for cell in shown] + _more(len(absent))
 
 
 def undetectable(verdicts: Sequence[Verdict]) -> list[str]:
-    """Differences that are smaller than the smallest the design detects with a chance of 80 %, by question."""
-    said = []
+    """For each question the effects that are smaller than what the design detects with a chance of 80 %."""
+    sentences = []
     for question in dict.fromkeys(v.question for v in verdicts):
-        known = [v for v in verdicts if v.question == question and v.finding != "equal" and v.low == v.low]
-        small = [v for v in known if v.small]
+        decided = [v for v in verdicts if v.question == question and v.finding != "equal" and v.low == v.low]
+        small = [v for v in decided if v.small]
         shown = [
             f"{v.about} ({v.metric.effect(v.effect)}, detectable {v.metric.effect(v.detectable).lstrip('+')})"
             for v in small[:SHOWN]
         ]
         if small:
             more = f"; and {len(small) - SHOWN} more" if len(small) > SHOWN else ""
-            said.append(
-                f"{question}: {len(small)} of {len(known)} differences are smaller than the design detects with a "
-                f"chance of 80 %: {'; '.join(shown)}{more}"
+            sentences.append(
+                f"{question}: {len(small)} of {len(decided)} effects are smaller than what the design detects "
+                f"with a chance of 80 %: {'; '.join(shown)}{more}"
             )
-    return said
+    return sentences
 
 
 def _short(value: object) -> str:

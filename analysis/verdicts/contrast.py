@@ -1,4 +1,4 @@
-"""Contrasts: differences between arms, paired item by item where the items are known."""
+"""Contrasts: weighted sums of arms, paired item by item where the items are known."""
 
 from __future__ import annotations
 
@@ -13,49 +13,51 @@ from analysis.arrays import Array
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.verdict import Verdict, judge
 
-Weights = Mapping[int, float]  # of arms, by their labels; they add up to 0
+Weights = Mapping[int, float]
+"""The weights of arms by their labels; those of a contrast add up to 0."""
 
 
-def contrast(question: str, about: str, found: ArmMeans, weights: Weights, margin: float) -> Verdict:
-    """The verdict on the weighted sum of arms.
+def contrast(question: str, about: str, arms: ArmMeans, weights: Weights, margin: float) -> Verdict:
+    """The verdict on a weighted sum of arms.
 
-    With items: the variance over items of what each adds to the sum, and the scatter of runs beyond that, with
-    Satterthwaite's degrees of freedom (1946, Biometrics 2); for two single runs the p value is that of McNemar's exact
-    test. Without: the arms' own variances, as if they had nothing in common.
+    With items, the variance is that of the items' contributions to the sum plus the scatter of runs beyond it, with
+    Satterthwaite's degrees of freedom (1946, Biometrics Bull. 2); for two single runs the p value is that of McNemar's
+    exact test. Without items it follows from the arms' own variances, as if the arms were independent.
     """
     labels, weight = list(weights), np.array(list(weights.values()))
-    rows = found.table.loc[labels]
+    rows = arms.table.loc[labels]
     effect = float(weight @ rows["mean"].to_numpy(float))
-    covariance = found.covariance(labels)
+    covariance = arms.covariance(labels)
     variance = float(weight @ covariance @ weight)
-    verdict = judge(question, about, effect, variance, dof(found, weights), margin, found.metric)
-    items = found.items_of(labels)
+    verdict = judge(question, about, effect, variance, dof(arms, weights), margin, arms.metric)
+    items = arms.items_of(labels)
     if items is None:
         return verdict
     saved = 1 - np.sqrt(variance / float(weight**2 @ np.diag(covariance)))
     verdict = replace(verdict, items=items.shape[1], narrower=float(saved))
-    p = mcnemar(items) if sorted(weight) == [-1, 1] and (rows["runs"] == 1).all() and found.metric.bounded else None
+    p = mcnemar(items) if sorted(weight) == [-1, 1] and (rows["runs"] == 1).all() and arms.metric.bounded else None
     return verdict if p is None else replace(verdict, p=p)
 
 
-def dof(found: ArmMeans, weights: Weights) -> float:
+def dof(arms: ArmMeans, weights: Weights) -> float:
     """The degrees of freedom of a contrast's variance (Satterthwaite); without items those of the arms.
 
-    Also where the runs scatter no more than their items explain: that too is an estimate from a few runs.
+    They are finite also where the runs scatter no more than their items explain: that too was estimated from few runs.
     """
     labels, weight = list(weights), np.array(list(weights.values()))
-    if found.paired is None or found.items_of(labels) is None:
-        return found.dof
-    scatter = float(weight**2 @ (found.paired.between[labels] / found.table.loc[labels, "runs"].to_numpy(float)))
+    if arms.scatter is None or arms.items_of(labels) is None:
+        return arms.dof
+    scatter = float(weight**2 @ (arms.scatter.between[labels] / arms.table.loc[labels, "runs"].to_numpy(float)))
     if scatter == 0:
         return float("inf")
-    return found.paired.dof * (float(weight @ found.covariance(labels) @ weight) / scatter) ** 2
+    return arms.scatter.dof * (float(weight @ arms.covariance(labels) @ weight) / scatter) ** 2
 
 
 def mcnemar(items: Array) -> float | None:
     """The exact two-sided p value for two rows of verdicts, right (1) or wrong (0); None for other values.
 
-    McNemar 1947, Psychometrika 12: given the items on which the two differ, each side wins a fair coin's share.
+    McNemar 1947, Psychometrika 12: without an effect, each of the items on which the two differ falls to either side
+    with equal chance.
     """
     if not np.isin(items, (0, 1)).all():
         return None
@@ -64,10 +66,10 @@ def mcnemar(items: Array) -> float | None:
 
 
 def mean_of(labels: Sequence[int], sign: float = 1.0) -> dict[int, float]:
-    """The weights of the mean of some arms, some of which may count several times."""
+    """The weights of the mean of arms; one that is listed several times counts several times."""
     return {label: sign * count / len(labels) for label, count in Counter(labels).items()}
 
 
 def difference(new: Sequence[int], old: Sequence[int]) -> dict[int, float]:
-    """The weights of the mean of the arms ``new`` minus that of ``old``."""
+    """The weights of the mean of the arms ``new`` minus the mean of ``old``."""
     return {**mean_of(old, -1.0), **mean_of(new)}

@@ -1,4 +1,4 @@
-"""Replay: what repeating a share k of the specialised data in the second stage does."""
+"""Replay: the effect of repeating a share k of the specialised data in the second stage."""
 
 from __future__ import annotations
 
@@ -13,85 +13,85 @@ from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.verdict import LEVEL, Verdict, draws_of, holm
-from analysis.verdicts.wording import reason, spread
+from analysis.verdicts.wording import qualification, with_interval
 
 DRAWS = 2000
+WORDS = {"up": "gains", "down": "loses", "equal": "changes little", "undecided": "does not clearly change"}
 
 
 @dataclass(frozen=True, eq=False)
-class Replays:
-    """Means of each ability (rows) by replay k (columns); the arms, and the labels of those behind each k."""
+class ReplayMeans:
+    """Means (abilities, replays) by replay ``k``; the arms of each ability, and the labels of those behind each k."""
 
     k: Array
     mean: Array
-    found: tuple[ArmMeans, ...]
-    rows: tuple[Mapping[float, list[int]], ...]
+    arms: tuple[ArmMeans, ...]
+    labels: tuple[Mapping[float, list[int]], ...]
 
 
-def by_replay(found: Sequence[ArmMeans]) -> Replays | None:
-    """The arms of the strategy with the most values of k; None for fewer than two of them in every ability."""
-    rows = []
-    for f in found:
-        if "replay" not in f.table or f.table["replay"].nunique() < 2:
+def by_replay(all_arms: Sequence[ArmMeans]) -> ReplayMeans | None:
+    """The means by replay, over the replays that were measured in every ability; None for fewer than two of them."""
+    labels = []
+    for arms in all_arms:
+        if "replay" not in arms.table or arms.table["replay"].nunique() < 2:
             return None
-        table = f.table[f.table["replay"].notna() & (f.table["samples"] > 0)]
+        table = arms.table[arms.table["replay"].notna() & (arms.table["samples"] > 0)]
         if "params" in table and table["params"].nunique() > 1:
             return None
-        rows.append({float(k): [int(i) for i in part.index] for k, part in table.groupby("replay")})
-    shared = sorted(set.intersection(*map(set, rows))) if rows else []
+        labels.append({float(k): [int(i) for i in part.index] for k, part in table.groupby("replay")})
+    shared = sorted(set.intersection(*map(set, labels))) if labels else []
     if len(shared) < 2:
         return None
-    mean = [[f.table.loc[r[k], "mean"].mean() for k in shared] for f, r in zip(found, rows, strict=True)]
-    return Replays(np.array(shared), np.array(mean, dtype=float), tuple(found), tuple(rows))
+    mean = [[arms.table.loc[by[k], "mean"].mean() for k in shared] for arms, by in zip(all_arms, labels, strict=True)]
+    return ReplayMeans(np.array(shared), np.array(mean, dtype=float), tuple(all_arms), tuple(labels))
 
 
-def replays(r: Replays, margin: float) -> list[Verdict]:
-    """For each ability: the largest k against the smallest, and whether it moves one way between."""
+def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
+    """For each ability the largest k against the smallest, and whether it changes in one direction between them."""
     verdicts = []
-    words = {"up": "gains", "down": "loses", "equal": "changes little", "undecided": "does not clearly change"}
-    for row, found in enumerate(r.found):
-        about = f"{found.name}, replay {fraction(r.k[-1])} against {fraction(r.k[0])}"
-        verdict = _step(r, row, 0, -1, about, margin)
-        steps = f"; {_course(r, row, margin)}" if len(r.k) > 2 else ""
-        said = f"{found.name} {words[verdict.finding]} from replay {fraction(r.k[0])} to {fraction(r.k[-1])}"
-        verdicts.append(verdict.said(f"{said}: {spread(verdict)} {found.metric.effect_unit}{reason(verdict)}{steps}."))
+    for row, arms in enumerate(means.arms):
+        about = f"{arms.name}, replay {fraction(means.k[-1])} against {fraction(means.k[0])}"
+        verdict = _step(means, row, 0, -1, about, margin)
+        course = f"; {_course(means, row, margin)}" if len(means.k) > 2 else ""
+        change = f"{WORDS[verdict.finding]} from replay {fraction(means.k[0])} to {fraction(means.k[-1])}"
+        effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
+        verdicts.append(verdict.with_sentence(f"{arms.name} {change}: {effect}{course}."))
     return verdicts
 
 
-def _step(r: Replays, row: int, old: int, new: int, about: str, margin: float) -> Verdict:
-    """The effect of going from one k to another."""
-    weights = difference(r.rows[row][float(r.k[new])], r.rows[row][float(r.k[old])])
-    return contrast("replay", about, r.found[row], weights, margin)
+def _step(means: ReplayMeans, row: int, old: int, new: int, about: str, margin: float) -> Verdict:
+    """The effect of going from one k to another, given by their places."""
+    labels = means.labels[row]
+    weights = difference(labels[float(means.k[new])], labels[float(means.k[old])])
+    return contrast("replay", about, means.arms[row], weights, margin)
 
 
-def _course(r: Replays, row: int, margin: float) -> str:
-    """Monotone or not, judged by the steps between any two k that are clearly up or down (Holm over the steps)."""
-    steps = [_step(r, row, i, j, "", margin) for i, j in combinations(range(len(r.k)), 2)]
-    sure = [p < 1 - LEVEL for p in holm([s.p for s in steps])]
-    found = {s.finding for s, clear in zip(steps, sure, strict=True) if clear}
-    if {"up", "down"} <= found:
-        return "it is not monotone in k"
-    if found & {"up", "down"}:
-        return "it moves one way, as far as the noise shows"
-    return "no step between two k is clear"
+def _course(means: ReplayMeans, row: int, margin: float) -> str:
+    """Whether the ability changes in one direction: by the steps between any two k that are clear (Holm over steps)."""
+    steps = [_step(means, row, i, j, "", margin) for i, j in combinations(range(len(means.k)), 2)]
+    significant = [p < 1 - LEVEL for p in holm([step.p for step in steps])]
+    directions = {step.finding for step, clear in zip(steps, significant, strict=True) if clear} & {"up", "down"}
+    if len(directions) == 2:
+        return "it changes direction along k"
+    return "it moves one way, as far as the noise shows" if directions else "no step between two k is clear"
 
 
-def best_k(r: Replays, weights: Mapping[str, float] | None = None, seed: int = 0) -> tuple[float, float]:
+def best_k(means: ReplayMeans, weights: Mapping[str, float] | None = None, seed: int = 0) -> tuple[float, float]:
     """The k with the largest weighted mean over abilities, and the chance that it is the best of those measured.
 
-    ``weights`` by ability, 1 each by default. The chance is NaN where the noise is not known. Arms that answered the
+    ``weights`` by ability, 1 each by default. The chance is NaN where the noise is unknown. Arms that answered the
     same items vary together.
     """
-    share = np.array([(weights or {}).get(f.ability, 0.0 if weights else 1.0) for f in r.found])
-    best = int(np.argmax(share @ r.mean))
-    total = np.zeros((DRAWS, len(r.k)))
-    for i, found in enumerate(r.found):
-        rows = [r.rows[i][float(k)] for k in r.k]
-        labels = [label for part in rows for label in part]
-        gather = np.array([[mean_of(part).get(label, 0.0) for label in labels] for part in rows])
-        covariance = gather @ found.covariance(labels) @ gather.T
-        free = dof(found, difference(rows[0], rows[-1]))
+    weight = np.array([(weights or {}).get(arms.ability, 0.0 if weights else 1.0) for arms in means.arms])
+    best = int(np.argmax(weight @ means.mean))
+    total = np.zeros((DRAWS, len(means.k)))
+    for i, arms in enumerate(means.arms):
+        parts = [means.labels[i][float(k)] for k in means.k]
+        labels = [label for part in parts for label in part]
+        gather = np.array([[mean_of(part).get(label, 0.0) for label in labels] for part in parts])
+        covariance = gather @ arms.covariance(labels) @ gather.T
+        free = dof(arms, difference(parts[0], parts[-1]))
         if not np.isfinite(covariance).all() or not free > 0:
-            return float(r.k[best]), float("nan")
-        total += share[i] * draws_of(r.mean[i], covariance, free, DRAWS, seed + i)
-    return float(r.k[best]), float((total.argmax(axis=1) == best).mean())
+            return float(means.k[best]), float("nan")
+        total += weight[i] * draws_of(means.mean[i], covariance, free, DRAWS, seed + i)
+    return float(means.k[best]), float((total.argmax(axis=1) == best).mean())

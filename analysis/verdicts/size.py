@@ -10,32 +10,33 @@ from analysis.format import amount
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import reason, spread
+from analysis.verdicts.wording import qualification, with_interval
 
 WORDS = {
     "up": "is better than",
     "down": "is worse than",
     "equal": "equals",
-    "undecided": "is not clearly different from",
+    "undecided": "does not clearly differ from",
 }
 RESULTS = ("mean", "variance", "runs", "label")
 
 
-def matched(left: pd.DataFrame, right: pd.DataFrame, apart: tuple[str, ...]) -> pd.DataFrame:
-    """Arms that agree in every factor but ``apart``: columns of ``left``, and those of ``right`` with ``_other``; each
-    with its ``label``.
+def matched(left: pd.DataFrame, right: pd.DataFrame, ignore_columns: tuple[str, ...]) -> pd.DataFrame:
+    """Pairs of arms that agree in every factor except ``ignore_columns``.
+
+    One row per pair: the columns of ``left``, those of ``right`` with ``_other``, and the ``label`` of each.
     """
     left, right = (table.assign(label=table.index) for table in (left, right))
-    by = [c for c in left if c not in RESULTS and c not in apart]
+    by = [c for c in left if c not in RESULTS and c not in ignore_columns]
     if not by:
         return left.merge(right, how="cross", suffixes=("", "_other"))
     filled = [t.assign(**{c: t[c].astype(object).where(t[c].notna(), "") for c in by}) for t in (left, right)]
     return filled[0].merge(filled[1], on=by, suffixes=("", "_other"))
 
 
-def sizes(found: ArmMeans, margin: float) -> list[Verdict]:
-    """The mean gain of each model over the next smaller one, over the arms that both have."""
-    table = found.table
+def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
+    """The mean gain of each model over the next smaller one, over the designs that both have."""
+    table = arms.table
     if "params" not in table:
         return []
     ladder = sorted(table["params"].dropna().unique())
@@ -45,12 +46,11 @@ def sizes(found: ArmMeans, margin: float) -> list[Verdict]:
         pairs = matched(left, right, ("params", "model"))
         if not len(pairs):
             continue
-        about = f"{found.name}, {amount(large)} against {amount(small)} parameters"
+        about = f"{arms.name}, {amount(large)} against {amount(small)} parameters"
         weights = difference(list(pairs["label_other"]), list(pairs["label"]))
-        verdict = contrast("size", about, found, weights, margin)
-        said = (
-            f"{found.name}: {amount(large)} parameters {WORDS[verdict.finding]} {amount(small)} at equal data "
-            f"({len(pairs)} designs): {spread(verdict)} {found.metric.effect_unit}{reason(verdict)}."
-        )
-        verdicts.append(verdict.said(said))
+        verdict = contrast("size", about, arms, weights, margin)
+        designs = "1 design" if len(pairs) == 1 else f"{len(pairs)} designs"
+        compared = f"a model of {amount(large)} parameters {WORDS[verdict.finding]} one of {amount(small)}"
+        effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
+        verdicts.append(verdict.with_sentence(f"{arms.name}: {compared} at equal data ({designs}): {effect}."))
     return verdicts

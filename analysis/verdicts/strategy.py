@@ -1,4 +1,4 @@
-"""Strategies: all pairs, what each forgets and transfers, and which none dominates."""
+"""Strategies: all pairs, what each loses and gains against training alone, and which ones no other dominates."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import Verdict, draws_of, holm
-from analysis.verdicts.wording import pairing, reason, spread
+from analysis.verdicts.wording import pairing, qualification, with_interval
 
 DRAWS = 2000
 ALONE = "single"
+ALONE_WORDS = {
+    "up": "gains on",
+    "down": "loses against",
+    "equal": "keeps up with",
+    "undecided": "does not clearly differ from",
+}
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """Strategies (columns) by ability (rows), at the data that all of them were given: means and variances.
+class StrategyMeans:
+    """Means and variances (abilities, strategies) at the data that all strategies were given.
 
-    ``alone`` holds the model trained on an ability only (NaN where there is none); ``dof`` goes with each ability.
-    ``found`` are the arms of each ability, ``rows`` the labels of those behind each strategy and of those alone.
+    ``alone`` holds the means of the models trained on one ability only (NaN where there is none), ``dof`` the degrees
+    of freedom of each ability. ``arms`` are the arms of each ability, ``labels`` those behind each strategy by name.
     """
 
     abilities: tuple[str, ...]
@@ -39,60 +45,61 @@ class Comparison:
     alone_variance: Array
     dof: Array
     metric: Metric
-    found: tuple[ArmMeans, ...]
-    rows: tuple[Mapping[str, list[int]], ...]
+    arms: tuple[ArmMeans, ...]
+    labels: tuple[Mapping[str, list[int]], ...]
 
     def draws(self, ability: int, count: int, seed: int) -> Array:
         """Draws (count, strategies) of the means of one ability; arms that answered the same items vary together."""
-        found, rows = self.found[ability], [self.rows[ability][s] for s in self.strategies]
-        labels = [i for part in rows for i in part]
-        gather = np.array([[mean_of(part).get(i, 0.0) for i in labels] for part in rows])
-        spread_ = gather @ found.covariance(labels) @ gather.T
-        return draws_of(self.mean[ability], spread_, float(self.dof[ability]), count, seed)
+        arms, parts = self.arms[ability], [self.labels[ability][s] for s in self.strategies]
+        labels = [i for part in parts for i in part]
+        gather = np.array([[mean_of(part).get(i, 0.0) for i in labels] for part in parts])
+        covariance = gather @ arms.covariance(labels) @ gather.T
+        return draws_of(self.mean[ability], covariance, float(self.dof[ability]), count, seed)
 
 
-def compare(found: Sequence[ArmMeans]) -> Comparison | None:
-    """The strategies that were measured in every ability at equal own data; None for fewer than two.
+def compare(all_arms: Sequence[ArmMeans]) -> StrategyMeans | None:
+    """The strategies that were measured in every ability at equal data of it; None for fewer than two.
 
-    Of each strategy and ability the arms with the most own samples; strategies with a replay get one column a replay.
+    Of each strategy and ability the arms with the most data of the ability are compared. A strategy with several
+    replays is one column per replay.
     """
-    if not found or any(not {"strategy", "samples"} <= set(f.table) for f in found):
+    if not all_arms or any(not {"strategy", "samples"} <= set(arms.table) for arms in all_arms):
         return None
-    rows = []
-    for f in found:
-        table = f.table[f.table["samples"] > 0].copy()
+    labels = []
+    for arms in all_arms:
+        table = arms.table[arms.table["samples"] > 0].copy()
         if "params" in table and table["params"].nunique() > 1:
             return None
         if table.loc[table["strategy"] != ALONE, "strategy"].nunique() < 2:
             return None
-        best = table.assign(_name=labels(table))[table["samples"] == table["samples"].max()]
-        rows.append({str(name): [int(i) for i in part.index] for name, part in best.groupby("_name")})
-    shared = sorted(set.intersection(*(set(r) for r in rows)) - {ALONE})
+        best = table.assign(_name=strategy_labels(table))[table["samples"] == table["samples"].max()]
+        labels.append({str(name): [int(i) for i in part.index] for name, part in best.groupby("_name")})
+    shared = sorted(set.intersection(*(set(by) for by in labels)) - {ALONE})
     if len(shared) < 2:
         return None
-    names = tuple(f.ability for f in found)
-    columns = [_means(f, [r.get(s, []) for s in (*shared, ALONE)]) for f, r in zip(found, rows, strict=True)]
-    mean, variance = (np.array([c[k] for c in columns]) for k in (0, 1))
-    dofs = np.array([f.dof if f.paired is None else _least_dof(f, r) for f, r in zip(found, rows, strict=True)])
-    return Comparison(
-        names, tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1], variance[:, -1], dofs,
-        found[0].metric, tuple(found), tuple(rows),
+    pairs = list(zip(all_arms, labels, strict=True))
+    columns = [_means(arms, [by.get(s, []) for s in (*shared, ALONE)]) for arms, by in pairs]
+    mean, variance = (np.array([column[k] for column in columns]) for k in (0, 1))
+    dofs = np.array([arms.dof if arms.scatter is None else _least_dof(arms, by) for arms, by in pairs])
+    return StrategyMeans(
+        tuple(arms.ability for arms in all_arms), tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1],
+        variance[:, -1], dofs, all_arms[0].metric, tuple(all_arms), tuple(labels),
     )  # fmt: skip
 
 
-def _means(found: ArmMeans, rows: list[list[int]]) -> tuple[Array, Array]:
+def _means(arms: ArmMeans, labels: list[list[int]]) -> tuple[Array, Array]:
     """The mean and variance of each group of arms; NaN for an empty one."""
-    parts = [found.table.loc[labels, ["mean", "variance"]].mean().to_numpy(float) for labels in rows]
+    parts = [arms.table.loc[part, ["mean", "variance"]].mean().to_numpy(float) for part in labels]
     mean, variance = np.array(parts).T
-    return mean, variance / np.array([max(len(labels), 1) for labels in rows])
+    return mean, variance / np.array([max(len(part), 1) for part in labels])
 
 
-def _least_dof(found: ArmMeans, rows: Mapping[str, list[int]]) -> float:
+def _least_dof(arms: ArmMeans, labels: Mapping[str, list[int]]) -> float:
     """The fewest degrees of freedom of the differences between groups of arms."""
-    return min(dof(found, difference(a, b)) for a, b in combinations(rows.values(), 2))
+    return min(dof(arms, difference(a, b)) for a, b in combinations(labels.values(), 2))
 
 
-def labels(table: pd.DataFrame) -> pd.Series[str]:
+def strategy_labels(table: pd.DataFrame) -> pd.Series[str]:
     """The strategy, with its replay where one strategy has several."""
     label = table["strategy"].astype(str)
     if "replay" not in table:
@@ -101,57 +108,58 @@ def labels(table: pd.DataFrame) -> pd.Series[str]:
     return label.where(~several, label + " replay " + table["replay"].map(fraction))
 
 
-def pairs(c: Comparison, margin: float) -> list[Verdict]:
-    """Every pair of strategies in every ability. A difference counts when its p value, adjusted by Holm over all of
-    them, is below 5 %; the intervals are those of single comparisons.
+def pairs(means: StrategyMeans, margin: float) -> list[Verdict]:
+    """Every pair of strategies in every ability.
+
+    A difference counts where its p value, adjusted by Holm over all pairs and abilities, is below 5 %. The intervals
+    are those of single comparisons.
     """
-    raw = []
-    for row, ability in enumerate(c.abilities):
-        for old, new in combinations(c.strategies, 2):
-            about = f"{ability} {c.metric.name}, {new} against {old}"
-            weights = difference(c.rows[row][new], c.rows[row][old])
-            raw.append(contrast("strategy", about, c.found[row], weights, margin))
-    out = []
-    for verdict, adjusted in zip(raw, holm([v.p for v in raw]), strict=True):
-        held = verdict.finding in ("up", "down") and adjusted >= 0.05
-        final = replace(verdict, p=adjusted, finding="undecided" if held else verdict.finding)
-        ability, _, rest = final.about.partition(", ")
-        new, _, old = rest.partition(" against ")
-        why = f"{pairing(final)}; not significant among {len(raw)} comparisons" if held else reason(final)
-        said = f"{ability}: {new} {WORDS[final.finding]} {old}: {spread(final)} {c.metric.effect_unit}{why}."
-        out.append(final.said(said))
-    return out
-
-
-def against_alone(c: Comparison, margin: float) -> list[Verdict]:
-    """The forgetting and transfer matrix: each strategy minus the model trained on that ability only."""
+    raw, names = [], []
+    for row, ability in enumerate(means.abilities):
+        for old, new in combinations(means.strategies, 2):
+            about = f"{ability} {means.metric.name}, {new} against {old}"
+            weights = difference(means.labels[row][new], means.labels[row][old])
+            raw.append(contrast("strategy", about, means.arms[row], weights, margin))
+            names.append((f"{ability} {means.metric.name}", old, new))
     verdicts = []
-    words = {"up": "gains on", "down": "loses against", "equal": "keeps up with", "undecided": "is not clearly off"}
-    for row, ability in enumerate(c.abilities):
-        if np.isnan(c.alone[row]):
-            continue
-        for strategy in c.strategies:
-            about = f"{ability} {c.metric.name}, {strategy} against {ability} alone"
-            weights = difference(c.rows[row][strategy], c.rows[row][ALONE])
-            verdict = contrast("forgetting", about, c.found[row], weights, margin)
-            said = f"{ability} {c.metric.name}: {strategy} {words[verdict.finding]} training on {ability} alone"
-            verdicts.append(verdict.said(f"{said}: {spread(verdict)} {c.metric.effect_unit}{reason(verdict)}."))
+    for verdict, adjusted, (name, old, new) in zip(raw, holm([v.p for v in raw]), names, strict=True):
+        withdrawn = verdict.finding in ("up", "down") and adjusted >= 0.05
+        final = replace(verdict, p=adjusted, finding="undecided" if withdrawn else verdict.finding)
+        among = f"{pairing(final)}; not significant among {len(raw)} comparisons"
+        sentence = f"{name}: {new} {WORDS[final.finding]} {old}: {with_interval(final)} {means.metric.effect_unit}"
+        verdicts.append(final.with_sentence(f"{sentence}{among if withdrawn else qualification(final)}."))
     return verdicts
 
 
-def pareto(c: Comparison, seed: int = 0) -> Array:
+def against_alone(means: StrategyMeans, margin: float) -> list[Verdict]:
+    """Each strategy minus the model trained on the ability only: the matrix of forgetting and transfer."""
+    verdicts = []
+    for row, ability in enumerate(means.abilities):
+        if np.isnan(means.alone[row]):
+            continue
+        for strategy in means.strategies:
+            about = f"{ability} {means.metric.name}, {strategy} against {ability} alone"
+            weights = difference(means.labels[row][strategy], means.labels[row][ALONE])
+            verdict = contrast("forgetting", about, means.arms[row], weights, margin)
+            compared = f"{strategy} {ALONE_WORDS[verdict.finding]} training on {ability} alone"
+            effect = f"{with_interval(verdict)} {means.metric.effect_unit}{qualification(verdict)}"
+            verdicts.append(verdict.with_sentence(f"{ability} {means.metric.name}: {compared}: {effect}."))
+    return verdicts
+
+
+def pareto(means: StrategyMeans, seed: int = 0) -> Array:
     """For each strategy the chance that no other is at least as good in every ability and better in one.
 
-    Over draws of the means from their t distributions, independent between abilities.
+    Over draws of the means from their t distributions, independent between abilities. NaN where the noise is unknown.
     """
-    if not np.isfinite(c.variance).all() or not (c.dof > 0).all():
-        return np.full(len(c.strategies), np.nan)
-    rows = [c.draws(i, DRAWS, seed + i) for i in range(len(c.abilities))]
-    return np.asarray(front(np.stack(rows, axis=-1)).mean(axis=0))
+    if not np.isfinite(means.variance).all() or not (means.dof > 0).all():
+        return np.full(len(means.strategies), np.nan)
+    draws = [means.draws(i, DRAWS, seed + i) for i in range(len(means.abilities))]
+    return np.asarray(front(np.stack(draws, axis=-1)).mean(axis=0))
 
 
 def front(scores: Array) -> NDArray[np.bool_]:
-    """(draws, candidates, abilities) -> True where no other candidate dominates."""
+    """Which candidates no other dominates: (draws, candidates, abilities) -> (draws, candidates)."""
     other, own = scores[:, :, None, :], scores[:, None, :, :]
     dominates = np.all(other >= own, axis=-1) & np.any(other > own, axis=-1)
     return np.asarray(~np.any(dominates, axis=1))

@@ -1,4 +1,4 @@
-"""One answer: effect, interval, margin, power, finding, sentence."""
+"""One answer: its effect with interval, margin, power, finding and sentence."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from analysis.fitting.uncertainty import quantile
 
 LEVEL = 0.95
 MARGIN = 0.02  # of a difference: 2 points of a share, 2 % of a loss or of the range of a rating
-SLOPE = 0.5  # margin of a gain per doubling, as a share of that of a difference
-SEEN = 0.8  # the power at which an effect counts as one that the design can detect
+SLOPE = 0.5  # margin of a gain per doubling, as a share of the margin of a difference
+DETECTION_POWER = 0.8  # the power from which on a design counts as able to detect an effect
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``effect`` and its 95 % interval are differences of merits (`Metric.merit`): positive is better.
+    """The answer to one question about one thing.
 
-    ``finding`` is "up", "down", "equal" (the 90 % interval lies within the margin: two one-sided tests at 5 %,
-    Schuirmann 1987) or "undecided". ``power`` is the chance that a true effect as large as the margin would show;
-    ``detectable`` the smallest effect that would show with a chance of 80 %. ``p`` is two-sided, for an effect of 0.
-    ``items`` is how many items the effect is paired over (0: not paired), ``narrower`` the share of its interval's
-    width that pairing saved. ``edge`` says that scores lie at the "floor" or the "ceiling", where they cannot move.
+    ``effect``, its 95 % interval (``low`` to ``high``), ``margin`` and ``detectable`` are differences of merits
+    (`Metric.merit`): positive is better. ``finding`` is "up", "down", "equal" (the 90 % interval lies within the
+    margin: two one-sided tests at 5 %, Schuirmann 1987, J. Pharmacokinet. Biopharm. 15) or "undecided". ``power`` is
+    the chance that a true effect as large as the margin is found; ``detectable`` is the smallest effect that is found
+    with a chance of 80 %. ``p`` is two-sided, for an effect of 0. ``items`` is the number of items over which the
+    effect is paired (0: not paired), ``narrower`` the share of the interval's width that pairing saves. ``edge`` is
+    "floor" or "ceiling" where all values lie at the worst or best possible one. Numbers are NaN where the noise is
+    unknown.
     """
 
     question: str
@@ -46,20 +49,20 @@ class Verdict:
 
     @property
     def small(self) -> bool:
-        """Whether an effect that is not negligible is smaller than what the design detects with a chance of 80 %."""
+        """Whether the effect, if not equal to 0 within the margin, is smaller than what the design can detect."""
         return self.finding != "equal" and abs(self.effect) < self.detectable
 
-    def said(self, sentence: str) -> Verdict:
-        """The same with this sentence."""
+    def with_sentence(self, sentence: str) -> Verdict:
+        """The same verdict with this sentence."""
         return replace(self, sentence=sentence)
 
 
 def judge(
     question: str, about: str, effect: float, variance: float, dof: float, margin: float, metric: Metric
 ) -> Verdict:
-    """The verdict on an effect with this variance, whose estimate has ``dof`` degrees of freedom.
+    """The verdict on an effect with this variance, which was estimated with ``dof`` degrees of freedom.
 
-    Undecided, with an interval of NaN, where the variance is not known.
+    Undecided, with an interval of NaN, where the variance is unknown (``dof`` of 0).
     """
     error = float(np.sqrt(variance)) if dof > 0 else float("nan")
     if np.isnan(error):
@@ -69,9 +72,9 @@ def judge(
     low, high = effect - wide, effect + wide
     clear = "up" if low > 0 else "down" if high < 0 else "undecided"
     finding = "equal" if abs(effect) + narrow < margin else clear
-    seen = quantile(LEVEL, dof)
-    power = float(ndtr(margin / error - seen) + ndtr(-margin / error - seen)) if error > 0 else 1.0
-    detectable = (seen + quantile(2 * SEEN - 1, dof)) * error
+    critical = quantile(LEVEL, dof)
+    power = float(ndtr(margin / error - critical) + ndtr(-margin / error - critical)) if error > 0 else 1.0
+    detectable = (critical + quantile(2 * DETECTION_POWER - 1, dof)) * error
     return Verdict(
         question, about, effect, low, high, margin, power, detectable, tail(effect, error, dof), finding, metric
     )
@@ -86,18 +89,18 @@ def tail(effect: float, error: float, dof: float) -> float:
 
 
 def holm(p: list[float]) -> list[float]:
-    """Holm's adjusted p values (1979, Scand. J. Stat. 6), in the given order; NaN stays NaN and is not counted."""
-    known = [i for i, value in enumerate(p) if value == value]
+    """Holm's adjusted p values (1979, Scand. J. Stat. 6), in the same order; NaN stays NaN and is not counted."""
+    numbers = [i for i, value in enumerate(p) if value == value]
     adjusted = [float("nan")] * len(p)
     largest = 0.0
-    for rank, i in enumerate(sorted(known, key=lambda i: p[i])):
-        largest = max(largest, min(1.0, (len(known) - rank) * p[i]))
+    for rank, i in enumerate(sorted(numbers, key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(numbers) - rank) * p[i]))
         adjusted[i] = largest
     return adjusted
 
 
 def draws_of(means: Array, variances: Array, dof: float, count: int, seed: int = 0) -> Array:
-    """``count`` draws (draws, *means) from the joint t distribution of means with these variances, or a covariance."""
+    """Draws (count, means) from the joint t distribution of means; ``variances`` may be a covariance matrix."""
     rng = np.random.default_rng(seed)
     unit = rng.standard_normal((count, len(means)))
     if variances.ndim == 1:

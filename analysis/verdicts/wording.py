@@ -1,4 +1,4 @@
-"""Effects as text."""
+"""Verdicts as text."""
 
 from __future__ import annotations
 
@@ -7,33 +7,38 @@ import numpy as np
 from analysis.verdicts.verdict import Verdict
 
 
-def spread(verdict: Verdict) -> str:
-    """``+3.1 (+1.0 to +5.2)``."""
+def with_interval(verdict: Verdict) -> str:
+    """The effect with its interval: ``+3.1 (+1.0 to +5.2)``."""
+    effect = verdict.metric.effect
     if np.isnan(verdict.low):
-        return f"{verdict.metric.effect(verdict.effect)} (noise unknown)"
-    ends = " to ".join(map(verdict.metric.effect, (verdict.low, verdict.high)))
-    return f"{verdict.metric.effect(verdict.effect)} ({ends})"
+        return f"{effect(verdict.effect)} (noise unknown)"
+    return f"{effect(verdict.effect)} ({effect(verdict.low)} to {effect(verdict.high)})"
 
 
-def reason(verdict: Verdict) -> str:
-    """Why a verdict is open, or how far equality goes, as the end of a sentence."""
-    margin = verdict.metric.effect(verdict.margin).lstrip("+")
-    what = verdict.metric.short_unit
+def qualification(verdict: Verdict) -> str:
+    """How far the verdict holds, or why it is open, as the end of a sentence."""
+    metric, unit = verdict.metric, verdict.metric.short_unit
+    margin = unsigned(verdict, verdict.margin)
     if np.isnan(verdict.low):
-        return "; runs with other seeds would tell the noise"
+        return "; runs with other seeds would show the noise"
     if verdict.finding == "undecided":
-        chance = f"; the design shows a difference of {margin} {what} with a chance of {100 * verdict.power:.0f} %"
-        return f"{pairing(verdict)}{chance}"
+        power = f"a true effect of {margin} {unit} would be found with a chance of {100 * verdict.power:.0f} %"
+        return f"{pairing(verdict)}; {power}"
     if verdict.finding == "equal":
-        return f", within the margin of {margin} {what}{pairing(verdict)}"
-    least = verdict.metric.effect(verdict.detectable).lstrip("+")
-    weak = f"; that is less than the {least} {what} which the design detects reliably" if verdict.small else ""
+        return f", within the margin of {margin} {unit}{pairing(verdict)}"
+    least = f"{unsigned(verdict, verdict.detectable)} {metric.short_unit}"
+    weak = f"; the design detects effects reliably only from {least} on" if verdict.small else ""
     return f"{pairing(verdict)}{weak}"
 
 
 def pairing(verdict: Verdict) -> str:
-    """That an effect is paired item by item, and what that saved, as part of a sentence."""
+    """Over how many items the effect is paired, and how much that narrows its interval, as part of a sentence."""
     if not verdict.items:
         return ""
     saved = f", which narrows the interval by {100 * verdict.narrower:.0f} %" if verdict.narrower >= 0.005 else ""
     return f"; paired over {verdict.items:,} items{saved}"
+
+
+def unsigned(verdict: Verdict, effect: float) -> str:
+    """The size of an effect, without its sign."""
+    return verdict.metric.effect(effect).lstrip("+-")

@@ -9,7 +9,7 @@ from analysis.advice.next_cells import choices
 from analysis.advice.surrogate import surrogate
 from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line
 from analysis.data.study import Study
-from analysis.verdicts.arms import arms
+from analysis.verdicts.arms import arm_means
 from tests.analysis.tables import FULL, KNEES, Simulation, data_amount, mixed_table, only
 
 
@@ -107,7 +107,7 @@ def test_arms_are_predicted_from_the_others(table):
 
 def test_leaving_out_is_what_it_says(table):
     measure = only(table.table, "math", "accuracy")
-    rest = arms(measure, measure.rows)
+    rest = arm_means(measure, measure.rows)
     whole = surrogate(rest)
     position = 5
     value = rest.table["mean"].to_numpy()

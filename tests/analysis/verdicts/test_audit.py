@@ -13,7 +13,7 @@ def test_audits_name_what_cannot_be():
     bad = frame.copy()
     accuracy = bad.index[bad["metric"] == "accuracy"]
     bad.loc[accuracy[3], "value"] = 0.12345678
-    assert any("0.123457 is no share of 300 items" in line for line in audit(Study(bad)))
+    assert any("0.123457 cannot be a share of 300 items" in line for line in audit(Study(bad)))
     rounded = frame.assign(value=frame["value"].where(frame["metric"] != "accuracy", frame["value"].round(3)))
     assert audit(Study(rounded)) == []
     twice = pd.concat([frame, frame.iloc[[-1]].assign(value=0.5)])
@@ -24,7 +24,7 @@ def test_an_impossible_share_names_the_items_it_could_be_of():
     frame = data_amount()
     first = frame.index[frame["metric"] == "accuracy"][0]
     (line,) = impossible(Study(frame.assign(value=frame["value"].where(frame.index != first, 57 / 164))))
-    assert line.endswith("is no share of 300 items (it could be one of 164)")
+    assert line.endswith("cannot be a share of 300 items (it could be one of 164)")
 
 
 def test_missing_cells_are_named():

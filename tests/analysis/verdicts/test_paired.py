@@ -7,7 +7,7 @@ import pytest
 from analysis.data.items import Items, read_items
 from analysis.data.study import Study
 from analysis.verdicts.all_verdicts import findings
-from analysis.verdicts.arms import arms
+from analysis.verdicts.arms import arm_means
 from analysis.verdicts.contrast import contrast, difference, mcnemar
 from analysis.verdicts.strategy import compare, pareto
 from tests.analysis.tables import only
@@ -36,11 +36,11 @@ def known(items):
 
 def paired(frame, items):
     """The last strategy against the first, item by item."""
-    return compared(arms(only(frame, items=known(items))))
+    return compared(arm_means(only(frame, items=known(items))))
 
 
 def unpaired(frame):
-    return compared(arms(only(frame)))
+    return compared(arm_means(only(frame)))
 
 
 def compared(found):
@@ -107,11 +107,11 @@ def test_losses_are_paired_by_their_tokens():
         rows.append({"cell": cell, "strategy": {"a": "s0", "b": "s1"}[cell], "value": mean, "stderr": 0.05})
     frame = pd.DataFrame(rows).assign(ability="math", task="gsm8k", metric="loss", n_items=400)
     found = Items({("math", "gsm8k", "loss"): pd.concat(items)}, ("ability", "task", "metric"))
-    verdict = contrast("", "", arms(only(frame, items=found)), {0: -1.0, 1: 1.0}, 0.02)
+    verdict = contrast("", "", arm_means(only(frame, items=found)), {0: -1.0, 1: 1.0}, 0.02)
     assert verdict.low < -np.log(0.97) < verdict.high
     assert verdict.high - verdict.low < 0.02
     assert verdict.finding == "up"
-    assert contrast("", "", arms(only(frame)), {0: -1.0, 1: 1.0}, 0.02).finding == "undecided"
+    assert contrast("", "", arm_means(only(frame)), {0: -1.0, 1: 1.0}, 0.02).finding == "undecided"
 
 
 def test_items_that_do_not_belong_to_a_value_pair_nothing():
@@ -148,7 +148,7 @@ def test_files_that_hold_no_items_are_named(tmp_path):
 def test_strategies_that_answer_the_same_items_vary_together():
     frame, items = simulated(np.random.default_rng(10), 0.5, 1, strategies=3)
     frame = frame.assign(samples=100.0, total_samples=300.0)
-    both, lone = (compare([arms(only(frame, items=each))]) for each in (known(items), None))
+    both, lone = (compare([arm_means(only(frame, items=each))]) for each in (known(items), None))
     spread = [np.diff(c.draws(0, 4000, 0)[:, [0, 2]], axis=1).std() for c in (both, lone)]
     verdict = paired(frame, items)
     assert spread[0] == pytest.approx((verdict.high - verdict.low) / (2 * 1.96), rel=0.1)

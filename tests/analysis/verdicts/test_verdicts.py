@@ -8,14 +8,14 @@ from analysis.data.metric import metric_named
 from analysis.data.study import Study
 from analysis.report.verdict_tables import verdict_sheets
 from analysis.verdicts.all_verdicts import findings
-from analysis.verdicts.arms import arms
+from analysis.verdicts.arms import arm_means
 from analysis.verdicts.audit import undetectable
 from analysis.verdicts.ratio import amount_or_ratio
 from analysis.verdicts.replay import best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
 from analysis.verdicts.strategy import against_alone, compare, front, pairs, pareto
-from analysis.verdicts.synergy import Difference, crossing, crossing_text, differences, synergies
+from analysis.verdicts.synergy import MixingEffects, crossing, crossing_text, mixing_effects, synergies
 from analysis.verdicts.verdict import holm, judge
 from tests.analysis.tables import FULL, data_amount, only
 
@@ -24,7 +24,7 @@ SAMPLES = np.array([32, 128, 512, 2048, 8192])
 
 
 def arms_of(table):
-    return arms(only(table))
+    return arm_means(only(table))
 
 
 def rows(samples, chance, rng, items=300, seeds=3, **columns):
@@ -109,10 +109,10 @@ def test_a_plateau_is_found_and_where_it_starts():
 @pytest.mark.parametrize(
     ("chance", "edge", "said"),
     [
-        ([0.01] * 5, "floor", "is at the floor, where nothing shows,"),
-        ([0.2, 0.6, 0.985, 0.985, 0.985], "ceiling", "has reached the ceiling"),
+        ([0.01] * 5, "floor", "stays at its worst value, where no effect can show,"),
+        ([0.2, 0.6, 0.985, 0.985, 0.985], "ceiling", "has reached its best value"),
         ([0.2, 0.45, 0.6, 0.6, 0.6], "", "has reached a plateau"),
-        ([0.0, 0.0, 0.01, 0.12, 0.24], "", "rises"),
+        ([0.0, 0.0, 0.01, 0.12, 0.24], "", "still improves"),
     ],
 )
 def test_floor_and_ceiling_are_no_plateau(chance, edge, said):
@@ -120,7 +120,7 @@ def test_floor_and_ceiling_are_no_plateau(chance, edge, said):
     assert verdict.edge == edge
     assert f"math accuracy {said} from" in verdict.sentence
     shown = verdict_sheets([verdict])[0].rows[0][-1]
-    assert shown == (edge or {"equal": "plateau", "up": "rising"}[verdict.finding])
+    assert shown == (edge or {"equal": "plateau", "up": "improving"}[verdict.finding])
 
 
 def test_a_larger_model_is_compared_at_equal_data():
@@ -146,8 +146,8 @@ def test_help_at_little_data_and_harm_at_much_are_found_with_their_crossing():
     found = arms_of(mixture(np.random.default_rng(4), 0.04))
     first, last, trend = synergies(found, 0.02)
     assert (first.finding, last.finding, trend.finding) == ("up", "down", "down")
-    (difference,) = differences(found)
-    at, low, high = crossing(difference)
+    (effects,) = mixing_effects(found)
+    at, low, high = crossing(effects)
     assert low < 9 < high  # 512 samples
     assert low < at < high
     assert "they cross at about" in trend.sentence
@@ -158,7 +158,7 @@ def test_crossings_cover_the_truth_at_the_nominal_rate():
     inside = 0
     for _ in range(80):
         found = arms_of(mixture(rng, 0.03, items=400))
-        _, low, high = crossing(differences(found)[0])
+        _, low, high = crossing(mixing_effects(found)[0])
         inside += low <= 9 <= high
     assert inside >= 71  # of 80; 76 expected
 
@@ -166,12 +166,14 @@ def test_crossings_cover_the_truth_at_the_nominal_rate():
 def test_several_crossings_ties_and_none_are_said():
     def text(delta):
         logs = np.arange(float(len(delta)))
-        return crossing_text(Difference("mixed", logs, np.array(delta), np.diag(np.full(len(delta), 1e-4)), np.inf, ()))
+        return crossing_text(
+            MixingEffects("mixed", logs, np.array(delta), np.diag(np.full(len(delta), 1e-4)), np.inf, ())
+        )
 
-    assert "change places 3 times" in text([0.1, -0.1, 0.1, -0.1])
+    assert "cross 3 times" in text([0.1, -0.1, 0.1, -0.1])
     assert "no crossing within the amounts" in text([0.1, 0.2, 0.1])
     assert "1 tie" in text([0.1, 0.0, -0.1])
-    assert "the sign changes 2 times, as noise could make it" in text([0.01, -0.01, 0.1])
+    assert "the sign changes 2 times, which noise could explain" in text([0.01, -0.01, 0.1])
 
 
 def test_amount_and_ratio_share_what_they_cause():
@@ -252,7 +254,7 @@ def test_differences_below_the_detectable_are_flagged():
     assert all(v.small == (abs(v.effect) < v.detectable) for v in verdicts)
     (line,) = undetectable(verdicts)
     assert line.startswith(
-        "strategy: 2 of 2 differences are smaller than the design detects with a chance of 80 %: math"
+        "strategy: 2 of 2 effects are smaller than what the design detects with a chance of 80 %: math"
     )
     assert all(row[4].endswith("> effect") for row in verdict_sheets(verdicts)[0].rows)
     many = {"single": (0.5, 0.5), "a": (0.2, 0.2), "b": (0.8, 0.8)}

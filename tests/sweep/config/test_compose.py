@@ -65,7 +65,6 @@ def test_unchanged_branches_are_the_same_objects():
             r"suite\.tasks\.math_loss\.format='xml'.*gsm8k",
         ),
         (["+foo=1"], "foo"),
-        (["suite.judge={model: m}"], r"suite\.judge is null.*suite\.judge\.KEY"),
         (["~seed"], "needs seed"),
         (["tracker.name=paper"], "none, wandb"),
     ],

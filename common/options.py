@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from common.renames import note
+
 Options = TypeVar("Options")
 
 HELP = ("-h", "--help", "help")
@@ -45,13 +47,17 @@ def option(
     key: str = "",
     choices: Sequence[str] = (),
     default_text: str = "",
+    formerly: str = "",
 ) -> Any:
     """A field of an options class; without ``default`` the option is required.
 
     ``key`` is its spelling on the command line where that is not the field's name (``from`` is a word of Python).
     ``choices`` are the values allowed. ``default_text`` describes a default that depends on the machine or the suite.
+    ``formerly`` is an old spelling that is accepted for one more release.
     """
-    metadata = {"meaning": meaning, "key": key, "choices": tuple(choices), "default_text": default_text}
+    metadata = {
+        "meaning": meaning, "key": key, "choices": tuple(choices), "default_text": default_text, "formerly": formerly,
+    }  # fmt: skip
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -108,9 +114,13 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
     """
     fields = {_key(field): field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(cls)
+    renamed = {field.metadata["formerly"]: key for key, field in fields.items() if field.metadata["formerly"]}
     values: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
+        if key in renamed:
+            note(key, renamed[key])
+            key = renamed[key]
         if key not in fields:
             listed = ", ".join(f"{name}=" for name in fields) or "none"
             raise ValueError(f"{word!r}: {key!r} is not an option{near(key, fields)}; the options: {listed}")

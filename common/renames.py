@@ -43,9 +43,9 @@ _REFERENCE = re.compile(r"\$\{(\.*)([A-Za-z_][\w.]*)\}")
 _GROUP = re.compile(rf"((?:override |optional )*/?)({'|'.join(GROUPS)})(?=[@/]|$)")
 
 
-def current_key(key: str) -> str:
-    """A dotted key in its current spelling."""
-    return ".".join(_current(tuple(key.split("."))))
+def current_key(key: str, *, noted: bool = False) -> str:
+    """A dotted key in its current spelling; ``noted`` tells the user if that is another one."""
+    return ".".join((_noted if noted else _current)(tuple(key.split("."))))
 
 
 def old_group(group: str) -> str | None:
@@ -112,19 +112,19 @@ def _matching(path: KeyPath) -> list[str]:
 def _noted(path: KeyPath) -> KeyPath:
     """The current spelling of ``path``, with a note to the user if that is another one."""
     for old in _matching(path):
-        _note(old.replace("*", "NAME"), RENAMED[old])
+        note(old.replace("*", "NAME"), RENAMED[old])
     return _current(path)
 
 
 @cache
-def _note(old: str, new: str) -> None:
-    """Once a process."""
+def note(old: str, new: str) -> None:
+    """Tell the user, once a process, that a name has changed."""
     print(f"note: {old} is now called {new}; the old name is accepted for one more release", file=sys.stderr)
 
 
 def _name(name: str, path: KeyPath) -> str:
     """The current spelling of a name in a dictionary at ``path``."""
-    return ".".join(_noted(tuple(name.split(".")))) if path[:1] == (EXCLUDE,) else _noted((*path, name))[-1]
+    return current_key(name, noted=True) if path[:1] == (EXCLUDE,) else _noted((*path, name))[-1]
 
 
 def _references(text: str, parent: KeyPath) -> str:

@@ -18,6 +18,7 @@ if __name__ == "__main__":
     own_packages()
 
 from common.options import HELP, run
+from common.renames import current_override
 from sweep.cli.verbs import VERBS, fail
 from sweep.stages.store import Damaged
 
@@ -40,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     if not words or words[0] in HELP or not _is_override(words[0]):
         return run("python -m sweep", VERBS, words, usage=USAGE, errors=(ValueError, OSError, Damaged))
     # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
-    sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
+    sys.argv[1:] = sorted(map(current_override, words), key=lambda word: word not in ("-m", "--multirun"))
 
     import hydra
     from hydra.core.hydra_config import HydraConfig

@@ -16,7 +16,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 TINY = [
     "data.world.math=300", "data.world.code=300", "data.world.general=300", "data.world.test=12",
     "data.world.corpus=600",
-    "data.sources.math.held_out=12", "data.sources.code.held_out=12", "data.sources.general.held_out=12",
+    "data.sources.math.held_out_rows=12", "data.sources.code.held_out_rows=12", "data.sources.general.held_out_rows=12",
     "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64", "model.architecture.num_layers=1",
     "model.architecture.num_heads=2", "model.architecture.num_kv_heads=2", "recipe.epochs=1",
     "suite.tasks.gsm8k.max_new_tokens=8", "suite.tasks.humaneval.max_new_tokens=8",

@@ -44,7 +44,7 @@ def run(asked: Compare) -> str:
     judges = court(asked, suite, asked.task, entry, out)
     assert judges is not None  # its task needs one
     ours, theirs = (_responses(Path(place), asked.task) for place in (asked.answers, asked.against))
-    listed = TASKS[entry.task].items(Path(entry.path), Reading(tuple(sorted(entry.fields.items()))))
+    listed = TASKS[entry.task].items(Path(entry.path), Reading(tuple(sorted(entry.columns.items()))))
     items = with_references({item["id"]: item for item in listed}, judges.files)
     spec = ScoreSpec(entry.task, "", None, 1.0, 1, judge=judges.judge, precision=suite.precision)
     panel = CachedJudge(judges.judge, judges.execution, partial(voice, spec, judges.files, judges.execution))

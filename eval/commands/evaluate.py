@@ -37,7 +37,9 @@ class Evaluate(JudgeOptions):
     tasks: list[str] | None = option("some tasks of the suite only", None, default_text="all of them")
     items: int | None = option("only the first items of each task", None, default_text="as the suite says")
     precision: str | None = option("of the weights: fp32 or bf16", None, default_text="as the suite says")
-    batch_rows: int | None = option("rows in one forward pass", None, default_text="as the suite says")
+    eval_batch_size: int | None = option(
+        "items in one forward pass", None, default_text="as the suite says", formerly="batch_rows"
+    )
     system: str = option("the system turn used in training", "")
     seed: int = option("of answers drawn at a temperature", 0)
     data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
@@ -45,7 +47,9 @@ class Evaluate(JudgeOptions):
     train: str | None = option(
         "a file or folder of training data: how many test items it contains is measured, and scores without them", None
     )
-    engine: str | None = option("what answers: local or vllm", None, default_text="as the suite says")
+    backend: str | None = option(
+        "what answers: local or vllm", None, default_text="as the suite says", formerly="engine"
+    )
     workers: int | None = option(
         "processes that answer; the answers do not depend on it", None, default_text="one a core up to 8, or one a GPU"
     )
@@ -90,7 +94,8 @@ def run(asked: Evaluate) -> str:
     level = _sandbox(work)
     _announce(work, out)
     found = {
-        name: _measured(one, out / name, asked, asked.batch_rows or suite.batch_rows) for name, one in work.items()
+        name: _measured(one, out / name, asked, asked.eval_batch_size or suite.eval_batch_size)
+        for name, one in work.items()
     }
     summary = {"model": asked.model, "weights": weights, "suite": suite.name, "tasks": found, "left_out": left_out}
     write_json(out / "summary.json", summary)
@@ -113,8 +118,8 @@ def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, o
     if entry.shots:
         inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
     data = [digest_of(place) for place in inputs.values()]
-    task = replace(entry, items=asked.items or entry.items)
-    chosen = replace(suite, precision=asked.precision or suite.precision, engine=asked.engine or suite.engine)
+    task = replace(entry, max_items=asked.items or entry.max_items)
+    chosen = replace(suite, precision=asked.precision or suite.precision, backend=asked.backend or suite.backend)
     answer, scored = task_specs(task, chosen, seed=asked.seed, system=asked.system)
     local = Path(asked.model).is_dir()
     if not local:

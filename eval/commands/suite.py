@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from common.conf_folder import conf_folder
+from common.renames import current_tree
 from eval.spec.judge import Judge, JudgeRun
 from eval.spec.tasks import Suite, Task
 
-JUDGES = {"judge": Judge, "judging": JudgeRun}
+JUDGES = {"judge": Judge, "judge_client": JudgeRun}
 PLACE = conf_folder() / "suite"
 
 
@@ -28,7 +29,7 @@ def load(name: str, data: str | None) -> Suite:
     if data is not None:
         os.environ["DOSAGE_DATA"] = data
     try:
-        made: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        made: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
         tasks = {task: _known(f"task {task}", Task, given) for task, given in made["tasks"].items()}
         judges = {name: _known(name, kind, made[name]) for name, kind in JUDGES.items() if made.get(name)}
         return Suite(**{**made, "tasks": tasks, **judges})

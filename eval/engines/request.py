@@ -41,4 +41,4 @@ Engine = Callable[[Request], list[Answer]]
 def available(engine: str) -> None:
     """ValueError where an engine is not installed."""
     if engine == "vllm":
-        require("engine=vllm", ["vllm"], ", or take engine=local")
+        require("backend=vllm", ["vllm"], ", or take backend=local")

@@ -56,7 +56,7 @@ class Endpoint:
                 raise ValueError(self._refusal(error)) from None
         except (OSError, http.client.HTTPException) as error:
             where = f"judge: {self.execution.base_url} cannot be reached ({getattr(error, 'reason', error)})"
-            raise ValueError(f"{where}; start it, or set suite.judging.base_url") from None
+            raise ValueError(f"{where}; start it, or set suite.judge_client.base_url") from None
 
     def speak(
         self, questions: Sequence[Question], heard: Callable[[Question, Reply], None], allowed: Callable[[], None]
@@ -144,9 +144,9 @@ class Endpoint:
     def _refusal(self, error: urllib.error.HTTPError, body: bytes | None = None) -> str:
         said = " ".join((_body(error) if body is None else body).decode(errors="replace").split())[:300]
         remedy = {
-            401: f"check the key in {self.execution.key_variable or 'suite.judging.key_variable'}",
-            403: f"check the key in {self.execution.key_variable or 'suite.judging.key_variable'}",
-            404: "check suite.judging.base_url and suite.judge.model",
+            401: f"check the key in {self.execution.key_variable or 'suite.judge_client.key_variable'}",
+            403: f"check the key in {self.execution.key_variable or 'suite.judge_client.key_variable'}",
+            404: "check suite.judge_client.base_url and suite.judge.model",
             429: "check the account's credit",
         }.get(error.code, "check suite.judge (model, max_tokens, temperature, extra)")
         return f"judge: {self.execution.base_url} refuses (HTTP {error.code}): {said or error.reason}; {remedy}"

@@ -76,15 +76,15 @@ class CachedJudge:
         if asked and spent + asked > self._how.dollars:
             raise ValueError(
                 f"judge: {len(questions)} calls would cost about ${asked:.2f}, and ${spent:.2f} of "
-                f"suite.judging.dollars={self._how.dollars:g} are spent; raise it to go on"
+                f"suite.judge_client.dollars={self._how.dollars:g} are spent; raise it to go on"
             )
 
     def _allowed(self) -> None:
         spent = self._ledger.spent()
         if spent >= self._how.dollars:
             raise ValueError(
-                f"judge: ${spent:.2f} of suite.judging.dollars={self._how.dollars:g} are spent; raise it to go on: "
-                "replies so far are kept"
+                f"judge: ${spent:.2f} of suite.judge_client.dollars={self._how.dollars:g} are spent; raise it to go "
+                "on: replies so far are kept"
             )
 
 

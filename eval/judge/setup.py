@@ -17,9 +17,10 @@ from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
 from eval.spec.tasks import JUDGED, Suite, Task
 
 WORDS = {
-    "suite.judge.model": "judge=", "suite.judging.path": "judge_path=", "suite.judging.base_url": "judge_url=",
-    "suite.judging.input_price and suite.judging.output_price": "prices=INPUT/OUTPUT",
-    "suite.judge.repeats=1": "repeats=1", "suite.judging.dollars": "dollars",
+    "suite.judge.model": "judge=", "suite.judge_client.path": "judge_path=",
+    "suite.judge_client.base_url": "judge_url=",
+    "suite.judge_client.input_price and suite.judge_client.output_price": "prices=INPUT/OUTPUT",
+    "suite.judge.repeats=1": "repeats=1", "suite.judge_client.dollars": "dollars",
 }  # fmt: skip
 """The sweep's name of a value, and the key of this command that sets it."""
 
@@ -64,7 +65,7 @@ def court(keys: JudgeOptions, suite: Suite, name: str, entry: Task, cache: Path)
 
 
 def _asked(keys: JudgeOptions, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
-    judge, execution = suite.judge or Judge(), suite.judging or JudgeRun()
+    judge, execution = suite.judge or Judge(), suite.judge_client or JudgeRun()
     given: dict[str, Any] = {"model": keys.judge, "repeats": keys.repeats}
     judge = replace(judge, **{name: value for name, value in given.items() if value is not None})
     run: dict[str, Any] = {

@@ -106,8 +106,8 @@ def lacking(judge: Judge | None, execution: JudgeRun | None, environment: Mappin
     """What must be set before this judge can be asked, in one sentence; '' when nothing is missing."""
     if judge is None or execution is None or (judge.model is None) == (execution.path is None):
         return (
-            "set suite.judge.model to the name of a judge (such as gpt-4-0613) at suite.judging.base_url, or "
-            "suite.judging.path to the folder of a local one, not both"
+            "set suite.judge.model to the name of a judge (such as gpt-4-0613) at suite.judge_client.base_url, or "
+            "suite.judge_client.path to the folder of a local one, not both"
         )
     if execution.path is not None:
         if judge.repeats > 1 and not judge.temperature:
@@ -118,13 +118,13 @@ def lacking(judge: Judge | None, execution: JudgeRun | None, environment: Mappin
         return ""
     if execution.input_price is None or execution.output_price is None:
         return (
-            "set suite.judging.input_price and suite.judging.output_price, in dollars a million tokens "
+            "set suite.judge_client.input_price and suite.judge_client.output_price, in dollars a million tokens "
             "(0 for a server of your own)"
         )
     if execution.key_variable and not environment.get(execution.key_variable, "").strip():
         return (
             f"the environment variable {execution.key_variable} holds no key: set it, name another with "
-            "suite.judging.key_variable, or set that to '' for a server that wants none"
+            "suite.judge_client.key_variable, or set that to '' for a server that wants none"
         )
     return ""
 

@@ -34,23 +34,23 @@ def task_specs(
     answer = AnswerSpec(
         task=task.task,
         file=items_file,
-        items=task.items,
+        items=task.max_items,
         model_repo=None,
         model_revision=None,
         decoding=None if loss else decoding(task, seed),
         precision=suite.precision,
         system="" if loss or task.form == "completion" else system,
         reading=Reading(columns),
-        samples=task.samples,
+        samples=task.answers_per_item,
         form=task.form,
         shots=Shots(task.shots, shots_file, task.shots_seed) if task.shots else None,
-        engine="local" if loss else suite.engine,
+        engine="local" if loss else suite.backend,
     )
     score = ScoreSpec(
         task=task.task,
         file=items_file,
-        items=task.items,
-        seconds=task.seconds,
+        items=task.max_items,
+        seconds=task.time_limit_seconds,
         memory_mib=task.memory_mib,
         reading=Reading(columns, task.pattern),  # only scoring reads the pattern: a new one keeps the answers
         form=task.form,
@@ -76,4 +76,4 @@ def overlap_spec(task: Task, *, items_file: str = "", source_file: str = "") -> 
 
 
 def _columns(task: Task) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(task.fields.items()))
+    return tuple(sorted(task.columns.items()))

@@ -25,14 +25,16 @@ SHOWN = ("gsm8k", "mbpp")
 
 @dataclass(frozen=True)
 class Task:
-    """A measurement: ``task`` says how to ask and score, ``ability`` where the result counts.
+    """A measurement: ``task`` says how to ask and score, ``ability`` in which ability the result counts.
 
-    Task ``loss`` without a place reads the held-out rows of the ability's sources; with one, the answers in that file,
-    read by ``format`` and ``fields`` as a source is. For any other task ``fields`` gives a name of ours to a column of
-    the file. With ``samples`` above 1, which needs a temperature, every item is answered so many times. Before each
-    item stand ``shots`` worked examples of ``shots_from``, which lies where the items lie: a file of the world, a path,
-    or a split of the hub data set. They are the first ones, or drawn by ``shots_seed``. ``references``
-    is a file of reference answers that the judge is shown.
+    Task ``loss`` reads the held-out rows of the ability's sources; with a file, it reads the answers in that file by
+    ``format`` and ``columns``, as a training source is read. In any other task ``columns`` maps the field names of the
+    task to the columns of the file. ``max_items`` keeps the first items (None: all). With ``answers_per_item`` above 1,
+    which needs a temperature, every item is answered that many times, and each answer gets ``time_limit_seconds`` of
+    CPU time where its program is run. ``shots`` worked examples stand before each item. They come from ``shots_from``,
+    which names the same kind of place as the items' own: a file of the world, a path, or a split of the hub data set.
+    They are the first ones there, or drawn by ``shots_seed``. ``references`` is a file of reference answers that the
+    judge is shown.
     """
 
     ability: str
@@ -44,18 +46,18 @@ class Task:
     config: str | None = None
     split: str = "test"
     format: str | None = None
-    fields: dict[str, str] = field(default_factory=dict)
-    items: int | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    max_items: int | None = None
     max_new_tokens: int = 256
     temperature: float = 0.0
-    samples: int = 1
+    answers_per_item: int = 1
     top_p: float = 1.0
     form: str = "chat"
     shots: int = 0
     shots_from: str | None = None
     shots_seed: int | None = None
     pattern: str = ""
-    seconds: float = 3.0
+    time_limit_seconds: float = 3.0
     memory_mib: int = 1024
     references: str | None = None
 
@@ -71,12 +73,14 @@ class Task:
             raise ValueError(f"hub={self.hub}: also give revision, a commit or a branch such as main")
         if (self.format is not None) != (self.task == "loss" and places == 1):
             raise ValueError(f"task={self.task}, format={self.format}: task loss on a file needs a format, others none")
-        for name in ("items", "max_new_tokens", "samples", "seconds", "memory_mib"):
+        for name in ("max_items", "max_new_tokens", "answers_per_item", "time_limit_seconds", "memory_mib"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be above 0")
-        if self.samples > 1 and not self.temperature:
-            raise ValueError(f"samples={self.samples}: greedy answers are all the same; set temperature above 0")
+        if self.answers_per_item > 1 and not self.temperature:
+            raise ValueError(
+                f"answers_per_item={self.answers_per_item}: greedy answers are all the same; set temperature above 0"
+            )
         if self.shots and self.shots_from is None and (self.task != "mbpp" or self.hub):
             raise ValueError(
                 f"task={self.task}, shots={self.shots}: say with shots_from where the worked examples lie: a file of "
@@ -104,7 +108,7 @@ class Suite:
     name: str
     tasks: dict[str, Task]
     precision: str
-    batch_rows: int
+    eval_batch_size: int
     judge: Judge | None = None
-    judging: JudgeRun | None = None
-    engine: str = "local"
+    judge_client: JudgeRun | None = None
+    backend: str = "local"

@@ -80,7 +80,7 @@ def _graded(
 ) -> Row:
     """Record how the judge rates each answer, and what it replied; who judged."""
     if execution is None:
-        raise ValueError(f"task={spec.task}: say how the judge is asked (suite.judging)")
+        raise ValueError(f"task={spec.task}: say how the judge is asked (suite.judge_client)")
     scores, replies, judge = grade.run(spec, inputs, items, responses, execution)
     write_jsonl(out / "judgments.jsonl", replies)
     records.add(scores)

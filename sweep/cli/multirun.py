@@ -17,6 +17,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from common.renames import current_override
 from sweep.cli.plan_table import show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
@@ -45,7 +46,7 @@ def refuse_launcher() -> NoReturn:
 def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: ConfigLoader) -> list[list[str]]:
     """The overrides of every cell: the product of the grid's ``params`` and the command line, which wins."""
     parser = OverridesParser.create(config_loader=config_loader)
-    grid = [f"{key}={value}" for key, value in params.items()]
+    grid = [current_override(f"{key}={value}") for key, value in params.items()]
     (batch,) = BasicSweeper.split_arguments(parser.parse_overrides([*grid, *arguments]), None)
     return batch
 

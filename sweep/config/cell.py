@@ -26,9 +26,9 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 """Leaves that only name things in tables, or act only through the leaves that refer to them."""
 
 EXECUTION = (
-    "store", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.batch_rows",
+    "store", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
-    "suite.judging", "suite.tasks.*.references",
+    "suite.judge_client", "suite.tasks.*.references",
 )  # fmt: skip
 """Leaves that say where and how the work runs. They enter no identity; of a path, the content does."""
 
@@ -47,12 +47,12 @@ class Source:
     hub: str | None = None
     revision: str | None = None
     split: str = "train"
-    samples: int | None = None
+    num_rows: int | None = None
     tokens_per_sample: int | None = None
-    fields: dict[str, str] = field(default_factory=dict)
-    held_out: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    held_out_rows: int = 0
     on_bad_row: str = "error"
-    on_long: str = "truncate"
+    on_overlong: str = "truncate"
 
     def __post_init__(self) -> None:
         places = [name for name in ("world", "path", "hub") if getattr(self, name) is not None]
@@ -60,11 +60,11 @@ class Source:
             raise ValueError(f"has {' and '.join(places) or 'no place'}: give exactly one of world, path and hub")
         one_of("format", self.format, FORMATS)
         one_of("on_bad_row", self.on_bad_row, POLICIES)
-        one_of("on_long", self.on_long, LONG_POLICIES)
-        if self.hub is not None and (self.revision is None or self.samples is None):
-            raise ValueError(f"hub={self.hub!r}: also give revision and samples (its number of rows), for the plan")
-        if self.held_out < 0:
-            raise ValueError(f"held_out={self.held_out} must be 0 or more")
+        one_of("on_overlong", self.on_overlong, LONG_POLICIES)
+        if self.hub is not None and (self.revision is None or self.num_rows is None):
+            raise ValueError(f"hub={self.hub!r}: also give revision and num_rows, for the plan")
+        if self.held_out_rows < 0:
+            raise ValueError(f"held_out_rows={self.held_out_rows} must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,9 @@ class Strategy:
 class Cell:
     """One point of a sweep. Three numbers multiply: ``fraction`` x ``amount.<ability>`` x the share in the stage.
 
-    A value up to 1 is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count. ``total``
-    fixes the number of samples of the whole cell, and the three numbers then only set its proportions.
+    A value up to 1 is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count.
+    ``total_samples`` fixes the number of samples of the whole cell, and the three numbers then only set its
+    proportions.
     """
 
     name: str | None
@@ -147,9 +148,9 @@ class Cell:
     amount: dict[str, Any]
     replay: Any
     ratio: Any
-    total: int | None
-    repeat: bool
-    rounding: str
+    total_samples: int | None
+    allow_repeats: bool
+    sample_rounding: str
     seed: int
     data: Data
     model: Model
@@ -162,8 +163,8 @@ class Cell:
     def __post_init__(self) -> None:
         if self.name is not None:
             check_sweep_name(self.name)
-        one_of("rounding", self.rounding, ("floor", "round", "ceil"))
-        positive(total=self.total, workers=self.workers)
+        one_of("sample_rounding", self.sample_rounding, ("floor", "round", "ceil"))
+        positive(total_samples=self.total_samples, workers=self.workers)
         if not 0 <= share("fraction", self.fraction) <= 1:
             raise ValueError(f"fraction={self.fraction} must lie between 0 (the untrained base) and 1 (everything)")
         shape = self.model.architecture
@@ -184,10 +185,10 @@ class Cell:
     def _answerable(self, name: str, task: Task) -> None:
         if task.format is not None:
             one_of(f"suite.tasks.{name}.format", task.format, FORMATS)
-        elif task.task == "loss" and not any(s.held_out for s in self.data.of(task.ability).values()):
+        elif task.task == "loss" and not any(s.held_out_rows for s in self.data.of(task.ability).values()):
             raise ValueError(
                 f"suite task {name}: no source of ability {task.ability!r} has held-out rows; "
-                "set held_out on one of its sources, or drop the task"
+                "set held_out_rows on one of its sources, or drop the task"
             )
 
     def _known(self, where: str, ability: str) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from sweep.config import old_spellings
 from sweep.config.cell import Cell
 
 
 def register() -> None:
-    """Make `Cell` known to Hydra as the config named ``schema``."""
+    """Make `Cell` known to Hydra as the config named ``schema``, and let it read files with old names of keys."""
+    old_spellings.register()
     store = ConfigStore.instance()
     if "schema.yaml" not in store.repo:
         store.store(name="schema", node=schema(Cell))

@@ -15,16 +15,16 @@ def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
         {ability: _exact(cell, ability, part, pools[ability]) for ability, part in stage.items()}
         for stage in cell.stages
     ]
-    if cell.total is not None and share("fraction", cell.fraction):
-        stages = _apportion(exact, cell.total)
+    if cell.total_samples is not None and share("fraction", cell.fraction):
+        stages = _apportion(exact, cell.total_samples)
     else:
         stages = [{ability: _whole(cell, ability, number) for ability, number in stage.items()} for stage in exact]
     for stage in stages:
         for ability, count in stage.items():
-            if count > pools[ability] and not cell.repeat:
+            if count > pools[ability] and not cell.allow_repeats:
                 raise ValueError(
                     f"{count} samples of {ability} are asked for, its sources hold {pools[ability]}; "
-                    "lower fraction or amount, or set repeat=true"
+                    "lower fraction or amount, or set allow_repeats=true"
                 )
     return stages
 
@@ -36,7 +36,7 @@ def _exact(cell: Cell, ability: str, part: Fraction, pool: int) -> Fraction:
 
 
 def _whole(cell: Cell, ability: str, number: Fraction) -> int:
-    match cell.rounding:
+    match cell.sample_rounding:
         case "floor":
             count = math.floor(number)
         case "ceil":
@@ -46,7 +46,7 @@ def _whole(cell: Cell, ability: str, number: Fraction) -> int:
     if number > 0 and count == 0:
         raise ValueError(
             f"{float(number):.3g} samples of {ability} round to none; "
-            "raise fraction, amount or share, or set rounding=ceil"
+            "raise fraction, amount or share, or set sample_rounding=ceil"
         )
     return count
 
@@ -56,7 +56,7 @@ def _apportion(stages: list[dict[str, Fraction]], total: int) -> list[dict[str, 
     flat = [(number, ability, value) for number, stage in enumerate(stages) for ability, value in stage.items()]
     whole = sum(value for _, _, value in flat)
     if not whole:
-        raise ValueError(f"total={total}: every amount is 0, so there is no proportion to keep")
+        raise ValueError(f"total_samples={total}: every amount is 0, so there is no proportion to keep")
     scaled = [value * total / whole for _, _, value in flat]
     counts = [math.floor(value) for value in scaled]
     by_remainder = sorted(range(len(flat)), key=lambda i: (counts[i] - scaled[i], i))

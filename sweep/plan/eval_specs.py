@@ -29,10 +29,10 @@ def judged(
     """The score's spec with the judge's identity, and the files that a judge is shown; a local judge is one of them."""
     if score.judge is None:
         return score, {}
-    execution = cell.suite.judging or JudgeRun()
+    execution = cell.suite.judge_client or JudgeRun()
     places = {
         "references": (f"suite.tasks.{name}.references", task.references),
-        "prompts": ("suite.judging.prompts", execution.prompts),
+        "prompts": ("suite.judge_client.prompts", execution.prompts),
     }
     found: dict[str, Stage | File] = {
         kind: files.file(where, path, True) for kind, (where, path) in places.items() if path is not None
@@ -41,10 +41,10 @@ def judged(
         return score, found
     if score.judge.model is not None:
         raise ValueError(
-            f"suite.judge.model={score.judge.model} and suite.judging.path={execution.path} "
+            f"suite.judge.model={score.judge.model} and suite.judge_client.path={execution.path} "
             "exclude each other; drop one"
         )
-    local = files.file("suite.judging.path", execution.path)
+    local = files.file("suite.judge_client.path", execution.path)
     named = replace(score.judge, model=local.key)
     return replace(score, judge=named, precision=cell.suite.precision), {**found, "judge": local}
 

@@ -66,7 +66,9 @@ def lines(plan: Plan, store: Store) -> list[str]:
     calls, dollars = sum(one.calls for one in due.values()), sum(one.dollars for one in due.values())
     judge, execution = _first(plan, due)
     lacks = lacking(judge, execution, os.environ)
-    price = f", about ${dollars:,.2f} of at most ${execution.dollars:,.2f} (suite.judging.dollars)" if dollars else ""
+    price = (
+        f", about ${dollars:,.2f} of at most ${execution.dollars:,.2f} (suite.judge_client.dollars)" if dollars else ""
+    )
     return [f"judge: {calls:,} calls{price}", *([f"judge: before it can run, {lacks}"] if lacks else [])]
 
 
@@ -82,7 +84,7 @@ def problems(plan: Plan, store: Store) -> list[str]:
     if dollars and spent + dollars > execution.dollars:
         return [
             f"judge: the scores would cost about ${dollars:,.2f}, and ${spent:,.2f} are spent: raise "
-            f"suite.judging.dollars={execution.dollars:g}"
+            f"suite.judge_client.dollars={execution.dollars:g}"
         ]
     return [silent] if execution.path is None and (silent := _silent(execution)) else []
 
@@ -111,9 +113,9 @@ def _silent(execution: JudgeRun) -> str:
         urllib.request.urlopen(request, timeout=SECONDS).close()
     except urllib.error.HTTPError as answer:
         if answer.code in (401, 403):
-            variable = execution.key_variable or "suite.judging.key_variable"
+            variable = execution.key_variable or "suite.judge_client.key_variable"
             return f"judge: {execution.base_url} refuses the key in {variable}"
     except (OSError, ValueError) as problem:
         why = getattr(problem, "reason", problem)
-        return f"judge: {execution.base_url} cannot be reached ({why}); start it, or set suite.judging.base_url"
+        return f"judge: {execution.base_url} cannot be reached ({why}); start it, or set suite.judge_client.base_url"
     return ""

@@ -124,8 +124,8 @@ def _how(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | EvalRun | 
         tags = (cell.model.name, cell.strategy.name, cell.data.name)
         return TrainRun(stage.key, title, name, tags, cell.engine, cell.tracker)
     if stage.kind == "score" and stage.spec.judge is not None:
-        return replace(cell.suite.judging or JudgeRun(), ledger=name)
-    return EvalRun(stage.key, cell.suite.batch_rows) if stage.kind == "answer" else None
+        return replace(cell.suite.judge_client or JudgeRun(), ledger=name)
+    return EvalRun(stage.key, cell.suite.eval_batch_size) if stage.kind == "answer" else None
 
 
 def _distinct_samples(trained: tuple[Stage, ...]) -> dict[str, int]:

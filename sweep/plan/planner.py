@@ -86,11 +86,11 @@ class Planner:
         if known not in self.rows:
             self.kept.append(data)
             rows = source_rows(where, source, data.world, self.files)
-            if rows <= source.held_out:
+            if rows <= source.held_out_rows:
                 raise ValueError(
-                    f"{where}.held_out={source.held_out}: the source has {rows} rows; leave some to train on"
+                    f"{where}.held_out_rows={source.held_out_rows}: the source has {rows} rows; leave some to train on"
                 )
-            self.rows[known] = rows - source.held_out
+            self.rows[known] = rows - source.held_out_rows
         return self.rows[known]
 
     def _tokens(self, name: str, cell: Cell, part: str) -> Stage:
@@ -104,7 +104,7 @@ class Planner:
         where, known = f"suite.tasks.{name}", ("answers", id(cell.data), id(cell.model), id(task))
         source = Source(
             task.ability, task.format or "", task.world, task.path, task.hub, task.revision, task.split,
-            task.items or (0 if task.hub else None), fields=task.fields,
+            task.max_items or (0 if task.hub else None), columns=task.columns,
         )  # fmt: skip
         rows = self._place(where, task, task.split, cell.data) if task.hub else None
         return self._once(known, lambda: self._make_tokens(where, source, cell, "train", rows), cell, task)
@@ -116,10 +116,10 @@ class Planner:
         data = cell.data
         spec = TokensSpec(
             format=source.format, file=rows[1] if rows else source.world or "", hub=None if rows else _hub(source),
-            split=source.split, fields=tuple(sorted(source.fields.items())), tokenizer_hub=_hub(cell.model),
+            split=source.split, fields=tuple(sorted(source.columns.items())), tokenizer_hub=_hub(cell.model),
             template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
-            max_length=data.max_length, held_out=source.held_out, part="held_out" if part == "held_out" else "train",
-            on_bad_row=source.on_bad_row, on_long=source.on_long,
+            max_length=data.max_length, held_out=source.held_out_rows, on_bad_row=source.on_bad_row,
+            on_long=source.on_overlong, part="held_out" if part == "held_out" else "train",
         )  # fmt: skip
         inputs: dict[str, Stage | File] = {"data": rows[0]} if rows else dict(self._rows_input(where, source, data))
         if cell.model.scratch:
@@ -144,7 +144,7 @@ class Planner:
             return {"data": self._world(where, data)}
         if source.path is None:
             return {}
-        return {"data": self.files.file(f"{where}.path", source.path, source.samples is not None)}
+        return {"data": self.files.file(f"{where}.path", source.path, source.num_rows is not None)}
 
     def _world(self, where: str, data: Data) -> Stage:
         if data.world is None:
@@ -161,7 +161,7 @@ class Planner:
             )
         texts, inputs = [], {}
         for name, source in data.corpus.items():
-            texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.fields.items()))))
+            texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.columns.items()))))
             inputs[name] = self._rows_input(f"data.corpus.{name}", source, data)["data"]
         return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
 
@@ -191,7 +191,7 @@ class Planner:
         if task.task == "loss":
             if task.format is not None:
                 return {f"data.{name}": self._task_tokens(name, task, cell)}
-            held = [n for n, source in cell.data.of(task.ability).items() if source.held_out]
+            held = [n for n, source in cell.data.of(task.ability).items() if source.held_out_rows]
             return {f"data.{n}": self._tokens(n, cell, "held_out") for n in held}
         return {"data": self._place(where, task, _items(task), cell.data)[0]}
 
@@ -202,7 +202,7 @@ class Planner:
         if task.hub is not None:
             return self._hub_rows(task.hub, task.revision, task.config, place), ROWS
         leaf = "path" if place == task.path else "shots_from"
-        return self.files.file(f"{where}.{leaf}", place, task.items is not None), ""
+        return self.files.file(f"{where}.{leaf}", place, task.max_items is not None), ""
 
     def _hub_rows(self, repo: str, revision: str | None, config: str | None, split: str) -> Stage:
         spec = HubRows(repo, revision or "", config, split)
@@ -263,13 +263,15 @@ def _hub(place: Model | Source) -> Hub | None:
 
 def source_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:
     """Rows of a source: as declared, as the world makes them, or as counted in the file."""
-    if source.path is not None and not (source.samples is not None and not Path(source.path).exists()):
+    if source.path is not None and not (source.num_rows is not None and not Path(source.path).exists()):
         counted = files.rows(f"{where}.path", source.path)
-        if source.samples is not None and source.samples != counted:
-            raise ValueError(f"{where}.samples={source.samples}, but {source.path} has {counted} rows; drop the number")
+        if source.num_rows is not None and source.num_rows != counted:
+            raise ValueError(
+                f"{where}.num_rows={source.num_rows}, but {source.path} has {counted} rows; drop the number"
+            )
         return counted
-    if source.samples is not None:
-        return source.samples
+    if source.num_rows is not None:
+        return source.num_rows
     if world is None:
         raise ValueError(f"{where}.world={source.world}: there is no world; set data.world, or give a path")
     if source.world not in WORLD_ROWS:

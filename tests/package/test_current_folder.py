@@ -58,7 +58,7 @@ def test_worker_processes_do_not_import_from_it(models: Path, tmp_path: Path):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     (world,) = (tmp_path / "store" / "world").iterdir()
     model = max((tmp_path / "store" / "train").iterdir())
-    words = (f"model={model}", "suite=micro", f"world={world}", "tasks=gsm8k", "batch_rows=1", "workers=2")
+    words = (f"model={model}", "suite=micro", f"world={world}", "tasks=gsm8k", "eval_batch_size=1", "workers=2")
     (tmp_path / "eval.py").unlink()  # `python -m eval` would run it
     answered = run("python", "-m", "eval", *words, site=models, folder=tmp_path, path=f".{os.pathsep}")
     assert answered.returncode == 0, answered.stderr

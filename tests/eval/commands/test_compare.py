@@ -20,11 +20,11 @@ from tests.judge_server import serving
 SUITE = """
 name: own
 precision: fp32
-batch_rows: 8
+eval_batch_size: 8
 tasks:
   talk: {ability: general, task: mtbench, path: "${oc.env:DOSAGE_DATA,data}/talk.jsonl", max_new_tokens: 6}
 judge: {repeats: 2, max_tokens: 32}
-judging: {key_variable: A_KEY, seconds: 20, backoff: 0.01, concurrency: 2}
+judge_client: {key_variable: A_KEY, seconds: 20, backoff: 0.01, concurrency: 2}
 """
 TALK = [{"question_id": n, "category": "math", "turns": [f"how many apples {n}?", "and pears?"]} for n in range(6)]
 

@@ -13,11 +13,11 @@ from eval.items.jsonl import read
 SUITE = """
 name: own
 precision: fp32
-batch_rows: 8
+eval_batch_size: 8
 tasks:
   sums: {ability: math, task: gsm8k, path: "${oc.env:DOSAGE_DATA,data}/math.jsonl", max_new_tokens: 6}
   words: {ability: talk, task: regex, path: "${oc.env:DOSAGE_DATA,data}/talk.jsonl", pattern: '(\\w+)$',
-          fields: {prompt: q, answer: a}, max_new_tokens: 4}
+          columns: {prompt: q, answer: a}, max_new_tokens: 4}
   code: {ability: code, task: humaneval, path: "${oc.env:DOSAGE_DATA,data}/code.jsonl", max_new_tokens: 4}
   sums_loss: {ability: math, task: loss}
 """
@@ -73,7 +73,7 @@ def test_a_folder_is_measured_and_not_asked_twice(place, model_folder, capsys, m
 FORMS = """
 name: forms
 precision: fp32
-batch_rows: 8
+eval_batch_size: 8
 tasks:
   few: {{ability: math, task: gsm8k, hub: {hub}, revision: main, form: completion, shots: 2, shots_from: train,
          max_new_tokens: 3}}

@@ -87,7 +87,7 @@ def test_lasting_trouble_ends_with_its_reason_and_keeps_what_was_heard(execution
 
 @pytest.mark.parametrize(
     ("status", "remedy"),
-    [(400, "check suite.judge"), (404, "suite.judging.base_url"), (429, "the account's credit")],
+    [(400, "check suite.judge"), (404, "suite.judge_client.base_url"), (429, "the account's credit")],
 )
 def test_a_refusal_ends_at_once_with_the_servers_words(execution, status, remedy):
     body = b'{"error": {"message": "no such thing", "code": "insufficient_quota"}}'
@@ -111,7 +111,7 @@ def test_a_wrong_key_is_told_before_anything_is_asked(execution, monkeypatch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with pytest.raises(ValueError, match=r"cannot be reached .*set suite\.judging\.base_url"):
+        with pytest.raises(ValueError, match=r"cannot be reached .*set suite\.judge_client\.base_url"):
             Endpoint(JUDGE, replace(execution, base_url=nobody)).ready()
 
 
@@ -119,7 +119,7 @@ def test_what_is_missing_is_named():
     priced = replace(HOW, key_variable="A_KEY")
     assert lacking(JUDGE, priced, {"A_KEY": "x"}) == lacking(JUDGE, HOW, {}) == ""
     assert "A_KEY holds no key" in lacking(JUDGE, priced, {})
-    assert "suite.judging.input_price" in lacking(JUDGE, replace(HOW, input_price=None), {})
+    assert "suite.judge_client.input_price" in lacking(JUDGE, replace(HOW, input_price=None), {})
     for judge, asked in ((None, None), (Judge(), HOW), (JUDGE, replace(HOW, path="folder"))):
         assert "set suite.judge.model" in lacking(judge, asked, {})
     assert "suite.judge.repeats=3" in lacking(Judge(repeats=3), replace(HOW, path="folder"), {})
@@ -163,7 +163,7 @@ def test_a_reply_that_says_nothing_is_asked_for_once_more(execution):
 def test_the_cap_holds_before_and_while_it_is_spent(execution):
     with serving(lambda *_: "Rating: [[7]]") as (server, url):
         asked = replace(execution, base_url=url, concurrency=1)
-        with pytest.raises(ValueError, match=r"500 calls would cost about \$0\.6.*suite\.judging\.dollars=0\.5"):
+        with pytest.raises(ValueError, match=r"500 calls would cost about \$0\.6.*suite\.judge_client\.dollars=0\.5"):
             judged(replace(asked, dollars=0.5), 500)
         assert not server.requests
 

@@ -148,7 +148,7 @@ def test_vllm_is_asked_for_before_any_work(inputs, tmp_path):
     if importlib.util.find_spec("vllm"):
         pytest.skip("vLLM is installed")
     with pytest.raises(
-        ValueError, match=r"engine=vllm needs vllm, .* pip install 'dosage-llm\[vllm\]', or take engine=local"
+        ValueError, match=r"backend=vllm needs vllm, .* pip install 'dosage-llm\[vllm\]', or take backend=local"
     ):
         ran(tmp_path / "out", replace(SPEC, engine="vllm"), inputs)
     with pytest.raises(ValueError, match="engine='vlm' is unknown; choose one of: local, vllm"):

@@ -33,9 +33,9 @@ def test_what_is_no_share_is_refused_by_name(text):
     [
         ({}, "no place"),
         ({"world": "a", "path": "b"}, "world and path"),
-        ({"hub": "a/b"}, "revision and samples"),
+        ({"hub": "a/b"}, "revision and num_rows"),
         ({"world": "a", "format": "xml"}, "gsm8k"),
-        ({"world": "a", "held_out": -1}, "held_out=-1"),
+        ({"world": "a", "held_out_rows": -1}, "held_out_rows=-1"),
         ({"world": "a", "on_bad_row": "drop"}, "error, skip"),
     ],
 )
@@ -50,7 +50,7 @@ def test_a_source_says_what_is_wrong_with_it(fields, message):
         ({"task": "loss", "world": "x"}, "needs a format"),
         ({"task": "gsm8k"}, "exactly one"),
         ({"task": "gsm9k", "world": "x"}, "gsm8k"),
-        ({"task": "gsm8k", "world": "x", "items": 0}, "items=0"),
+        ({"task": "gsm8k", "world": "x", "max_items": 0}, "max_items=0"),
     ],
 )
 def test_a_task_says_what_is_wrong_with_it(fields, message):

@@ -13,10 +13,10 @@ OVERRIDES = [
     ["strategy=dmt", "replay=1/4", "amount.math=0.5"],
     ["strategy=single", "ability=code", "recipe.learning_rate=1"],
     ["strategy=single", "ability=general", "recipe.learning_rate=1e-4"],
-    ["arm=constant_total", "ratio=1/4", "strategy=multitask"],
-    ["arm=constant_total", "ratio=1", "strategy=multitask"],
+    ["ratio_arm=constant_total", "ratio=1/4", "strategy=multitask"],
+    ["ratio_arm=constant_total", "ratio=1", "strategy=multitask"],
     ["+amount.law=1", "~suite.tasks.gsm8k", "seed=1"],
-    ["+data.sources.math.fields.question=q", "seed=5"],
+    ["+data.sources.math.columns.question=q", "seed=5"],
     ["strategy.stages=[{math: 1}, {code: 0.5}]", "seed=6"],
     ["exclude=[{seed: 1}]", "name=x"],
 ]
@@ -56,7 +56,7 @@ def test_unchanged_branches_are_the_same_objects():
         (["amount.law=1/2"], "law"),
         (["model=huge"], "micro_s"),
         (["engine.zero_stage=2"], "choose engine=zero2"),
-        (["rounding=up"], "floor, round, ceil"),
+        (["sample_rounding=up"], "floor, round, ceil"),
         (["recipe.epochs=null"], "set exactly one"),
         (["recipe.warmup=1.5"], "fractions of all steps"),
         (["suite.tasks.gsm8k.task=quiz"], "gsm8k, humaneval"),
@@ -76,7 +76,13 @@ def test_bad_values_are_refused_wherever_they_stand(overrides, message, position
         fast, _ = composer()
         if position == "second" and "+" not in overrides[0]:
             key = overrides[0].partition("=")[0]
-            good = {"seed": "1", "fraction": "1", "data.max_length": "64", "ability": "math", "rounding": "floor"}
+            good = {
+                "seed": "1",
+                "fraction": "1",
+                "data.max_length": "64",
+                "ability": "math",
+                "sample_rounding": "floor",
+            }
             if key in good:
                 fast.cell([f"{key}={good[key]}"])
         with pytest.raises(ValueError, match=message):

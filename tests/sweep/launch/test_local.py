@@ -110,7 +110,12 @@ def test_one_failing_cell_stops_no_other(store_path: Path, tmp_path: Path):
     rows = [{"instruction": f"say {n}", "input": "", "output": f"{n}"} for n in range(60)]
     del rows[40]["output"]
     bad.write_text(json.dumps(rows))
-    words = [*GRID, "data.sources.code.world=null", f"data.sources.code.path={bad}", "suite.tasks.humaneval.items=3"]
+    words = [
+        *GRID,
+        "data.sources.code.world=null",
+        f"data.sources.code.path={bad}",
+        "suite.tasks.humaneval.max_items=3",
+    ]
     words += ["~suite.tasks.code_loss"]
     ended = sweep(*words, store=store_path)
     assert ended.returncode == 1

@@ -22,7 +22,12 @@ from tests.judge_server import serving
 from tests.sweep.composing import cell, config, leaves, plain, plan
 from tests.sweep.launch.test_local import wait_for
 
-JUDGED = ["suite=paper", "suite.judge.model=grader", "suite.judging.input_price=30", "suite.judging.output_price=60"]
+JUDGED = [
+    "suite=paper",
+    "suite.judge.model=grader",
+    "suite.judge_client.input_price=30",
+    "suite.judge_client.output_price=60",
+]
 
 
 def keys(composed, kind: str) -> dict[str, str]:
@@ -36,7 +41,7 @@ def test_the_judge_is_identity_and_how_it_is_asked_is_not():
     judge = {"model": "x", "repeats": 5, "temperature": 0.5, "max_tokens": 9, "extra": "{}"}
     run = {"path": None, "prompts": None, "ledger": "x", "cache": "x", "base_url": "http://x", "key_variable": "x"}
     seen = []
-    for path, value in leaves({name: plain(base)["suite"][name] for name in ("judge", "judging")}):
+    for path, value in leaves({name: plain(base)["suite"][name] for name in ("judge", "judge_client")}):
         group, name = path.split(".")
         if run.get(name, "") is None:
             continue
@@ -52,7 +57,7 @@ def test_the_judge_is_identity_and_how_it_is_asked_is_not():
 
 def test_files_a_judge_is_shown_count_by_their_content(tmp_path: Path):
     base, found = config(*JUDGED), []
-    for name in ("suite.judging.prompts", "suite.tasks.mtbench.references"):
+    for name in ("suite.judge_client.prompts", "suite.tasks.mtbench.references"):
         for text in ("one", "two", "one"):
             path = tmp_path / f"{len(found)}.jsonl"
             path.write_text(text)
@@ -84,10 +89,13 @@ def test_what_judging_costs_is_known_beforehand(tmp_path: Path):
     ("more", "message"),
     [
         (["suite.judge.model=null"], "set suite.judge.model to the name of a judge"),
-        (["suite.judging.output_price=null"], "set suite.judging.input_price and suite.judging.output_price"),
-        (["suite.judging.key_variable=NO_SUCH_KEY"], "NO_SUCH_KEY holds no key"),
-        (["suite.judging.dollars=1"], r"about \$\d.*raise suite.judging.dollars=1"),
-        (["suite.judging.base_url=http://127.0.0.1:1/v1"], "127.0.0.1:1/v1 cannot be reached"),
+        (
+            ["suite.judge_client.output_price=null"],
+            "set suite.judge_client.input_price and suite.judge_client.output_price",
+        ),
+        (["suite.judge_client.key_variable=NO_SUCH_KEY"], "NO_SUCH_KEY holds no key"),
+        (["suite.judge_client.dollars=1"], r"about \$\d.*raise suite.judge_client.dollars=1"),
+        (["suite.judge_client.base_url=http://127.0.0.1:1/v1"], "127.0.0.1:1/v1 cannot be reached"),
     ],
 )
 def test_no_training_starts_before_the_judge_is_sure(more: list[str], message: str, tmp_path: Path, shared_data: Path):
@@ -96,9 +104,9 @@ def test_no_training_starts_before_the_judge_is_sure(more: list[str], message: s
     words = [
         *JUDGED,
         *files,
-        "suite.judging.key_variable=''",
-        "suite.judging.dollars=100",
-        "suite.judging.prompts=null",
+        "suite.judge_client.key_variable=''",
+        "suite.judge_client.dollars=100",
+        "suite.judge_client.prompts=null",
     ]
     made = plan(cell(*words, *[f"~suite.tasks.{name}" for name in OTHERS], *more, f"store={tmp_path}"))
     with pytest.raises(ValueError, match=f"(?s)cannot be had here.*judge: .*{message}"):
@@ -121,9 +129,9 @@ def test_a_key_that_is_refused_is_told_before_training(tmp_path: Path, monkeypat
     with serving(lambda *_: "[[5]]", key="right") as (_, url):
         words = [
             *JUDGED,
-            f"suite.judging.base_url={url}",
-            "suite.judging.key_variable=A_KEY",
-            "suite.judging.dollars=99",
+            f"suite.judge_client.base_url={url}",
+            "suite.judge_client.key_variable=A_KEY",
+            "suite.judge_client.dollars=99",
         ]
         made = plan(cell(*words, f"store={tmp_path}"))
         assert [f"judge: {url} refuses the key in A_KEY"] == judge_cost.problems(made, Store(tmp_path))
@@ -132,13 +140,13 @@ def test_a_key_that_is_refused_is_told_before_training(tmp_path: Path, monkeypat
         (tmp_path / "judge" / "spent" / "test").mkdir(parents=True)
         (tmp_path / "judge" / "spent" / "test" / "one.jsonl").write_text('{"dollars": 90}\n{"dollars": 5.5}\n')
         (dear,) = judge_cost.problems(made, Store(tmp_path))
-        assert "$95.50 are spent: raise suite.judging.dollars=99" in dear
+        assert "$95.50 are spent: raise suite.judge_client.dollars=99" in dear
 
 
 def test_a_local_judge_has_a_gpu_as_models_do(tmp_path: Path):
     for words, judge in (
         (JUDGED, False),
-        ([*JUDGED, "suite.judge.model=null", f"suite.judging.path={ROOT}/conf"], True),
+        ([*JUDGED, "suite.judge.model=null", f"suite.judge_client.path={ROOT}/conf"], True),
     ):
         all_jobs = jobs(plan(cell(*words)), Store(tmp_path)).values()
         assert all(
@@ -158,18 +166,20 @@ def test_how_a_judge_is_asked_reaches_the_worker(tmp_path: Path):
 
 
 def test_a_judge_is_one_or_the_other(tmp_path: Path):
-    with pytest.raises(CellError, match=r"suite\.judge\.model=grader and suite\.judging\.path=.* exclude each other"):
-        plan(cell(*JUDGED, f"suite.judging.path={tmp_path}"))
+    with pytest.raises(
+        CellError, match=r"suite\.judge\.model=grader and suite\.judge_client\.path=.* exclude each other"
+    ):
+        plan(cell(*JUDGED, f"suite.judge_client.path={tmp_path}"))
 
 
 SUITE = """
 name: talk
 precision: fp32
-batch_rows: 8
+eval_batch_size: 8
 tasks:
   talk: {{ability: general, task: mtbench, path: {place}/talk.jsonl, max_new_tokens: 6}}
 judge: {{model: grader, max_tokens: 16}}
-judging: {{base_url: {url}, key_variable: "", input_price: 1, output_price: 1, backoff: 0.01, concurrency: 2}}
+judge_client: {{base_url: {url}, key_variable: "", input_price: 1, output_price: 1, backoff: 0.01, concurrency: 2}}
 """
 QUESTIONS = [{"question_id": n, "category": "writing", "turns": [f"Say {n}.", "Again."]} for n in range(6)]
 NO_SUITE = [word for word in TINY if not word.startswith("suite.")]
@@ -218,7 +228,7 @@ def test_the_whole_way(tmp_path: Path):
 
     # Another judge, the base model itself: only the scores are new. It rates nothing.
     (model, *_) = [path.parent for path in store.glob("train/*/config.json")]
-    local = sweep(*words, "suite.judge.model=null", f"suite.judging.path={model}", "name=l", store=store)
+    local = sweep(*words, "suite.judge.model=null", f"suite.judge_client.path={model}", "name=l", store=store)
     assert local.returncode == 0 and "3 to run" in local.stdout, local.stdout + local.stderr
     rates = pd.read_csv(store / "sweeps" / "l" / "table.csv").query("metric == 'unparsed_rate'")["value"]
     assert (rates == 1).all() and len(rates) == 3

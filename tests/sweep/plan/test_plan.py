@@ -34,7 +34,7 @@ def test_three_numbers_multiply():
 
 @pytest.mark.parametrize(("rounding", "count"), [("floor", 7), ("round", 8), ("ceil", 8)])
 def test_rounding_is_a_choice(rounding: str, count: int):
-    assert portions("strategy=single", "ability=general", "fraction=1/256", f"rounding={rounding}") == [
+    assert portions("strategy=single", "ability=general", "fraction=1/256", f"sample_rounding={rounding}") == [
         {"general": count}
     ]
 
@@ -42,8 +42,10 @@ def test_rounding_is_a_choice(rounding: str, count: int):
 @given(st.integers(3, 6000), st.sampled_from(["1/256", "1/64", "1/16", "1/4", "1"]))
 @settings(max_examples=25, deadline=None)
 def test_a_constant_total_is_kept_exactly(total: int, ratio: str):
-    composed = composed_once("strategy=multitask", "arm=constant_total", f"ratio={ratio}", "repeat=true").copy()
-    composed.total = total
+    composed = composed_once(
+        "strategy=multitask", "ratio_arm=constant_total", f"ratio={ratio}", "allow_repeats=true"
+    ).copy()
+    composed.total_samples = total
     assert sum(count for stage in amounts(freeze(composed), POOLS) for count in stage.values()) == total
 
 
@@ -61,9 +63,9 @@ def test_more_is_never_less(one: Fraction, other: Fraction):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["amount.math=9000"], r"9000 samples of math .* hold 3584.*repeat=true"),
-        (["fraction=1/100000"], "round to none.*rounding=ceil"),
-        (["data.sources.math.held_out=99999"], "held_out=99999"),
+        (["amount.math=9000"], r"9000 samples of math .* hold 3584.*allow_repeats=true"),
+        (["fraction=1/100000"], "round to none.*sample_rounding=ceil"),
+        (["data.sources.math.held_out_rows=99999"], "held_out_rows=99999"),
         (["data.sources.math.world=maths.jsonl"], r"math\.jsonl"),
         (["data.world=null"], "no world"),
     ],
@@ -74,7 +76,7 @@ def test_what_cannot_be_planned_names_cell_value_and_remedy(overrides, message):
 
 
 def test_repeat_allows_more_than_the_source_holds():
-    made = plan(cell("amount.math=9000", "repeat=true"))
+    made = plan(cell("amount.math=9000", "allow_repeats=true"))
     assert made.cells[0].samples == {"math": 9000}
 
 
@@ -109,12 +111,13 @@ def test_parents_stand_before_children():
 
 
 OTHER = {
-    "ability": "code", "fraction": "1/2", "replay": "1/8", "rounding": "ceil", "total": 100, "repeat": True,
+    "ability": "code", "fraction": "1/2", "replay": "1/8", "sample_rounding": "ceil",
+    "total_samples": 100, "allow_repeats": True,
     "data.template": "chatml", "data.system": "Be brief.", "data.world.math": 8000, "data.world.test": 100,
     "model.hub": "org/model", "model.revision": "abc", "model.path": ".", "strategy.stages.0.selected": "1/2",
     "engine.name": "deepspeed", "engine.zero_stage": 0, "engine.offload": "none", "engine.ranks": 1,
     "tracker.name": "wandb",
-    "suite.precision": "bf16", "suite.engine": "vllm", "recipe.precision": "bf16", "recipe.schedule": "constant",
+    "suite.precision": "bf16", "suite.backend": "vllm", "recipe.precision": "bf16", "recipe.schedule": "constant",
     "model.pretrain.precision": "bf16",
     "model.pretrain.schedule": "constant", "model.architecture.num_heads": 2, "model.architecture.num_kv_heads": 1,
     "model.architecture.hidden_size": 128, "dry_run": True, "exclude": [{"seed": 5}], "tracker.entity": "team",
@@ -131,7 +134,8 @@ PAIRED = (
     "path",
     "hub",
     "revision",
-    "samples",
+    "num_rows",
+    "answers_per_item",
     "split",
     "config",
     "form",
@@ -141,16 +145,16 @@ PAIRED = (
     "shots_seed",
     "references",
     "judge",
-    "judging",
+    "judge_client",
 )
 """Ends of leaves that change only together with others; each reaches a spec, whose fields test_stage covers."""
 
 INERT_HERE = (
     "replay",
-    "repeat",
+    "allow_repeats",
     "amount.general",
     "amount.code",
-    "rounding",
+    "sample_rounding",
     "exclude",
     "recipe.decay",
     "model.pretrain.decay",
@@ -189,7 +193,7 @@ def test_every_leaf_is_identity_or_declared_otherwise():
             continue
         if "_loss." in path:  # task loss generates nothing
             continue
-        if path.endswith((".ability", ".fields", ".task", ".on_bad_row", ".on_long", ".tokens_per_sample")):
+        if path.endswith((".ability", ".columns", ".task", ".on_bad_row", ".on_overlong", ".tokens_per_sample")):
             continue
         declared = any(matches(path, pattern) for pattern in (*EXECUTION, *LABELS))
         changed = base.copy()

@@ -17,7 +17,12 @@ from analysis.verdicts.arms import arm_means
 STEPS = 16  # parts that the budget is divided into
 DRAWS = 1000
 KEPT = 120  # candidates whose ranking is drawn
-OTHERWISE = {"total", "amount", "arm", "ratio"}  # overrides with which more than the fraction decides on the samples
+OTHERWISE = {
+    "total_samples",
+    "amount",
+    "ratio_arm",
+    "ratio",
+}  # overrides with which more than the fraction decides on the samples
 EMPHASIS = 4.0  # times the weight, for the front
 
 

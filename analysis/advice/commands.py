@@ -10,8 +10,9 @@ from functools import lru_cache
 
 from analysis.data.study import Study
 from analysis.format import fraction
+from common.renames import current_override
 
-COMPOSITION = ("strategy", "ability", "fraction", "amount", "total", "ratio", "arm", "seed", "replay")
+COMPOSITION = ("strategy", "ability", "fraction", "amount", "total_samples", "ratio", "ratio_arm", "seed", "replay")
 """Overrides that say what a model is trained on; the others set model, recipe, suite and the like."""
 LABEL = re.compile(r"[~+]*[\w./@]+=")  # how every override of a cell's label starts
 
@@ -35,7 +36,7 @@ def _listed(text: str) -> list[str]:
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f'column \'overrides\' holds {text!r}; write a JSON list such as ["strategy=dmt", "seed=0"]')
-    return words
+    return [current_override(word) for word in words]
 
 
 @lru_cache(maxsize=4096)
@@ -44,7 +45,9 @@ def _words(settings: str, label: str) -> list[str] | None:
     if not settings and "=" not in label:
         return None
     words = [*shlex.split(settings), *(parts(label) if "=" in label else [])]
-    return words if all(LABEL.match(word) or word.startswith("~") for word in words) else None
+    if not all(LABEL.match(word) or word.startswith("~") for word in words):
+        return None
+    return [current_override(word) for word in words]
 
 
 def parts(label: str) -> list[str]:

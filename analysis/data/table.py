@@ -67,6 +67,11 @@ CONSEQUENCES = ("tokens", "supervised_tokens", "steps", "flops", "hours", "prese
 """Columns that follow from the factors, and may vary with the seed."""
 
 
+RENAMED = {"train_samples": "samples"}
+RENAMED_IN_SWEEPS = {**RENAMED, "arm": "ratio_arm"}
+"""Columns that other versions call otherwise, and their name here; the second in tables that a sweep has written."""
+
+
 def factors_of(table: pd.DataFrame) -> list[str]:
     """The columns that say how a model was trained."""
     return [str(c) for c in table if c not in (*NO_FACTORS, *CONSEQUENCES)]
@@ -106,6 +111,8 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     table in errors. Raises ValueError at the first problem, naming column, row (from 1, without the header), value and
     remedy.
     """
+    renamed = RENAMED_IN_SWEEPS if "settings" in frame else RENAMED
+    frame = frame.rename(columns={old: new for old, new in renamed.items() if new not in frame})
     absent = [c.name for c in COLUMNS if c.required and c.name not in frame]
     if absent:
         have = ", ".join(map(str, frame.columns))

@@ -20,7 +20,7 @@ from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pa
 from analysis.verdicts.synergy import synergies
 from analysis.verdicts.verdict import MARGIN, Verdict
 
-SERIES = ("model", "strategy", "trained_on", "arm", "replay")
+SERIES = ("model", "strategy", "trained_on", "ratio_arm", "replay")
 """Columns that label series along an ability's own samples."""
 
 

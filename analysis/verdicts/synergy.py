@@ -18,7 +18,7 @@ from analysis.verdicts.size import matched
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
 from analysis.verdicts.wording import pairing, qualification, with_interval
 
-MIXTURE = ("strategy", "trained_on", "total_samples", "fraction", "replay", "arm", "ratio")
+MIXTURE = ("strategy", "trained_on", "total_samples", "fraction", "replay", "ratio_arm", "ratio")
 """Columns in which mixed and alone may differ; besides, the amounts of other abilities."""
 WORDS = {"up": "helps", "down": "hurts", "equal": "changes little", "undecided": "has no clear effect"}
 TREND_WORDS = {"up": "grows", "down": "shrinks", "equal": "stays the same", "undecided": "has no clear trend"}

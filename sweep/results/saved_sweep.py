@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
+from common.renames import current_key
 from common.wording import plural
 from sweep.config.cell import share
 from sweep.plan.cost import costs
@@ -169,7 +170,14 @@ def _unreadable(path: Path, problem: Exception) -> str:
 
 
 def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
-    return tuple(SavedCell(c["label"], c["factors"], tuple(c["trained"]), c["scores"]) for c in value)
+    return tuple(SavedCell(c["label"], current_names(c["factors"]), tuple(c["trained"]), c["scores"]) for c in value)
+
+
+def current_names(factors: Mapping[str, Any]) -> dict[str, Any]:
+    """Factors with swept keys under their current names; a swept ``total`` yields to the column ``total_samples``."""
+    return {current_key(name): value for name, value in factors.items()} | {
+        name: value for name, value in factors.items() if current_key(name) == name
+    }
 
 
 def sweeps(store: Store) -> list[str]:
@@ -192,7 +200,7 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         "total_samples": sum(samples.values()),
         **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
     }
-    hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay"}
+    hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay", "total_samples"}
     return known | {
         key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
     }

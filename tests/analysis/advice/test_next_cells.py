@@ -48,9 +48,9 @@ def test_lines_are_made_of_the_overrides_of_the_cells():
     listed = [json.dumps(["model=micro_s", "rounding=ceil", *label.split(",")]) for label in labels]
     study = Study(frame.drop(columns="settings").assign(cell="a cell", overrides=listed))
     lines = [c.line for c in choices(study, "math")]
-    assert all(line.startswith("python -m sweep model=micro_s rounding=ceil strategy=") for line in lines)
+    assert all(line.startswith("python -m sweep model=micro_s sample_rounding=ceil strategy=") for line in lines)
     assert any("ability=math fraction=1/256 seed=1 name=next" in line for line in lines)
-    assert run_line(advise(study, 3000, {}), study).startswith("python -m sweep model=micro_s rounding=ceil ")
+    assert run_line(advise(study, 3000, {}), study).startswith("python -m sweep model=micro_s sample_rounding=ceil ")
 
 
 def swept(seed=4):
@@ -86,7 +86,7 @@ def planned(line, store):
 def test_printed_lines_are_sweeps_that_can_run(tmp_path):
     study = Study(hours(swept().frame()))
     first, *others = choices(study, "code@2000")
-    assert first.line.startswith("python -m sweep rounding=ceil replay=1/16 strategy=")
+    assert first.line.startswith("python -m sweep sample_rounding=ceil replay=1/16 strategy=")
     assert "1 cell: 1 distinct" in planned(first.line, tmp_path)
     beyond = next(c for c in (first, *others) if "strategy=dmt ability=math fraction=1 " in c.cell)
     assert "1 cell: 1 distinct" in planned(beyond.line, tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.data.table import binomial_rows, read
+from analysis.data.table import binomial_rows, check, read
 
 GOOD = pd.DataFrame(
     {
@@ -76,3 +76,11 @@ def test_shares_of_right_and_wrong_items_are_told_from_ratings():
     errors = [np.sqrt(0.375 * 0.625 / 8), np.sqrt(0.375 * 0.625 / 7), 0.05, np.nan, 0.0]
     assert binomial_rows(frame.assign(stderr=errors)).tolist() == [True, True, False, True, True]
     assert binomial_rows(frame).all()
+
+
+def test_columns_of_other_versions_get_their_names_here():
+    frame = pd.DataFrame({"ability": ["a"], "task": ["t"], "metric": ["accuracy"], "value": [0.5], "arm": ["x"]})
+    assert "arm" in check(frame, "own")
+    swept = check(frame.assign(settings="seed=1", train_samples=[3]), "sweep")
+    assert swept["ratio_arm"].tolist() == ["x"] and swept["samples"].tolist() == [3.0]
+    assert "arm" not in swept and "train_samples" not in swept

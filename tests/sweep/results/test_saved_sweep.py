@@ -59,3 +59,11 @@ def test_a_file_cut_off_at_any_place_is_named(store_path: Path):
     path.write_text(json.dumps([1]))
     with pytest.raises(ValueError, match=str(path)):
         load(Store(store_path), "s")
+
+
+def test_factors_of_an_older_version_get_their_current_names(store_path: Path):
+    older = {"arm": "general_full", "suite.engine": "vllm", "total": "300", "total_samples": 299, "seed": 0}
+    saved(Store(store_path), cells=[CELL | {"factors": older}])
+    assert load(Store(store_path), "s").cells[0].factors == {
+        "ratio_arm": "general_full", "suite.backend": "vllm", "total_samples": 299, "seed": 0,
+    }  # fmt: skip

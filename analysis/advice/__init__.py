@@ -1,1 +1,1 @@
-"""What to train, and what to measure next: decisions from a surrogate of all abilities."""
+"""What to train, and what to measure next, from one surrogate model per ability."""

@@ -14,24 +14,20 @@ from analysis.arrays import Array
 from analysis.data.study import Measure, Study
 from analysis.verdicts.arms import arm_means
 
-STEPS = 16  # parts that the budget is divided into
+STEPS = 16  # parts into which the budget is divided
 DRAWS = 1000
-KEPT = 120  # candidates whose ranking is drawn
-OTHERWISE = {
-    "total_samples",
-    "amount",
-    "ratio_arm",
-    "ratio",
-}  # overrides with which more than the fraction decides on the samples
-EMPHASIS = 4.0  # times the weight, for the front
+KEPT = 120  # candidates whose values are drawn
+BEYOND_FRACTION = {"amount", "ratio", "total_samples", "ratio_arm"}
+"""Overrides besides ``fraction`` that decide how many samples a cell gets."""
+EMPHASIS = 4.0  # factor on the weights of one or two abilities, in the search for the front
 
 
 @dataclass(frozen=True, eq=False)
 class Advice:
-    """Candidates best first: samples by ability (candidates, abilities), strategies, and draws of their values.
+    """Candidates, best first: ``samples`` (candidates, abilities), strategies, and draws of their merits.
 
-    ``draws`` are (draws, candidates, abilities) on the scale of `Surrogate.utility`; ``total`` their weighted sums.
-    ``checks`` say how well each surrogate predicts an arm from the others.
+    ``draws`` have the shape (draws, candidates, abilities), ``weights`` one entry per ability, adding up to 1.
+    ``beyond`` are the abilities of which the best candidate has more samples than any cell measured.
     """
 
     abilities: tuple[str, ...]
@@ -44,31 +40,32 @@ class Advice:
 
     @property
     def total(self) -> Array:
+        """The weighted sums of the draws, (draws, candidates)."""
         return np.asarray(self.draws @ self.weights)
 
     def chance(self) -> Array:
-        """The chance of each candidate to be the best of those drawn."""
+        """For each candidate the chance that it is the best of all."""
         best = self.total.argmax(axis=1)
         return np.asarray(np.bincount(best, minlength=len(self.strategy)) / len(best))
 
     def shortfall(self) -> Array:
-        """How far each candidate is expected to fall short of the truly best one: what a wrong choice costs."""
+        """How far each candidate is expected to be below the truly best one: the price of choosing it."""
         return np.asarray((self.total.max(axis=1, keepdims=True) - self.total).mean(axis=0))
 
 
 def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
-    """One surrogate an ability, of its accuracy, or of its loss where the table has no accuracies.
+    """One surrogate per ability, of the study's primary metric.
 
-    Raises ValueError naming the ability for which the table holds too little, and tables of several models.
+    Raises ValueError for models of several sizes, and for an ability with too few designs, which it names.
     """
     sizes = study.table["params"].nunique() if "params" in study.table else 1
     if sizes > 1:
-        raise ValueError(f"the table holds {sizes} sizes of model; advice is for one: keep the rows of one size")
+        raise ValueError(f"the table holds {sizes} sizes of model; advice is for one size: keep its rows only")
     measures: dict[str, Measure] = {}
     for measure in study.measures:
         if measure.metric == study.primary:
             measures.setdefault(measure.ability, measure)
-    found = []
+    surrogates = []
     for ability, measure in measures.items():
         fitted = surrogate(arm_means(measure, measure.rows))
         if fitted is None:
@@ -76,18 +73,16 @@ def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
                 f"ability {ability!r} has too few designs with known noise for a surrogate: it takes four with the "
                 "columns samples, total_samples and n_items (or stderr, or several seeds)"
             )
-        found.append(fitted)
-    if not found:
-        raise ValueError("the table holds neither accuracies nor losses; advise needs one of them for each ability")
-    return tuple(found)
+        surrogates.append(fitted)
+    return tuple(surrogates)
 
 
 def advise(study: Study, budget: float, weights: Mapping[str, float], seed: int = 0) -> Advice:
-    """The advice for at most ``budget`` samples in all, maximising the sum of ``weights`` times abilities.
+    """The compositions of at most ``budget`` samples with the largest weighted sum of the abilities' merits.
 
-    Abilities that ``weights`` leaves out count nothing; an empty mapping weighs all alike. Amounts stay within each
-    source where ``fraction`` tells its size. Raises ValueError for a budget or weights that mean nothing, and as
-    `surrogates_of`.
+    Abilities missing from ``weights`` count nothing; with an empty mapping all count alike. Amounts stay within each
+    source as far as the table tells its size. Raises ValueError for a budget below 16 samples, for impossible weights,
+    and as `surrogates_of`.
     """
     if not budget >= STEPS:
         raise ValueError(f"budget={budget:g} must be at least {STEPS} samples")
@@ -98,7 +93,7 @@ def advise(study: Study, budget: float, weights: Mapping[str, float], seed: int 
     mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
     order = np.argsort(-(mean @ chosen), kind="stable")
     each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
-    ends = [(mean @ weights_).argmax(keepdims=True) for weights_ in emphases(chosen)]
+    ends = [(mean @ emphasis).argmax(keepdims=True) for emphasis in emphases(chosen)]
     keep = np.unique(np.concatenate([order[:KEPT], *each, *ends]))
     keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
     rng = np.random.default_rng(seed)
@@ -108,21 +103,21 @@ def advise(study: Study, budget: float, weights: Mapping[str, float], seed: int 
 
 
 def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
-    """The weights of these abilities, adding up to 1; an empty mapping weighs all alike.
+    """The weights of these abilities, adding up to 1; with an empty mapping all count alike.
 
-    Raises ValueError for an ability that is not among them, and for weights below 0 or without one above.
+    Raises ValueError for an unknown ability, a weight below 0, and weights of which none is above 0.
     """
     unknown = sorted(set(weights) - set(names))
     if unknown:
         raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(names)}")
     chosen = np.array([float(weights.get(n, 0.0)) if weights else 1.0 for n in names])
     if (chosen < 0).any() or not chosen.any():
-        raise ValueError(f"weights={dict(weights)} must be 0 or more, and one above 0")
+        raise ValueError(f"weights={dict(weights)} must be 0 or more, and at least one above 0")
     return np.asarray(chosen / chosen.sum())
 
 
 def emphases(weights: Array) -> Array:
-    """The weights, and those with one or two abilities counted more: where they have their best lies on the front."""
+    """The weights, and variants of them in which one or two abilities count more; their best candidates form the front."""
     size = len(weights)
     more = [*np.eye(size), *(np.eye(size)[i] + np.eye(size)[j] for i, j in combinations(range(size), 2))]
     base = np.where(weights > 0, weights, weights[weights > 0].min())
@@ -130,24 +125,27 @@ def emphases(weights: Array) -> Array:
 
 
 def _candidates(study: Study, names: Sequence[str], models: Sequence[Surrogate], budget: float) -> tuple[Array, Labels]:
-    """Compositions in sixteenths of the budget, spent or not, within the sources; each with every strategy."""
+    """Compositions in sixteenths of the budget, spent or not, within the sources; each with every strategy.
+
+    A composition of one ability is the same under every strategy, so it comes with multitask training only.
+    """
     caps = [min(budget, source_size(study, name)) for name in names]
     steps = [np.unique(np.minimum(budget * np.arange(STEPS + 1) / STEPS, cap)) for cap in caps]
     mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(names))
     mixes = mixes[(mixes.sum(axis=1) <= budget * (1 + 1e-9)) & (mixes.sum(axis=1) > 0)]
-    known = sorted({str(s) for model in models for s in model.design.strategy} - {BASE})
+    strategies = sorted({str(s) for model in models for s in model.design.strategy} - {BASE})
     several = (mixes > 0).sum(axis=1) > 1
-    parts = [(mixes if s == "multitask" else mixes[several], s) for s in known]
+    parts = [(mixes if s == "multitask" else mixes[several], s) for s in strategies]
     return np.concatenate([m for m, _ in parts]), np.concatenate([np.full(len(m), s) for m, s in parts])
 
 
 def source_size(study: Study, ability: str) -> float:
-    """The samples that an ability's source holds, as far as ``fraction`` tells; infinite where it does not."""
+    """The number of samples in an ability's source, as far as ``fraction`` tells; infinite where it does not."""
     frame = study.table
     if "fraction" not in frame or "samples" not in frame:
         return float("inf")
     rows = frame[(frame["ability"] == ability) & (frame["samples"] > 0) & frame["fraction"].between(0, 1, "right")]
-    rows = rows[np.array([not OTHERWISE & _keys(row) for row in rows.to_dict("records")], dtype=bool)]
+    rows = rows[np.array([not BEYOND_FRACTION & _keys(row) for row in rows.to_dict("records")], dtype=bool)]
     return float((rows["samples"] / rows["fraction"]).max()) if len(rows) else float("inf")
 
 
@@ -161,11 +159,11 @@ def _largest(study: Study, ability: str) -> float:
 
 
 def _expected(model: Surrogate, samples: Array, which: int, strategy: Labels) -> Array:
-    """The utility of each candidate's predicted mean, in blocks that keep the covariances small."""
+    """The merit of each candidate's predicted mean, in blocks, as the covariance of all would not fit in memory."""
     own = samples[:, which]
     cells = model.inputs(own, samples.sum(axis=1) - own, strategy)
     mean = np.concatenate([model.predict(cells.take(i))[0] for i in _blocks(len(own))])
-    return model.utility(mean)
+    return model.merit(mean)
 
 
 def _blocks(size: int, block: int = 500) -> list[slice]:
@@ -173,9 +171,9 @@ def _blocks(size: int, block: int = 500) -> list[slice]:
 
 
 def _draw(model: Surrogate, samples: Array, which: int, strategy: Labels, rng: np.random.Generator) -> Array:
-    """(draws, candidates) on the scale of the utility, from the joint posterior."""
+    """Draws (draws, candidates) of merits from the joint posterior."""
     own = samples[:, which]
     mean, covariance = model.predict(model.inputs(own, samples.sum(axis=1) - own, strategy))
     size, direction = np.linalg.eigh(covariance)
     root = direction * np.sqrt(np.maximum(size, 0.0))
-    return model.utility(mean + rng.standard_normal((DRAWS, len(mean))) @ root.T)
+    return model.merit(mean + rng.standard_normal((DRAWS, len(mean))) @ root.T)

@@ -1,4 +1,4 @@
-"""Which cells to run next: those that narrow a quantity the most for what they cost."""
+"""Which cells to run next: those that narrow the interval of a quantity the most for their cost."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ import pandas as pd
 
 from analysis.advice.advise import surrogates_of
 from analysis.advice.commands import command, overrides, strategy_words
-from analysis.advice.surrogate import Design, Surrogate
+from analysis.advice.surrogate import CellInputs, Surrogate
 from analysis.data.study import Study
 from analysis.format import amount, fraction
 from analysis.text_table import TextTable
 from analysis.verdicts.strategy import ALONE, strategy_labels
 
-SHOWN = 6
+SHOWN = 6  # cells of the table
 FACTORS = ("strategy", "trained_on", "fraction", "replay", "samples", "total_samples")
 COSTS = {
-    "hours": "hours on one device (a GPU where the sweep counts on one, else a core)",
+    "hours": "hours on one device (a GPU where the sweep plans for one, else a core)",
     "flops": "floating-point operations",
     "tokens": "tokens",
-    "": "samples trained and items answered, as the table tells neither hours, flops nor tokens",
+    "": "samples trained on plus items answered, as the table has none of the columns hours, flops and tokens",
 }
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
-    """A cell that could run: the command that runs it, what tells it from the others, its cost in ``unit`` (a key of
-    `COSTS`), and the standard error of the quantity before and after it has been measured once (on the scale of the
-    surrogate).
+class NextCell:
+    """A cell that could run.
+
+    ``line`` is the command that runs it, ``cell`` the overrides in which it differs from the others, ``label`` its
+    samples, ``cost`` its cost in ``unit`` (a key of `COSTS`). ``before`` and ``after`` are the standard errors of the
+    quantity, as a value of the surrogate, before and after the cell has been measured once.
     """
 
     line: str
@@ -45,19 +47,19 @@ class Choice:
 
     @property
     def worth(self) -> float:
-        """The narrowing for its cost."""
+        """How much it narrows the standard error, divided by its cost."""
         return (self.before - self.after) / self.cost
 
 
-def choices(study: Study, quantity: str) -> list[Choice]:
-    """Candidate cells, most worth first. ``quantity`` is ``ABILITY`` (its whole curve: the mean variance over the
-    designs measured that hold data of it) or ``ABILITY@SAMPLES`` (trained alone on so many samples).
+def choices(study: Study, quantity: str) -> list[NextCell]:
+    """Candidate cells, the most worthwhile first.
 
-    Candidates are the designs measured, once more with another seed, those half-way between two neighbouring amounts,
-    and those a step beyond the largest. The expected narrowing is exact for the surrogate: what a measurement is
-    expected to take from a variance does not depend on its outcome (Bayesian A-optimal design; Chaloner and Verdinelli
-    1995, Stat. Sci. 10).
-    Raises ValueError for a quantity that the table does not hold.
+    ``quantity`` is ``ABILITY`` (its whole curve: the mean variance over the designs measured that have data of it) or
+    ``ABILITY@SAMPLES`` (training alone on that many samples). Candidates are the designs measured, once more with
+    another seed; those half-way between two neighbouring amounts; and those a step beyond the largest. The expected
+    narrowing is exact for the surrogate, since the posterior variance does not depend on what is measured (Bayesian
+    A-optimal design; Chaloner and Verdinelli 1995, Stat. Sci. 10). Raises ValueError for a quantity that the table
+    does not hold.
     """
     name, _, at = quantity.partition("@")
     models = {s.ability: s for s in surrogates_of(study)}
@@ -78,30 +80,30 @@ def choices(study: Study, quantity: str) -> list[Choice]:
     before = float(np.diag(covariance)[:size].mean())
     taken = (covariance[:size, size:] ** 2 / (here + noise)).mean(axis=0)
     after = np.sqrt(np.maximum(before - taken, 0.0))
-    found = [
-        Choice(command({**words, "name": "next"}), cell, label, unit, float(cost), float(np.sqrt(before)), float(a))
+    candidates = [
+        NextCell(command({**words, "name": "next"}), cell, label, unit, float(cost), float(np.sqrt(before)), float(a))
         for words, cell, label, cost, a in zip(
             *(cells[c] for c in ("words", "cell", "shown", "cost")), after, strict=True
         )
     ]
-    return sorted(found, key=lambda c: (-c.worth, c.line))
+    return sorted(candidates, key=lambda c: (-c.worth, c.line))
 
 
 def _costed(study: Study) -> str:
-    """The column that tells what cells cost; empty where none does."""
+    """The column with the cost of each cell; "" where there is none."""
     trained = study.trained
     return next((c for c in COSTS if c in trained and trained[c].notna().all() and (trained[c] > 0).all()), "")
 
 
 def _items(study: Study) -> float:
-    """The test items that a cell answers, all tasks together; 0 where the table does not tell."""
+    """The number of test items that a cell answers, over all tasks; 0 where the table does not tell."""
     if "n_items" not in study.table:
         return 0.0
     return float(study.table.drop_duplicates(["ability", "task"])["n_items"].sum())
 
 
-def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> Design:
-    """The cells whose variance is to shrink."""
+def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> CellInputs:
+    """The cells whose variance is to be reduced."""
     if not at:
         curve = cells[cells["measured"] & (cells["samples"] > 0)]
         if not len(curve):
@@ -111,17 +113,17 @@ def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> D
     try:
         samples = float(at)
     except ValueError as error:
-        raise ValueError(f"quantity={quantity!r}: {at!r} is no number of samples, as in math@8192") from error
+        raise ValueError(f"quantity={quantity!r}: {at!r} is not a number of samples, as in math@8192") from error
     if not samples > 0:
         raise ValueError(f"quantity={quantity!r}: the number of samples must be above 0")
     return model.inputs(np.array([samples]), np.zeros(1), np.array(["multitask"]))
 
 
 def _cells(study: Study, ability: str) -> pd.DataFrame:
-    """Designs that can run: those measured, once more, and those half-way between their fractions.
+    """Designs that can run: those measured, and those half-way between and beyond their fractions.
 
-    Columns as in ``FACTORS``, ``runs``, ``measured``, ``label`` (as the surrogate names strategies), ``words`` (the
-    overrides), ``cell`` and ``shown`` (texts), ``cost``.
+    Besides the columns of ``FACTORS``: ``runs``, ``measured``, ``label`` (the strategy as the surrogate names it),
+    ``words`` (the overrides), ``cell`` and ``shown`` (texts), and ``cost``.
     """
     rows = study.trained[study.trained["ability"] == ability]
     unit = _costed(study)
@@ -142,7 +144,7 @@ def _cells(study: Study, ability: str) -> pd.DataFrame:
 
 
 def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
-    """A measured design, to be run with the next seed."""
+    """A measured design, to be run once more with the next seed."""
     first = part.iloc[0].to_dict()
     words = overrides(first) or _words(first, study)
     seeds = pd.to_numeric(part["seed"], errors="coerce") if "seed" in part else pd.Series([len(part) - 1.0])
@@ -155,7 +157,7 @@ def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
 
 
 def _words(row: Mapping[Hashable, object], study: Study) -> dict[str, str]:
-    """Overrides from a row's columns, for tables that do not come from a sweep."""
+    """Overrides made from a row's columns, for tables that do not come from a sweep."""
     words = strategy_words(study, str(row["_label"]))
     trained = str(row.get("trained_on", ""))
     if words["strategy"] == ALONE and trained and "+" not in trained:
@@ -165,12 +167,12 @@ def _words(row: Mapping[Hashable, object], study: Study) -> dict[str, str]:
 
 
 def _shared(all_words: list[dict[str, str]]) -> set[str]:
-    """The keys that have one value in all cells, but for the seed."""
+    """The keys with the same value in all cells, without the seed."""
     return {k for k in all_words[0] if k != "seed" and all(w.get(k) == all_words[0][k] for w in all_words)}
 
 
 def _halfway(measured: pd.DataFrame) -> pd.DataFrame:
-    """Designs at the geometric mean of neighbouring fractions, and a step beyond the largest."""
+    """Designs at the geometric mean of neighbouring fractions, and a step beyond the largest fraction."""
     if "fraction" not in measured:
         return measured.iloc[:0]
     by = [c for c in ("strategy", "trained_on", "replay") if c in measured]
@@ -189,7 +191,7 @@ def _halfway(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at(first: dict[str, Any], second: dict[str, Any], share: float) -> dict[str, Any]:
-    """A design between or beyond two others at another fraction; the cost follows a line."""
+    """A design like ``first`` at another fraction; its cost is on the line through the costs of the two."""
     times = share / first["fraction"]
     scaled = {c: times * first[c] for c in ("samples", "total_samples")}
     part = (scaled["total_samples"] - first["total_samples"]) / (second["total_samples"] - first["total_samples"])
@@ -199,20 +201,20 @@ def _at(first: dict[str, Any], second: dict[str, Any], share: float) -> dict[str
 
 
 def _others(cell: dict[str, Any]) -> dict[str, str]:
-    """The overrides but for fraction and seed."""
+    """The overrides without fraction and seed."""
     return {k: v for k, v in cell["words"].items() if k not in ("fraction", "seed")}
 
 
-def sheet(found: list[Choice], quantity: str) -> TextTable:
-    """The cells most worth their cost."""
-    least = max(found[0].worth, 1e-300)
+def next_table(cells: list[NextCell], quantity: str) -> TextTable:
+    """The most worthwhile cells."""
+    largest = max(cells[0].worth, 1e-300)
     rows = [
-        (c.cell, c.label, f"{c.cost:.3g}", f"{100 * (1 - c.after / c.before):.1f} %", f"{c.worth / least:.2f}")
-        for c in found[:SHOWN]
+        (c.cell, c.label, f"{c.cost:.3g}", f"{100 * (1 - c.after / c.before):.1f} %", f"{c.worth / largest:.2f}")
+        for c in cells[:SHOWN]
     ]
-    title = f"cells that narrow {quantity} the most for their cost"
+    title = f"cells that narrow the interval of {quantity} the most for their cost"
     return TextTable(
         title,
-        ("cell", "own of all", f"cost, {found[0].unit or 'samples'}", "narrower by", "worth its cost, relative"),
+        ("cell", "own of all", f"cost, {cells[0].unit or 'samples'}", "narrower by", "gain per cost, relative"),
         tuple(rows),
     )

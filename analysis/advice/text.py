@@ -1,4 +1,4 @@
-"""What `python -m analysis advise` and `next` print."""
+"""The texts that ``python -m analysis advise`` and ``next`` print."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.advice.advise import Advice, advise, emphases
-from analysis.advice.check import check_lines, check_sheet, compare
+from analysis.advice.check import check_lines, check_table, compare
 from analysis.advice.commands import command, common, strategy_words
-from analysis.advice.next_cells import COSTS, choices, sheet
+from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
@@ -20,34 +20,37 @@ from analysis.verdicts.strategy import front
 
 
 def advice_text(tables: Sequence[Path], budget: float, weights: Mapping[str, float], seed: int) -> str:
-    """The best composition of each strategy, the front, how sure the ranking is; the lines that run the best and that
-    put the ranking to the test.
+    """The best composition of each strategy, the Pareto front, checks of the surrogates, and two commands.
+
+    One command runs the best composition, the other puts the ranking to the test. Errors as in `advise`.
     """
     study = read_study(tables)
-    found = advise(study, budget, weights, seed)
-    text = "".join(render(s) for s in advice_sheets(found))
-    text += "".join(f"check: {line}\n" for line in checks(found.surrogates))
-    if len({str(s) for s in found.surrogates[0].design.strategy} - {"base"}) == 1:
-        text += "note: the table holds one strategy only, so no other is compared\n"
+    advice = advise(study, budget, weights, seed)
+    text = "".join(map(render, advice_tables(advice)))
+    text += "".join(f"check: {line}\n" for line in checks(advice.surrogates))
+    if len({str(s) for s in advice.surrogates[0].design.strategy} - {"base"}) == 1:
+        text += "note: the table holds one strategy only, so there is nothing to compare it with\n"
     if not mixed(study):
-        text += "note: the table holds no mixed training, so how abilities get on together is a guess\n"
-    text += "".join(f"note: {name} goes beyond the amounts measured\n" for name in found.beyond)
-    return f"{text}run it:  {run_line(found, study)}\ntest it: {trial_line(found, study)}\n"
+        text += "note: the table holds no mixed training, so how abilities affect each other is a guess\n"
+    text += "".join(
+        f"note: the best composition has more {name} data than any cell measured\n" for name in advice.beyond
+    )
+    return f"{text}run it:  {run_line(advice, study)}\ntest it: {trial_line(advice, study)}\n"
 
 
 def check_text(tables: Sequence[Path], after: Sequence[Path], weights: Mapping[str, float]) -> str:
-    """The cells in ``after`` as predicted from ``tables``, as measured, and whether the ranking held."""
-    found = compare(read_study(tables), read_study(after), weights)
-    return render(check_sheet(found)) + "".join(f"{line}\n" for line in check_lines(found))
+    """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held."""
+    check = compare(read_study(tables), read_study(after), weights)
+    return render(check_table(check)) + "".join(f"{line}\n" for line in check_lines(check))
 
 
 def next_text(tables: Sequence[Path], quantity: str) -> str:
-    """The cells most worth running, and the line that runs the first."""
-    found = choices(read_study(tables), quantity)
-    return f"{render(sheet(found, quantity))}cost: {COSTS[found[0].unit]}\nrun it: {found[0].line}\n"
+    """The most worthwhile cells to run next, and the command that runs the first."""
+    cells = choices(read_study(tables), quantity)
+    return f"{render(next_table(cells, quantity))}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
 
 
-def advice_sheets(advice: Advice) -> list[TextTable]:
+def advice_tables(advice: Advice) -> list[TextTable]:
     """The best composition of each strategy, and the predicted Pareto front."""
     chance = advice.chance()
     rows = []
@@ -57,21 +60,21 @@ def advice_sheets(advice: Advice) -> list[TextTable]:
     head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
     values = advice.abilities
     first = TextTable(
-        f"best composition of each strategy: predicted {advice.surrogates[0].metric.label} with 95 % intervals, and by "
-        "how much it is expected to fall short of the truly best",
-        (*head, *values, "weighted", "short by", "best strategy"),
+        f"best composition of each strategy: predicted {advice.surrogates[0].metric.label} with 95 % intervals, and "
+        "how far it is expected to be below the truly best",
+        (*head, *values, "weighted", "shortfall", "best strategy"),
         tuple(rows),
     )
     second = TextTable(
         "predicted Pareto front: best for the weights, and where one or two abilities count more",
-        (*head, *values, "weighted", "short by"),
+        (*head, *values, "weighted", "shortfall"),
         tuple(_row(advice, i) for i in _ends(advice)),
     )
     return [first, second]
 
 
 def _ends(advice: Advice) -> list[int]:
-    """The candidates of the front where the weights, or one or two abilities more, have their best; best first."""
+    """The candidates of the front that are best for the weights or one of their variants (`emphases`); best first."""
     middle = advice.draws.mean(axis=0)
     ends = {int((middle @ w).argmax()) for w in emphases(advice.weights)}
     chosen = ends & {int(i) for i in np.flatnonzero(front(middle[None])[0])}
@@ -79,7 +82,7 @@ def _ends(advice: Advice) -> list[int]:
 
 
 def _row(advice: Advice, which: int) -> tuple[str, ...]:
-    """Strategy, samples, predictions with intervals, weighted sum, expected shortfall (points, or % of the loss)."""
+    """Strategy, samples, predictions with intervals, weighted sum, expected shortfall in the metric's unit."""
     cells = []
     for i, model in enumerate(advice.surrogates):
         cells.append(_interval(advice.draws[:, which, i], model.metric))
@@ -94,6 +97,7 @@ def _row(advice: Advice, which: int) -> tuple[str, ...]:
 
 
 def _interval(drawn: Array, metric: Metric) -> str:
+    """Median and 95 % interval of drawn merits, as values of the metric."""
     low, middle, high = np.quantile(metric.value(drawn), [0.025, 0.5, 0.975])
     return f"{metric.number(float(middle))} ({metric.number(float(low))}–{metric.number(float(high))})"
 
@@ -104,8 +108,9 @@ def run_line(advice: Advice, study: Study) -> str:
 
 
 def trial_line(advice: Advice, study: Study) -> str:
-    """The command that puts the ranking to the test: the best compositions of every strategy and of the front, each
-    with every strategy and two seeds.
+    """The command that puts the ranking to the test.
+
+    It runs the best compositions of every strategy and of the front, each with every strategy and two seeds.
     """
     names = list(dict.fromkeys(map(str, advice.strategy)))
     best = [int(np.flatnonzero(advice.strategy == name)[0]) for name in names]
@@ -116,15 +121,15 @@ def trial_line(advice: Advice, study: Study) -> str:
 def _words(
     advice: Advice, study: Study, strategies: Sequence[str], mixes: Sequence[Array]
 ) -> dict[str, str | Sequence[str]]:
-    """Overrides for these strategies and compositions; an amount of 1 would be all of a source, so 2 is the least."""
-    known = [strategy_words(study, name) for name in strategies]
-    replay = {k: v for words in reversed(known) for k, v in words.items() if k == "replay"}
+    """Overrides for these strategies and compositions; an amount of 1 would mean a whole source, so the least is 2."""
+    chosen = [strategy_words(study, name) for name in strategies]
+    replay = {k: v for words in reversed(chosen) for k, v in words.items() if k == "replay"}
     used = [i for i in range(len(advice.abilities)) if advice.samples[:, i].any()]
     amounts = [
         "{" + ",".join(f"{advice.abilities[i]}:{max(2, round(float(mix[i]))) if mix[i] else 0}" for i in used) + "}"
         for mix in mixes
     ]
-    names = list(dict.fromkeys(words["strategy"] for words in known))
+    names = list(dict.fromkeys(words["strategy"] for words in chosen))
     return {**common(study), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
 
 
@@ -135,14 +140,14 @@ def mixed(study: Study) -> bool:
 
 
 def checks(models: Sequence[Surrogate]) -> list[str]:
-    """How well each surrogate predicts an arm from all others."""
-    said = []
+    """How well each surrogate predicts an arm from all others, a sentence each."""
+    lines = []
     for model in models:
         gap, standard = model.left_out()
         inside = float((np.abs(standard) <= 1.96).mean())
-        unit = {"loss": "relative", "other": f"in units of {model.metric.name}"}.get(model.metric.kind, "in logits")
-        said.append(
-            f"{model.ability}: arms predicted from the others are off by {np.sqrt((gap**2).mean()):.2f} ({unit}, root "
-            f"mean square); {100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
+        error = f"{np.sqrt((gap**2).mean()):.2f} ({model.metric.model_unit})"
+        lines.append(
+            f"{model.ability}: arms predicted from the others have a root mean square error of {error}; "
+            f"{100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
         )
-    return said
+    return lines

@@ -169,6 +169,11 @@ class Metric:
         """The unit of a difference, after it was named in full."""
         return {"share": "points", "rating": "points", "loss": "%", "other": "units"}[self.kind]
 
+    @property
+    def model_unit(self) -> str:
+        """The unit of errors of a model of this metric: of logits of merits where bounded, else of merits."""
+        return {"loss": "relative", "other": f"units of {self.name}"}.get(self.kind, "logits")
+
     def gap(self, measured: Array, fitted: Array) -> Array:
         """Measured minus fitted, in the unit of `short_unit`."""
         if self.kind == "loss":

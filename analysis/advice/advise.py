@@ -117,7 +117,7 @@ def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
 
 
 def emphases(weights: Array) -> Array:
-    """The weights, and variants of them in which one or two abilities count more; their best candidates form the front."""
+    """The weights, and variants in which one or two abilities count more; their best candidates form the front."""
     size = len(weights)
     more = [*np.eye(size), *(np.eye(size)[i] + np.eye(size)[j] for i, j in combinations(range(size), 2))]
     base = np.where(weights > 0, weights, weights[weights > 0].min())

@@ -51,69 +51,72 @@ class SeriesFit:
 
 
 def fit_series(measure: Measure) -> list[SeriesFit]:
-    """Fit every series of a measure."""
-    return [_fitted(measure, series) for series in measure.series]
+    """The levels of every series of a measure, with a curve for each series that allows one."""
+    return [_series_fit(measure, series) for series in measure.series]
 
 
 def predicted(curve: Average, measure: Measure, amounts: Array) -> Prediction:
-    """The curve at these amounts, in values of the measure's metric."""
-    at = curve.predict({measure.axis: amounts})
-    return Prediction(*measure.metric.values((at.value, at.low, at.high))) if measure.metric.bounded else at
+    """The curve at ``amounts`` (amounts,), in values of the measure's metric."""
+    prediction = curve.predict({measure.axis: amounts})
+    if not measure.metric.bounded:
+        return prediction
+    return Prediction(*measure.metric.values((prediction.value, prediction.low, prediction.high)))
 
 
-def _fitted(measure: Measure, series: Series) -> SeriesFit:
+def _series_fit(measure: Measure, series: Series) -> SeriesFit:
     levels = _levels(series, measure.metric)
-    curve, reason = _curve(measure, series)
+    curve, reason = _fit_curve(measure, series)
     if curve is None:
         return SeriesFit(series, levels, None, reason, None, np.zeros(0), None)
     amounts = np.array([level.amount for level in levels])
     grid = np.geomspace(amounts[amounts > 0].min(), amounts.max(), 60)
-    at = predicted(curve, measure, np.where(amounts > 0, amounts, grid[0]))
-    return SeriesFit(series, levels, curve, "", at, grid, predicted(curve, measure, grid))
+    # Laws have no value at amount 0; the figures draw it where the curve begins.
+    at_levels = predicted(curve, measure, np.where(amounts > 0, amounts, grid[0]))
+    return SeriesFit(series, levels, curve, "", at_levels, grid, predicted(curve, measure, grid))
 
 
-def _curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
-    """The average of the laws that suit the metric, or why none was fitted.
+def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
+    """The average of the laws that suit the metric, or None and the reason why there is no curve.
 
-    Shares and ratings are fitted as shares of their range, 1 for the best value.
+    Shares and ratings are fitted as shares of their range, with 1 for the best value.
     """
-    metric = measure.metric
-    distinct = len(np.unique(series.amount[series.amount > 0]))
+    metric, trained = measure.metric, series.amount > 0
+    distinct = len(np.unique(series.amount[trained]))
     if not measure.axis:
         return None, "no amount varies, so there is no curve"
     if distinct < MIN_AMOUNTS:
-        amounts = f"{distinct} distinct amount{'s' * (distinct != 1)} of {measure.axis}"
-        return None, f"{amounts}: a curve needs at least {MIN_AMOUNTS}"
-    if np.ptp(series.value[series.amount > 0]) == 0:
+        plural = "" if distinct == 1 else "s"
+        return None, f"{distinct} distinct amount{plural} of {measure.axis}: a curve needs at least {MIN_AMOUNTS}"
+    if np.ptp(series.value[trained]) == 0:
         return None, "all values are equal, so there is no curve to fit"
-    known = not np.isnan(series.items).any()
     value = metric.merit(series.value) if metric.bounded else series.value
-    if metric.bounded and known and (rare := _rare(series, value, metric)):
-        return None, rare
+    counts = metric.bounded and not np.isnan(series.items).any()
+    if counts and (reason := _one_sided(series, value, metric)):
+        return None, reason
     points = Points(
-        {measure.axis: series.amount},
-        value,
-        trials=series.items if metric.bounded and known else None,
-        group=np.array(series.seed),
+        {measure.axis: series.amount}, value, trials=series.items if counts else None, group=np.array(series.seed)
     )
-    if metric.bounded and known and separated(points.take(points.x[measure.axis] > 0)):
+    if counts and separated(points.take(trained)):
         return None, f"{explain('separated')}; measure amounts between them"
     if metric.bounded:
-        return fit_average(points, SCORE_LAWS, "quasibinomial" if known else "least_squares"), ""
+        return fit_average(points, SCORE_LAWS, "quasibinomial" if counts else "least_squares"), ""
     if metric.kind == "loss" and (series.value > 0).all():
         return fit_average(points, LOSS_LAWS, "log"), ""
     return fit_average(points, ("log_linear",), "least_squares"), ""
 
 
-def _rare(series: Series, share: Array, metric: Metric) -> str:
-    """Why answers that are nearly all wrong, or all right, give no curve; empty where they are not."""
+def _one_sided(series: Series, share: Array, metric: Metric) -> str:
+    """The reason for no curve where nearly all answers are wrong, or right; empty where they are not.
+
+    ``share`` (points,) is that of right answers, or of the range of ratings.
+    """
     trained = series.amount > 0
     right = float((share * series.items)[trained].sum())
     wrong = float(((1 - share) * series.items)[trained].sum())
     if right >= MIN_ANSWERS and wrong >= MIN_ANSWERS:
         return ""
     if metric.kind == "rating":
-        return f"nearly all ratings are {'the worst' if right < wrong else 'the best'} that the scale has"
+        return f"nearly all ratings are the {'worst' if right < wrong else 'best'} possible"
     kind, count = ("right", right) if right < wrong else ("wrong", wrong)
     return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {MIN_ANSWERS})"
 

@@ -1,6 +1,7 @@
 """The measures of docs/benchmarks.md: ``python -m tests.bench [NAME …]``; without names, all of them in this order.
 
-Times are whole-process wall times on the machine at hand; what is compared runs in the same call, one after the other.
+Times are wall times of whole processes on this machine, unless a measure says CPU. Things that are compared run in the
+same call, one after the other.
 """
 
 from __future__ import annotations

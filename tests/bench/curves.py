@@ -1,11 +1,9 @@
-"""Curve fitting: speed on simulated points and tables."""
+"""Curve fitting: CPU times on simulated points and tables."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -14,38 +12,37 @@ from scipy.optimize import minimize
 
 from analysis import LAWS, Points, fit, fit_average
 from tests.analysis.laws.simulated import TRUE
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.timing import cpu_seconds, fresh_process
 
 
 def additive() -> str:
     """CPU time of the size-and-data fit on 240 points and of 1,000 bootstrap draws."""
     n, d, y = _sizes_and_data()
     points = Points({"params": n, "tokens": d}, value=y)
-    took, curve = _cpu(lambda: fit(points, "additive", "huber_log", delta=1e-3))
-    draws, _ = _cpu(lambda: curve.bootstrap(draws=1000, seed=0), 1)
-    return (
-        f"{1e3 * took:.1f} ms CPU ({curve.agreeing_starts} of {curve.starts} starts agree); 1,000 draws {draws:.2f} s"
-    )
+    seconds, curve = cpu_seconds(lambda: fit(points, "additive", "huber_log", delta=1e-3), 5)
+    draws, _ = cpu_seconds(lambda: curve.bootstrap(draws=1000, seed=0), 1)
+    agreeing = f"{curve.agreeing_starts} of {curve.starts} starts agree"
+    return f"{1e3 * seconds:.1f} ms CPU ({agreeing}); 1,000 draws {draws:.2f} s"
 
 
 def search() -> str:
-    """The same fit against the search that is usual: L-BFGS-B with numerical gradients from a grid of 4,500 starts."""
+    """The same fit against the usual search: L-BFGS-B with numerical gradients from a grid of 4,500 starts."""
     n, d, y = _sizes_and_data()
-    took, curve = _cpu(lambda: fit(Points({"params": n, "tokens": d}, y), "additive", "huber_log", delta=1e-3))
-    began = time.process_time()
-    found = np.array([_quasi_newton(start, n, d, y) for start in _grid()])
-    slow = time.process_time() - began
-    best = found.min()
-    arrived = (found <= best * (1 + 1e-6)).mean()
+    points = Points({"params": n, "tokens": d}, y)
+    seconds, curve = cpu_seconds(lambda: fit(points, "additive", "huber_log", delta=1e-3), 5)
+    usual, reached = cpu_seconds(lambda: np.array([_quasi_newton(start, n, d, y) for start in _grid()]), 1)
+    best = reached.min()
+    arrived = (reached <= best * (1 + 1e-6)).mean()
     return (
-        f"objective {curve.objective:.10g} in {took:.3f} s; best of {len(found):,} starts {best:.10g} in {slow:.0f} s, "
-        f"where {100 * arrived:.1f} % of the starts arrive; ours is "
+        f"objective {curve.objective:.10g} in {seconds:.3f} s; "
+        f"best of {len(reached):,} starts {best:.10g} in {usual:.0f} s, "
+        f"where {100 * arrived:.1f} % of the starts arrive; the objective of fit is "
         f"{'not higher' if curve.objective <= best * (1 + 1e-9) else 'HIGHER'}"
     )
 
 
 def _sizes_and_data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Model sizes, data and losses (240,) of the additive law with heavy-tailed noise."""
     rng = np.random.default_rng(0)
     n, d = np.exp(rng.uniform(np.log(4e7), np.log(2e10), 240)), np.exp(rng.uniform(np.log(2e8), np.log(4e11), 240))
     return n, d, LAWS["additive"].value(n, d, *TRUE["additive"]) * np.exp(0.01 * rng.standard_t(3, 240))
@@ -58,6 +55,7 @@ def _grid() -> list[tuple[float, ...]]:
 
 
 def _quasi_newton(start: tuple[float, ...], n: np.ndarray, d: np.ndarray, y: np.ndarray) -> float:
+    """The objective that the usual search reaches from one start."""
     log_n, log_d, log_y = np.log(n), np.log(d), np.log(y)
 
     def total(theta: np.ndarray) -> float:
@@ -69,7 +67,7 @@ def _quasi_newton(start: tuple[float, ...], n: np.ndarray, d: np.ndarray, y: np.
 
 
 def averages() -> str:
-    """CPU time a curve of `fit_average` over 100 simulated curves of 10 to 200 points."""
+    """CPU time of `fit_average` for a curve: mean over 100 simulated curves of 10 to 200 points."""
     rng = np.random.default_rng(1)
     total = 0.0
     for _ in range(100):
@@ -77,38 +75,22 @@ def averages() -> str:
         E, L0, D0, b = rng.uniform(0.5, 1.5), rng.uniform(2.5, 4), 10 ** rng.uniform(3, 5), rng.uniform(0.3, 1)
         y = LAWS["bounded"].value(x, E, L0, D0, b) * np.exp(rng.normal(0, 0.01, len(x)))
         points = Points({"samples": x}, y)
-        total += _cpu(lambda points=points: fit_average(points), 1)[0]
+        total += cpu_seconds(partial(fit_average, points), 1)[0]
     return f"{10 * total:.1f} ms CPU a curve"
-
-
-def _cpu(action, repeats: int = 5):  # type: ignore[no-untyped-def]
-    """CPU seconds of the fastest of some runs, and the result."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.process_time()
-        result = action()
-        best = min(best, time.process_time() - start)
-    return best, result
 
 
 def tables() -> str:
     """CPU time of importing the library, and of a whole analysis of a table of 100,000 rows."""
-    lines = [
-        "import time; t = time.process_time(); from analysis import LAWS, fit; print(time.process_time() - t)",
-        "from tests.bench.curves import large; print(large())",
-    ]
-    took = [
-        subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, cwd=ROOT)
-        for line in lines
-    ]
-    summary, whole = took[1].stdout.split()
+    timed = "import time; t = time.process_time(); from analysis import LAWS, fit; print(time.process_time() - t)"
+    importing = float(fresh_process("-c", timed))
+    summary, whole = fresh_process("-c", "from tests.bench.curves import large; print(large())").split()
     rows = f"100,000 rows: curves and verdicts {summary} s, with tables, figures and report {whole} s"
-    return f"import {float(took[0].stdout):.2f} s CPU; {rows}"
+    return f"import {importing:.2f} s CPU; {rows}"
 
 
 def large() -> str:
-    """Seconds of CPU to read 100,000 rows, fit their curves and find their verdicts; and for all of the analysis, its
-    tables, figures and report included.
+    """CPU seconds to read 100,000 rows, fit their curves and judge them; and those of the whole analysis with tables,
+    figures and report.
     """
     from analysis.data.study import read_study
     from analysis.report.results import analyse
@@ -125,6 +107,6 @@ def large() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.parquet"
         simulation.frame().to_parquet(path)
-        summary, _ = _cpu(lambda: analyse(read_study([path]), 0.02, None), 1)
-        whole, _ = _cpu(lambda: write([path], Path(folder) / "out", "large"), 1)
+        summary, _ = cpu_seconds(lambda: analyse(read_study([path]), 0.02, None), 1)
+        whole, _ = cpu_seconds(lambda: write([path], Path(folder) / "out", "large"), 1)
         return f"{summary:.1f} {whole:.1f}"

@@ -1,4 +1,4 @@
-"""How far curves are off: on public curves (read from ../shared/data/fits) and on simulated families."""
+"""Extrapolation errors: on public curves (read from ../shared/data/fits) and on simulated families of curves."""
 
 from __future__ import annotations
 
@@ -13,54 +13,55 @@ from analysis import LAWS, Points, fit, fit_average, fit_pooled
 FITS = Path(__file__).resolve().parents[3] / "shared" / "data" / "fits"
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded", "m4", "broken_power", "log_linear", "hinge")
 Curves = list[tuple[np.ndarray, ...]]  # amounts and losses to fit, amounts and losses to predict
+Whole = list[tuple[np.ndarray, np.ndarray]]  # amounts and losses of each curve
 Predict = Callable[[Points, np.ndarray], np.ndarray]
 
 
 def flan() -> str:
-    """Root mean square log residual, mean over the 30 fine-tuning curves: all amounts; two largest held out."""
+    """Root mean square log error, mean over the 30 fine-tuning curves: all amounts fitted; two largest held out."""
     curves = list(_flan())
-    said = []
+    parts = []
     for law in LOSS_LAWS:
         inside = _error([(x, y, x, y) for x, y in curves], _law(law))
-        said.append(f"{law} {inside} / {_error(_held_out(curves), _law(law))}")
-    return f"all amounts / two held out: {', '.join(said)}, average - / {_error(_held_out(curves), _average)}"
+        parts.append(f"{law} {inside} / {_error(_held_out(curves), _law(law))}")
+    return f"all amounts / two held out: {', '.join(parts)}, average - / {_error(_held_out(curves), _average)}"
 
 
 def extrapolation() -> str:
-    """Mean over curves of the root mean square log error of what lies beyond the amounts fitted, by domain and law."""
-    said = []
+    """Root mean square log error beyond the fitted amounts, mean over the curves, by domain and law."""
+    domains = []
     for domain, curves in _revisiting().items():
         parts = [f"{law} {_error(curves, _law(law))}" for law in LOSS_LAWS]
-        said.append(f"{domain} ({len(curves)} curves): {', '.join(parts)}, average {_error(curves, _average)}")
-    return "; ".join(said)
+        domains.append(f"{domain} ({len(curves)} curves): {', '.join(parts)}, average {_error(curves, _average)}")
+    return "; ".join(domains)
 
 
 def families() -> str:
-    """The same for 20 simulated curves of each of some families: geometric mean over the families of each one's error.
+    """The same error on 20 simulated curves of each family, geometric mean over the families.
 
-    Beside the laws the plain ways: the last value, and the straight line in logarithms through the last four.
+    Compared with two baselines: the last value, and the straight line in logarithms through the last four values.
     """
-    ways: dict[str, Predict] = {law: _law(law) for law in ("power", "power_floor", "shifted_power", "bounded", "m4")}
-    ways |= {"average": _average, "last value": _last, "line through the last four": _line}
+    methods: dict[str, Predict] = {law: _law(law) for law in ("power", "power_floor", "shifted_power", "bounded", "m4")}
+    methods |= {"average": _average, "last value": _last, "line through the last four": _line}
     rng = np.random.default_rng(5)
-    drawn = [[_curve(rng, truth, *design) for _ in range(20)] for truth in SHAPES for design in DESIGNS]
-    said = []
-    for name, predict in ways.items():
-        errors = [float(_error(curves, predict)) for curves in drawn]
-        said.append(f"{name} {np.exp(np.mean(np.log(errors))):.4f}")
-    return f"{len(drawn)} families: {', '.join(said)}"
+    families = [[_curve(rng, truth, *design) for _ in range(20)] for truth in SHAPES for design in DESIGNS]
+    parts = []
+    for name, predict in methods.items():
+        errors = [float(_error(curves, predict)) for curves in families]
+        parts.append(f"{name} {np.exp(np.mean(np.log(errors))):.4f}")
+    return f"{len(families)} families: {', '.join(parts)}"
 
 
 def pooled() -> str:
-    """Extrapolation for one model with the help of the others' whole curves: the pooled bounded law, the same law
-    alone, and the baseline to beat: ridge regression from the model's smaller amounts, fitted to the other models.
+    """Extrapolation error for one model, given the others' whole curves: of the pooled bounded law, the same law alone,
+    and a baseline: ridge regression from the model's smaller amounts, fitted to the other models.
     """
-    said = []
+    parts = []
     for name, curves in (("FLAN", list(_flan())), ("simulated", _ladder())):
-        rows = [[_one_left_out(curves, i, way) for way in (_pooled, _alone, _ridge)] for i in range(len(curves))]
+        rows = [[_one_left_out(curves, i, method) for method in (_pooled, _alone, _ridge)] for i in range(len(curves))]
         mean = np.mean(rows, axis=0)
-        said.append(f"{name} ({len(curves)} models): pooled {mean[0]:.5f}, alone {mean[1]:.5f}, ridge {mean[2]:.5f}")
-    return "; ".join(said)
+        parts.append(f"{name} ({len(curves)} models): pooled {mean[0]:.5f}, alone {mean[1]:.5f}, ridge {mean[2]:.5f}")
+    return "; ".join(parts)
 
 
 def _law(name: str) -> Predict:
@@ -92,11 +93,13 @@ def _error(curves: Curves, predict: Predict) -> str:
     return f"{np.mean(errors):.5f}"
 
 
-def _held_out(curves: list[tuple[np.ndarray, np.ndarray]]) -> Curves:
+def _held_out(curves: Whole) -> Curves:
+    """The curves with their two largest amounts to predict."""
     return [(x[:-2], y[:-2], x[-2:], y[-2:]) for x, y in curves]
 
 
 def _flan() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Amounts and losses of each fine-tuned model."""
     with (FITS / "sft_loss_vs_samples_flan.csv").open() as file:
         for row in csv.DictReader(file):
             amounts = [c for c in row if c.isdigit() and c != "0"]
@@ -104,16 +107,16 @@ def _flan() -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _revisiting() -> dict[str, Curves]:
-    """Per domain the curves; duplicate rows once."""
+    """The curves of each domain, without duplicate rows."""
     rows: dict[tuple[str, ...], set[tuple[float, float, str]]] = {}
     with (FITS / "revisiting_lang.csv").open() as file:
         for row in csv.DictReader(file):
             key = (row["Domain"], row["Task"], row["Model"])
             rows.setdefault(key, set()).add((float(row["Seen Examples"]), float(row["Loss"]), row["Training"]))
     curves: dict[str, Curves] = {}
-    for key, found in sorted(rows.items()):
-        near = np.array(sorted(r[:2] for r in found if r[2] == "1"))
-        far = np.array(sorted(r[:2] for r in found if r[2] == "0"))
+    for key, measured in sorted(rows.items()):
+        near = np.array(sorted(row[:2] for row in measured if row[2] == "1"))
+        far = np.array(sorted(row[:2] for row in measured if row[2] == "0"))
         if len(near) and len(far):
             curves.setdefault(key[0], []).append((near[:, 0], near[:, 1], far[:, 0], far[:, 1]))
     return curves
@@ -146,10 +149,14 @@ def _broken(rng: np.random.Generator, low: float, high: float) -> Callable[[np.n
 
 
 def _wavy(rng: np.random.Generator, low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
-    """A curve that does not fall evenly at first."""
-    after, height, width = _bounded(rng, low, high), rng.uniform(0.05, 0.2), rng.uniform(0.5, 1.5)
-    at = lambda x: np.log(x / low) / width  # noqa: E731
-    return lambda x: after(x) * (1 + height * np.exp(-(at(x) ** 2)) * np.sin(at(x)))
+    """A curve with a wave at its small amounts."""
+    base, height, width = _bounded(rng, low, high), rng.uniform(0.05, 0.2), rng.uniform(0.5, 1.5)
+
+    def curve(x: np.ndarray) -> np.ndarray:
+        phase = np.log(x / low) / width
+        return base(x) * (1 + height * np.exp(-(phase**2)) * np.sin(phase))
+
+    return curve
 
 
 def _line_in_logs(rng: np.random.Generator, low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -158,22 +165,23 @@ def _line_in_logs(rng: np.random.Generator, low: float, high: float) -> Callable
 
 
 SHAPES: tuple[Shape, ...] = (_power_floor, _bounded, _error_rate, _broken, _wavy, _line_in_logs)
-# Amounts, noise, and the ranges seen and predicted, in powers of ten.
+# Number of amounts, noise, and the ranges of amounts to fit and to predict, in powers of ten.
 DESIGNS = ((8, 0.01, 3.0, 0.6), (20, 0.003, 3.0, 1.0), (30, 0.02, 3.0, 0.5), (15, 0.005, 3.0, 2.0))
 
 
 def _curve(
-    rng: np.random.Generator, shape: Shape, amounts: int, noise: float, seen: float, ahead: float
+    rng: np.random.Generator, shape: Shape, amounts: int, noise: float, fitted_range: float, ahead_range: float
 ) -> tuple[np.ndarray, ...]:
+    """A curve of this shape with relative noise: amounts and losses to fit, amounts and true losses to predict."""
     low = 10 ** rng.uniform(1, 3)
-    x = np.geomspace(low, low * 10**seen, amounts)
-    far = np.geomspace(x[-1], x[-1] * 10**ahead, 4)[1:]
+    x = np.geomspace(low, low * 10**fitted_range, amounts)
+    far = np.geomspace(x[-1], x[-1] * 10**ahead_range, 4)[1:]
     truth = shape(rng, x[0], x[-1])
     return x, truth(x) * np.exp(rng.normal(0, noise, amounts)), far, truth(far)
 
 
-def _ladder() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Ten models with exponents and floors alike, 8 amounts, 1 % noise."""
+def _ladder() -> Whole:
+    """Ten models with similar exponents and floors, 8 amounts, 1 % noise."""
     rng, x = np.random.default_rng(7), np.geomspace(100, 1e6, 8)
     curves = []
     for _ in range(10):
@@ -182,49 +190,52 @@ def _ladder() -> list[tuple[np.ndarray, np.ndarray]]:
     return curves
 
 
-Way = Callable[[list[tuple[np.ndarray, np.ndarray]], int], np.ndarray]
+Method = Callable[[Whole, int], np.ndarray]  # predicts the two largest amounts of one curve without them
 
 
-def _one_left_out(curves: list[tuple[np.ndarray, np.ndarray]], which: int, way: Way) -> float:
+def _one_left_out(curves: Whole, which: int, method: Method) -> float:
     """The root mean square log error at the two largest amounts of one model, predicted without them."""
-    return float(np.sqrt(np.mean((np.log(way(curves, which)) - np.log(curves[which][1][-2:])) ** 2)))
+    return float(np.sqrt(np.mean((np.log(method(curves, which)) - np.log(curves[which][1][-2:])) ** 2)))
 
 
-def _pooled(curves: list[tuple[np.ndarray, np.ndarray]], which: int) -> np.ndarray:
+def _pooled(curves: Whole, which: int) -> np.ndarray:
     series = {str(i): Points({"samples": x}, y) for i, (x, y) in enumerate(curves)}
     x, y = curves[which]
     series[str(which)] = Points({"samples": x[:-2]}, y[:-2])
     return fit_pooled(series, "bounded").curves[str(which)].predict({"samples": x[-2:]}).value
 
 
-def _alone(curves: list[tuple[np.ndarray, np.ndarray]], which: int) -> np.ndarray:
+def _alone(curves: Whole, which: int) -> np.ndarray:
     x, y = curves[which]
     return fit(Points({"samples": x[:-2]}, y[:-2]), "bounded").predict({"samples": x[-2:]}).value
 
 
-def _ridge(curves: list[tuple[np.ndarray, np.ndarray]], which: int) -> np.ndarray:
-    """Ridge regression of the last two log losses on the others, relative to the last of those; the penalty is the one
-    that does best when each of the other models is left out in turn.
+def _ridge(curves: Whole, which: int) -> np.ndarray:
+    """Ridge regression of the last two log losses on the earlier ones, all relative to the last of the earlier ones.
+
+    The penalty is the best one when each of the other models is left out in turn.
     """
     logs = np.log([y for _, y in curves])
     last = logs[:, -3:-2]
-    seen, ahead = logs[:, :-3] - last, logs[:, -2:] - last
+    earlier, later = logs[:, :-3] - last, logs[:, -2:] - last
     others = np.arange(len(curves)) != which
     penalties = np.geomspace(1e-6, 10, 15)
-    scores = [_left_out_error(seen[others], ahead[others], penalty) for penalty in penalties]
+    scores = [_left_out_error(earlier[others], later[others], penalty) for penalty in penalties]
     best = float(penalties[int(np.argmin(scores))])
-    return np.exp(last[which] + _ridge_at(seen[others], ahead[others], seen[which : which + 1], best)[0])
+    return np.exp(last[which] + _ridge_at(earlier[others], later[others], earlier[which : which + 1], best)[0])
 
 
-def _ridge_at(seen: np.ndarray, ahead: np.ndarray, at: np.ndarray, penalty: float) -> np.ndarray:
-    centre, level = seen.mean(axis=0), ahead.mean(axis=0)
-    left = (seen - centre).T @ (seen - centre) + penalty * np.eye(seen.shape[1])
-    return level + (at - centre) @ np.linalg.solve(left, (seen - centre).T @ (ahead - level))
+def _ridge_at(earlier: np.ndarray, later: np.ndarray, at: np.ndarray, penalty: float) -> np.ndarray:
+    """The later values at the earlier ones ``at``, by ridge regression on the other models."""
+    centre, level = earlier.mean(axis=0), later.mean(axis=0)
+    matrix = (earlier - centre).T @ (earlier - centre) + penalty * np.eye(earlier.shape[1])
+    return level + (at - centre) @ np.linalg.solve(matrix, (earlier - centre).T @ (later - level))
 
 
-def _left_out_error(seen: np.ndarray, ahead: np.ndarray, penalty: float) -> float:
+def _left_out_error(earlier: np.ndarray, later: np.ndarray, penalty: float) -> float:
+    """The mean square error of each model, predicted from the others."""
     gaps = []
-    for i in range(len(seen)):
-        rest = np.arange(len(seen)) != i
-        gaps.append(_ridge_at(seen[rest], ahead[rest], seen[i : i + 1], penalty)[0] - ahead[i])
+    for i in range(len(earlier)):
+        rest = np.arange(len(earlier)) != i
+        gaps.append(_ridge_at(earlier[rest], later[rest], earlier[i : i + 1], penalty)[0] - later[i])
     return float(np.mean(np.square(gaps)))

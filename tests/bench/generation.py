@@ -1,25 +1,22 @@
-"""Answers a second: the local engine beside the model's own `generate`, one thread, a model of a million parameters."""
+"""Tokens a second: the local engine beside the model's own `generate`, with a model of a million parameters."""
 
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from tests.conftest import ROOT
+from tests.bench.timing import cpu_seconds, fresh_process
 
-PROMPTS, EQUAL, MIXED, ROUNDS = 256, 64, 256, 2
-BATCHES = (32, 64)
+PROMPTS = 256
+EQUAL_TOKENS, MIXED_TOKENS = 64, 256  # most tokens of an answer, where all are of one length and where they differ
+ROUNDS = 2  # of which the faster one counts
+BATCHES = (32, 64)  # of `generate`, of which the faster one counts
 
 
 def generation() -> str:
-    """256 prompts of mixed lengths: answers of 64 tokens each; and answers of mixed lengths, up to 256 tokens."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.bench.generation"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    """256 prompts of mixed lengths on one thread: answers of 64 tokens each, and of mixed lengths up to 256 tokens."""
+    return fresh_process("-m", "tests.bench.generation")
 
 
 def _measure() -> None:
@@ -30,22 +27,22 @@ def _measure() -> None:
     model, draw = million(), random.Random(0)
     prompts = [tuple(draw.randrange(2, 1000) for _ in range(draw.randint(20, 120))) for _ in range(PROMPTS)]
     model.generation_config.eos_token_id = None
-    ends = _ends(_answered(model, prompts, MIXED, []))
-    for name, most, stops in (("equal", EQUAL, None), ("mixed", MIXED, ends)):
+    ends = _end_tokens(_answered(model, prompts, MIXED_TOKENS, []))
+    for name, most, stops in (("equal", EQUAL_TOKENS, None), ("mixed", MIXED_TOKENS, ends)):
         model.generation_config.eos_token_id = stops
-        theirs = {size: _best(partial(_generated, model, prompts, size, most)) for size in BATCHES}
-        size = min(theirs, key=lambda size: theirs[size][0])
-        took, found = _best(partial(_answered, model, prompts, most, stops or []))
-        assert found == [_until(tokens, stops or []) for tokens in theirs[size][1]], "the answers differ"
-        tokens = sum(map(len, found))
+        usual = {size: cpu_seconds(partial(_generated, model, prompts, size, most), ROUNDS) for size in BATCHES}
+        size = min(usual, key=lambda size: usual[size][0])
+        seconds, answers = cpu_seconds(partial(_answered, model, prompts, most, stops or []), ROUNDS)
+        assert answers == [_until(tokens, stops or []) for tokens in usual[size][1]], "the answers differ"
+        tokens = sum(map(len, answers))
         print(
-            f"{name} lengths (mean {tokens / PROMPTS:.0f}): {tokens / took:.0f} tokens/s CPU, generate "
-            f"{tokens / theirs[size][0]:.0f} at batch {size}, {theirs[size][0] / took:.2f} times"
+            f"{name} lengths (mean {tokens / PROMPTS:.0f}): {tokens / seconds:.0f} tokens/s CPU, generate "
+            f"{tokens / usual[size][0]:.0f} at batch {size}, {usual[size][0] / seconds:.2f} times"
         )
 
 
 def million():  # type: ignore[no-untyped-def]
-    """A Llama of about a million parameters, its weights drawn wide enough for clear choices."""
+    """A Llama of about a million parameters, with weights drawn so widely that its most likely tokens stand out."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -55,16 +52,18 @@ def million():  # type: ignore[no-untyped-def]
     return LlamaForCausalLM(config).eval()
 
 
-def _ends(whole: Sequence[Sequence[int]]) -> list[int]:
-    """Tokens that, if they end answers, make these about 76 tokens long in the mean."""
+def _end_tokens(answers: Sequence[Sequence[int]]) -> list[int]:
+    """Tokens that shorten the answers to about 76 tokens in the mean, if they end them."""
     ends: list[int] = []
-    while sum(map(len, (_until(tokens, ends) for tokens in whole))) / len(whole) > 85:
-        left = [token for tokens in whole for token in _until(tokens, ends)[20:]]
-        ends.append(min(set(left), key=lambda token: (abs(left.count(token) - len(left) // 200), token)))
+    while sum(map(len, (_until(tokens, ends) for tokens in answers))) / len(answers) > 85:
+        # A token of middling frequency after the first 20, so that neither all answers are short nor any token is rare.
+        late = [token for tokens in answers for token in _until(tokens, ends)[20:]]
+        ends.append(min(set(late), key=lambda token: (abs(late.count(token) - len(late) // 200), token)))
     return ends
 
 
 def _until(tokens: Sequence[int], ends: Sequence[int]) -> list[int]:
+    """The tokens up to the first that ends an answer."""
     for place, token in enumerate(tokens):
         if token in ends:
             return list(tokens[: place + 1])
@@ -72,10 +71,10 @@ def _until(tokens: Sequence[int], ends: Sequence[int]) -> list[int]:
 
 
 def _generated(model, prompts, size: int, most: int) -> list[list[int]]:  # type: ignore[no-untyped-def]
-    """What `generate` says to the prompts as they come, in batches of that size; ended answers are filled up."""
+    """The answers of `generate`, in batches of ``size`` prompts in their order, each padded to its longest."""
     import torch
 
-    found: list[list[int]] = []
+    answers: list[list[int]] = []
     for start in range(0, len(prompts), size):
         batch = prompts[start : start + size]
         longest = max(map(len, batch))
@@ -83,27 +82,27 @@ def _generated(model, prompts, size: int, most: int) -> list[list[int]]:  # type
         mask = torch.tensor([[0] * (longest - len(tokens)) + [1] * len(tokens) for tokens in batch])
         with torch.inference_mode():
             out = model.generate(ids, attention_mask=mask, max_new_tokens=most, do_sample=False, pad_token_id=0)
-        found += out[:, longest:].tolist()
-    return found
+        answers += out[:, longest:].tolist()
+    return answers
 
 
 def _answered(model, prompts, most: int, ends: Sequence[int]) -> list[list[int]]:  # type: ignore[no-untyped-def]
-    """What the local engine says, in batches as the stage plans them."""
+    """The answers of the local engine, in batches as the stage plans them."""
     from eval.engines import local
     from eval.engines.batches import plan
     from eval.spec.answers import Decoding
 
     tokenizer = _tokenizer(ends)
-    found: dict[int, list[int]] = {}
+    answers: dict[int, list[int]] = {}
     for batch in plan([len(tokens) for tokens in prompts], rows=64, tokens=1 << 17):
-        asked = [local.Prompt(str(row), prompts[row]) for row in batch]
-        answers = local.answer(model, tokenizer, asked, decoding=Decoding(most, 0.0, 0), stops=())
-        found |= {row: list(answer.tokens) for row, answer in zip(batch, answers, strict=True)}
-    return [found[place] for place in range(len(prompts))]
+        batched = [local.Prompt(str(row), prompts[row]) for row in batch]
+        answered = local.answer(model, tokenizer, batched, decoding=Decoding(most, 0.0, 0), stops=())
+        answers |= {row: list(answer.tokens) for row, answer in zip(batch, answered, strict=True)}
+    return [answers[row] for row in range(len(prompts))]
 
 
 def _tokenizer(ends: Sequence[int]):  # type: ignore[no-untyped-def]
-    """One word a token; those that end an answer are special."""
+    """A tokenizer with one word for each token; tokens that end an answer are special."""
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
@@ -111,16 +110,6 @@ def _tokenizer(ends: Sequence[int]):  # type: ignore[no-untyped-def]
     return PreTrainedTokenizerFast(
         tokenizer_object=words, additional_special_tokens=[f"w{number}" for number in ends], eos_token=None
     )
-
-
-def _best(act: Callable[[], list[list[int]]]) -> tuple[float, list[list[int]]]:
-    """CPU seconds of the faster of two runs, and what it returned."""
-    best, found = float("inf"), []
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        found = act()
-        best = min(best, time.process_time() - began)
-    return best, found
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""GSM8K end to end: `python -m eval` beside lm-eval's command, the same model of a million parameters and items."""
+"""GSM8K end to end: `python -m eval` beside the command of lm-eval, with one model of a million parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bench.generation import million
 from tests.conftest import ROOT
 
 ITEMS = ROOT.parent / "shared" / "data" / "math" / "gsm8k_test.jsonl"
-NEW, ROWS = 128, 64
+NEW_TOKENS, BATCH_ROWS = 128, 64
 SUITE = """
 name: bench
 precision: fp32
@@ -23,8 +23,8 @@ batch_rows: {rows}
 tasks:
   gsm8k: {{ability: math, task: gsm8k, path: {items}, form: completion, max_new_tokens: {new}}}
 """
-# The same questions, stops and length as a task of lm-eval; a generate task by file needs nothing from a hub.
-FOREIGN = """
+# The same questions, stops and answer length as a task of lm-eval, defined by a file so that no hub is needed.
+LM_EVAL_TASK = """
 task: gsm8k_by_file
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {items}}}}}
@@ -50,28 +50,28 @@ filter_list:
 
 
 def gsm8k() -> str:
-    """Wall and CPU seconds for the 1,319 test questions at 128 new tokens, in one process of one thread each; and ours
-    as it comes, with a process a core.
+    """Wall and CPU seconds for the 1,319 test questions at 128 new tokens: each command in one process of one thread,
+    and `python -m eval` also with its default of a process for each core.
     """
     if not ITEMS.exists():
         return f"left out: {ITEMS} is absent"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _model(folder / "model")
-        ours, whole = _ours(folder, ["workers=1"]), _ours(folder, [])
-        said = f"python -m eval {ours[0]:.0f} s ({ours[1]:.0f} s CPU), with a process a core {whole[0]:.0f} s"
+        (wall, cpu), (wall_all_cores, _) = _eval(folder, ["workers=1"]), _eval(folder, [])
+        text = f"python -m eval {wall:.0f} s ({cpu:.0f} s CPU), with a process a core {wall_all_cores:.0f} s"
         if importlib.util.find_spec("lm_eval") is None:
-            return f"{said}; nothing to compare with: lm-eval is not installed (pip install 'dosage-llm[lmeval]')"
-        theirs, rows = min((_theirs(folder, rows), rows) for rows in (32, 64))
+            return f"{text}; nothing to compare with: lm-eval is not installed (pip install 'dosage-llm[lmeval]')"
+        (other_wall, other_cpu), rows = min((_lm_eval(folder, rows), rows) for rows in (32, 64))
     return (
-        f"{said}, lm-eval {theirs[0]:.0f} s ({theirs[1]:.0f} s CPU) at batch {rows}: "
-        f"{theirs[0] / ours[0]:.1f} times, {theirs[1] / ours[1]:.1f} by CPU; "
-        f"with a process a core {theirs[0] / whole[0]:.1f} times"
+        f"{text}, lm-eval {other_wall:.0f} s ({other_cpu:.0f} s CPU) at batch {rows}: "
+        f"{other_wall / wall:.1f} times, {other_cpu / cpu:.1f} by CPU; "
+        f"with a process a core {other_wall / wall_all_cores:.1f} times"
     )
 
 
 def _model(folder: Path) -> None:
-    """The model of the measure `generation`, with a byte-level tokenizer trained on the questions."""
+    """Write the model of the measure `generation` with a byte-level tokenizer trained on the questions."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -93,22 +93,24 @@ def _model(folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def _ours(folder: Path, more: list[str]) -> tuple[float, float]:
-    (folder / "suite.yaml").write_text(SUITE.format(rows=ROWS, items=ITEMS, new=NEW))
-    words = [f"model={folder}/model", f"suite={folder}/suite.yaml", f"out={folder}/ours{len(more)}"]
+def _eval(folder: Path, more: list[str]) -> tuple[float, float]:
+    """Wall and CPU seconds of `python -m eval`."""
+    (folder / "suite.yaml").write_text(SUITE.format(rows=BATCH_ROWS, items=ITEMS, new=NEW_TOKENS))
+    words = [f"model={folder}/model", f"suite={folder}/suite.yaml", f"out={folder}/eval{len(more)}"]
     return _timed(["-m", "eval", *words, *more])
 
 
-def _theirs(folder: Path, rows: int) -> tuple[float, float]:
+def _lm_eval(folder: Path, rows: int) -> tuple[float, float]:
+    """Wall and CPU seconds of lm-eval's command in batches of ``rows``."""
     (folder / "tasks").mkdir(exist_ok=True)
-    (folder / "tasks" / "gsm8k_by_file.yaml").write_text(FOREIGN.format(items=ITEMS, new=NEW))
+    (folder / "tasks" / "gsm8k_by_file.yaml").write_text(LM_EVAL_TASK.format(items=ITEMS, new=NEW_TOKENS))
     words = ["--model", "hf", "--model_args", f"pretrained={folder}/model,dtype=float32", "--tasks", "gsm8k_by_file"]
     words += ["--include_path", f"{folder}/tasks", "--batch_size", str(rows), "--device", "cpu", "--log_samples"]
-    return _timed(["-m", "lm_eval", *words, "--output_path", f"{folder}/theirs{rows}"])
+    return _timed(["-m", "lm_eval", *words, "--output_path", f"{folder}/lm_eval{rows}"])
 
 
 def _timed(words: list[str]) -> tuple[float, float]:
-    """Wall and CPU seconds of a command and all that it starts."""
+    """Wall and CPU seconds of a command, with its child processes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     began, before = time.monotonic(), os.times()
     ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)

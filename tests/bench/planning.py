@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
 import time
 
 from tests.bench.sweeps import run
-from tests.conftest import ROOT
+from tests.bench.timing import fresh_process
 
 CELLS = 10_008
 SAMPLE = 90
 
 
 def planning() -> str:
-    """Seconds and peak memory for 10,008 cells and a tenth of them; time a cell against stock Hydra's composing."""
+    """Seconds and peak memory for 10,008 cells, seconds for a tenth of them; seconds a cell beside stock Hydra."""
     whole = run("+grid=data_amount", "-m", f"seed=range(0,{CELLS // 18})", "dry_run=true")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     tenth = run("+grid=data_amount", "-m", f"seed=range(0,{CELLS // 180})", "dry_run=true")
-    ours, stock = (float(text) for text in _compose().split())
+    ours, stock = map(float, fresh_process("-m", "tests.bench.planning").split())
     return (
         f"{CELLS} cells in {whole:.1f} s ({peak:.0f} MiB), {CELLS // 10} in {tenth:.1f} s; composing a cell: "
         f"{ours * 1e3:.2f} ms, Hydra {stock * 1e3:.1f} ms, {stock / ours:.0f} times"
     )
 
 
-def _compose() -> str:
-    """Seconds a cell, ours and Hydra's, in one fresh process: plan included in ours."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.bench.planning"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-
-
 def _measure() -> None:
+    """Print the seconds to compose and plan a cell, and those that stock Hydra takes to compose it."""
     from omegaconf import OmegaConf
 
     from sweep.cli.multirun import plan_cells

@@ -1,4 +1,4 @@
-"""Generated code: programs a second beside the usual way, in one process that holds torch, and a long run."""
+"""Generated code: programs a second of the sandbox beside a process for each program, and what a long run leaves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import contextlib
 import io
 import multiprocessing
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,26 +19,25 @@ from eval.sandbox.client import Limits, Sandbox
 from eval.sandbox.levels import LEVELS
 from eval.sandbox.programs import Program
 from eval.tasks import humaneval
+from tests.bench.timing import fresh_process
 from tests.conftest import ROOT
 
 LIMITS = Limits(3, 1 << 30)
 WORKERS = 2
-LONG = 5000
+LONG_RUN = 5000  # programs
 HUMANEVAL = ROOT.parent / "shared" / "data" / "code" / "HumanEval.jsonl.gz"
 ISOLATED = [level for level in LEVELS if level.number == 3]
 
-TrainRun = Callable[[list[Sandbox], Program], bool]
+Way = Callable[[list[Sandbox], Program], bool]  # runs a program, with idle sandboxes at hand; whether it passed
 
 
 def sandbox() -> str:
-    """Programs a second with two workers at level 3 against a process and a manager each; what 5,000 leave behind."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.bench.programs"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    """Programs a second with two workers at level 3, beside a process and a manager for each."""
+    return fresh_process("-m", "tests.bench.programs")
 
 
 def _measure() -> None:
-    import torch  # as an evaluation's process has it: every fork of the usual way copies its tables
+    import torch  # as in the process of an evaluation: every fork of the usual way copies its page tables
 
     torch.set_num_threads(1)
     sets: dict[str, list[Program]] = {"trivial": [Program("assert 1 + 1 == 2")] * 400}
@@ -50,28 +47,34 @@ def _measure() -> None:
         sets["HumanEval's solutions"] = [humaneval.program(item, solution) for item, solution in pairs]
     for name, programs in sets.items():
         few = programs[:: max(1, len(programs) // 80)]
-        usual, ours = [_timed(_usual, few)], [_timed(_ours, programs) for _ in range(3)]
+        # The usual way before and after the sandbox, so that a change in the machine's load meets both.
+        usual, sandboxed = [_timed(_usual, few)], [_timed(_sandboxed, programs) for _ in range(3)]
         usual.append(_timed(_usual, few))
-        (rate, cpu), (other, more) = ((max(r for r, _ in found), min(c for _, c in found)) for found in (ours, usual))
+        (rate, cpu), (usual_rate, usual_cpu) = map(_best, (sandboxed, usual))
         print(
-            f"{name}: {rate:.0f} programs/s ({1e3 * cpu:.1f} ms CPU each), the usual way {other:.1f} "
-            f"({1e3 * more:.1f} ms): {rate / other:.1f} times, {more / cpu:.1f} by CPU"
+            f"{name}: {rate:.0f} programs/s ({1e3 * cpu:.1f} ms CPU each), the usual way {usual_rate:.1f} "
+            f"({1e3 * usual_cpu:.1f} ms): {rate / usual_rate:.1f} times, {usual_cpu / cpu:.1f} by CPU"
         )
-    print(_long())
+    print(_long_run())
 
 
-def _timed(run: TrainRun, programs: Sequence[Program]) -> tuple[float, float]:
-    """Programs a second and CPU seconds a program, the start of two sandboxes left out."""
+def _best(rounds: list[tuple[float, float]]) -> tuple[float, float]:
+    """The highest rate and the least CPU time of some rounds."""
+    return max(rate for rate, _ in rounds), min(cpu for _, cpu in rounds)
+
+
+def _timed(way: Way, programs: Sequence[Program]) -> tuple[float, float]:
+    """Programs a second and CPU seconds a program, without the start of the two sandboxes."""
     with ExitStack() as stack:
         idle = [stack.enter_context(Sandbox(LIMITS, levels=ISOLATED)) for _ in range(WORKERS)]
         began, cpu = time.monotonic(), _cpu()
         with ThreadPoolExecutor(WORKERS) as pool:
-            passed = list(pool.map(partial(run, idle), programs))
+            passed = list(pool.map(partial(way, idle), programs))
         assert all(passed), f"{len(passed) - sum(passed)} programs did not pass"
         return len(programs) / (time.monotonic() - began), (_cpu() - cpu) / len(programs)
 
 
-def _ours(idle: list[Sandbox], program: Program) -> bool:
+def _sandboxed(idle: list[Sandbox], program: Program) -> bool:
     sandbox = idle.pop()
     try:
         return sandbox.run(program).status == "passed"
@@ -80,50 +83,52 @@ def _ours(idle: list[Sandbox], program: Program) -> bool:
 
 
 def _usual(_: list[Sandbox], program: Program) -> bool:
-    """A manager and a process, forked from here; the child takes functions away from itself and runs the program."""
+    """A manager and a process, forked from here; the child disables dangerous functions and runs the program."""
     context = multiprocessing.get_context("fork")
     with context.Manager() as manager:
-        told = manager.list()
-        process = context.Process(target=_guarded, args=(f"{program.code}\n{program.tests or ''}", told))
+        results = manager.list()
+        process = context.Process(target=_guarded, args=(f"{program.code}\n{program.tests or ''}", results))
         process.start()
         process.join(LIMITS.seconds + 1)
         if process.is_alive():
             process.kill()
-        return list(told) == ["passed"]
+        return list(results) == ["passed"]
 
 
-def _guarded(text: str, told: list[str]) -> None:
+def _guarded(text: str, results: list[str]) -> None:
+    """Run the program in an empty folder and append its result."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        kept = os.getcwd, os.chdir, os.unlink, os.rmdir
+        # The temporary folder is removed with these functions.
+        saved = os.getcwd, os.chdir, os.unlink, os.rmdir
         os.chdir(folder)
         for name in ("kill", "system", "fork", "forkpty", "remove", "rename", "unlink", "rmdir", "getcwd", "chdir"):
             setattr(os, name, None)
         try:
             exec(text, {"__name__": "program"})
-            told.append("passed")
+            results.append("passed")
         except BaseException as error:
-            told.append(f"failed {error}")
-        os.getcwd, os.chdir, os.unlink, os.rmdir = kept
+            results.append(f"failed {error}")
+        os.getcwd, os.chdir, os.unlink, os.rmdir = saved
         os.chdir("/")
 
 
-def _long() -> str:
-    """What thousands of programs through one sandbox leave: descriptors, processes, files, memory."""
+def _long_run() -> str:
+    """The descriptors, processes, files and memory that thousands of programs in one sandbox leave behind."""
     texts = ["assert sum([1, 2]) == 3", "assert False", "x = [0] * 100000", "raise SystemExit(0)", "open('x', 'w')"]
     began = time.monotonic()
     with Sandbox(LIMITS, levels=ISOLATED) as running:
         statuses = [running.run(text).status for text in texts]
         first = _state()
-        for number in range(LONG):
+        for number in range(LONG_RUN):
             assert running.run(texts[number % 5]).status == statuses[number % 5]
         last = _state()
     names = ("descriptors", "processes", "zombies", "files", "KiB")
     grown = ", ".join(f"{b - a:+d} {name}" for name, a, b in zip(names, first, last, strict=True))
-    return f"{LONG} programs through one sandbox in {time.monotonic() - began:.0f} s: {grown}"
+    return f"{LONG_RUN} programs through one sandbox in {time.monotonic() - began:.0f} s: {grown}"
 
 
 def _state() -> tuple[int, ...]:
-    """Descriptors, processes and zombies of this process and all below it, temporary files, and their memory in KiB."""
+    """Of this process and its descendants: descriptors, processes, zombies, temporary files, and memory in KiB."""
     family = {pid: fields[0] for pid, fields in _family().items()}
     descriptors = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid, state in family.items() if state != "Z")
     sizes = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4 for pid in family]
@@ -132,21 +137,21 @@ def _state() -> tuple[int, ...]:
 
 
 def _cpu() -> float:
-    """CPU seconds of this process and all below it, those included that have ended and were waited for."""
+    """CPU seconds of this process and its descendants, ended ones included that were waited for."""
     return sum(int(part) for fields in _family().values() for part in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def _family() -> dict[int, list[str]]:
-    """The fields of /proc/PID/stat from the state on, of this process and all below it."""
-    found: dict[int, list[str]] = {}
+    """The fields of /proc/PID/stat from the state on, by id, of this process and its descendants."""
+    stats: dict[int, list[str]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            found[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
+            stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
     family, front = {os.getpid()}, {os.getpid()}
     while front:
-        front = {pid for pid, fields in found.items() if int(fields[1]) in front}
+        front = {pid for pid, fields in stats.items() if int(fields[1]) in front}
         family |= front
-    return {pid: found[pid] for pid in family}
+    return {pid: stats[pid] for pid in family}
 
 
 if __name__ == "__main__":

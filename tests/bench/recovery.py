@@ -1,4 +1,4 @@
-"""How often intervals hold the truth: of the parameters of every law."""
+"""How often the intervals of the parameters of every law cover the truth."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ DRAWS = 100
 
 
 def recovery() -> str:
-    """95 % intervals of the parameters of every law: 8 amounts x 3 seeds (a break: 16; several amounts: a grid), 1 %
-    noise or 2,000 items. Parameters that a fit warns about are counted apart.
+    """Coverage of the 95 % intervals of every law's parameters, in 100 draws of the points of `simulate`.
+
+    Parameters that a fit warns about are counted separately.
     """
     return ", ".join(_recovered(law) for law in TRUE)
 
@@ -22,7 +23,7 @@ def _recovered(law: str) -> str:
         points, objective = simulate(law, seed)
         curve = fit(points, law, objective)
         for p in curve.problem.space.free:
-            if doubted(curve, p.name):
+            if _warned_about(curve, p.name):
                 warned += 1
                 continue
             low, high = curve.interval(p.name)
@@ -31,7 +32,7 @@ def _recovered(law: str) -> str:
     return f"{law} {100 * inside / max(total, 1):.1f} % of {total} ({warned} warned)"
 
 
-def doubted(curve: Curve, name: str) -> bool:
+def _warned_about(curve: Curve, name: str) -> bool:
     """Whether a warning of the curve is about this parameter."""
     p = curve.law.parameters[curve.law.names.index(name)]
     about = any(code.endswith(f":{name}") for code in curve.warnings)

@@ -1,4 +1,4 @@
-"""What the pool costs a stage, and a race of processes for the same stages."""
+"""The time that the pool of workers adds to a stage, and a race of processes for the same stages."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.sweep.stages.test_store import racer
 
 
 def overhead() -> str:
-    """Seconds a stage beyond its own work: wall time of one worker less the stages' own seconds, by stage."""
+    """Seconds that a stage costs beyond its own work: wall time of one worker less the stages' own seconds."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         words = ["-m", "name=s", "ability=math,code", *TINY, "workers=1"]
         few, many = _timed(store, *words, "fraction=1"), _timed(store, *words, "fraction=1,1/2,1/4,1/8")
         (wall, count, own) = (b - a for a, b in zip(few, many, strict=True))
-    # The second run's start of server and command is in `wall` once, as is the first's: they cancel.
+    # Each run starts the server and the command once, so the difference of the two has no start in it.
     return f"{(wall - own) / count:.3f} s a stage beyond its own work ({count:.0f} stages, {own / count:.3f} s each)"
 
 
 def _timed(store: Path, *words: str) -> tuple[float, float, float]:
-    """Wall seconds of the run, stages in the store and their own seconds, run into a fresh store."""
+    """Wall seconds of the sweep ``words`` in a store of its own, the number of its stages, and their own seconds."""
     target = store.with_name(f"store{len(words)}-{abs(hash(words))}")
     began = time.monotonic()
     ended = sweep(*words, store=target)
@@ -35,7 +35,7 @@ def _timed(store: Path, *words: str) -> tuple[float, float, float]:
 
 
 def race() -> str:
-    """Executions when 16 processes want the same 8 stages."""
+    """How often 8 stages are executed when 16 processes need all of them."""
     context = multiprocessing.get_context("fork")
     start, executions = context.Event(), context.Queue()
     with tempfile.TemporaryDirectory() as folder:

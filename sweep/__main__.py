@@ -55,9 +55,11 @@ def main(words: Sequence[str]) -> int:
     schema.register()
 
     def task(config: DictConfig) -> None:
+        from hydra_plugins.dosage import launcher
         from sweep.cli import multirun
 
-        multirun.single(config, HydraConfig.get())
+        hydra_config = HydraConfig.get()
+        multirun.single(config, hydra_config, launcher(hydra_config.launcher).execute)
 
     warnings.filterwarnings("ignore", message=".*version_base.*")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors come here, to be said in one line

@@ -86,3 +86,17 @@ class SubmititLauncher(PlanLauncher):
         from sweep.cli import multirun
 
         return multirun.execute_on_slurm(plan, store, self.settings)
+
+
+def launcher(config: DictConfig) -> PlanLauncher:
+    """The launcher of a run without ``--multirun``, for which Hydra makes none, from ``hydra.launcher``."""
+    from omegaconf import OmegaConf
+
+    from sweep.cli import multirun
+
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    name = settings.pop("_target_").removeprefix(f"{__name__}.")
+    launchers = {cls.__name__: cls for cls in (LocalLauncher, SubmititLauncher)}
+    if name not in launchers:
+        multirun.refuse_launcher()
+    return launchers[name](**settings)

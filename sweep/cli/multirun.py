@@ -8,13 +8,12 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import product
 from typing import Any, NoReturn
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from common.renames import current_override
@@ -44,11 +43,24 @@ def refuse_launcher() -> NoReturn:
 
 
 def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: ConfigLoader) -> list[list[str]]:
-    """The overrides of every cell: the product of the grid's ``params`` and the command line, which wins."""
-    parser = OverridesParser.create(config_loader=config_loader)
+    """The overrides of every cell, as Hydra's basic sweeper makes them.
+
+    They are the product of the values of the grid's ``params`` and of the command line, which takes precedence. Raises
+    a ValueError for an interval, which has no list of values.
+    """
     grid = [current_override(f"{key}={value}") for key, value in params.items()]
-    (batch,) = BasicSweeper.split_arguments(parser.parse_overrides([*grid, *arguments]), None)
-    return batch
+    choices: dict[str, list[str]] = {}
+    for override in OverridesParser.create(config_loader=config_loader).parse_overrides([*grid, *arguments]):
+        key = override.get_key_element()
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise ValueError(f"{override.input_line}: an interval has no list of values; write them as {key}=A,B")
+        if override.is_sweep_override():
+            choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        elif override.value_type is None:  # ~key; Hydra 1.4 would take ~key=null for the deletion of a null
+            choices[key] = [key]
+        else:
+            choices[key] = [f"{key}={override.get_value_element_as_str()}"]
+    return [list(overrides) for overrides in product(*choices.values())]
 
 
 def launch(
@@ -81,13 +93,12 @@ def execute_on_slurm(plan: Plan, store: Store, settings: Mapping[str, Any]) -> i
     return run_on_slurm(plan, store, restore(Settings, resolved))  # type: ignore[arg-type]
 
 
-def single(config: DictConfig, hydra_config: Any) -> None:
+def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
     """A run without ``--multirun``: one cell. Refuses a grid, whose values only a multirun would use."""
     if hydra_config.sweeper.params:
         fail("a grid is swept by a multirun; add -m to the command")
     columns = {"settings": settings(hydra_config.overrides.task, ())}
-    launcher = instantiate(hydra_config.launcher)
-    run(lambda: plan_cells([("default", freeze(config), columns)], None), launcher.execute)
+    run(lambda: plan_cells([("default", freeze(config), columns)], None), execute)
 
 
 def run(make_plan: Callable[[], Plan], execute: Execute) -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 LIST = """
@@ -38,8 +40,9 @@ def test_hydra_finds_the_plugins_and_imports_no_package_for_them(tmp_path: Path)
     assert packages - without <= {"hydra_plugins"}
 
 
-def test_a_launcher_that_runs_cell_by_cell_is_refused():
-    words = ["-m", "seed=0,1", "dry_run=true", "hydra/launcher=basic"]
+@pytest.mark.parametrize("words", [["-m", "seed=0,1"], ["seed=0"]], ids=["a sweep", "one cell"])
+def test_a_launcher_that_runs_cell_by_cell_is_refused(words: list[str]):
+    words = [*words, "dry_run=true", "hydra/launcher=basic"]
     ended = subprocess.run([sys.executable, "-m", "sweep", *words], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "hydra/launcher=local" in ended.stderr

@@ -22,7 +22,7 @@ class Average:
 
     ``errors`` (laws,) are the laws' mean square errors beyond the amounts they were fitted to, on the scale of the
     objective (see `RollingOrigin.errors`). With too few amounts to hold any out, ``rolling_origin`` is None and the
-    errors are made up so that the weights are AICc weights. ``weights`` (laws,) are proportional to the inverse errors
+    errors are those that make the weights AICc weights. ``weights`` (laws,) are proportional to the inverse errors
     (Bates and Granger 1969, Oper. Res. Q. 20). ``warnings`` are ``law_refused:LAW`` and the curves' own warnings as
     ``LAW:CODE``.
     """
@@ -67,6 +67,7 @@ class Average:
         own = np.stack([curve.on_scale(x, ONE_ERROR, "mean")[1] for curve in self.curves])
         with np.errstate(divide="ignore"):
             weight = np.where(np.isfinite(own), 1 / (self.errors[:, None] + np.nan_to_num(own) ** 2), 0.0)
+        # Where the error of no curve is known, the laws' own errors alone decide.
         weight = np.where(weight.sum(axis=0) > 0, weight, self.weights[:, None])
         weight = np.where(np.isnan(eta), 0.0, weight)
         with np.errstate(invalid="ignore"):
@@ -87,6 +88,7 @@ def fit_average(
     Raises ValueError when every law is refused, or for the reasons of `fit`.
     """
     fits, refused = [], {}
+    # A refused law is no error as long as another one fits: which laws fit depends on the number of amounts.
     for law in laws:
         try:
             fits.append(prepare(points, law, objective, delta))

@@ -70,6 +70,7 @@ def _column(frame: pd.DataFrame, name: str, table: Path) -> pd.Series[float]:
 def _numbers(frame: pd.DataFrame, name: str, table: Path) -> Array:
     """The column as numbers (rows,), NaN where a cell is empty."""
     raw = _column(frame, name, table)
+    # Coerced first, so that the message can name the cell that is not a number.
     numbers = pd.to_numeric(raw, errors="coerce")
     unreadable = (numbers.isna() & raw.notna()).to_numpy()
     if unreadable.any():

@@ -102,8 +102,9 @@ class Curve:
             return self._wald_interval(name, level)
         half = float(self.error.half_width(np.eye(len(self.theta))[which], level))
         scale = float(np.sqrt(self.error.unscaled[which, which]))
+        # At a bound the curvature says nothing, and the profile has to find the width by itself.
         unit = half / scale if scale > 0 else quantile(level, self.error.dof) * math.sqrt(self.error.dispersion)
-        if unit == 0:
+        if unit == 0:  # an exact fit, whose cost rises at once
             return self.params[name], self.params[name]
         low, high = profile_interval(self.problem, self.theta, which, 0.5 * unit**2, half)
         return self._natural_value(name, low), self._natural_value(name, high)
@@ -132,6 +133,7 @@ class Curve:
         group = self.points.group
         label = np.arange(len(self.points)) if group is None else np.unique(group, return_inverse=True)[1]
         weights = rng.exponential(size=(draws, int(label.max()) + 1))
+        # With a mean of 1 the weights keep the balance between points and prior.
         weights *= weights.shape[1] / weights.sum(axis=1, keepdims=True)
         space = self.problem.space
         problem = replace(self.problem, weight=self.problem.weight * weights[:, label])
@@ -222,6 +224,7 @@ def refine(prepared: PreparedFit, seed: int, held_out: Array | None = None) -> t
     each row of ``held_out`` (origins, points), without the points that it marks.
     """
     problem, space = prepared.problem, prepared.problem.space
+    # The grid may miss a minimum beside its best value; starts around that value find it.
     jitter = np.random.default_rng(seed).normal(0.0, 0.3, (STARTS - len(prepared.starts), prepared.starts.shape[1]))
     start = np.concatenate([prepared.starts, np.clip(prepared.starts[0] + jitter, space.low, space.high)])
     weight, tolerance = problem.weight, np.full(STARTS, TOLERANCE)
@@ -243,6 +246,7 @@ def _best_curve(prepared: PreparedFit, reached: Array, costs: Array) -> Curve:
             f"law {space.law.name!r} has no finite objective at any start; check the values {problem.y[:3]}..."
         )
     theta, cost = reached[best], float(costs[best])
+    # An exact fit has objectives of pure rounding, of which a share means nothing: hence the second tolerance.
     agreeing = int((costs <= cost + AGREEMENT * abs(cost) + 1e-20 * len(problem.y)).sum())
     here = problem.expand(theta[None])
     active = active_bounds(space, theta, here.gradient[0])

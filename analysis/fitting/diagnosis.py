@@ -89,6 +89,7 @@ def usable(points: Points, allow_zero: bool = False) -> tuple[Points, list[str]]
     rows = np.stack([*fitted.x.values(), fitted.value, labels])
     if len(np.unique(rows, axis=1).T) < len(fitted):
         codes.append("duplicates")
+    # Equal values are fitted all the same: the level is right, whatever the other parameters.
     if np.ptp(fitted.value) == 0:
         codes.append("constant_values")
     return fitted, codes
@@ -121,6 +122,7 @@ def gradient_norm(here: Expansion, active: NDArray[np.bool_]) -> float:
 
     ``here`` is the expansion of a batch of one; coordinates marked ``active`` stay at their bound.
     """
+    # Without the small diagonal a direction of no curvature would promise an infinite gain.
     matrix = here.hessian[0] + 1e-9 * np.diag(here.diagonal[0] + 1e-300)
     pull = np.where(active, 0.0, here.gradient[0])
     gain = float(pull @ np.linalg.pinv(matrix, hermitian=True) @ pull)
@@ -140,11 +142,13 @@ def fit_warnings(
         codes.append("few_starts_agree")
     if norm > 1e-4:
         codes.append("not_converged")
+    # Without a dispersion no parameter has an error, so nothing more can be said about them.
     if error.dof <= 0:
         return [*codes, "no_spare_points"]
     codes += [f"not_identified:{free[i].name}" for i in error.undetermined]
     half = error.half_width(np.eye(len(theta)), 0.95)
     for i, p in enumerate(free):
+        # That no floor shows is common and harmless within the amounts, so it has a code of its own.
         if p.role == "floor" and (active[i] or theta[i] - half[i] <= p.low):
             codes.append("floor_not_identified")
         elif not active[i] and i not in error.undetermined and half[i] > _widest(problem, i):

@@ -84,6 +84,7 @@ class Objective:
         """
         if self.name not in ("log", "huber_log"):
             return np.asarray(fitted - y)
+        # Infinite rather than NaN, so that a search backs away from such parameters.
         return np.where(fitted > 0, np.log(np.maximum(fitted, 1e-300)) - np.log(y), np.inf)
 
     def second_difference(self, up: Array, here: Array, down: Array) -> Array:

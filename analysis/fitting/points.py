@@ -45,6 +45,7 @@ class Points:
             raise ValueError("points need at least one amount, for example Points({'samples': amounts}, value=values)")
         size = len(_column("value", value))
         columns = {str(name): _column(str(name), amounts, size, low=0.0) for name, amounts in x.items()}
+        # The class is frozen, and its fields hold converted arrays rather than the arguments.
         object.__setattr__(self, "x", columns)
         object.__setattr__(self, "value", _column("value", value, size))
         object.__setattr__(self, "trials", None if trials is None else _column("trials", trials, size, low=1.0))
@@ -72,6 +73,7 @@ class Points:
     def ordered(self) -> Points:
         """The same points in one canonical order: sums in another order would round differently."""
         keys = [*(c for c in (self.weight, self.trials) if c is not None), self.value, *reversed(list(self.x.values()))]
+        # Labels may be of any type, so their ranks are sorted instead.
         if self.group is not None:
             keys.insert(0, np.unique(self.group, return_inverse=True)[1].astype(float))
         return self.take(np.lexsort(keys))

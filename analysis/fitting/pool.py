@@ -120,6 +120,7 @@ def _population(members: list[FitProblem], index: list[int], prior: Prior, noise
     for _ in range(ROUNDS):
         values, errors = np.empty_like(shifts), np.empty((len(members), len(index), len(index)))
         for i, member in enumerate(members):
+            # Parameters are shared without their centring, which each series has by its own amounts.
             pulled = _with_prior(member, index, mean - shifts[i], stiffness)
             last[i] = theta = _most_probable(pulled, last[i])
             hessian = pulled.expand(theta[None]).hessian[0]

@@ -15,6 +15,7 @@ from analysis.fitting.diagnosis import explain, separated
 from analysis.fitting.points import Points
 from analysis.fitting.uncertainty import Prediction, quantile
 
+# Each list has a law for three amounts; the others take part as soon as there are enough amounts for them.
 SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
@@ -100,8 +101,10 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
         return None, f"{explain('separated')}; measure amounts between them"
     if metric.bounded:
         return fit_average(points, SCORE_LAWS, "quasibinomial" if counts else "least_squares"), ""
+    # Logarithmic residuals extrapolate better than plain ones on fine-tuning losses.
     if metric.kind == "loss" and (series.value > 0).all():
         return fit_average(points, LOSS_LAWS, "log"), ""
+    # A number without known bounds may go anywhere: only a line is assumed.
     return fit_average(points, ("log_linear",), "least_squares"), ""
 
 
@@ -125,6 +128,7 @@ def _levels(series: Series, metric: Metric) -> tuple[AmountLevel, ...]:
     """The levels of a series, by amount; one level where no amount varies."""
     levels = []
     for amount in np.unique(series.amount):
+        # NaN marks a series along which no amount varies, and it equals nothing, itself included.
         here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
         low, high = _interval(series.value[here], series.items[here], series.stderr[here], metric)
         levels.append(
@@ -152,6 +156,7 @@ def _interval(value: Array, items: Array, stderr: Array, metric: Metric) -> tupl
     elif not np.isnan(stderr).any():
         half = quantile(0.95, np.inf) * float(np.sqrt((stderr**2).mean()))
         low, high = mean - half, mean + half
+    # From two runs the interval would be 12.7 standard errors to each side, which says nothing.
     if len(value) >= 3:
         half = quantile(0.95, len(value) - 1) * float(value.std(ddof=1)) / np.sqrt(len(value))
         low, high = float(np.fmin(low, mean - half)), float(np.fmax(high, mean + half))

@@ -42,6 +42,7 @@ def law_named(name: str) -> Law:
 def _ratio_power(count: int) -> Law:
     """`mixture_formulas.ratio_power` of ``count`` ratios."""
     weights = tuple(f"w{j}" for j in range(1, count + 1))
+    # Near p = 0 a power is constant on all ratios but 0 and cannot be told from c.
     power = Parameter("p", "exponent", 0.02, 1.5)
     return Law(
         "ratio_power",
@@ -73,6 +74,7 @@ def _ratio_exponential(count: int) -> Law:
 
 def _transfer(count: int) -> Law:
     """`mixture_formulas.transfer` of ``count`` amounts, the ability's own first."""
+    # A sample of another ability may be worth nothing, but never less: harm is what the conflict term g describes.
     worths = tuple(
         Parameter(f"k{j}", "slope", 0.0, 10.0, variable=j - 1, grid=(0.0, 0.03, 0.3)) for j in range(2, count + 1)
     )
@@ -117,6 +119,7 @@ LAWS: dict[str, Law] = {
             (
                 _FLOOR,
                 _START,
+                # At a = 1 the law is the bounded one; the grid has a value on both sides.
                 Parameter("a", "exponent", 0.02, 10.0, grid=(0.3, 1.0, 2.5)),
                 Parameter("B", "amplitude", pivots=("c",), scale=formulas.m4_scale),
                 Parameter("c", "exponent", 1e-4, 5.0, grid=(0.1, 0.25, 0.5, 1.0, 2.0)),

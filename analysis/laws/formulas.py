@@ -53,6 +53,7 @@ def bounded(x: Number, E: Number, L0: Number, D0: Number, b: Number) -> Number:
 
     The rectified law of Lin et al. 2024 (arXiv 2402.02314), ``E + B / (D0^b + x^b)`` with ``B = (L0 - E) D0^b``.
     """
+    # The logistic form does not overflow where (x / D0)^b would.
     return E + (L0 - E) * logistic(b * (np.log(D0) - np.log(x)))
 
 
@@ -152,8 +153,8 @@ def broken_power(x: Number, E: Number, A: Number, c0: Number, c1: Number, d: Num
     The exponent changes from c0 to c0 + c1 there; the smaller f, the more abruptly. The broken neural scaling law
     with one break of Caballero et al. 2023 (arXiv 2210.14891).
     """
-    bend = -log_logistic((np.log(d) - np.log(x)) / f)
-    return E + A * np.exp(-c0 * np.log(x) - c1 * f * bend)
+    log_factor = -log_logistic((np.log(d) - np.log(x)) / f)  # ln(1 + (x / d)^(1 / f))
+    return E + A * np.exp(-c0 * np.log(x) - c1 * f * log_factor)
 
 
 def hinge(x: Number, a: Number, s: Number, t: Number) -> Number:
@@ -162,6 +163,7 @@ def hinge(x: Number, a: Number, s: Number, t: Number) -> Number:
     Segmented regression (Hudson 1966, J. Am. Stat. Assoc. 61); t lies within the logarithms of the points' amounts. A
     good fit does not prove a plateau: `analysis.verdicts.scaling` tests for one.
     """
+    # Complex numbers have no order, so the real part decides which side of the knee an amount lies on.
     logs = np.log(x)
     return a + s * np.where(logs < np.real(t), logs, t)
 
@@ -172,6 +174,7 @@ def beta_binomial(k: Number, a: Number, b: Number) -> Number:
     The chance of solving an item follows a beta distribution with parameters a and b over the items. Schaeffer et
     al. 2025 (arXiv 2502.17578).
     """
+    # Not `betaln`, which takes no complex arguments.
     return 1 - np.exp(loggamma(b + k) + loggamma(a + b) - loggamma(b) - loggamma(a + b + k))
 
 
@@ -226,6 +229,7 @@ def _partials(*columns: Array) -> Array:
 
 def logistic(w: Number) -> Number:
     """``1 / (1 + exp(-w))`` for real or complex w, without overflow."""
+    # Both branches are evaluated everywhere, so the exponential is that of minus |w|, whichever branch is taken.
     small = np.exp(np.where(w.real > 0, -w, w))
     return np.where(w.real > 0, 1.0, small) / (1.0 + small)
 

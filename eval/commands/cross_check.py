@@ -1,4 +1,4 @@
-"""Verb cross-check: our verdicts beside lm-eval's own, item by item, from the samples that it logged."""
+"""Verb cross-check: compare our verdicts with those that lm-eval logged, item by item."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any
 
 from common.options import option
 from common.rows import write_jsonl
+from common.wording import plural
+from eval.commands.text_table import aligned
 from eval.items.jsonl import Row, field, read
 
-NAMES = ("id", "task_id", "key")  # where an item of lm-eval has a name of its own
-TWINS = {"strict": "lmeval_strict", "flexible": "lmeval_flexible"}  # verdicts of ours by lm-eval's own rules
+ID_FIELDS = ("id", "task_id", "key")
+"""Fields of an lm-eval document that may hold the item's own id; without one, its ``doc_id`` counts."""
+
+SAME_RULE = {"strict": "lmeval_strict", "flexible": "lmeval_flexible"}
+"""A word in the name of an lm-eval filter, and the verdict in our scores that follows the same rule."""
+
 HEADLINE = "correct"
 
 
@@ -27,14 +33,17 @@ class CrossCheck:
 
 @dataclass(frozen=True)
 class _Pair:
-    """One item under one rule of lm-eval's and one of ours: verdicts, what was read from the texts, and the texts."""
+    """Two verdicts on one item: lm-eval's under ``rule`` and ours called ``verdict``.
+
+    ``extracted`` holds what each side read from the answer, ``texts`` the two answers; lm-eval's comes first.
+    """
 
     id: str
     rule: str
     verdict: str
     theirs: bool
     ours: bool
-    read: tuple[Any, Any]
+    extracted: tuple[Any, Any]
     texts: tuple[str, str]
 
     @property
@@ -42,61 +51,69 @@ class _Pair:
         return self.texts[0].strip() == self.texts[1].strip()
 
 
-def run(asked: CrossCheck) -> str:
-    """A table of agreement, and every item on which the two differ."""
-    scores = {str(row["id"]): row for row in read(Path(asked.ours, "scores", "scores.jsonl"))}
-    texts = {str(row["id"]): row["text"] for row in read(Path(asked.ours, "answers", "responses.jsonl"))}
-    logged = _logged(Path(asked.samples), scores)
-    pairs = [pair for name, row in logged for pair in _pairs(name, row, scores[name], texts[name])]
+def run(options: CrossCheck) -> str:
+    """A table of agreement, and a line for every item on which the two differ.
+
+    Raises ValueError when the samples are of other items or hold no verdicts.
+    """
+    scores = {str(row["id"]): row for row in read(Path(options.ours, "scores", "scores.jsonl"))}
+    texts = {str(row["id"]): row["text"] for row in read(Path(options.ours, "answers", "responses.jsonl"))}
+    samples = _samples(Path(options.samples), scores)
+    pairs = [pair for name, row in samples for pair in _pairs(name, row, scores[name], texts[name])]
     if not pairs:
-        raise ValueError(f"{asked.samples} and {asked.ours} have no verdict in common: are they of the same task?")
-    apart = [pair for pair in pairs if pair.theirs != pair.ours]
-    if asked.out:
-        write_jsonl(Path(asked.out), map(_row, apart))
-    missing = len(set(scores) - {name for name, _ in logged})
-    notes = [f"{missing} of our {len(scores)} items are not among the samples"] if missing else []
-    return "\n".join([*_table(pairs), *notes, *map(_line, apart)])
+        raise ValueError(
+            f"{options.samples} and {options.ours} have no verdict in common; give samples and answers of the same task"
+        )
+    differing = [pair for pair in pairs if pair.theirs != pair.ours]
+    if options.out:
+        write_jsonl(Path(options.out), map(_row, differing))
+    missing = len(set(scores) - {name for name, _ in samples})
+    notes = [f"{missing} of our {plural(len(scores), 'item')} are not among the samples"] if missing else []
+    return "\n".join([*_table(pairs), *notes, *map(_line, differing)])
 
 
-def _logged(source: Path, scores: Mapping[str, Row]) -> list[tuple[str, Row]]:
-    """Each logged sample with the name of our item; those that are no item of ours are a ValueError."""
+def _samples(source: Path, scores: Mapping[str, Row]) -> list[tuple[str, Row]]:
+    """Each logged sample with the id of the same item in ``scores``. Raises ValueError for an item not in there."""
     files = sorted(source.rglob("samples_*.jsonl")) if source.is_dir() else [source]
     if len(files) != 1:
         raise ValueError(f"samples={source} holds {len(files)} files samples_*.jsonl; name one")
-    found = []
+    samples = []
     for number, row in enumerate(read(files[0])):
         doc = field(files[0], number, row, "doc", dict)
-        names = [str(doc[name]) for name in NAMES if name in doc] + [str(row.get("doc_id"))]
+        names = [str(doc[name]) for name in ID_FIELDS if name in doc] + [str(row.get("doc_id"))]
         own = next((name for name in names if name in scores), None)
         if own is None:
-            raise ValueError(f"{files[0]}: item {' or '.join(names)} is none of ours; compare the same items")
-        found.append((own, row))
-    return found
+            raise ValueError(f"{files[0]}: item {' or '.join(names)} is not among our items; compare the same items")
+        samples.append((own, row))
+    return samples
 
 
-def _pairs(name: str, row: Row, score: Row, text: str) -> Iterator[_Pair]:
-    """lm-eval's verdicts on one sample beside ours: the headline, and the twin of the same rule where there is one."""
-    rule = str(row.get("filter", "none"))
-    twins = [ours for word, ours in TWINS.items() if word in rule and ours in score]
-    theirs_read, theirs_text = _first(row.get("filtered_resps")), _first(row.get("resps"))
-    for metric in row.get("metrics", ()):
-        value = row.get(metric)
+def _pairs(name: str, sample: Row, score: Row, text: str) -> Iterator[_Pair]:
+    """lm-eval's verdicts on one sample beside ours: the headline, and the verdict by the same rule if there is one."""
+    rule = str(sample.get("filter", "none"))
+    same_rule = [verdict for word, verdict in SAME_RULE.items() if word in rule and verdict in score]
+    extracted, answer = _first(sample.get("filtered_resps")), _first(sample.get("resps"))
+    for metric in sample.get("metrics", ()):
+        value = sample.get(metric)
         if not isinstance(value, bool | int | float) or value not in (0, 1):
             continue
-        for verdict in (HEADLINE, *twins):
+        for verdict in (HEADLINE, *same_rule):
             if score.get(verdict) is not None:
-                read_from = theirs_read, score.get("extracted")
-                told = str(theirs_text), text
-                yield _Pair(name, f"{rule} {metric}", verdict, bool(value), bool(score[verdict]), read_from, told)
+                yield _Pair(
+                    name, f"{rule} {metric}", verdict, bool(value), bool(score[verdict]),
+                    (extracted, score.get("extracted")), (str(answer), text),
+                )  # fmt: skip
 
 
 def _first(value: Any) -> Any:
+    """The first value in nested lists."""
     while isinstance(value, list) and value:
         value = value[0]
     return value
 
 
 def _table(pairs: Sequence[_Pair]) -> list[str]:
+    """A row for each pair of rules: how many items each side judges right, and how many answers have the same text."""
     rows: list[tuple[str, ...]] = [("lm-eval", "ours", "both", "neither", "theirs only", "ours only", "same text")]
     for rule, verdict in dict.fromkeys((pair.rule, pair.verdict) for pair in pairs):
         own = [pair for pair in pairs if (pair.rule, pair.verdict) == (rule, verdict)]
@@ -104,21 +121,20 @@ def _table(pairs: Sequence[_Pair]) -> list[str]:
         counts = [kinds.count(kind) for kind in ((True, True), (False, False), (True, False), (False, True))]
         same = sum(pair.same_text for pair in own)
         rows.append((rule, verdict, *map(str, counts), f"{same} of {len(own)}"))
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return aligned(rows)
 
 
 def _line(pair: _Pair) -> str:
     who = "lm-eval" if pair.theirs else "we"
-    told = "" if pair.same_text else "; the texts differ"
-    looked = f"{pair.rule} read {pair.read[0]!r}, {pair.verdict} {pair.read[1]!r}"
-    return f"item {pair.id}: {who} alone say right ({looked}){told}"
+    texts = "" if pair.same_text else "; the texts differ"
+    extracted = f"{pair.rule} read {pair.extracted[0]!r}, {pair.verdict} {pair.extracted[1]!r}"
+    return f"item {pair.id}: {who} alone say right ({extracted}){texts}"
 
 
 def _row(pair: _Pair) -> Row:
     sides = (pair.rule, pair.theirs), (pair.verdict, pair.ours)
-    told = [
-        {"rule": rule, "right": right, "read": read_from, "text": text}
-        for (rule, right), read_from, text in zip(sides, pair.read, pair.texts, strict=True)
-    ]
-    return {"id": pair.id, "lm_eval": told[0], "ours": told[1]}
+    theirs, ours = (
+        {"rule": rule, "right": right, "read": extracted, "text": text}
+        for (rule, right), extracted, text in zip(sides, pair.extracted, pair.texts, strict=True)
+    )
+    return {"id": pair.id, "lm_eval": theirs, "ours": ours}

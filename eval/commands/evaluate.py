@@ -1,4 +1,4 @@
-"""Evaluate one model without a sweep: any Hugging Face folder, any suite, answers kept for the next time."""
+"""Evaluate one model without a sweep: any Hugging Face folder, any suite. Finished answers are reused."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from common.extras import require
 from common.json_file import write_json
 from common.options import option
 from common.rows import data_files
-from eval.commands.run_code import unsafe_allowed
 from eval.commands.suite import load
+from eval.commands.text_table import aligned
 from eval.engines.request import available
-from eval.judge.setup import JudgeOptions, JudgeSetup, affordable, court
-from eval.sandbox.client import Limits, Sandbox
-from eval.spec.answers import ROWS, AnswerSpec, EvalRun, HubRows
-from eval.spec.scores import ScoreSpec
-from eval.spec.task_specs import overlap_spec, task_specs
+from eval.judge.setup import JudgeOptions, JudgeSetup, check_cost, judge_setup
+from eval.sandbox.client import Sandbox, unsafe_allowed
+from eval.sandbox.programs import Limits
+from eval.spec.answers import ROWS, EvalRun, HubRows
+from eval.spec.task_specs import TaskSpecs, overlap_spec, task_specs
 from eval.spec.tasks import Suite, Task
 from eval.stages import hub_rows, score
 from eval.tasks import FORMS
@@ -64,175 +64,198 @@ class Evaluate(JudgeOptions):
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers={self.workers} must be at least 1")
         if not Path(self.model).is_dir() and self.revision is None:
-            raise ValueError(f"model={self.model} is no folder; for a model of the hub also give revision=")
+            raise ValueError(f"model={self.model} is not a folder; for a model of the hub also give revision=")
         if self.train is not None and not (Path(self.train).exists() and data_files(Path(self.train))):
             raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
 
 
 @dataclass(frozen=True)
-class _Work:
-    """One task: what to answer and how to score it, from which file, and what names the answers."""
+class _TaskRun:
+    """One task of the command: its specs, its input files, its judge, and the key that identifies its answers.
 
-    entry: Task
-    answer: AnswerSpec
-    score: ScoreSpec
+    ``turns`` holds the user's turns of each dialogue that a judge will see, empty without a judge.
+    """
+
+    task: Task
+    specs: TaskSpecs
     inputs: Mapping[str, Path]
     key: str
-    court: JudgeSetup | None
+    judge: JudgeSetup | None
     turns: Sequence[Sequence[str]]
 
 
-def run(asked: Evaluate) -> str:
-    """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return the table. What can be wrong is found out first."""
-    suite = load(asked.suite, asked.data)
+def run(options: Evaluate) -> str:
+    """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return a table of the metrics.
+
+    Whatever can be checked beforehand is checked before a model is loaded. Raises ValueError for what the user can
+    correct, RuntimeError where generated code cannot be contained.
+    """
+    suite = _with_options(load(options.suite, options.data), options)
     require("answering", ["eval"])
-    wanted = _wanted(asked, suite)
-    left_out = [name for name, entry in wanted.items() if entry.task == "loss"]
-    weights = _weights(asked)
-    out = Path(asked.out or f"evaluations/{Path(asked.model).name}")
-    work = {name: _work(asked, suite, name, wanted[name], weights, out) for name in wanted if name not in left_out}
-    level = _sandbox(work)
-    _announce(work, out)
-    found = {
-        name: _measured(one, out / name, asked, asked.eval_batch_size or suite.eval_batch_size)
-        for name, one in work.items()
+    left_out = [name for name, task in suite.tasks.items() if task.task == "loss"]
+    weights = _weights(options)
+    out = Path(options.out or f"evaluations/{Path(options.model).name}")
+    runs = {
+        name: _prepare(options, suite, name, task, weights, out)
+        for name, task in suite.tasks.items()
+        if name not in left_out
     }
-    summary = {"model": asked.model, "weights": weights, "suite": suite.name, "tasks": found, "left_out": left_out}
-    write_json(out / "summary.json", summary)
+    sandbox = _check_sandbox(runs)
+    _announce_cost(runs, out)
+    summaries = {name: _measure(one, out / name, options, suite.eval_batch_size) for name, one in runs.items()}
+    write_json(
+        out / "summary.json",
+        {"model": options.model, "weights": weights, "suite": suite.name, "tasks": summaries, "left_out": left_out},
+    )
     notes = [f"left out, as they need a sweep's tokens: {', '.join(left_out)}"] if left_out else []
-    notes += [note for name in work for note in _caveats(name, found[name])]
-    notes += [_bill(name, one.court, found[name]["judge"]) for name, one in work.items() if one.court]
-    return "\n".join([_table(work, found), *notes, *([level] if level else []), f"records: {out}"])
+    notes += [note for name, summary in summaries.items() for note in _warnings(name, summary)]
+    notes += [_cost(name, one.judge, summaries[name]["judge"]) for name, one in runs.items() if one.judge]
+    return "\n".join([*_table(summaries), *notes, *([sandbox] if sandbox else []), f"records: {out}"])
 
 
-def _wanted(asked: Evaluate, suite: Suite) -> dict[str, Task]:
-    names = asked.tasks or list(suite.tasks)
+def _with_options(suite: Suite, options: Evaluate) -> Suite:
+    """The suite with the tasks and values that the options choose."""
+    names = options.tasks or list(suite.tasks)
     if unknown := [name for name in names if name not in suite.tasks]:
         raise ValueError(f"tasks={','.join(unknown)}: suite {suite.name} has {', '.join(suite.tasks)}")
-    return {name: suite.tasks[name] for name in names}
+    return replace(
+        suite,
+        tasks={
+            name: replace(suite.tasks[name], max_items=options.items or suite.tasks[name].max_items) for name in names
+        },
+        precision=options.precision or suite.precision,
+        eval_batch_size=options.eval_batch_size or suite.eval_batch_size,
+        backend=options.backend or suite.backend,
+    )
 
 
-def _work(asked: Evaluate, suite: Suite, name: str, entry: Task, weights: str, out: Path) -> _Work:
-    """One task's specs; ValueError when its data is not there or not as it should be."""
-    inputs = {"data": _place(asked, name, entry, entry.world or entry.path or entry.split, out)}
-    if entry.shots:
-        inputs["shots"] = _place(asked, name, entry, entry.shots_from or entry.path or entry.split, out)
-    data = [digest_of(place) for place in inputs.values()]
-    task = replace(entry, max_items=asked.items or entry.max_items)
-    chosen = replace(suite, precision=asked.precision or suite.precision, backend=asked.backend or suite.backend)
-    answer, scored = task_specs(task, chosen, seed=asked.seed, system=asked.system)
-    local = Path(asked.model).is_dir()
+def _prepare(options: Evaluate, suite: Suite, name: str, task: Task, weights: str, out: Path) -> _TaskRun:
+    """Build a task's specs and find its files. Raises ValueError for a file that is missing or malformed."""
+    inputs = {"data": _file_of(options, name, task, task.world or task.path or task.split, out)}
+    if task.shots:
+        inputs["shots"] = _file_of(options, name, task, task.shots_from or task.path or task.split, out)
+    digests = [digest_of(file) for file in inputs.values()]
+    answer, score_spec = task_specs(task, suite, seed=options.seed, system=options.system)
+    local = Path(options.model).is_dir()
     if not local:
-        answer = replace(answer, model_repo=asked.model, model_revision=asked.revision)
+        answer = replace(answer, model_repo=options.model, model_revision=options.revision)
     available(answer.engine)
-    judges = court(asked, suite, name, entry, out)
-    if judges:
-        scored = replace(scored, judge=judges.judge, precision=answer.precision if "judge" in judges.files else "")
+    judge = judge_setup(options, suite, name, task, out)
+    if judge:
+        precision = answer.precision if "judge" in judge.files else ""
+        score_spec = replace(score_spec, judge=judge.judge, precision=precision)
     # Items and worked examples are read here so that a bad file is refused before a model is loaded.
-    items = FORMS[task.form][task.task].items(inputs["data"], scored.reading)
+    items = FORMS[task.form][task.task].items(inputs["data"], score_spec.reading)
     shots(answer, inputs)
     if local:
-        inputs["model"] = Path(asked.model)
-    turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judges else []
-    return _Work(task, answer, scored, inputs, key_of(asdict(answer), weights, *data), judges, turns)
+        inputs["model"] = Path(options.model)
+    turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judge else []
+    key = key_of(asdict(answer), weights, *digests)
+    return _TaskRun(task, TaskSpecs(answer, score_spec), inputs, key, judge, turns)
 
 
-def _place(asked: Evaluate, name: str, entry: Task, place: str, out: Path) -> Path:
-    """The file of a task's items or worked examples; rows of a hub are brought to OUT/TASK/rows."""
-    if entry.hub is not None:
+def _file_of(options: Evaluate, name: str, task: Task, place: str, out: Path) -> Path:
+    """The file of a task's items or worked examples. A split of a hub data set is written to OUT/TASK/rows first."""
+    if task.hub is not None:
         folder = out / name / "rows" / place
         folder.mkdir(parents=True, exist_ok=True)
-        hub_rows.run(HubRows(entry.hub, entry.revision or "", entry.config, place), {}, folder)
+        hub_rows.run(HubRows(task.hub, task.revision or "", task.config, place), {}, folder)
         return folder / ROWS
-    found = Path(asked.world, place) if asked.world and entry.world else Path(place)
-    if not found.is_file():
-        remedy = "give world=FOLDER" if entry.world else "get it, or give data=FOLDER"
+    file = Path(options.world, place) if options.world and task.world else Path(place)
+    if not file.is_file():
+        remedy = "give world=FOLDER" if task.world else "get it, or give data=FOLDER"
         raise ValueError(f"task {name}: {place} does not exist; {remedy}")
-    return found
+    return file
 
 
-def _sandbox(work: Mapping[str, _Work]) -> str:
-    """Which level will contain generated code; RuntimeError when none may. '' where no task runs any."""
-    if all(FORMS[one.entry.form][one.entry.task].program is None for one in work.values()):
+def _check_sandbox(runs: Mapping[str, _TaskRun]) -> str:
+    """A sentence on the level that contains generated code, '' where no task runs any.
+
+    Raises RuntimeError where no level is good enough.
+    """
+    if all(FORMS[one.task.form][one.task.task].program is None for one in runs.values()):
         return ""
     with Sandbox(Limits(1, 256 << 20), unsafe=unsafe_allowed()) as sandbox:
         return f"generated code ran at sandbox level {sandbox.level.number} ({sandbox.level.name})"
 
 
-def _announce(work: Mapping[str, _Work], out: Path) -> None:
-    """Say what judges will take before anything is answered; ValueError when one cannot be asked or paid."""
-    for name, one in work.items():
-        if one.court and not _answered(one, out / name):
-            due = affordable(one.court, one.turns, one.entry.max_new_tokens)
-            price = f", about ${due.dollars:.2f} of at most ${one.court.execution.dollars:g}" if due.dollars else ""
-            print(f"judge of {name}: {due.calls} calls{price}", flush=True)
+def _announce_cost(runs: Mapping[str, _TaskRun], out: Path) -> None:
+    """Print what judges will cost. Raises ValueError for a judge that cannot be called or paid."""
+    for name, one in runs.items():
+        if one.judge and not _answered(one, out / name):
+            estimate = check_cost(one.judge, one.turns, one.task.max_new_tokens)
+            limit = one.judge.execution.dollars
+            price = f", about ${estimate.dollars:.2f} of at most ${limit:g}" if estimate.dollars else ""
+            print(f"judge of {name}: {estimate.calls} calls{price}", flush=True)
 
 
-def _bill(name: str, judges: JudgeSetup, took: Mapping[str, Any]) -> str:
-    """What the replies behind a task's scores took, whenever they were given."""
-    price = judges.execution.price(took["input_tokens"], took["output_tokens"])
-    return f"judge of {name}: {took['replies']} replies{f', ${price:.2f}' if price else ''}"
+def _cost(name: str, judge: JudgeSetup, usage: Mapping[str, Any]) -> str:
+    """A sentence on what the replies behind a task's scores cost, in this run or an earlier one."""
+    dollars = judge.execution.price(usage["input_tokens"], usage["output_tokens"])
+    return f"judge of {name}: {usage['replies']} replies{f', ${dollars:.2f}' if dollars else ''}"
 
 
-def _answered(work: _Work, out: Path) -> bool:
-    """True when the same weights have answered the same before."""
+def _answered(one: _TaskRun, out: Path) -> bool:
+    """Whether an earlier run has finished the same answers by the same weights."""
     stamp = out / "answers" / "key.json"
-    return stamp.exists() and json.loads(stamp.read_bytes()) == {"key": work.key}
+    return stamp.exists() and json.loads(stamp.read_bytes()) == {"key": one.key}
 
 
-def _measured(work: _Work, out: Path, asked: Evaluate, batch_rows: int) -> dict[str, Any]:
-    """Answer, unless the same weights have answered the same before; score; the summary of the scores."""
+def _measure(one: _TaskRun, out: Path, options: Evaluate, batch_rows: int) -> dict[str, Any]:
+    """Answer the task's items, unless an earlier run has; score the answers; return the summary of the scores."""
     answers, scores, stamp = out / "answers", out / "scores", out / "answers" / "key.json"
     answers.mkdir(parents=True, exist_ok=True)
     scores.mkdir(exist_ok=True)
-    if not _answered(work, out):
+    if not _answered(one, out):
         from eval.engines.parallel import sensible
-        from eval.stages import answer  # torch only when a model has to speak
+        from eval.stages import answer  # imports torch
 
         stamp.unlink(missing_ok=True)
-        answer.run(work.answer, work.inputs, answers, EvalRun(work.key, batch_rows, asked.workers or sensible()))
-        write_json(stamp, {"key": work.key})
-    held = _overlaps(work, Path(asked.train), out / "overlap") if asked.train else {}
-    inputs = {"answers": answers, "data": work.inputs["data"], **held, **(work.court.files if work.court else {})}
-    score.run(work.score, inputs, scores, work.court.execution if work.court else None)
-    return {"ability": work.entry.ability, **json.loads((scores / "summary.json").read_bytes())}
+        execution = EvalRun(one.key, batch_rows, options.workers or sensible())
+        answer.run(one.specs.answer, one.inputs, answers, execution)
+        write_json(stamp, {"key": one.key})
+    inputs = {"answers": answers, "data": one.inputs["data"]}
+    if options.train:
+        inputs |= _overlaps(one, Path(options.train), out / "overlap")
+    if one.judge:
+        inputs |= one.judge.files
+    score.run(one.specs.score, inputs, scores, one.judge.execution if one.judge else None)
+    return {"ability": one.task.ability, **json.loads((scores / "summary.json").read_bytes())}
 
 
-def _overlaps(work: _Work, train: Path, out: Path) -> dict[str, Path]:
-    """The overlap of each file of training data with the items, as inputs of the score."""
-    from eval.stages import overlap  # numpy, which run-code does without
+def _overlaps(one: _TaskRun, train: Path, out: Path) -> dict[str, Path]:
+    """The overlap of each file of training data with the items, as inputs of the score stage."""
+    from eval.stages import overlap  # imports numpy, which run-code works without
 
-    found = {}
+    folders = {}
     for file in data_files(train):
         name = "-".join(file.relative_to(train if train.is_dir() else train.parent).parts)
-        found[f"overlap.{name}"] = folder = out / name
+        folders[f"overlap.{name}"] = folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        overlap.run(overlap_spec(work.entry), {"data": work.inputs["data"], "source": file}, folder)
-    return found
+        overlap.run(overlap_spec(one.task), {"data": one.inputs["data"], "source": file}, folder)
+    return folders
 
 
-def _caveats(name: str, found: Mapping[str, Any]) -> list[str]:
-    """What a reader of a task's numbers must know."""
-    odd = [f"{one['metric']} is {one['value']:.0%}, above {one['limit']:.0%}" for one in found["warnings"]]
+def _warnings(name: str, summary: Mapping[str, Any]) -> list[str]:
+    """Sentences on a task's high rates of invalid answers and on items found in the training data."""
+    rates = [f"{one['metric']} is {one['value']:.0%}, above {one['limit']:.0%}" for one in summary["warnings"]]
     held = [
-        f"{count} of {found['items']} items are in {source}" for source, count in found.get("contaminated", {}).items()
+        f"{count} of {summary['items']} items are in {source}"
+        for source, count in summary.get("contaminated", {}).items()
     ]
-    return [*(f"warning: {name}: {one}" for one in odd), *(f"overlap: {name}: {one}" for one in held)]
+    return [*(f"warning: {name}: {rate}" for rate in rates), *(f"overlap: {name}: {count}" for count in held)]
 
 
-def _table(work: Mapping[str, _Work], found: Mapping[str, Mapping[str, Any]]) -> str:
+def _table(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = [("task", "ability", "metric", "value", "± error", "items")]
-    for name in work:
-        for one in found[name]["metrics"]:
-            numbers = (f"{one['value']:.4f}", f"{one['stderr']:.4f}", str(one["n_items"]))
-            rows.append((name, found[name]["ability"], one["metric"], *numbers))
-    widths = [max(len(row[place]) for row in rows) for place in range(6)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    for name, summary in summaries.items():
+        for metric in summary["metrics"]:
+            numbers = (f"{metric['value']:.4f}", f"{metric['stderr']:.4f}", str(metric["n_items"]))
+            rows.append((name, summary["ability"], metric["metric"], *numbers))
+    return aligned(rows)
 
 
-def _weights(asked: Evaluate) -> str:
-    """What names the model: the content of every file of its folder, or its revision on the hub."""
-    folder = Path(asked.model)
-    if not folder.is_dir():
-        return f"{asked.model}@{asked.revision}"
-    return digest_of(folder)
+def _weights(options: Evaluate) -> str:
+    """What identifies the model: a digest of its folder, or its id and revision on the hub."""
+    folder = Path(options.model)
+    return digest_of(folder) if folder.is_dir() else f"{options.model}@{options.revision}"

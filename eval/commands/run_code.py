@@ -1,20 +1,18 @@
-"""Verb run-code: programs of a JSON-lines file through the sandbox, for anyone who wants to see what it holds."""
+"""Verb run-code: run the programs of a JSON-lines file in the sandbox that scores generated code."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.options import option
 from common.rows import write_jsonl
+from common.wording import plural
 from eval.items.jsonl import field, read
-from eval.sandbox.client import Limits
+from eval.sandbox.client import unsafe_allowed
 from eval.sandbox.levels import LEVELS
-from eval.sandbox.pool import verdicts
-from eval.sandbox.programs import Program
-
-ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where little contains it
+from eval.sandbox.pool import run_all
+from eval.sandbox.programs import Limits, Program
 
 
 @dataclass(frozen=True)
@@ -44,23 +42,24 @@ class RunCode:
             raise ValueError(f"level={self.level} is unknown; choose one of: 3, 2, 1, 0")
 
 
-def unsafe_allowed() -> bool:
-    return os.environ.get(ALLOW_UNSAFE) == "1"
+def run(options: RunCode) -> str:
+    """Write {"id", "status", "seconds", "memory_bytes", "detail"} for each program, in order; return a summary.
 
-
-def run(asked: RunCode) -> str:
-    """Write {"id", "status", "seconds", "memory_bytes", "detail"} for each program, in order; return a summary."""
-    source = Path(asked.programs)
+    Raises ValueError for a malformed row, RuntimeError where no sandbox level is good enough.
+    """
+    source = Path(options.programs)
     rows = read(source)
     names = [field(source, number, row, "id", (str, int)) for number, row in enumerate(rows)]
     programs = [_program(source, number, row) for number, row in enumerate(rows)]
-    levels = [level for level in LEVELS if asked.level in (None, level.number)]
-    limits = Limits(asked.seconds, asked.memory_mib << 20)
-    found, level = verdicts(programs, limits, workers=asked.workers, unsafe=unsafe_allowed(), levels=levels)
-    write_jsonl(Path(asked.out), ({"id": name, **asdict(verdict)} for name, verdict in zip(names, found, strict=True)))
-    statuses = [verdict.status for verdict in found]
+    levels = [level for level in LEVELS if options.level in (None, level.number)]
+    limits = Limits(options.seconds, options.memory_mib << 20)
+    results, level = run_all(programs, limits, workers=options.workers, unsafe=unsafe_allowed(), levels=levels)
+    write_jsonl(
+        Path(options.out), ({"id": name, **asdict(result)} for name, result in zip(names, results, strict=True))
+    )
+    statuses = [result.status for result in results]
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
-    return f"{len(found)} programs at level {level.number} ({level.name}): {counts or 'none'}"
+    return f"{plural(len(results), 'program')} at level {level.number} ({level.name}): {counts or 'none'}"
 
 
 def _program(source: Path, number: int, row: dict[str, object]) -> Program:

@@ -1,4 +1,4 @@
-"""Suites as the sweep has them, read from their YAML file without Hydra."""
+"""Load a suite from its YAML file without Hydra."""
 
 from __future__ import annotations
 
@@ -13,32 +13,35 @@ from common.renames import current_tree
 from eval.spec.judge import Judge, JudgeRun
 from eval.spec.tasks import Suite, Task
 
-JUDGES = {"judge": Judge, "judge_client": JudgeRun}
-PLACE = conf_folder() / "suite"
+JUDGE_SPECS = {"judge": Judge, "judge_client": JudgeRun}
+SUITES = conf_folder() / "suite"
 
 
 def load(name: str, data: str | None) -> Suite:
-    """The suite of that name, or in that file, with ``data`` as DOSAGE_DATA. ValueError for what is no suite."""
-    from omegaconf import OmegaConf  # here, so that run-code needs nothing but Python itself
+    """The suite of that name in `SUITES`, or in the YAML file ``name``. ``data`` replaces $DOSAGE_DATA.
+
+    Raises ValueError for an unknown name, an unknown key, and a file that is not a suite.
+    """
+    from omegaconf import OmegaConf  # imported here because run-code works without it
     from omegaconf.errors import OmegaConfBaseException
 
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PLACE / f"{name}.yaml"
+    path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(one.stem for one in PLACE.glob("*.yaml")))
-        raise ValueError(f"suite={name} is unknown; choose one of: {known}, or give a YAML file")
+        names = ", ".join(sorted(file.stem for file in SUITES.glob("*.yaml")))
+        raise ValueError(f"suite={name} is unknown; choose one of: {names}, or give a YAML file")
     if data is not None:
-        os.environ["DOSAGE_DATA"] = data
+        os.environ["DOSAGE_DATA"] = data  # suites refer to it as ${oc.env:DOSAGE_DATA}
     try:
-        made: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
-        tasks = {task: _known(f"task {task}", Task, given) for task, given in made["tasks"].items()}
-        judges = {name: _known(name, kind, made[name]) for name, kind in JUDGES.items() if made.get(name)}
-        return Suite(**{**made, "tasks": tasks, **judges})
+        values: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
+        tasks = {task: _checked(f"task {task}", Task, own) for task, own in values["tasks"].items()}
+        judge = {part: _checked(part, kind, values[part]) for part, kind in JUDGE_SPECS.items() if values.get(part)}
+        return Suite(**{**values, "tasks": tasks, **judge})
     except (OmegaConfBaseException, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is no suite: {error}") from None
+        raise ValueError(f"{path} is not a suite: {error}") from None
 
 
-def _known(name: str, kind: type, given: Mapping[str, Any]) -> Any:
+def _checked(name: str, kind: type, values: Mapping[str, Any]) -> Any:
     known = [one.name for one in fields(kind)]
-    if unknown := set(given) - set(known):
+    if unknown := set(values) - set(known):
         raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
-    return kind(**given)
+    return kind(**values)

@@ -1,1 +1,1 @@
-"""Grading by a judge: prompts, replies that are kept, ratings, and what all of it costs."""
+"""Grading by a judge: its prompts, its stored replies, the ratings read from them, and their cost."""

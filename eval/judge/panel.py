@@ -1,4 +1,4 @@
-"""Put prompts to a judge: what was asked before is not asked again, and nothing is spent above the cap."""
+"""Send prompts to a judge through its cache of replies, within the budget."""
 
 from __future__ import annotations
 
@@ -9,86 +9,94 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from eval.judge.prompts import AGAIN
-from eval.judge.replies import Ledger, Question, Replies, Reply
+from eval.judge.replies import CheckBudget, JudgePrompt, Ledger, OnReply, Replies, Reply
 from eval.spec.judge import REPLY_TOKENS, TOKEN, Judge, JudgeRun
 
-Verdict = TypeVar("Verdict")
+Value = TypeVar("Value")
+"""What is read from a reply: a rating or a choice."""
 
 
 class JudgeClient(Protocol):
-    """What replies to prompts: an endpoint, or a local model."""
+    """Something that replies to prompts: an endpoint or a local model."""
 
-    def speak(
-        self, questions: Sequence[Question], heard: Callable[[Question, Reply], None], allowed: Callable[[], None]
-    ) -> None:
-        """Give the reply to each question to ``heard``; ``allowed`` raises to prevent a further one."""
+    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, check_budget: CheckBudget) -> None:
+        """Get a reply to each prompt and pass it to ``on_reply`` at once, in any order and from any thread.
+
+        An error from ``check_budget``, called before each call that costs money, ends this one.
+        """
 
 
 @dataclass(frozen=True)
-class Judgment(Generic[Verdict]):
-    """The judge's reply, a second one where the first could not be read, and the verdict; None: neither could be."""
+class Judgment(Generic[Value]):
+    """A judge's reply, and the second reply if the first one was unreadable; ``value`` is None if both were."""
 
     reply: Reply
     second: Reply | None
-    verdict: Verdict | None
+    value: Value | None
 
 
 class CachedJudge:
-    """A judge with its kept replies and its ledger. ``voice`` is made only when something has to be asked."""
+    """A judge whose replies and spending are kept on disk. ``connect`` is called only for prompts without a reply."""
 
-    def __init__(self, judge: Judge, execution: JudgeRun, voice: Callable[[], JudgeClient]) -> None:
-        self._how, self._judge, self._voice = execution, judge, cache(voice)
+    def __init__(self, judge: Judge, execution: JudgeRun, connect: Callable[[], JudgeClient]) -> None:
+        self._execution, self._judge, self._client = execution, judge, cache(connect)
         self._replies = Replies(Path(execution.cache), judge)
         self._ledger = Ledger(Path(execution.cache), execution.ledger)
 
     def judge(
-        self, questions: Sequence[Question], read: Callable[[str], Verdict | None], pairwise: bool
-    ) -> list[Judgment[Verdict]]:
-        """The judgments in order. A reply that ``read`` makes nothing of is asked for once more, with the reason."""
-        first = self._replied(questions)
-        unread = [place for place, reply in enumerate(first) if read(reply.text) is None]
-        again = [_again(questions[place], first[place], pairwise) for place in unread]
-        second = dict(zip(unread, self._replied(again), strict=True))
+        self, prompts: Sequence[JudgePrompt], read: Callable[[str], Value | None], pairwise: bool
+    ) -> list[Judgment[Value]]:
+        """The judgments, in the order of the prompts.
+
+        A reply in which ``read`` finds nothing is sent back once, with the request to state the verdict alone. Raises
+        ValueError when the calls would cost, or have cost, more than the budget; replies so far are kept.
+        """
+        first = self._reply_to(prompts)
+        unread = [number for number, reply in enumerate(first) if read(reply.text) is None]
+        again = [_again(prompts[number], first[number], pairwise) for number in unread]
+        second = dict(zip(unread, self._reply_to(again), strict=True))
         return [
-            Judgment(reply, second.get(place), read(second.get(place, reply).text)) for place, reply in enumerate(first)
+            Judgment(reply, second.get(number), read(second.get(number, reply).text))
+            for number, reply in enumerate(first)
         ]
 
-    def _replied(self, questions: Sequence[Question]) -> list[Reply]:
-        """A reply to each question, from those that are kept where there is one. ValueError when it would cost more
-        than the cap leaves."""
-        asked = {question.name: question for question in questions}
-        found = {name: reply for name, question in asked.items() if (reply := self._replies.find(question))}
-        missing = [question for name, question in asked.items() if name not in found]
+    def _reply_to(self, prompts: Sequence[JudgePrompt]) -> list[Reply]:
+        """A reply to each prompt, from the cache where there is one."""
+        distinct = {prompt.name: prompt for prompt in prompts}
+        replies = {name: reply for name, prompt in distinct.items() if (reply := self._replies.find(prompt))}
+        missing = [prompt for name, prompt in distinct.items() if name not in replies]
 
-        def heard(question: Question, reply: Reply) -> None:
-            self._ledger.charge(question.name, self._how.price(reply.input_tokens, reply.output_tokens))
-            found[question.name] = self._replies.keep(question, reply)
+        def on_reply(prompt: JudgePrompt, reply: Reply) -> None:
+            self._ledger.charge(prompt.name, self._execution.price(reply.input_tokens, reply.output_tokens))
+            replies[prompt.name] = self._replies.keep(prompt, reply)
 
         if missing:
-            self._affordable(missing)
-            self._voice().speak(missing, heard, self._allowed)
-        return [found[question.name] for question in questions]
+            self._check_estimate(missing)
+            self._client().ask(missing, on_reply, self._check_budget)
+        return [replies[prompt.name] for prompt in prompts]
 
-    def _affordable(self, questions: Sequence[Question]) -> None:
-        tokens = sum(len(message["content"]) for question in questions for message in question.messages) / TOKEN
-        replies = len(questions) * min(REPLY_TOKENS, self._judge.max_tokens)
-        asked, spent = self._how.price(tokens, replies), self._ledger.spent()
-        if asked and spent + asked > self._how.dollars:
+    def _check_estimate(self, prompts: Sequence[JudgePrompt]) -> None:
+        """Raise ValueError when the estimated cost of the calls exceeds what is left of the budget."""
+        tokens = sum(len(message["content"]) for prompt in prompts for message in prompt.messages) / TOKEN
+        replies = len(prompts) * min(REPLY_TOKENS, self._judge.max_tokens)
+        cost, spent = self._execution.price(tokens, replies), self._ledger.spent()
+        if cost and spent + cost > self._execution.dollars:
             raise ValueError(
-                f"judge: {len(questions)} calls would cost about ${asked:.2f}, and ${spent:.2f} of "
-                f"suite.judge_client.dollars={self._how.dollars:g} are spent; raise it to go on"
+                f"judge: {len(prompts)} calls would cost about ${cost:.2f}, and ${spent:.2f} of "
+                f"suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it to go on"
             )
 
-    def _allowed(self) -> None:
+    def _check_budget(self) -> None:
+        """Raise ValueError when the budget is spent, as replies may cost more than was estimated."""
         spent = self._ledger.spent()
-        if spent >= self._how.dollars:
+        if spent >= self._execution.dollars:
             raise ValueError(
-                f"judge: ${spent:.2f} of suite.judge_client.dollars={self._how.dollars:g} are spent; raise it to go "
-                "on: replies so far are kept"
+                f"judge: ${spent:.2f} of suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it "
+                "to go on: replies so far are kept"
             )
 
 
-def _again(question: Question, reply: Reply, pairwise: bool) -> Question:
-    """The question with its reply and the request to state the verdict."""
-    said = {"role": "assistant", "content": reply.text or "(nothing)"}
-    return Question([*question.messages, said, {"role": "user", "content": AGAIN[pairwise]}], question.repeat)
+def _again(prompt: JudgePrompt, reply: Reply, pairwise: bool) -> JudgePrompt:
+    """The prompt with its reply and the request to state the verdict."""
+    answer = {"role": "assistant", "content": reply.text or "(nothing)"}
+    return JudgePrompt([*prompt.messages, answer, {"role": "user", "content": AGAIN[pairwise]}], prompt.repeat)

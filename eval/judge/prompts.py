@@ -1,4 +1,4 @@
-"""What a judge is asked: templates by kind, from a file in FastChat's format or our own, and their filling."""
+"""Prompts for a judge: templates, built in or from a file in FastChat's format, and how they are filled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLACE = re.compile(r"\{((?:question|answer|answer_a|answer_b|ref_answer)(?:_\d+)
 
 @dataclass(frozen=True)
 class Template:
-    """A system turn and a user's turn with places such as ``{question_1}``, which also tell what it is for."""
+    """A system turn and a user turn with places such as ``{question_1}``. The places tell what it can be used for."""
 
     name: str
     pairwise: bool
@@ -33,7 +33,7 @@ class Template:
         return any(place.startswith("ref") for place in self.places)
 
     def shows(self, turns: int) -> bool:
-        """True when it shows a dialogue of exactly so many turns; ``{conversation}`` shows any number above 1."""
+        """Whether it shows a dialogue of exactly that many turns; ``{conversation}`` shows any number above 1."""
         if any(place.startswith("conversation") for place in self.places):
             return turns > 1
         numbers = [int(place.rpartition("_")[2]) for place in self.places if place[-1].isdigit()]
@@ -41,8 +41,12 @@ class Template:
 
 
 def load(path: Path | None) -> tuple[Template, ...]:
-    """The templates of a file with ``name``, ``type``, ``system_prompt`` and ``prompt_template``; without, our own."""
-    return tuple(_template(path, number, row) for number, row in enumerate(read(path))) if path else OWN
+    """The templates in a file; without a file, the built-in ones.
+
+    Its rows have ``name``, ``type`` (single or pairwise), ``system_prompt`` and ``prompt_template``. Raises ValueError
+    that names the row and the field.
+    """
+    return tuple(_template(path, number, row) for number, row in enumerate(read(path))) if path else BUILT_IN
 
 
 def _template(path: Path, number: int, row: Mapping[str, object]) -> Template:
@@ -55,23 +59,23 @@ def _template(path: Path, number: int, row: Mapping[str, object]) -> Template:
 
 
 def pick(templates: Sequence[Template], *, pairwise: bool, referenced: bool, turns: int) -> Template:
-    """The one template for a question; ValueError when there is none, or more than one."""
+    """The template for a question. Raises ValueError when there is none, or more than one."""
     fit = [one for one in templates if one.pairwise == pairwise and one.referenced == referenced and one.shows(turns)]
     if len(fit) != 1:
-        wanted = (
-            f"{'two answers' if pairwise else 'one answer'}, turn {turns}, with{'' if referenced else 'out'} reference"
-        )
+        answers = "two answers" if pairwise else "one answer"
+        case = f"{answers}, turn {turns}, with{'' if referenced else 'out'} reference"
         names = ", ".join(one.name for one in fit) or "none"
-        raise ValueError(f"judge prompts for {wanted}: {names}; give exactly one, or none at all to use our own")
+        raise ValueError(f"judge prompts for {case}: {names}; give exactly one, or no file to use the built-in ones")
     return fit[0]
 
 
 def fill(
     template: Template, questions: Sequence[str], answers: Mapping[str, Sequence[str]], references: Sequence[str]
 ) -> Messages:
-    """The judge's messages. ``answers`` by answerer ('' alone, or 'a' and 'b') and turn, the graded one last.
+    """The messages for the judge.
 
-    All places are filled at once, so what stands in a question or answer is never taken for a place.
+    ``answers`` holds each answerer's answers by turn, the graded one last; the answerer is '' if there is one, else 'a'
+    and 'b'. All places are filled at once, so text in a question or answer is never taken for a place.
     """
     values = {"question": questions[0], **_numbered("question", questions), **_numbered("ref_answer", references)}
     values["references"] = _dialogue(questions, references, "Reference answer")
@@ -79,7 +83,7 @@ def fill(
         end = f"_{name}" if name else ""
         values |= {f"answer{end}": texts[0], **_numbered(f"answer{end}", texts)}
         values[f"conversation{end}"] = _dialogue(questions, texts, f"Assistant {name.upper()}".strip())
-    system, text = (PLACE.sub(lambda found: values[found.group(1)], part) for part in (template.system, template.text))
+    system, text = (PLACE.sub(lambda match: values[match.group(1)], part) for part in (template.system, template.text))
     return [*([{"role": "system", "content": system}] if system.strip() else []), {"role": "user", "content": text}]
 
 
@@ -111,21 +115,21 @@ CHOOSE = (
 LAST = "Only the last answer counts; what comes before it is its context."
 
 
-def _own(name: str, pairwise: bool, reference: bool, several: bool) -> Template:
+def _built_in(name: str, pairwise: bool, reference: bool, several: bool) -> Template:
     task = "Compare the answers of two AI assistants." if pairwise else "Rate the answer of an AI assistant."
     asks = [task, *([LAST] if several else []), CORRECTNESS if reference else QUALITY, CHOOSE if pairwise else RATE]
     question = [] if several else ["<question>\n{question}\n</question>"]
-    known = ["<reference>\n{references}\n</reference>" if several else "<reference>\n{ref_answer_1}\n</reference>"]
+    references = ["<reference>\n{references}\n</reference>" if several else "<reference>\n{ref_answer_1}\n</reference>"]
     ends = ("_a", "_b") if pairwise else ("",)
     word = "conversation" if several else "answer"
-    shown = [f"<{word}{end}>\n{{{word}{end}}}\n</{word}{end}>" for end in ends]
+    answers = [f"<{word}{end}>\n{{{word}{end}}}\n</{word}{end}>" for end in ends]
     return Template(
-        name, pairwise, GRADER, "\n\n".join([" ".join(asks), *question, *(known if reference else []), *shown])
+        name, pairwise, GRADER, "\n\n".join([" ".join(asks), *question, *(references if reference else []), *answers])
     )
 
 
-OWN = tuple(
-    _own(
+BUILT_IN = tuple(
+    _built_in(
         f"{'pair' if pairwise else 'single'}{'-reference' * reference}{'-turns' * several}",
         pairwise,
         reference,
@@ -139,4 +143,4 @@ AGAIN = {
     False: "Your reply ends with no rating from 1 to 10 in double square brackets. Reply with it alone, as in [[6]].",
     True: "Your reply holds no verdict. Reply with the verdict alone: [[A]], [[B]] or [[C]].",
 }
-"""What a judge is told when nothing can be read from its reply; by whether it compared two answers."""
+"""The request that follows a reply in which no verdict was found; True: two answers were compared."""

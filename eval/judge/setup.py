@@ -1,4 +1,4 @@
-"""Judging without a sweep: whose keys on the command line go before the suite's, and what is checked beforehand."""
+"""The judge of a task without a sweep: the suite's judge with the command's options, checked before it is used."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from common.extras import require
 from common.options import option
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Ledger
-from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
+from eval.spec.judge import CostEstimate, Judge, JudgeRun, estimate_cost, missing_settings
 from eval.spec.tasks import JUDGED, Suite, Task
 
-WORDS = {
+OPTIONS = {
     "suite.judge.model": "judge=", "suite.judge_client.path": "judge_path=",
     "suite.judge_client.base_url": "judge_url=",
     "suite.judge_client.input_price and suite.judge_client.output_price": "prices=INPUT/OUTPUT",
     "suite.judge.repeats=1": "repeats=1", "suite.judge_client.dollars": "dollars",
 }  # fmt: skip
-"""The sweep's name of a value, and the key of this command that sets it."""
+"""The name of a setting in a sweep's messages, and the option of this command that sets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,40 +41,44 @@ class JudgeOptions:
 
 @dataclass(frozen=True)
 class JudgeSetup:
-    """The judge of one task: its identity, how it is asked, and the files it is shown (a local judge is one)."""
+    """The judge of one task: its identity, how it is called, and its input files (a local judge is one of them)."""
 
     judge: Judge
     execution: JudgeRun
     files: Mapping[str, Path]
 
 
-def court(keys: JudgeOptions, suite: Suite, name: str, entry: Task, cache: Path) -> JudgeSetup | None:
-    """Who judges a task; None for one that needs no judge. ValueError for a file that is not there."""
-    if entry.task not in JUDGED:
+def judge_setup(options: JudgeOptions, suite: Suite, name: str, task: Task, cache: Path) -> JudgeSetup | None:
+    """The judge of the task called ``name``; None if the task needs no judge.
+
+    Replies are cached below ``cache``. Raises ValueError for a missing file or setting, in terms of the options.
+    """
+    if task.task not in JUDGED:
         return None
-    judge, execution = _asked(keys, suite, cache)
-    places = {"references": entry.references, "prompts": execution.prompts, "judge": execution.path}
+    judge, execution = _with_options(options, suite, cache)
+    places = {"references": task.references, "prompts": execution.prompts, "judge": execution.path}
     files = {kind: Path(place) for kind, place in places.items() if place is not None}
-    if missing := [str(path) for path in files.values() if not path.exists()]:
-        raise ValueError(f"task {name}: {missing[0]} does not exist; get it, or give data=FOLDER")
-    if lacks := lacking(judge, execution, os.environ):
-        raise ValueError(f"task {name}: {_said(lacks)}")
+    if absent := [str(path) for path in files.values() if not path.exists()]:
+        raise ValueError(f"task {name}: {absent[0]} does not exist; get it, or give data=FOLDER")
+    if missing := missing_settings(judge, execution, os.environ):
+        raise ValueError(f"task {name}: {_in_terms_of_options(missing)}")
     if "judge" in files:
         require("a local judge", ["eval"])
-    return JudgeSetup(replace(judge, model=digest_of(files["judge"])) if "judge" in files else judge, execution, files)
+        judge = replace(judge, model=digest_of(files["judge"]))
+    return JudgeSetup(judge, execution, files)
 
 
-def _asked(keys: JudgeOptions, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
+def _with_options(options: JudgeOptions, suite: Suite, cache: Path) -> tuple[Judge, JudgeRun]:
     judge, execution = suite.judge or Judge(), suite.judge_client or JudgeRun()
-    given: dict[str, Any] = {"model": keys.judge, "repeats": keys.repeats}
-    judge = replace(judge, **{name: value for name, value in given.items() if value is not None})
-    run: dict[str, Any] = {
-        "base_url": keys.judge_url,
-        "path": keys.judge_path,
-        "dollars": keys.dollars,
-        **_prices(keys.prices),
+    identity: dict[str, Any] = {"model": options.judge, "repeats": options.repeats}
+    calling: dict[str, Any] = {
+        "base_url": options.judge_url,
+        "path": options.judge_path,
+        "dollars": options.dollars,
+        **_prices(options.prices),
     }
-    execution = replace(execution, **{name: value for name, value in run.items() if value is not None})
+    judge = replace(judge, **{name: value for name, value in identity.items() if value is not None})
+    execution = replace(execution, **{name: value for name, value in calling.items() if value is not None})
     return judge, replace(execution, cache=str(cache / execution.cache))
 
 
@@ -82,31 +86,35 @@ def _prices(text: str | None) -> dict[str, float]:
     if text is None:
         return {}
     try:
-        asked, replied = (float(part) for part in text.split("/"))
+        input_price, output_price = (float(part) for part in text.split("/"))
     except ValueError:
-        raise ValueError(f"prices={text}: write dollars a million tokens asked and replied, as in 30/60") from None
-    return {"input_price": asked, "output_price": replied}
+        raise ValueError(f"prices={text}: write INPUT/OUTPUT in dollars per million tokens, such as 30/60") from None
+    return {"input_price": input_price, "output_price": output_price}
 
 
-def affordable(found: JudgeSetup, conversations: Sequence[Sequence[str]], answer_tokens: int) -> CostEstimate:
-    """What judging will take; ValueError when that is above the cap or the endpoint cannot be asked."""
-    due, execution = bill(conversations, answer_tokens, found.judge, found.execution), found.execution
+def check_cost(setup: JudgeSetup, conversations: Sequence[Sequence[str]], answer_tokens: int) -> CostEstimate:
+    """What judging will cost; arguments as in `estimate_cost`.
+
+    Raises ValueError when that is more than is left of the budget, or the endpoint cannot be used.
+    """
+    execution = setup.execution
+    estimate = estimate_cost(conversations, answer_tokens, setup.judge, execution)
     spent = Ledger(Path(execution.cache), execution.ledger).spent()
-    if due.dollars and spent + due.dollars > execution.dollars:
+    if estimate.dollars and spent + estimate.dollars > execution.dollars:
         raise ValueError(
-            f"judge: {due.calls} calls would cost about ${due.dollars:.2f}, and ${spent:.2f} of "
+            f"judge: {estimate.calls} calls would cost about ${estimate.dollars:.2f}, and ${spent:.2f} of "
             f"dollars={execution.dollars:g} are spent; raise it to go on"
         )
-    if "judge" not in found.files:
+    if "judge" not in setup.files:
         try:
-            Endpoint(found.judge, execution).ready()
+            Endpoint(setup.judge, execution).check()
         except ValueError as problem:
-            raise ValueError(_said(str(problem))) from None
-    return due
+            raise ValueError(_in_terms_of_options(str(problem))) from None
+    return estimate
 
 
-def _said(text: str) -> str:
-    """A sentence of the sweep's in the words of this command."""
-    for theirs, ours in WORDS.items():
-        text = text.replace(theirs, ours)
+def _in_terms_of_options(text: str) -> str:
+    """A sweep's message with this command's options in place of the suite's settings."""
+    for setting, key in OPTIONS.items():
+        text = text.replace(setting, key)
     return text

@@ -1,1 +1,1 @@
-"""Where generated code runs: a separate, limited process tree without network, of a probed and recorded level."""
+"""Generated code runs here: in separate, limited processes without a network, at a level that was probed."""

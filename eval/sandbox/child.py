@@ -1,4 +1,4 @@
-"""One program's two processes: both contained, one runs the program, the other judges it and writes the verdict."""
+"""A program's two processes, both contained: one runs the program, the other tests it and writes the verdict."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from eval.sandbox import candidate, run_tests
+from eval.sandbox import run_program, run_tests
 from eval.sandbox.levels import Level
-from eval.sandbox.programs import Program
+from eval.sandbox.programs import Limits, Program
 
-if sys.platform == "linux":  # before any fork: a contained child can import nothing of ours
+if sys.platform == "linux":  # before any fork: a contained child can import nothing from here
     from eval.sandbox import landlock, linux, namespaces, seccomp
 
     FOLLOW, fork = linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL), linux.fork
 else:
     fork = os.fork
 
-# Standard input, output and error lead nowhere. What comes after them: at the judge the way of the verdict, in the
-# program's process the orders it gets and the answers it gives.
+# Standard input, output and error lead nowhere. The numbers after them are, in the test process, the pipe for the
+# verdict, and in the program's process the pipes for orders and answers.
 VERDICT, ORDERS, ANSWERS = 3, 3, 4
 FILE_BYTES, FILES, STACK_BYTES, PROCESSES = 4 << 20, 64, 64 << 20, 64
 
@@ -32,50 +32,42 @@ Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What each of the two processes may use: CPU seconds, rounded up to whole ones, and address space."""
+class Containment:
+    """What contains every program of a server: level, limits, and the steps that set it up, but for the filter.
 
-    seconds: float
-    memory_bytes: int
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Where programs live: a level, limits, and the steps that put up every wall but the filter, in their order.
-
-    Steps are made once, with their arguments: a child that looks up little copies few pages of its parent's memory.
+    Steps are built once, with their arguments: a child that looks up little copies few pages of its parent's memory.
     """
 
     level: Level
     limits: Limits
-    walls: tuple[Step, ...]
+    steps: tuple[Step, ...]
 
 
-def cell(level: Level, limits: Limits, rules: int) -> Cell:
-    """The cell of a level; ``rules`` are Landlock's (-1: none)."""
-    walls: list[Step] = [os.setsid]
+def containment(level: Level, limits: Limits, rules: int) -> Containment:
+    """The containment of a level. ``rules`` is the descriptor of Landlock's rules (-1: none)."""
+    steps: list[Step] = [os.setsid]
     if level.namespaces:
-        walls += namespaces.scratch()
+        steps += namespaces.scratch()
     if level.filters:
-        walls.append(linux.drop_capabilities())
+        steps.append(linux.drop_capabilities())
     if level.landlock:
-        walls.append(landlock.restrict(rules))
-    return Cell(level, limits, (*walls, *_bounds({resource.RLIMIT_CPU: math.ceil(limits.seconds)})))
+        steps.append(landlock.restrict(rules))
+    return Containment(level, limits, (*steps, *_limit_steps({resource.RLIMIT_CPU: math.ceil(limits.seconds)})))
 
 
-def lasting(level: Level, memory_bytes: int) -> list[Step]:
-    """To set the limits that the server itself can live with, and hands down."""
+def inherited_limits(level: Level, memory_bytes: int) -> list[Step]:
+    """Steps that set the limits which the server can live with itself; its children inherit them."""
     wanted = {
         resource.RLIMIT_AS: memory_bytes, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: FILES,
         resource.RLIMIT_CORE: 0, resource.RLIMIT_STACK: STACK_BYTES,
     }  # fmt: skip
     if level.namespaces:  # elsewhere all processes of the user would count
         wanted[resource.RLIMIT_NPROC] = PROCESSES
-    return _bounds(wanted)
+    return _limit_steps(wanted)
 
 
-def _bounds(wanted: Mapping[int, int]) -> list[Step]:
-    """To set each limit, unless there is a lower one."""
+def _limit_steps(wanted: Mapping[int, int]) -> list[Step]:
+    """Steps that set each limit, or keep a lower one."""
     # Soft and hard are equal: the first process of a namespace ignores the soft limit's signal.
     return [partial(resource.setrlimit, kind, (most, most)) for kind, most in map(_within, wanted, wanted.values())]
 
@@ -85,69 +77,70 @@ def _within(kind: int, value: int) -> tuple[int, int]:
     return kind, value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
-def run(program: Program, writer: int, cell: Cell, folder: str) -> NoReturn:
-    """Contain this process, let another run the program, write ``STATUS DETAIL``, and end, whatever happens."""
+def run(program: Program, writer: int, contained: Containment, folder: str) -> NoReturn:
+    """Be the test process: contain it, let another run the program, write ``STATUS DETAIL``, and end in any case."""
     try:
-        problem = _contained(cell, folder)
+        problem = _set_up(contained, folder)
         os.dup2(writer, VERDICT)
         os.closerange(VERDICT + 1, FILES)
-        outcome = f"refused containment: {problem}" if problem else _outcome(program, cell)
+        outcome = f"refused containment: {problem}" if problem else _outcome(program, contained)
         os.write(VERDICT, f"{outcome}\n".encode("utf-8", "replace"))
     finally:
         os._exit(0)
 
 
-def _contained(cell: Cell, folder: str) -> str:
-    """'' once every wall but the filter stands; otherwise why not, and the program must not run."""
+def _set_up(contained: Containment, folder: str) -> str:
+    """Take every step of the containment; why one failed, or ''. After a failure the program must not run."""
     try:
         os.chdir(folder)
-        for step in cell.walls:
+        for step in contained.steps:
             step()
     except Exception as error:
         return str(error) or type(error).__name__
     return ""
 
 
-def _outcome(program: Program, cell: Cell) -> str:
-    """Start the program's process, judge, and end it."""
+def _outcome(program: Program, contained: Containment) -> str:
+    """Start the program's process, run the tests, and end that process."""
     orders, order = os.pipe()
     answers, answer = os.pipe()
-    born = fork()
-    if born == 0:
-        _program(program, orders, answer, cell)
+    child = fork()
+    if child == 0:
+        _be_program(program, orders, answer, contained)
     os.close(orders)
     os.close(answer)
-    _filter(cell, (os.getpid(), born))
+    _filter(contained, (os.getpid(), child))
+    remote = run_tests.RemoteProgram(partial(run_tests.exchange_lines, order, answers))
     try:
-        outcome = run_tests.judged(program, run_tests.Candidate(partial(run_tests.over, order, answers)))
-    except run_tests.Ended:
+        outcome = run_tests.outcome(program, remote)
+    except run_tests.ProgramEnded:
         outcome = ""
-    os.kill(born, signal.SIGKILL)
-    _, status, used = os.wait4(born, 0)
-    return outcome or _ended(status, used, cell.limits)
+    os.kill(child, signal.SIGKILL)
+    _, status, used = os.wait4(child, 0)
+    return outcome or _ended(status, used, contained.limits)
 
 
-def _program(program: Program, orders: int, answer: int, cell: Cell) -> NoReturn:
-    """What the program's own process does: it keeps nothing but its ends of two pipes, and never returns."""
+def _be_program(program: Program, orders: int, answer: int, contained: Containment) -> NoReturn:
+    """Be the program's process: keep nothing open but its ends of two pipes, obey orders, and never return."""
     try:
-        os.dup2(orders, ORDERS)  # so this number leads from the judge here, and nowhere else
+        os.dup2(orders, ORDERS)  # over the verdict's pipe, which has the same number in the test process
         os.dup2(answer, ANSWERS)
         os.closerange(ANSWERS + 1, FILES)
-        if cell.level.filters:
+        if contained.level.filters:
             FOLLOW()
-        _filter(cell, (os.getpid(),))
-        candidate.serve(program, ORDERS, ANSWERS)
+        _filter(contained, (os.getpid(),))
+        run_program.serve(program, ORDERS, ANSWERS)
     finally:
         os._exit(0)
 
 
-def _filter(cell: Cell, may_signal: tuple[int, ...]) -> None:
-    if cell.level.filters:
-        seccomp.filtering(cell.level.paths, may_signal)()
+def _filter(contained: Containment, may_signal: tuple[int, ...]) -> None:
+    if contained.level.filters:
+        seccomp.filtering(contained.level.paths, may_signal)()
 
 
 def _ended(status: int, used: resource.struct_rusage, limits: Limits) -> str:
-    """The outcome of a process that ended without an answer."""
+    """The outcome of a program whose process ended without an answer."""
     if not os.WIFSIGNALED(status):
         return "crashed ended without an answer"
     return "timeout" if exhausted(used, limits.seconds) else f"crashed signal {os.WTERMSIG(status)}"
@@ -156,6 +149,6 @@ def _ended(status: int, used: resource.struct_rusage, limits: Limits) -> str:
 def exhausted(used: resource.struct_rusage, seconds: float) -> bool:
     """Whether a killed process was killed by its CPU limit.
 
-    The kernel counts in ticks: on a busy machine it strikes far ahead of the time that it reports.
+    The kernel counts in ticks: on a busy machine it enforces the limit well before the CPU time that it reports.
     """
     return used.ru_utime + used.ru_stime >= math.ceil(seconds) / 2

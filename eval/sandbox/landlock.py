@@ -1,4 +1,7 @@
-"""Landlock: which paths a process and all it starts may still touch, and whom it may signal; needs no privileges."""
+"""Landlock: restrict the paths that a process and its children may use, and whom they may signal; needs no privileges.
+
+See landlock(7) of the Linux manual.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 SCRATCH = (
     0x71BE  # reads, writes, removes and makes files, folders and links, and truncates; neither devices nor sockets
 )
-# What each version of the kernel's interface can handle, from the first that can.
+# What the kernel's interface can handle, by the first version that can.
 PATH_BITS = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 5: 0xFFFF}
 TCP_BITS = {4: 3}  # bind, connect
-SCOPE_BITS = {6: 3}  # abstract unix sockets, signals: both end at the walls
+SCOPE_BITS = {6: 3}  # abstract unix sockets and signals, which then stay among the restricted processes
 
 
 class _Handled(ctypes.Structure):
@@ -34,33 +37,36 @@ class _Beneath(ctypes.Structure):
 
 
 def ruleset(*, readable: Sequence[str], devices: Sequence[str], writable: Sequence[str]) -> int:
-    """A descriptor of rules: folders and devices to read, folders to change; all else is refused. OSError without."""
+    """A descriptor of rules that allow reading folders and devices and changing folders; all else is refused.
+
+    Raises OSError where the kernel has no Landlock.
+    """
     version = linux.system_call("Landlock", CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(VERSION_FLAG))
     handled = _Handled(_bits(PATH_BITS, version), _bits(TCP_BITS, version), _bits(SCOPE_BITS, version))
     size = ctypes.c_size_t(8 if version < 4 else 16 if version < 6 else 24)
-    made = linux.system_call("landlock_create_ruleset", CREATE_RULESET, ctypes.byref(handled), size, ctypes.c_uint(0))
+    rules = linux.system_call("landlock_create_ruleset", CREATE_RULESET, ctypes.byref(handled), size, ctypes.c_uint(0))
     allowed = {**dict.fromkeys(readable, EXECUTE | READ_FILE | READ_DIR), **dict.fromkeys(devices, READ_FILE)}
     allowed |= dict.fromkeys(writable, SCRATCH)
     for path, bits in allowed.items():
-        _allow(made, path, bits & handled.paths)
-    return made
+        _allow(rules, path, bits & handled.paths)
+    return rules
 
 
-def restrict(made: int) -> linux.Step:
-    """To put the process behind the rules, for good."""
-    given = (ctypes.c_long(RESTRICT_SELF), ctypes.c_int(made), ctypes.c_uint(0))
-    return linux.step("landlock_restrict_self", "syscall", *given)
+def restrict(rules: int) -> linux.Step:
+    """Step: restrict the process to the rules of that descriptor, for good."""
+    arguments = (ctypes.c_long(RESTRICT_SELF), ctypes.c_int(rules), ctypes.c_uint(0))
+    return linux.step("landlock_restrict_self", "syscall", *arguments)
 
 
 def _bits(table: dict[int, int], version: int) -> int:
     return max((bits for since, bits in table.items() if since <= version), default=0)
 
 
-def _allow(made: int, path: str, bits: int) -> None:
+def _allow(rules: int, path: str, bits: int) -> None:
     parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
     rule = _Beneath(bits, parent)
     kind, flags = ctypes.c_int(PATH_BENEATH), ctypes.c_uint(0)
     try:
-        linux.system_call("landlock_add_rule", ADD_RULE, ctypes.c_int(made), kind, ctypes.byref(rule), flags)
+        linux.system_call("landlock_add_rule", ADD_RULE, ctypes.c_int(rules), kind, ctypes.byref(rule), flags)
     finally:
         os.close(parent)

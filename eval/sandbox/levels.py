@@ -1,22 +1,22 @@
-"""How well a host can contain a program, from best to worst. A level holds only if a probe program has felt it."""
+"""Levels of containment, from best to worst. A level counts as offered only after a probe program has run into it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEAST = 2  # below it generated code runs only by explicit consent
+LEAST = 2  # below this level generated code runs only with the user's explicit consent
 
 
 @dataclass(frozen=True)
 class Level:
-    """One way to contain.
+    """One way to contain a program.
 
-    ``namespaces``: own users, mounts, network, processes and IPC, a read-only root with the interpreter's libraries
-    alone, and a small folder in memory to work in. ``landlock``: the kernel's own list of paths that may be touched.
-    ``paths``: what the system-call filter lets a program do with paths: 'write' (in its own folder), 'read', 'none'
-    (then it lives on modules imported beforehand); 'any' is no filter at all. Every filter is a list of what is
-    allowed: no sockets, no new processes, no exec, no signals to others, no mounts. Resource limits, a deadline, an
-    empty environment and an own session come with every level.
+    ``namespaces``: users, mounts, network, processes and IPC of its own, a read-only root that holds nothing but the
+    interpreter's libraries, and a small folder in memory to work in. ``landlock``: the kernel's list of paths that may
+    be used. ``paths``: what the filter of system calls lets a program do with paths: 'write' (in its own folder),
+    'read', 'none' (only modules imported beforehand are available); 'any' means no filter. A filter lists what is
+    allowed: no sockets, no new processes, no exec, no signals to others, no mounts. Every level has resource limits, a
+    deadline, an empty environment and a session of its own.
     """
 
     number: int
@@ -58,7 +58,7 @@ CLOSED = "assert refused(lambda: open(os.devnull)), 'a path could be opened'\n"
 
 
 def probe(level: Level) -> str:
-    """The program that is run once at the start of a server: it passes only where the level really contains it."""
+    """The program that a server runs once when it starts. It passes only where the level really contains it."""
     if not level.filters:
         return ""
     felt = (OWN if level.namespaces else "") + (WALLED if level.landlock else "")

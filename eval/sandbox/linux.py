@@ -1,4 +1,7 @@
-"""The few Linux calls that Python lacks, through ctypes: each raises OSError with its name when the kernel refuses."""
+"""Linux calls that Python lacks, through ctypes. Each raises OSError with its name when the kernel refuses.
+
+Functions that return a `Step` only prepare a call; the process that is to be changed makes it later.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 CAPSET = {"x86_64": 126, "aarch64": 91}
 MOUNT_SETATTR = 442  # the same number on every architecture
 MACHINE = platform.machine()  # looked up once: it is slow
-LAST_CAPABILITY = 63  # the kernel knows fewer and refuses the rest
+LAST_CAPABILITY = 63  # kernels have fewer and refuse the rest
 
-Step = Callable[[], object]  # a call with all its arguments made: a child that makes it copies few pages of memory
+Step = Callable[[], object]  # a call with all its arguments prepared, so that a child copies few pages of memory
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_held = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock during a call
+_locked_libc = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock during a call
 
 
 class _Attributes(ctypes.Structure):
@@ -46,7 +49,7 @@ def _text(value: str | None) -> bytes | None:
 
 
 def step(name: str, function: str, *arguments: Any) -> Step:
-    """A function of the C library to be called later; ``name`` is what an error says."""
+    """A function of the C library with its arguments. An error says ``name``."""
     return partial(_called, name, getattr(_libc, function), *arguments)
 
 
@@ -55,44 +58,43 @@ def _called(name: str, function: Callable[..., int], *arguments: Any) -> int:
 
 
 def system_call(name: str, number: int, *arguments: Any) -> int:
-    """Any call by its number; ``name`` is what an error says."""
+    """Make a system call by its number. An error says ``name``."""
     return _checked(name, _libc.syscall(ctypes.c_long(number), *arguments))
 
 
 def fork() -> int:
-    """Fork without Python's own preparations, which cost a child a hundred pages of memory.
+    """Fork without Python's own hooks, which cost a child a hundred pages of memory; return what fork(2) does.
 
-    For a process of one thread only, which holds no lock that a child would have to let go of. Random numbers go on
-    from where the parent stands.
+    Only for a process with a single thread that holds no lock. The child continues the parent's random numbers.
     """
-    return _checked("fork", _held.fork())
+    return _checked("fork", _locked_libc.fork())
 
 
 def unshare(flags: int) -> Step:
-    """To move the process into new namespaces (children only, for processes)."""
+    """Step: move the process into new namespaces; a new process namespace is only for its children."""
     return step("unshare", "unshare", ctypes.c_int(flags))
 
 
 def rejoin(namespace: int, kind: int) -> Step:
-    """To let later children be born into the namespace behind the descriptor again."""
+    """Step: let later children start in the namespace of that descriptor again."""
     return step("setns", "setns", ctypes.c_int(namespace), ctypes.c_int(kind))
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> Step:
-    """To mount as mount(2) does."""
-    given = (_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(options))
-    return step(f"mount {target}", "mount", *given)
+    """Step: mount as mount(2) does."""
+    arguments = (_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(options))
+    return step(f"mount {target}", "mount", *arguments)
 
 
 def pivot_here() -> None:
-    """Make the current directory, a mount point, the root, and let go of the old one."""
+    """Make the current directory, which is a mount point, the root, and detach the old root."""
     system_call("pivot_root", PIVOT_ROOT[MACHINE], b".", b".")
     _checked("umount2", _libc.umount2(b".", ctypes.c_int(MNT_DETACH)))
     os.chdir("/")
 
 
 def freeze_mounts() -> None:
-    """Make the root and all mounts below it read-only, without set-user-id programs."""
+    """Make the root and all mounts below it read-only and without effect for set-user-id programs."""
     wanted = _Attributes(set=MS_RDONLY | MS_NOSUID)
     size = ctypes.c_size_t(ctypes.sizeof(wanted))
     flags = ctypes.c_uint(AT_RECURSIVE)
@@ -100,20 +102,20 @@ def freeze_mounts() -> None:
 
 
 def prctl(option: int, value: int, pointer: Any = None) -> Step:
-    """To set one property of the process."""
-    given = (ctypes.c_ulong(value), pointer or ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-    return step(f"prctl {option}", "prctl", ctypes.c_int(option), *given)
+    """Step: set one property of the process as prctl(2) does."""
+    arguments = (ctypes.c_ulong(value), pointer or ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+    return step(f"prctl {option}", "prctl", ctypes.c_int(option), *arguments)
 
 
 def forgo_capabilities() -> None:
-    """Let no program that is ever executed from here on gain a capability."""
+    """Empty the capability bounding set: no program executed from now on can gain a capability."""
     for number in range(LAST_CAPABILITY + 1):
-        given = (ctypes.c_ulong(number), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-        if _libc.prctl(PR_CAPBSET_DROP, *given) < 0:
-            return  # the first number that this kernel does not know, or none is ours to drop
+        arguments = (ctypes.c_ulong(number), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+        if _libc.prctl(PR_CAPBSET_DROP, *arguments) < 0:
+            return  # this kernel has no such number, or the process may not drop any
 
 
 def drop_capabilities() -> Step:
-    """To give up every capability for good."""
+    """Step: give up every capability for good."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     return step("capset", "syscall", ctypes.c_long(CAPSET[MACHINE]), header, (ctypes.c_uint32 * 6)())

@@ -1,4 +1,4 @@
-"""A world of its own: users, mounts, network, processes, IPC, and a root with the interpreter's libraries alone."""
+"""Namespaces of users, mounts, network, processes and IPC, and a root with only the interpreter's libraries."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from eval.sandbox import linux
 
 NOBODY = 65534
-ROOT = Path("/proc")  # where the new root is put together: always there, and never above a library
+ROOT = Path("/proc")  # where the new root is built: this folder exists everywhere, and no library lies below it
 LIBRARIES = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
-SCRATCH = "/scratch/own"  # the only writable place, and that of one program alone
+SCRATCH = "/scratch/own"  # the only writable folder; every program sees its own
 SCRATCH_OPTIONS = "size=8m,nr_inodes=512,mode=0700"
 
 
 def enter() -> int:
     """Move into new namespaces and a new root; return a descriptor of the process namespace.
 
-    Returns in a new process, the first of its process namespace: when it ends, all its descendants end. The calling
-    process waits for it and ends with it.
+    It returns in a new process, the first of its process namespace, whose descendants all end with it. The calling
+    process waits for it and exits with its status. Raises OSError where the kernel refuses.
     """
     user, group = os.getuid(), os.getgid()
     linux.unshare(
@@ -48,14 +48,14 @@ def enter() -> int:
 
 
 def scratch() -> list[linux.Step]:
-    """To give the process mounts of its own and a small empty folder in memory to work in."""
+    """Steps: give the process its own mounts and a small empty folder in memory to work in."""
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    made = linux.mount("tmpfs", SCRATCH, "tmpfs", flags, SCRATCH_OPTIONS)
-    return [linux.unshare(linux.CLONE_NEWNS), made, partial(os.chdir, SCRATCH)]
+    mount = linux.mount("tmpfs", SCRATCH, "tmpfs", flags, SCRATCH_OPTIONS)
+    return [linux.unshare(linux.CLONE_NEWNS), mount, partial(os.chdir, SCRATCH)]
 
 
 def _build_root() -> None:
-    """Put libraries and harmless devices under a new root, move there, and make it read-only."""
+    """Bind libraries and harmless devices below a new root, move there, and make it read-only."""
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)()
     linux.mount("tmpfs", str(ROOT), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")()
     for folder in libraries():
@@ -69,14 +69,14 @@ def _build_root() -> None:
 
 
 def libraries() -> list[str]:
-    """The folders that imports may still read, none inside another."""
+    """The folders that imports read from; none lies inside another."""
     wanted = {*LIBRARIES, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
-    found = sorted(folder for folder in wanted if Path(folder).is_dir())
-    return [folder for folder in found if not any(folder.startswith(other + "/") for other in found)]
+    folders = sorted(folder for folder in wanted if Path(folder).is_dir())
+    return [folder for folder in folders if not any(folder.startswith(other + "/") for other in folders)]
 
 
 def _place(path: Path) -> None:
-    """Show one folder or file of the host at the same place under the new root."""
+    """Bind one folder or file of the machine at the same path below the new root."""
     target = _inside(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink():

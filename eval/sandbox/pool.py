@@ -1,4 +1,4 @@
-"""Many programs through several sandboxes at once."""
+"""Run many programs in several sandboxes at once."""
 
 from __future__ import annotations
 
@@ -7,54 +7,58 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from eval.sandbox.client import Limits, Sandbox, Verdict
+from eval.sandbox.client import Sandbox
 from eval.sandbox.levels import LEVELS, Level
-from eval.sandbox.programs import Program
+from eval.sandbox.programs import Limits, Program, ProgramVerdict
 
-Told = Callable[[int, Verdict], None]
+OnVerdict = Callable[[int, ProgramVerdict], None]
+"""Called with the number of a program and its verdict."""
 
 
-def verdicts(
+def run_all(
     programs: Sequence[Program | str],
     limits: Limits,
     *,
     workers: int = 1,
     unsafe: bool = False,
     levels: Sequence[Level] = LEVELS,
-    told: Told | None = None,
-) -> tuple[list[Verdict], Level]:
-    """How each program ended, in their order, and the level that contained them all.
+    on_verdict: OnVerdict | None = None,
+) -> tuple[list[ProgramVerdict], Level]:
+    """Run every program; their verdicts, in their order, and the level that contained them all.
 
-    A program that ran out of time is run once more, alone, before that counts: the machine may have been busy. ``told``
-    hears of every verdict as it falls, in whatever order. RuntimeError where no level is good enough, see `Sandbox`.
+    A program that ran out of time is run once more, alone, before that counts: the machine may have been busy.
+    ``on_verdict`` is called with every final verdict as soon as it is known, in any order and from any thread. Raises
+    RuntimeError where no level is good enough, see `Sandbox`.
     """
     with ExitStack() as stack:
         first = stack.enter_context(Sandbox(limits, unsafe=unsafe, levels=levels))
         more = range(min(workers, len(programs)) - 1)
         others = [stack.enter_context(Sandbox(limits, unsafe=unsafe, levels=[first.level])) for _ in more]
-        found = _side_by_side(programs, [first, *others], told)
-        for place in [place for place, verdict in enumerate(found) if verdict.status == "timeout"]:
-            found[place] = first.run(programs[place])
-            if told:
-                told(place, found[place])
-        return found, first.level
+        verdicts = _side_by_side(programs, [first, *others], on_verdict)
+        for number in [number for number, verdict in enumerate(verdicts) if verdict.status == "timeout"]:
+            verdicts[number] = first.run(programs[number])
+            if on_verdict:
+                on_verdict(number, verdicts[number])
+        return verdicts, first.level
 
 
-def _side_by_side(programs: Sequence[Program | str], sandboxes: Sequence[Sandbox], told: Told | None) -> list[Verdict]:
-    """Every program once; one thread a sandbox. What stops a sandbox from working is raised here."""
+def _side_by_side(
+    programs: Sequence[Program | str], sandboxes: Sequence[Sandbox], on_verdict: OnVerdict | None
+) -> list[ProgramVerdict]:
+    """Run every program once, with one thread per sandbox. An error of a sandbox is raised here."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for place in range(len(programs)):
-        waiting.put(place)
-    found: dict[int, Verdict] = {}
+    for number in range(len(programs)):
+        waiting.put(number)
+    verdicts: dict[int, ProgramVerdict] = {}
     problems: list[Exception] = []
 
     def work(sandbox: Sandbox) -> None:
         try:
             while not problems:
-                place = waiting.get_nowait()
-                found[place] = sandbox.run(programs[place])
-                if told and found[place].status != "timeout":
-                    told(place, found[place])
+                number = waiting.get_nowait()
+                verdicts[number] = sandbox.run(programs[number])
+                if on_verdict and verdicts[number].status != "timeout":
+                    on_verdict(number, verdicts[number])
         except queue.Empty:
             return
         except Exception as problem:
@@ -67,4 +71,4 @@ def _side_by_side(programs: Sequence[Program | str], sandboxes: Sequence[Sandbox
         thread.join()
     if problems:
         raise problems[0]
-    return [found[place] for place in range(len(programs))]
+    return [verdicts[number] for number in range(len(programs))]

@@ -1,8 +1,9 @@
-"""What stands at the judge for an object of the program that cannot be copied: a function, a class, an instance.
+"""Proxies, in the test process, for objects that live in the program's process: functions, classes, instances.
 
-A handle can be called, and asked for its attributes, items and length: there the program answers as any function would.
-It is never given a value of the tests to compare with or to compute on, so an object that calls itself equal to
-everything gains nothing: next to a copied value a handle is unequal, and any other operation is a TypeError.
+A handle can be called and has attributes, items and a length; each such operation is sent to the program's process. The
+program is never given a value of the tests to compare with or to compute on, so an object that claims to be equal to
+everything gains nothing: a handle is unequal to every copied value, and any other operation between the two is a
+TypeError.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Any
 
 Ask = Callable[[str, list[Any], dict[str, Any]], Any]
 
-ALONE = "len iter next str repr bool int float index abs neg pos invert getitem setitem delitem"
-BETWEEN = "eq ne lt le gt ge add sub mul truediv floordiv mod pow contains"
+UNARY = "len iter next str repr bool int float index abs neg pos invert getitem setitem delitem"
+BINARY = "eq ne lt le gt ge add sub mul truediv floordiv mod pow contains"
 
 
 class Handle:
-    """The object of that number, asked through ``ask``."""
+    """The object of that number in the program's process; ``ask`` sends operations there."""
 
     __slots__ = ("_ask", "_number")
     __hash__ = object.__hash__
@@ -27,8 +28,8 @@ class Handle:
         object.__setattr__(self, "_number", number)
         object.__setattr__(self, "_ask", ask)
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        return ask_of(self)("call", [self, *given], named)
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return ask_of(self)("call", [self, *arguments], named)
 
     def __getattr__(self, name: str) -> Any:
         return ask_of(self)("get", [self, name], {})
@@ -38,45 +39,45 @@ class Handle:
 
 
 def number(handle: Handle) -> int:
-    """The number by which the program's process knows the object."""
+    """The object's number in the program's process."""
     own: int = object.__getattribute__(handle, "_number")
     return own
 
 
 def ask_of(handle: Handle) -> Ask:
-    """The function that asks the process to which the object belongs."""
+    """The function that sends an operation to the object's process."""
     ask: Ask = object.__getattribute__(handle, "_ask")
     return ask
 
 
-def _alone(name: str) -> Callable[..., Any]:
-    def forwarded(self: Handle, *given: Any) -> Any:
-        return ask_of(self)("operate", [name, self, *given], {})
+def _unary(name: str) -> Callable[..., Any]:
+    def forwarded(self: Handle, *arguments: Any) -> Any:
+        return ask_of(self)("operate", [name, self, *arguments], {})
 
     return forwarded
 
 
-def _between(name: str) -> Callable[[Handle, Any], Any]:
+def _binary(name: str) -> Callable[[Handle, Any], Any]:
     def forwarded(self: Handle, other: Any) -> Any:
         if type(other) is Handle:
             return ask_of(self)("operate", [name, self, other], {})
         if name in ("eq", "ne"):
             return name == "ne"
-        raise TypeError(f"an object of the program, asked by {name!r} about a {type(other).__name__} of the tests")
+        raise TypeError(f"{name!r} between an object of the program and a {type(other).__name__} of the tests")
 
     return forwarded
 
 
-for _name in ALONE.split():
-    setattr(Handle, f"__{_name}__", _alone(_name))
-for _name in BETWEEN.split():
-    setattr(Handle, f"__{_name}__", _between(_name))
+for _name in UNARY.split():
+    setattr(Handle, f"__{_name}__", _unary(_name))
+for _name in BINARY.split():
+    setattr(Handle, f"__{_name}__", _binary(_name))
 
 
 BUILTIN = {one.__name__: one for one in (len, iter, next, str, repr, bool, int, float, isinstance, type)}
 
 
-def operate(name: str, *given: Any) -> Any:
-    """What a forwarded operation means to the objects themselves."""
-    act: Callable[..., Any] = BUILTIN.get(name) or getattr(operator, name)
-    return act(*given)
+def operate(name: str, *arguments: Any) -> Any:
+    """Do a forwarded operation on the objects themselves, in the program's process."""
+    function: Callable[..., Any] = BUILTIN.get(name) or getattr(operator, name)
+    return function(*arguments)

@@ -1,6 +1,7 @@
-"""A system-call filter that lists what a test program may ask of the kernel. Needs no privileges, also in containers.
+"""A filter of system calls, see seccomp(2): a list of what a program may call.
 
-Everything else is refused; calls that are newer than the list do not exist for the program.
+It needs no privileges, and works in containers too. Everything else is refused with EPERM; calls newer than the list
+fail with ENOSYS, as on an older kernel.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from eval.sandbox import linux
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-UNKNOWN_FROM = 451  # the first number that was not judged below; the numbers of x32 lie above it as well
+UNKNOWN_FROM = 451  # the first number not considered below; the numbers of x32 lie above it as well
 KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
 REFUSE, MISSING, NO_TERMINAL = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS, ERRNO | errno.ENOTTY
 LOAD, JUMP, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
@@ -51,7 +52,7 @@ ALLOWED: Numbers = {
     # signals of its own
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
     "rt_sigsuspend": (130, 133), "rt_sigtimedwait": (128, 137), "sigaltstack": (131, 132),
-    # looking at paths: what may be seen is up to the mounts and to Landlock
+    # looking at paths: mounts and Landlock decide what can be seen
     "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None),
     "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
     "getcwd": (79, 17),
@@ -65,14 +66,15 @@ WRITES: Numbers = {
 OPEN: Numbers = {"open": (2, None), "openat": (257, 56)}
 FLAGS_AT = {"open": 1, "openat": 2}  # which argument holds the flags
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | 0x400000  # the last: a file without a name
-# Threads are allowed, processes are not. The C library falls back from clone3 to clone, whose flags a filter can read.
+# Threads are allowed, processes are not. A filter can read the flags of clone but not of clone3; told that clone3 does
+# not exist, the C library falls back to clone.
 CLONE, CLONE_THREAD, CLONE3 = (56, 220), 0x10000, (435, 435)
 SIGNALS: Numbers = {"kill": (62, 129), "tgkill": (234, 131)}
-FCNTL, FCNTL_COMMANDS = (72, 25), (0, 1, 2, 3, 4, 1030)  # copies and flags; neither owners, leases nor locks
+FCNTL, FCNTL_COMMANDS = (72, 25), (0, 1, 2, 3, 4, 1030)  # copying and flags; not owners, leases or locks
 PRLIMIT, IOCTL = (302, 261), (16, 29)
 
 
-class _Program(ctypes.Structure):
+class _SockFprog(ctypes.Structure):
     """struct sock_fprog of seccomp(2)."""
 
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
@@ -80,9 +82,10 @@ class _Program(ctypes.Structure):
 
 @functools.cache
 def filtering(paths: str, may_signal: Sequence[int]) -> linux.Step:
-    """To filter the process and all it starts, for good. ``paths`` is that of a level; signals go to these alone.
+    """Step: filter the calls of the process and its children, for good.
 
-    Needs PR_SET_NO_NEW_PRIVS. Made once for processes that have the same numbers every time.
+    ``paths`` is that of a `Level`; signals may be sent to the processes ``may_signal`` only. Needs PR_SET_NO_NEW_PRIVS.
+    Raises OSError for an architecture without a table. Cached, as contained processes mostly have the same numbers.
     """
     machine = linux.MACHINE
     if machine not in ARCHITECTURES:
@@ -90,11 +93,11 @@ def filtering(paths: str, may_signal: Sequence[int]) -> linux.Step:
     column = list(ARCHITECTURES).index(machine)
     signals = [_if_argument(numbers[column], 0, may_signal) for numbers in SIGNALS.values()]
     code = b"".join([HEADS[machine, paths], *signals, _step(RETURN, REFUSE)])
-    return linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(code) // 8, code)))
+    return linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.byref(_SockFprog(len(code) // 8, code)))
 
 
 def _head(machine: str, paths: str) -> bytes:
-    """What is allowed by number, then by argument: for the architecture's own calls alone."""
+    """The start of a filter: calls of another architecture kill; calls are allowed by number, then by argument."""
     column = list(ARCHITECTURES).index(machine)
     allowed = {**ALLOWED, **(WRITES if paths == "write" else {})}
     numbers = {number for row in allowed.values() if (number := row[column]) is not None}
@@ -112,22 +115,22 @@ def _head(machine: str, paths: str) -> bytes:
 
 
 def _edges(numbers: set[int]) -> list[int]:
-    """Where runs of allowed numbers begin and end, in turn."""
+    """The starts and ends (exclusive) of runs of allowed numbers, in ascending order."""
     candidates = numbers | {number + 1 for number in numbers}
     return sorted(number for number in candidates if (number in numbers) != (number - 1 in numbers))
 
 
 def _search(edges: Sequence[int], *, allowed: bool) -> list[bytes]:
-    """Halve the edges until a number is known to be allowed; what is not goes on after the search.
+    """A binary search over the edges. It returns ALLOW for an allowed number and continues after itself for any other.
 
-    Quicker to run than a list, and to install: the kernel tries every number once when a filter is set.
+    That is quicker than a list, and quicker to install: the kernel tries every number once when a filter is set.
     """
     steps = _halved(edges, allowed)
     return [step or _step(JUMP, len(steps) - place - 1) for place, step in enumerate(steps)]
 
 
 def _halved(edges: Sequence[int], allowed: bool) -> list[bytes | None]:
-    """The steps for numbers between edges, None where one leaves the search; ``allowed`` holds below the first."""
+    """The steps of the search; None leaves it. ``allowed`` says whether numbers below the first edge are."""
     if not edges:
         return [_step(RETURN, ALLOW) if allowed else None]
     middle = len(edges) // 2
@@ -136,7 +139,7 @@ def _halved(edges: Sequence[int], allowed: bool) -> list[bytes | None]:
 
 
 def _if_argument(number: int | None, place: int, values: Sequence[int]) -> bytes:
-    """Allow the call with one of these values as the argument in that place, refuse it with any other."""
+    """Allow the call when its argument in that place has one of these values, otherwise refuse it."""
     tests = [_step(EQUAL, value, len(values) - each, 0) for each, value in enumerate(values)]
     return _for(number, [_argument(place), *tests, _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
 
@@ -150,18 +153,18 @@ def _unless_bits(number: int | None, place: int, bits: int) -> bytes:
 
 
 def _for(number: int | None, steps: Sequence[bytes]) -> bytes:
-    """These steps for the call of that number, which is already loaded; nothing without a number."""
+    """Take the steps for the call of that number, which is already loaded; nothing where it has no number."""
     return b"" if number is None else b"".join([_step(EQUAL, number, 0, len(steps)), *steps])
 
 
 def _argument(place: int) -> bytes:
-    return _step(LOAD, ARGUMENTS + 8 * place)  # its low half: all that are looked at are ints to the kernel
+    return _step(LOAD, ARGUMENTS + 8 * place)  # the low half, as every argument looked at is an int to the kernel
 
 
 def _step(operation: int, operand: int, true: int = 0, false: int = 0) -> bytes:
-    """One instruction; ``true`` and ``false`` are how many of the next ones a comparison skips."""
+    """One BPF instruction; ``true`` and ``false`` are the numbers of instructions that a comparison then skips."""
     return struct.pack("HBBI", operation, true, false, operand)
 
 
-# Made once, before any fork: every program needs one of them.
+# Built once, before any fork, since every program needs one of them.
 HEADS = {(machine, paths): _head(machine, paths) for machine in ARCHITECTURES for paths in ("write", "read", "none")}

@@ -1,8 +1,8 @@
 """The warm fork server: a bare interpreter that forks a contained child for every program.
 
-Started by the client as ``python -s -S -P`` with an empty environment and an own session. Standard input brings
-requests, standard output takes replies, each one JSON object a line. The first reply is {"level"} or {"error"}; a
-request is {"code", "tests", "seconds", "memory_bytes"}, its reply {"status", "seconds", "memory_bytes", "detail"}.
+The client starts it as ``python -s -S -P`` with an empty environment and a session of its own. Requests come through
+standard input, replies leave through standard output, each a JSON object on one line. The first reply is {"level"} or
+{"error"}; a request is {"code", "tests"}, its reply {"status", "seconds", "memory_bytes", "detail"}.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eval.sandbox import candidate, child, run_tests
+from eval.sandbox import child, run_program, run_tests
 from eval.sandbox.levels import LEVELS, Level, probe
-from eval.sandbox.programs import Program
+from eval.sandbox.programs import Limits, Program
 
 if sys.platform == "linux":
     from eval.sandbox import landlock, linux, namespaces, seccomp
 
-# What programs import most, paid for once; and the rest of it, for where a program can open no file later on. Every
-# fork copies the tables of what is here.
+# Modules that programs import often are imported once, before any fork. The rare ones are imported only at a level
+# where a program can open no file later on, since every fork copies the page tables of whatever is here.
 MODULES = (
     "ast bisect collections contextlib copy dataclasses datetime decimal enum fractions functools heapq io itertools "
     "json math numbers operator os random re string sys textwrap time types typing warnings"
@@ -40,38 +40,42 @@ RARE = (
     "array base64 binascii calendar cmath csv hashlib pprint queue secrets socket statistics struct threading timeit "
     "traceback unicodedata unittest uuid zlib"
 )
-GARBAGE = 50_000  # new objects after which a program looks for those that hold one another
-REPLY = 4096  # bytes of a verdict; a child that writes more is cut off
+GARBAGE = 50_000  # new objects after which a program's garbage collector runs
+MAX_VERDICT_BYTES = 4096  # a child that writes more is cut off
+PROBE_LIMITS = Limits(5, 1 << 30)
 STATUSES = ("passed", "failed", "timeout", "memory", "refused", "crashed")
-GRACE = 3  # wall seconds per CPU second: a busy machine is no fault of the program
+WALL_PER_SECOND = 3  # of CPU time: a program is not to blame for a busy machine
 
 
 @dataclass(frozen=True)
 class Host:
-    """What all programs of this server share: the process namespace they are born from (-1: none) and their cell."""
+    """What all programs of this server share: their containment, and the process namespace that they start from.
+
+    ``processes`` is the descriptor of that namespace (-1: none).
+    """
 
     processes: int
-    cell: child.Cell
+    contained: child.Containment
 
 
 def main(name: str, seconds: str, memory_bytes: str) -> None:
-    """Serve at the level of that name, each program within these limits, until standard input ends."""
+    """Serve at the level called ``name``, with these limits for each program, until standard input ends."""
     requests, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.environ.clear()
-    random.seed(0)  # programs go on from here: the same one gets the same numbers, and so do its tests
-    os.register_at_fork(after_in_child=partial(random.seed, 0))  # where a fork draws new ones
+    random.seed(0)  # programs continue from here, so each gets the same random numbers in every run, as do its tests
+    os.register_at_fork(after_in_child=partial(random.seed, 0))  # a fork through Python draws a new seed
     try:
         level = next(level for level in LEVELS if level.name == name)
         for module in f"{MODULES} {RARE if level.paths == 'none' else ''}".split():
             importlib.import_module(module)
         processes, rules = _prepared(level)
-        probing = Host(processes, child.cell(level, child.Limits(5, 1 << 30), rules))
-        for limit in child.lasting(level, int(memory_bytes)):
+        probing = Host(processes, child.containment(level, PROBE_LIMITS, rules))
+        for limit in child.inherited_limits(level, int(memory_bytes)):
             limit()
-        host = Host(processes, child.cell(level, child.Limits(float(seconds), int(memory_bytes)), rules))
+        host = Host(processes, child.containment(level, Limits(float(seconds), int(memory_bytes)), rules))
         probed = _execute(Program(probe(level), ""), probing)
     except OSError as error:
         _reply(replies, {"error": str(error)})
@@ -83,29 +87,28 @@ def main(name: str, seconds: str, memory_bytes: str) -> None:
     _warm(level)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE)  # few programs make so much of it, and a search touches much memory
+    gc.set_threshold(GARBAGE)  # few programs make that much garbage, and collecting it touches much memory
     with os.fdopen(requests, encoding="utf-8") as lines:
         for line in lines:
-            asked = json.loads(line)
-            _reply(replies, _execute(Program(asked["code"], asked["tests"]), host))
+            _reply(replies, _execute(Program(**json.loads(line)), host))
 
 
 def _warm(level: Level) -> None:
-    """Go through the motions once, so that children find warm code and copy fewer pages of memory."""
+    """Test an example a few times, so that children inherit specialised code and copy fewer pages of memory."""
     example = Program("def f(x):\n    return [x]\n", "def check(f):\n    assert f(1) == [1]\ncheck(f)\n")
     for _ in range(20):
-        run_tests.judged(example, run_tests.Candidate(candidate.Running(example).answer))
+        run_tests.outcome(example, run_tests.RemoteProgram(run_program.LoadedProgram(example).answer))
     sys.modules.pop("program")
-    for may_signal in ((1, 2), (2,)) if level.namespaces else ():  # the two have the same numbers every time
+    for may_signal in ((1, 2), (2,)) if level.namespaces else ():  # process numbers are the same every time there
         seccomp.filtering(level.paths, may_signal)
 
 
 def _prepared(level: Level) -> tuple[int, int]:
-    """Enter what all programs of this server share; its process namespace and Landlock's rules (-1: none)."""
+    """Set up what all programs share; return descriptors of the process namespace and Landlock's rules (-1: none)."""
     processes = namespaces.enter() if level.namespaces else -1
     if level.filters:
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)()
-        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)()  # a program whose judge is killed is left to us
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)()  # this process inherits a program whose test process was killed
         linux.forgo_capabilities()
     if not level.landlock:
         return processes, -1
@@ -121,17 +124,17 @@ def _reply(replies: int, value: dict[str, Any]) -> None:
 
 
 def _execute(program: Program, host: Host) -> dict[str, Any]:
-    """Run one program in processes of its own and say how it ended."""
-    level, limits = host.cell.level, host.cell.limits
+    """Run one program in processes of its own; how it ended, as the fields of `ProgramVerdict`."""
+    level, limits = host.contained.level, host.contained.limits
     folder = "" if level.filters else _folder()
     reader, writer = os.pipe()
     started = time.monotonic()
-    born = _fork(host)
-    if born == 0:
-        child.run(program, writer, host.cell, folder or "/")
+    test_process = _fork(host)
+    if test_process == 0:
+        child.run(program, writer, host.contained, folder or "/")
     os.close(writer)
-    written, late = _listen(reader, born, started + limits.seconds * GRACE)
-    status, used = _end(born, level)
+    written, late = _listen(reader, test_process, started + limits.seconds * WALL_PER_SECOND)
+    status, used = _end(test_process, level)
     os.close(reader)
     if folder:
         _remove(folder)
@@ -142,7 +145,7 @@ def _execute(program: Program, host: Host) -> dict[str, Any]:
 
 
 def _folder() -> str:
-    import tempfile  # here, because it brings libraries whose tables every fork would copy
+    import tempfile  # imported here, as it brings libraries whose page tables every fork would copy
 
     return tempfile.mkdtemp(prefix="dosage-")
 
@@ -158,18 +161,18 @@ def _fork(host: Host) -> int:
     if host.processes < 0:
         return child.fork()
     linux.unshare(linux.CLONE_NEWPID)()
-    born = linux.fork()
-    if born:
-        # A process may unshare its children's namespace once; coming back allows the next time.
+    test_process = linux.fork()
+    if test_process:
+        # A process may unshare its children's namespace only once, unless it rejoins the first one in between.
         linux.rejoin(host.processes, linux.CLONE_NEWPID)()
-    return born
+    return test_process
 
 
-def _listen(reader: int, born: int, deadline: float) -> tuple[bytes, bool]:
-    """What the child writes until its line is whole, it has ended, or time is up; and whether time was up."""
+def _listen(reader: int, test_process: int, deadline: float) -> tuple[bytes, bool]:
+    """What the test process writes until its line is whole, it has ended, or time is up; and whether time was up."""
     os.set_blocking(reader, False)
     # Without pidfd, a grandchild that holds the pipe open can only be waited for.
-    ended = os.pidfd_open(born) if hasattr(os, "pidfd_open") else -1
+    ended = os.pidfd_open(test_process) if hasattr(os, "pidfd_open") else -1
     sources = [reader] if ended < 0 else [reader, ended]
     written = b""
     try:
@@ -177,7 +180,7 @@ def _listen(reader: int, born: int, deadline: float) -> tuple[bytes, bool]:
             ready, _, _ = select.select(sources, [], [], left)
             part = _available(reader)
             written += part or b""
-            if part == b"" or b"\n" in written or len(written) > REPLY or ended in ready:
+            if part == b"" or b"\n" in written or len(written) > MAX_VERDICT_BYTES or ended in ready:
                 return written, False
         return written, True
     finally:
@@ -186,22 +189,22 @@ def _listen(reader: int, born: int, deadline: float) -> tuple[bytes, bool]:
 
 
 def _available(reader: int) -> bytes | None:
-    """What can be read now: b'' at the end of the pipe, None when there is nothing yet."""
+    """What can be read now; b'' at the end of the pipe, None when there is nothing yet."""
     try:
-        return os.read(reader, REPLY)
+        return os.read(reader, MAX_VERDICT_BYTES)
     except BlockingIOError:
         return None
 
 
-def _end(born: int, level: Level) -> tuple[int, resource.struct_rusage]:
-    """End the judge and the program; the judge's wait status, and what both have used."""
+def _end(test_process: int, level: Level) -> tuple[int, resource.struct_rusage]:
+    """Kill both processes; the wait status of the test process, and the resources that both have used."""
     try:
-        os.kill(born, signal.SIGKILL)
-        if not level.namespaces:  # there, the first process takes the other along
-            os.killpg(born, signal.SIGKILL)
+        os.kill(test_process, signal.SIGKILL)
+        if not level.namespaces:  # with namespaces the other one ends with the first of its namespace
+            os.killpg(test_process, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass  # it had ended, or no longer leads its group
-    _, status, used = os.wait4(born, 0)
+    _, status, used = os.wait4(test_process, 0)
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, 0 if level.filters else os.WNOHANG) != (0, 0):
             pass
@@ -209,7 +212,7 @@ def _end(born: int, level: Level) -> tuple[int, resource.struct_rusage]:
 
 
 def _outcome(written: bytes, status: int, late: bool) -> tuple[str, str]:
-    """Status and detail: only the judge's whole line is a verdict, whatever any exit status says."""
+    """Status and detail. Only a whole line of the test process is a verdict; an exit status of 0 proves nothing."""
     outcome, _, detail = written.decode("utf-8", "replace").partition("\n")[0].partition(" ")
     if outcome in STATUSES and b"\n" in written:
         return outcome, detail

@@ -1,7 +1,7 @@
-"""How values cross between the program and its judge: copied, by exact builtin type, as JSON.
+"""Pack values as JSON, by exact builtin type, to copy them between the program's process and the test process.
 
-What arrives is therefore never an object of the program, so no method of the program decides a comparison. What cannot
-be copied (functions, classes, instances) crosses as a reference, see `eval.sandbox.proxies`.
+What arrives is never an object of the program, so no method of the program decides a comparison. What cannot be copied
+(functions, classes, instances) is sent as a number, see `eval.sandbox.proxies`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 
 from eval.sandbox.proxies import Handle, number
 
-MOST = 100_000  # elements of an iterator that are drawn to be copied
+MAX_DRAWN = 100_000  # elements of an iterator that are drawn to be copied
 TAG = "is"
 
 Refer = Callable[[Any], int]
 
-# By type: how the value is written, and how it is read again from what was written.
+# By type: how a value is read from its packed elements, and how it is written as text and read again.
 _SEQUENCES: dict[type, Callable[[list[Any]], Any]] = {
     tuple: tuple, set: set, frozenset: frozenset, collections.deque: collections.deque,
     type({}.keys()): lambda values: dict.fromkeys(values).keys(),
@@ -43,7 +43,7 @@ _NAMES = {kind.__name__: kind for kind in (*_SEQUENCES, *_TEXTS)}
 
 
 def pack(value: Any, refer: Refer) -> Any:
-    """``value`` as JSON values; what cannot be copied is put away by ``refer``, which returns its number."""
+    """``value`` as JSON values. ``refer`` stores an object that cannot be copied and returns its number."""
     kind = type(value)
     if value is None or kind in (bool, str, float) or (kind is int and -(1 << 63) < value < 1 << 63):
         return value
@@ -63,7 +63,7 @@ def pack(value: Any, refer: Refer) -> Any:
 
 
 def _other(value: Any, refer: Refer) -> Any:
-    """What is no plain value: a module or type that both sides have, a kind of plain value, an iterator, an object."""
+    """Pack other values: shared modules and types, instances of subclasses of plain types, iterators, objects."""
     name = getattr(value, "__name__", None)
     if isinstance(value, types.ModuleType) and sys.modules.get(str(name)) is value and name != "program":
         return {TAG: "module", "of": name}
@@ -73,38 +73,38 @@ def _other(value: Any, refer: Refer) -> Any:
         if isinstance(value, base):
             return pack(_plain(base, value), refer)
     if isinstance(value, Iterator):
-        drawn = list(itertools.islice(value, MOST + 1))
-        if len(drawn) > MOST:
-            raise ValueError(f"an iterator of more than {MOST} elements was returned")
+        drawn = list(itertools.islice(value, MAX_DRAWN + 1))
+        if len(drawn) > MAX_DRAWN:
+            raise ValueError(f"an iterator of more than {MAX_DRAWN} elements was returned")
         return {TAG: "iterator", "of": [pack(item, refer) for item in drawn]}
     return {TAG: "object", "of": refer(value)}
 
 
 def _plain(base: type, value: Any) -> Any:
-    """The builtin value below an instance of a subclass, such as a named tuple or an enumeration."""
+    """The builtin value of an instance of a subclass, such as a named tuple or an enumeration."""
     own = {str: str.__str__, int: int.__int__, float: float.__float__}.get(base)
     return own(value) if own else base(value)
 
 
-def unpack(data: Any, meant: Callable[[int], Any]) -> Any:
-    """The value that `pack` wrote; ``meant`` says what stands for the object of a number."""
+def unpack(data: Any, resolve: Callable[[int], Any]) -> Any:
+    """The value that `pack` wrote. ``resolve`` gives the object, or its proxy, of a number."""
     if isinstance(data, list):
-        return [unpack(item, meant) for item in data]
+        return [unpack(item, resolve) for item in data]
     if not isinstance(data, dict):
         return data
     kind, of = data[TAG], data["of"]
     match kind:
         case "object":
-            return meant(of)
+            return resolve(of)
         case "dict":
-            return {unpack(key, meant): unpack(item, meant) for key, item in of}
+            return {unpack(key, resolve): unpack(item, resolve) for key, item in of}
         case "range":
             return range(*of)
         case "iterator":
-            return iter([unpack(item, meant) for item in of])
+            return iter([unpack(item, resolve) for item in of])
         case "module":
             return sys.modules[of]
         case "builtin":
             return getattr(builtins, of)
-    made = _NAMES[kind]
-    return _TEXTS[made][1](of) if made in _TEXTS else _SEQUENCES[made]([unpack(item, meant) for item in of])
+    plain = _NAMES[kind]
+    return _TEXTS[plain][1](of) if plain in _TEXTS else _SEQUENCES[plain]([unpack(item, resolve) for item in of])

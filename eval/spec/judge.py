@@ -1,4 +1,4 @@
-"""Who judges, and how a judge is asked. Light: the planner reads it."""
+"""Judges: who grades, how a judge is called, and what the calls cost. No heavy imports: the planner reads this."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 TOKEN = 4
-"""Characters in a token, roughly."""
+"""Characters per token, a rough average for English text, used in estimates."""
 
 REPLY_TOKENS = 300
 FRAME_TOKENS = 200
-"""Tokens of a reply, a judge's or a model's, and of the judge's instructions: guesses, for estimates alone."""
+"""Assumed tokens of one reply (a judge's or a model's) and of the judge's instructions, used in estimates."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Who grades: ``model`` by its name at an endpoint, else the local model of `JudgeRun`, which its content names.
+    """Who grades: the model called ``model`` at an endpoint, or a local one, whose ``model`` is a digest of its files.
 
-    Every prompt is put ``repeats`` times. ``extra`` is a JSON object of further fields of the request; null drops one
-    of ours.
+    Every prompt is sent ``repeats`` times, for replies of up to ``max_tokens`` tokens. ``extra`` is a JSON object of
+    further fields for the request to an endpoint; a null there removes one of the usual fields. Raises ValueError for a
+    value outside its range.
     """
 
     model: str | None = None
@@ -36,17 +37,19 @@ class Judge:
         if self.temperature < 0:
             raise ValueError(f"temperature={self.temperature} must be 0 or more")
         if self.extra and not isinstance(_json(self.extra), dict):
-            raise ValueError(f'extra={self.extra!r} is no JSON object, such as {{"reasoning_effort": "low"}}')
+            raise ValueError(f'extra={self.extra!r} is not a JSON object such as {{"reasoning_effort": "low"}}')
 
 
 @dataclass(frozen=True)
 class JudgeRun:
-    """How a judge is asked, never what it is asked.
+    """How a judge is called. Nothing here changes what it is asked.
 
-    An OpenAI-compatible endpoint at ``base_url``, with the key in the environment variable ``key_variable`` (``''``:
-    none is sent), or the local model in the folder ``path``. ``prompts`` is a file of prompts in FastChat's format
-    (None: our own). Prices are dollars a million tokens; ``dollars`` is what all runs under one ``ledger`` may spend.
-    Replies are kept in the folder ``cache``, which is relative to the store.
+    The judge is an OpenAI-compatible endpoint at ``base_url``, with its key in the environment variable
+    ``key_variable`` ('' sends none), or the local model in the folder ``path``. ``prompts`` is a file of prompts in
+    FastChat's format; without it the built-in prompts are used. ``seconds`` is the timeout of one call and ``backoff``
+    the first wait, in seconds, before one of up to ``retries`` further tries. Prices are in dollars per million tokens;
+    ``dollars`` is the most that all runs under one ``ledger`` may spend. Replies are kept in the folder ``cache``,
+    relative to the store. Raises ValueError for a value outside its range.
     """
 
     base_url: str = "https://api.openai.com/v1"
@@ -74,13 +77,13 @@ class JudgeRun:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
 
     def price(self, input_tokens: float, output_tokens: float) -> float:
-        """Dollars for so many tokens; 0 where there is no price."""
+        """Dollars for that many tokens; 0 where no price is set."""
         return (input_tokens * (self.input_price or 0.0) + output_tokens * (self.output_price or 0.0)) / 1e6
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What judging takes: calls, the tokens of their prompts and replies, and dollars."""
+    """What judging takes: the number of calls, the tokens of their prompts and of their replies, and dollars."""
 
     calls: int
     input_tokens: float
@@ -88,22 +91,27 @@ class CostEstimate:
     dollars: float
 
 
-def bill(conversations: Iterable[Sequence[str]], answer_tokens: int, judge: Judge, execution: JudgeRun) -> CostEstimate:
-    """An estimate before anything is answered, from the user's turns and the most tokens of an answer."""
+def estimate_cost(
+    conversations: Iterable[Sequence[str]], answer_tokens: int, judge: Judge, execution: JudgeRun
+) -> CostEstimate:
+    """The cost of grading, estimated before there are any answers.
+
+    ``conversations`` holds the user's turns of each item, ``answer_tokens`` the most tokens of one answer.
+    """
     calls, tokens, answer = 0, 0.0, min(answer_tokens, REPLY_TOKENS)
     for turns in conversations:
-        shown = 0.0
-        for turn in turns:
-            shown += len(turn) / TOKEN + answer
-            tokens += FRAME_TOKENS + shown
+        dialogue = 0.0
+        for turn in turns:  # the judge of a later turn reads the whole dialogue up to it
+            dialogue += len(turn) / TOKEN + answer
+            tokens += FRAME_TOKENS + dialogue
             calls += 1
     calls, tokens = calls * judge.repeats, tokens * judge.repeats
     replies = float(calls * min(REPLY_TOKENS, judge.max_tokens))
     return CostEstimate(calls, tokens, replies, 0.0 if execution.path else execution.price(tokens, replies))
 
 
-def lacking(judge: Judge | None, execution: JudgeRun | None, environment: Mapping[str, str]) -> str:
-    """What must be set before this judge can be asked, in one sentence; '' when nothing is missing."""
+def missing_settings(judge: Judge | None, execution: JudgeRun | None, environment: Mapping[str, str]) -> str:
+    """One sentence that says what must be set before this judge can be called; '' when nothing is missing."""
     if judge is None or execution is None or (judge.model is None) == (execution.path is None):
         return (
             "set suite.judge.model to the name of a judge (such as gpt-4-0613) at suite.judge_client.base_url, or "
@@ -112,19 +120,19 @@ def lacking(judge: Judge | None, execution: JudgeRun | None, environment: Mappin
     if execution.path is not None:
         if judge.repeats > 1 and not judge.temperature:
             return (
-                f"suite.judge.repeats={judge.repeats}: a local judge at temperature 0 says the same every time; "
+                f"suite.judge.repeats={judge.repeats}: a local judge at temperature 0 gives the same reply every time; "
                 "set suite.judge.repeats=1, or suite.judge.temperature above 0"
             )
         return ""
     if execution.input_price is None or execution.output_price is None:
         return (
-            "set suite.judge_client.input_price and suite.judge_client.output_price, in dollars a million tokens "
+            "set suite.judge_client.input_price and suite.judge_client.output_price, in dollars per million tokens "
             "(0 for a server of your own)"
         )
     if execution.key_variable and not environment.get(execution.key_variable, "").strip():
         return (
             f"the environment variable {execution.key_variable} holds no key: set it, name another with "
-            "suite.judge_client.key_variable, or set that to '' for a server that wants none"
+            "suite.judge_client.key_variable, or set that to '' for a server that needs none"
         )
     return ""
 

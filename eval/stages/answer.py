@@ -39,7 +39,7 @@ def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: Eval
 
 
 @dataclass(frozen=True)
-class _Question:
+class _Turn:
     """One turn of one answering of an item: the user's message stands last in ``asks``, what precedes it before."""
 
     id: str
@@ -94,22 +94,22 @@ def turns(messages: Messages) -> list[Messages]:
     return found
 
 
-def _conversation(item: Row, sample: int | None, parts: Sequence[Messages], temperature: float) -> list[_Question]:
+def _conversation(item: Row, sample: int | None, parts: Sequence[Messages], temperature: float) -> list[_Turn]:
     """The turns of one answering of an item. ``item["temperature"]``, where there is one, goes before the task's."""
-    made: list[_Question] = []
+    made: list[_Turn] = []
     for number, asks in enumerate(parts, start=1):
         name = f"{item['id']}/{number}" if len(parts) > 1 else item["id"]
         own = {"item": item["id"]} if len(parts) > 1 or sample is not None else {}
         own |= {"turn": number} if len(parts) > 1 else {}
         name += "" if sample is None else f"#{sample}"
         earlier = made[-1].id if made else None
-        made.append(_Question(name, own, asks, earlier, item.get("temperature", temperature)))
+        made.append(_Turn(name, own, asks, earlier, item.get("temperature", temperature)))
     return made
 
 
 def _answer(
     several: EnginePool,
-    questions: Sequence[_Question],
+    questions: Sequence[_Turn],
     texts: Sequence[str],
     tokens: Sequence[tuple[int, ...]],
     spec: AnswerSpec,
@@ -137,7 +137,7 @@ def _answer(
         responses.add(_record(questions[row], texts[row], len(tokens[row]), answer) for row, answer in found)
 
 
-def _record(question: _Question, text: str, tokens: int, answer: Answer) -> Row:
+def _record(question: _Turn, text: str, tokens: int, answer: Answer) -> Row:
     return {
         "id": question.id, **question.own, "prompt": text, "prompt_tokens": tokens, "text": answer.text,
         "tokens": len(answer.tokens), "finish": answer.finish,

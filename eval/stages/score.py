@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,16 +14,15 @@ from common.rows import write_jsonl
 from eval.items.jsonl import Row, locate, read
 from eval.items.metrics import present, ratio
 from eval.judge import grade
-from eval.sandbox.client import Limits, Verdict
-from eval.sandbox.pool import verdicts as run_all
+from eval.sandbox.client import unsafe_allowed
+from eval.sandbox.pool import run_all
+from eval.sandbox.programs import Limits, ProgramVerdict
 from eval.spec import item_rows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import ScoreSpec
 from eval.stages import summary
 from eval.stages.records import Records
 from eval.tasks import FORMS, Benchmark
-
-ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"  # the environment variable that lets generated code run where nothing contains it
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, execution: JudgeRun | None = None) -> None:
@@ -94,18 +92,18 @@ def _fill(
     assert task.score is not None  # or a judge would score
     score, waiting = task.score, [row for row in responses if row["id"] not in records.records]
 
-    def keep(place: int, verdict: Verdict) -> None:
+    def keep(place: int, verdict: ProgramVerdict) -> None:
         row = waiting[place]
         judged = score(items[_item(row)], row["text"], verdict.status)
         records.add([{**_name(row), **judged, **_detail(verdict)}])
 
     if task.program is None:
         for place in range(len(waiting)):
-            keep(place, Verdict("", 0.0, 0, ""))
+            keep(place, ProgramVerdict("", 0.0, 0, ""))
         return {"sandbox": None}
     programs = [task.program(items[_item(row)], row["text"]) for row in waiting]
     limits = Limits(spec.seconds, spec.memory_mib << 20)
-    _, level = run_all(programs, limits, unsafe=os.environ.get(ALLOW_UNSAFE) == "1", told=keep)
+    _, level = run_all(programs, limits, unsafe=unsafe_allowed(), on_verdict=keep)
     return {"sandbox": level.number, "sandbox_name": level.name}
 
 
@@ -132,6 +130,6 @@ def _name(row: Row) -> Row:
     return {name: row[name] for name in ("id", "item") if name in row}
 
 
-def _detail(verdict: Verdict) -> Row:
+def _detail(verdict: ProgramVerdict) -> Row:
     """The kind of error a program died of; not its message, which may differ from run to run."""
     return {"error": verdict.detail.partition(":")[0]} if verdict.detail else {}

@@ -81,7 +81,7 @@ def _cost(stage: Stage, plan: Plan, gpus_here: bool) -> Cost:
 def _judged_seconds(stage: Stage, plan: Plan) -> float:
     execution = plan.execution[stage.key]
     assert isinstance(execution, JudgeRun)
-    return judge_cost.bill_of(stage, plan).calls * CALL_SECONDS / execution.concurrency
+    return judge_cost.estimate_score(stage, plan).calls * CALL_SECONDS / execution.concurrency
 
 
 def _trained_tokens(stage: Stage, plan: Plan) -> float:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from eval.spec.judge import CostEstimate, Judge, JudgeRun, bill, lacking
+from eval.spec.judge import CostEstimate, Judge, JudgeRun, estimate_cost, missing_settings
 from sweep.plan.plan import Plan
 from sweep.stages.stage import File, Stage
 from sweep.stages.store import Store
@@ -24,13 +24,13 @@ QUESTIONS, TURN = 80, "x" * 200
 """A task whose questions cannot be seen yet: as many as MT-Bench has, of two turns of so many characters."""
 
 
-def bills(plan: Plan, store: Store) -> dict[str, CostEstimate]:
+def estimates(plan: Plan, store: Store) -> dict[str, CostEstimate]:
     """What judging will take, by the key of each missing score that needs a judge."""
     judged = [stage for stage in plan.stages if stage.kind == "score" and stage.spec.judge is not None]
-    return {stage.key: bill_of(stage, plan) for stage in judged if not store.has(stage)}
+    return {stage.key: estimate_score(stage, plan) for stage in judged if not store.has(stage)}
 
 
-def bill_of(stage: Stage, plan: Plan) -> CostEstimate:
+def estimate_score(stage: Stage, plan: Plan) -> CostEstimate:
     """What judging one score will take."""
     data, execution = stage.inputs["data"], plan.execution[stage.key]
     assert isinstance(execution, JudgeRun)
@@ -41,7 +41,7 @@ def bill_of(stage: Stage, plan: Plan) -> CostEstimate:
     return _priced(asked, answers.spec.decoding.max_new_tokens, stage.spec.judge, execution)
 
 
-_priced = lru_cache(bill)  # the cells of a sweep are asked the same questions
+_priced = lru_cache(estimate_cost)  # the cells of a sweep are asked the same questions
 
 
 @lru_cache
@@ -60,12 +60,12 @@ def _turns(path: Path) -> tuple[tuple[str, ...], ...]:
 
 def lines(plan: Plan, store: Store) -> list[str]:
     """Sentences on calls and dollars for the plan, and on what is missing."""
-    due = bills(plan, store)
+    due = estimates(plan, store)
     if not due:
         return []
     calls, dollars = sum(one.calls for one in due.values()), sum(one.dollars for one in due.values())
     judge, execution = _first(plan, due)
-    lacks = lacking(judge, execution, os.environ)
+    lacks = missing_settings(judge, execution, os.environ)
     price = (
         f", about ${dollars:,.2f} of at most ${execution.dollars:,.2f} (suite.judge_client.dollars)" if dollars else ""
     )
@@ -74,11 +74,11 @@ def lines(plan: Plan, store: Store) -> list[str]:
 
 def problems(plan: Plan, store: Store) -> list[str]:
     """Why the missing scores could not be judged: nothing set, no key, nobody there, or too dear."""
-    due = bills(plan, store)
+    due = estimates(plan, store)
     if not due:
         return []
     judge, execution = _first(plan, due)
-    if lacks := lacking(judge, execution, os.environ):
+    if lacks := missing_settings(judge, execution, os.environ):
         return [f"judge: {lacks}; or leave the task out: '~suite.tasks.NAME'"]
     dollars, spent = sum(one.dollars for one in due.values()), _spent(store.root / execution.cache, execution.ledger)
     if dollars and spent + dollars > execution.dollars:

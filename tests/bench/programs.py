@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from eval.items.jsonl import read
-from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.client import Sandbox
 from eval.sandbox.levels import LEVELS
-from eval.sandbox.programs import Program
+from eval.sandbox.programs import Limits, Program
 from eval.tasks import humaneval
 from tests.bench.timing import fresh_process
 from tests.conftest import ROOT

@@ -56,7 +56,7 @@ def test_nothing_is_answered_before_the_judge_is_sure(place, model_folder, capsy
         for more, message in (
             ([], "task talk: set judge= to the name of a judge"),
             (["judge=grader"], "set prices=INPUT/OUTPUT"),
-            (["judge=grader", "prices=cheap"], "prices=cheap: write dollars a million tokens"),
+            (["judge=grader", "prices=cheap"], "prices=cheap: write INPUT/OUTPUT in dollars per million tokens"),
             ([*asked, "judge_path=x"], "x does not exist"),
             (["judge=grader", "prices=1000/1000", "dollars=0.5", f"judge_url={url}"], "24 calls would cost about $"),
             ([*asked, "judge_url=http://127.0.0.1:1/v1"], "cannot be reached"),
@@ -177,4 +177,7 @@ def test_answers_to_other_questions_cannot_be_compared(place, capsys):
         assert main([*asked, f"answers={place}/none", f"against={place}/one"]) == 2
         assert "holds no answers to talk" in error(capsys)
         assert main([*asked[:1], "task=nothing", *asked[2:], f"answers={place}/one", f"against={place}/one"]) == 2
-        assert "task=nothing: in suite own a judge is needed, and a file read, by: talk" in error(capsys)
+        assert (
+            "task=nothing is not a task of suite own that a judge scores and that reads a file; such tasks: talk"
+            in error(capsys)
+        )

@@ -64,7 +64,7 @@ def test_what_does_not_belong_together_is_refused(ours, tmp_path, capsys):
     foreign = json.loads(SAMPLES.read_text().splitlines()[0]) | {"doc_id": 99}
     write_jsonl(tmp_path / "samples_x.jsonl", [foreign])
     for samples, said in (
-        (tmp_path, "item 99 is none of ours"),
+        (tmp_path, "item 99 is not among our items"),
         (tmp_path / "absent", "does not exist"),
         (ours / "scores", "holds 0 files samples_*.jsonl"),
     ):

@@ -6,15 +6,15 @@ import json
 
 from eval.__main__ import main
 from eval.items.jsonl import read
-from eval.sandbox.client import Limits
-from eval.sandbox.pool import verdicts
+from eval.sandbox.pool import run_all
+from eval.sandbox.programs import Limits
 from tests.eval.sandbox.conftest import MEMORY
 
 
 def test_timeouts_are_run_again_alone_and_order_is_kept():
     programs = ["pass", "while True: pass", "assert False", "pass", "raise MemoryError"]
     heard = []
-    found, used = verdicts(programs, Limits(1, MEMORY), workers=2, told=lambda *one: heard.append(one))
+    found, used = run_all(programs, Limits(1, MEMORY), workers=2, on_verdict=lambda *one: heard.append(one))
     statuses = ["passed", "timeout", "failed", "passed", "memory"]
     assert [verdict.status for verdict in found] == statuses and used.number >= 2
     assert sorted((place, verdict.status) for place, verdict in heard) == list(enumerate(statuses))
@@ -42,8 +42,8 @@ def test_run_code(tmp_path, capsys):
     for words, said in (
         (["run-cod", "x=1"], "did you mean 'run-code'"),
         (["run-code", f"program={source}", f"out={out}"], "did you mean 'programs'"),
-        (["run-code", f"programs={source}"], "out= is missing"),
-        (["run-code", f"programs={source}", f"out={out}", "seconds=x"], "seconds=x is no number"),
+        (["run-code", f"programs={source}"], "out= missing"),
+        (["run-code", f"programs={source}", f"out={out}", "seconds=x"], "seconds=x is not a number"),
         (["run-code", f"programs={source}", f"out={out}", "level=7"], "level=7 is unknown"),
         (["run-code", f"programs={tmp_path}/absent", f"out={out}"], "does not exist"),
     ):

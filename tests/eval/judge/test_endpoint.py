@@ -13,8 +13,8 @@ from eval.items.jsonl import read
 from eval.judge.endpoint import Endpoint
 from eval.judge.panel import CachedJudge
 from eval.judge.ratings import rating
-from eval.judge.replies import Question
-from eval.spec.judge import Judge, JudgeRun, lacking
+from eval.judge.replies import JudgePrompt
+from eval.spec.judge import Judge, JudgeRun, missing_settings
 from tests.judge_server import completion, serving
 
 JUDGE = Judge(model="grader", max_tokens=64)
@@ -26,7 +26,7 @@ CALL = (1000 * 10.0 + 100 * 20.0) / 1e6  # dollars, by the server's count of tok
 
 
 def questions(count):
-    return [Question([{"role": "user", "content": f"Rate answer {number}"}], 0) for number in range(count)]
+    return [JudgePrompt([{"role": "user", "content": f"Rate answer {number}"}], 0) for number in range(count)]
 
 
 def panel(execution):
@@ -34,7 +34,7 @@ def panel(execution):
 
 
 def judged(execution, count):
-    return [one.verdict for one in panel(execution).judge(questions(count), rating, False)]
+    return [one.value for one in panel(execution).judge(questions(count), rating, False)]
 
 
 def spent(execution):
@@ -109,28 +109,28 @@ def test_a_wrong_key_is_told_before_anything_is_asked(execution, monkeypatch):
     with serving(lambda *_: "Rating: [[7]]", key="right") as (_, url):
         keyed = replace(execution, base_url=url, key_variable="THE_KEY")
         with pytest.raises(ValueError, match=r"HTTP 401.*check the key in THE_KEY"):
-            Endpoint(JUDGE, keyed).ready()
+            Endpoint(JUDGE, keyed).check()
         with pytest.raises(ValueError, match="check the key in THE_KEY"):
-            Endpoint(JUDGE, keyed).speak(questions(1), lambda *_: None, lambda: None)
+            Endpoint(JUDGE, keyed).ask(questions(1), lambda *_: None, lambda: None)
         monkeypatch.setenv("THE_KEY", "right\n")  # as files end
-        Endpoint(JUDGE, keyed).ready()
+        Endpoint(JUDGE, keyed).check()
         assert judged(keyed, 1) == [7.0]
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         with pytest.raises(ValueError, match=r"cannot be reached .*set suite\.judge_client\.base_url"):
-            Endpoint(JUDGE, replace(execution, base_url=nobody)).ready()
+            Endpoint(JUDGE, replace(execution, base_url=nobody)).check()
 
 
 def test_what_is_missing_is_named():
     priced = replace(HOW, key_variable="A_KEY")
-    assert lacking(JUDGE, priced, {"A_KEY": "x"}) == lacking(JUDGE, HOW, {}) == ""
-    assert "A_KEY holds no key" in lacking(JUDGE, priced, {})
-    assert "suite.judge_client.input_price" in lacking(JUDGE, replace(HOW, input_price=None), {})
+    assert missing_settings(JUDGE, priced, {"A_KEY": "x"}) == missing_settings(JUDGE, HOW, {}) == ""
+    assert "A_KEY holds no key" in missing_settings(JUDGE, priced, {})
+    assert "suite.judge_client.input_price" in missing_settings(JUDGE, replace(HOW, input_price=None), {})
     for judge, asked in ((None, None), (Judge(), HOW), (JUDGE, replace(HOW, path="folder"))):
-        assert "set suite.judge.model" in lacking(judge, asked, {})
-    assert "suite.judge.repeats=3" in lacking(Judge(repeats=3), replace(HOW, path="folder"), {})
-    assert lacking(Judge(), replace(HOW, path="folder"), {}) == ""
+        assert "set suite.judge.model" in missing_settings(judge, asked, {})
+    assert "suite.judge.repeats=3" in missing_settings(Judge(repeats=3), replace(HOW, path="folder"), {})
+    assert missing_settings(Judge(), replace(HOW, path="folder"), {}) == ""
     for wrong in ({"base_url": "localhost:8000"}, {"concurrency": 0}, {"dollars": 0.0}, {"input_price": -1.0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
             replace(HOW, **wrong)
@@ -159,9 +159,9 @@ def test_a_reply_that_says_nothing_is_asked_for_once_more(execution):
         assert judged(asked, 1) == [7.0]
         assert [message["role"] for message in server.requests[1]["messages"]] == ["user", "assistant", "user"]
         assert server.requests[1]["messages"][1]["content"] == "I cannot say."
-        other = [Question([{"role": "user", "content": name}], 0) for name in ("x",)]
+        other = [JudgePrompt([{"role": "user", "content": name}], 0) for name in ("x",)]
         (silent,) = panel(asked).judge(other, rating, False)
-        assert silent.verdict is None and silent.reply.text == "" and silent.second.text == "half a pair: ?"
+        assert silent.value is None and silent.reply.text == "" and silent.second.text == "half a pair: ?"
         # Nothing is asked twice, not even what could not be read.
         assert panel(asked).judge(other, rating, False) == [silent] and judged(asked, 1) == [7.0]
         assert len(server.requests) == 4

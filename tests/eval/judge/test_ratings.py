@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eval.items.jsonl import read
 from eval.judge import prompts
-from eval.judge.prompts import OWN, Template, fill, load, pick
+from eval.judge.prompts import BUILT_IN, Template, fill, load, pick
 from eval.judge.ratings import choice, fastchat, fastchat_mean, rating
 
 READ = {
@@ -98,7 +98,7 @@ def test_public_prompts_are_chosen_by_their_places_and_filled_as_they_are(public
 def test_our_own_prompts_show_everything_that_is_to_be_judged(kind):
     pairwise, referenced, turns = kind
     for turn in range(1, 5) if turns == 2 else (1,):
-        found = pick(OWN, pairwise=bool(pairwise), referenced=bool(referenced), turns=turn)
+        found = pick(BUILT_IN, pairwise=bool(pairwise), referenced=bool(referenced), turns=turn)
         questions, references = [[f"{word}{n}" for n in range(turn)] for word in ("QUEST", "REF")]
         sides = {"a": [f"A{n}." for n in range(turn)], "b": [f"B{n}." for n in range(turn)]}
         given = sides if pairwise else {"": sides["a"]}
@@ -110,7 +110,7 @@ def test_our_own_prompts_show_everything_that_is_to_be_judged(kind):
 
 def test_our_own_prompts_are_part_of_every_result():
     """A change here changes scores: raise REVISION['score'] in sweep/stages/stage.py with it."""
-    texts = repr([(one.system, one.text) for one in OWN] + list(prompts.AGAIN.values()))
+    texts = repr([(one.system, one.text) for one in BUILT_IN] + list(prompts.AGAIN.values()))
     assert hashlib.sha256(texts.encode()).hexdigest()[:16] == "ac4761670e98ff6b"
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.client import Sandbox
 from eval.sandbox.levels import LEVELS
+from eval.sandbox.programs import Limits
 
 MEMORY = 512 << 20
 

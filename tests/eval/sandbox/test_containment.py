@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.client import Sandbox
+from eval.sandbox.programs import Limits
 from tests.eval.sandbox.conftest import MEMORY
 
 OPEN_FILES = """

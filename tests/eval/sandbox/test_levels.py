@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from eval.sandbox import seccomp
-from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.client import Sandbox
 from eval.sandbox.levels import LEVELS
+from eval.sandbox.programs import Limits
 from tests.eval.sandbox.conftest import MEMORY
 
 
@@ -19,7 +20,7 @@ from tests.eval.sandbox.conftest import MEMORY
 def test_low_levels_are_refused_unless_allowed(number):
     last = [level for level in LEVELS if level.number == number]
     with (
-        pytest.raises(RuntimeError, match=r"from sandbox level 2 on.*DOSAGE_UNSAFE_CODE=1"),
+        pytest.raises(RuntimeError, match=r"needs sandbox level 2 or better.*DOSAGE_UNSAFE_CODE=1"),
         Sandbox(Limits(1, MEMORY), levels=last),
     ):
         pass
@@ -51,7 +52,7 @@ def test_an_old_kernel_is_told(tmp_path, allowed, ends):
     ended = subprocess.run([sys.executable, "-c", program, *words], env=environment, capture_output=True, text=True)
     assert ended.returncode == ends, ended.stderr
     if allowed:
-        assert "1 programs at level 1 (no-open): 1 passed" in ended.stdout
+        assert "1 program at level 1 (no-open): 1 passed" in ended.stdout
     else:
         assert "level 3 (isolated): [Errno 38] unshare" in ended.stderr
         assert "level 2 (confined): [Errno 38] Landlock" in ended.stderr

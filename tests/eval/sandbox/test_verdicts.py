@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eval.items.jsonl import read
-from eval.sandbox.client import Limits, Sandbox
-from eval.sandbox.programs import Program
+from eval.sandbox.client import Sandbox
+from eval.sandbox.programs import Limits, Program
 from eval.tasks import humaneval
 from tests.eval.sandbox.conftest import MEMORY
 

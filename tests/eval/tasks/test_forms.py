@@ -12,8 +12,8 @@ from common.rows import write_jsonl
 from eval.engines.local import _nucleus
 from eval.engines.models import load_tokenizer
 from eval.items.jsonl import read
-from eval.sandbox.client import Limits
-from eval.sandbox.pool import verdicts
+from eval.sandbox.pool import run_all
+from eval.sandbox.programs import Limits
 from eval.spec.answers import AnswerSpec, Decoding, EvalRun, Reading, Shots
 from eval.spec.scores import ScoreSpec
 from eval.spec.tasks import Task
@@ -170,4 +170,4 @@ def test_a_nucleus_keeps_the_likeliest_tokens_that_reach_it():
 def test_published_solutions_pass_as_completions(name, file, every, shared):
     items = TASKS[name].items(shared / "code" / file, Reading())[::every]
     programs = [COMPLETIONS[name].program(item, item["code"]) for item in items]
-    assert {verdict.status for verdict in verdicts(programs, Limits(3, 1 << 30))[0]} == {"passed"}
+    assert {verdict.status for verdict in run_all(programs, Limits(3, 1 << 30))[0]} == {"passed"}

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.client import Sandbox
+from eval.sandbox.programs import Limits
 from eval.tasks import humaneval
 
 ITEM = {

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from eval.sandbox.client import Limits, Sandbox
+from eval.sandbox.client import Sandbox
+from eval.sandbox.programs import Limits
 from eval.tasks import mbpp
 
 ROW = {

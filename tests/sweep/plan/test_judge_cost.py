@@ -74,14 +74,14 @@ def test_seeds_draw_their_own_answers_where_categories_have_temperatures():
 
 def test_what_judging_costs_is_known_beforehand(tmp_path: Path):
     made = plan(cell(*JUDGED), cell(*JUDGED, "fraction=1/4"))
-    due = judge_cost.bills(made, Store(tmp_path))
+    due = judge_cost.estimates(made, Store(tmp_path))
     assert len(due) == 2 and {one.calls for one in due.values()} == {480}
     told = judge_cost.lines(made, Store(tmp_path))
     assert told[0].startswith("judge: 960 calls, about $") and "of at most $10.00" in told[0]
     path = tmp_path / "few.jsonl"
     path.write_text('{"turns": ["a", "b", "c"]}\n{"prompt": "d"}\n')
     few = plan(cell(*JUDGED, f"suite.tasks.mtbench.path={path}"))
-    (one,) = judge_cost.bills(few, Store(tmp_path)).values()
+    (one,) = judge_cost.estimates(few, Store(tmp_path)).values()
     assert one.calls == 12 and one.dollars == pytest.approx((one.input_tokens * 30 + 12 * 300 * 60) / 1e6)
 
 

@@ -14,6 +14,13 @@ from analysis.format import number
 
 KINDS = ("share", "rating", "loss", "other")
 WAYS = ("higher", "lower")
+DIFFERENCE_UNITS = {
+    "share": "points of a score",
+    "rating": "points of a rating's scale",
+    "loss": "% of a loss",
+    "other": "units of the metric",
+}
+"""The units of differences of each kind, for tables that hold several kinds."""
 HEADLINES = ("accuracy", "loss")
 """The metrics an ability is analysed by; an ability that has neither is analysed by all its metrics."""
 
@@ -100,6 +107,11 @@ class Metric:
     def margin(self, relative: float) -> float:
         """The difference that matters, on the scale of `merit`: ``relative`` of the range, or of a loss."""
         return relative * (self.high - self.low) if self.kind == "other" else relative
+
+    @property
+    def file_name(self) -> str:
+        """The name with only such characters as file names take."""
+        return "".join(c if c.isalnum() else "_" for c in self.name)
 
     @property
     def fitted_as(self) -> str:

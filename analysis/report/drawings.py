@@ -18,14 +18,16 @@ from analysis.verdicts.all_verdicts import Findings
 
 @dataclass(frozen=True)
 class Drawings:
-    """Figures as SVG texts: of each measure by its name, the checks of its curves by the measure's and their own name,
-    and comparisons by name; and sentences that say why a figure is absent.
+    """All figures as SVG texts, and sentences that say why a figure is missing.
+
+    ``curves`` has one figure per measure by its name, ``checks`` those that check its curves by their names,
+    ``comparisons`` those of strategies and mixtures.
     """
 
     curves: Mapping[str, str]
     checks: Mapping[str, Mapping[str, str]]
     comparisons: Mapping[str, str]
-    absent: tuple[str, ...]
+    missing: tuple[str, ...]
 
     @property
     def names(self) -> list[str]:
@@ -38,9 +40,9 @@ def draw_all(results: Results, folder: Path) -> Drawings:
     folder.mkdir(parents=True, exist_ok=True)
     curves = {measure.name: draw(measure, fits, folder) for measure, fits in results.fits}
     checks = {measure.name: draw_checks(measure, fits, folder) for measure, fits in results.fits}
-    mixtures, absent = draw_mixtures(results.study, folder)
+    mixtures, missing = draw_mixtures(results.study, folder)
     comparisons = {**_draw_strategies(results.findings, folder), **mixtures}
-    return Drawings(curves, checks, comparisons, (*absent, *_absent_rollouts(results, checks)))
+    return Drawings(curves, checks, comparisons, (*missing, *_missing_rollouts(results, checks)))
 
 
 def _draw_strategies(findings: Findings, folder: Path) -> dict[str, str]:
@@ -48,15 +50,15 @@ def _draw_strategies(findings: Findings, folder: Path) -> dict[str, str]:
     drawn = {}
     for compared, chances in findings.strategies:
         if not np.isnan(compared.alone).all():
-            drawn[f"forgetting-{compared.metric.name}"] = draw_matrix(compared, folder)
+            drawn[f"forgetting-{compared.metric.file_name}"] = draw_matrix(compared, folder)
         if len(compared.abilities) > 1:
-            drawn[f"pareto-{compared.metric.name}"] = draw_pareto(compared, chances, folder)
+            drawn[f"pareto-{compared.metric.file_name}"] = draw_pareto(compared, chances, folder)
     return drawn
 
 
-def _absent_rollouts(results: Results, checks: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _missing_rollouts(results: Results, checks: Mapping[str, Mapping[str, str]]) -> list[str]:
     return [
-        f"No rollout of {measure.title}: it takes two amounts more than its laws need."
+        f"No rollout of {measure.title}: it needs two amounts more than its laws do."
         for measure, fits in results.fits
         if any(fit.curve for fit in fits) and f"{measure.name}-rollout" not in checks[measure.name]
     ]

@@ -1,4 +1,4 @@
-"""One figure a block: measurements with item noise, curves with their 95 % band, the untrained base as a line."""
+"""The figure of a measure: measurements with intervals, curves with 95 % bands, the untrained base as a line."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
 from analysis.report.text import heading
 
-# Okabe and Ito's colours in an order in which neighbours also differ in grey; markers and dashes repeat the
-# distinction.
+# Okabe and Ito's colours, in an order in which neighbours also differ in grey. Markers and dashes repeat the
+# distinction for readers without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
@@ -45,26 +45,26 @@ STYLE: Any = {
 }
 
 
-def draw(measure: Measure, found: list[SeriesFit], folder: Path) -> str:
-    """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; the SVG text. The same input gives the same bytes."""
+def draw(measure: Measure, fits: list[SeriesFit], folder: Path) -> str:
+    """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; return the SVG text. The same input gives the same bytes."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.6, 3.9))
         axes = figure.add_subplot()
-        (_curves if measure.axis else _bars)(axes, measure, found)
+        (_curves if measure.axis else _bars)(axes, measure, fits)
         axes.set_title(heading(measure))
         legend(figure, axes)
         return save(figure, folder, measure.name)
 
 
 def legend(figure: Figure, axes: Axes) -> None:
-    """What the marks mean, below the axes, where it covers no point; and the margins of a figure without a layout."""
+    """Put the legend below the axes, where it covers no point; set the margins of a figure without a layout engine."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 1
     if handles:
         columns = max(1, min(len(labels), int(13 * figure.get_figwidth() / (max(map(len, labels)) + 5))))
         lower: Any = "outside lower center" if figure.get_layout_engine() else "lower center"
         figure.legend(handles, labels, loc=lower, ncols=columns, frameon=False, fontsize=8)
-    if figure.get_layout_engine() is None:  # a layout engine takes as long as the drawing
+    if figure.get_layout_engine() is None:  # set by hand, as a layout engine takes as long as the drawing
         width, height = figure.get_size_inches()
         rows = -(-len(labels) // columns)
         bottom = (0.5 + 0.19 * rows + 0.1 * (rows > 0)) / height
@@ -72,10 +72,10 @@ def legend(figure: Figure, axes: Axes) -> None:
 
 
 def save(figure: Figure, folder: Path, name: str) -> str:
-    """Write the figure as SVG and PNG; the SVG text. To be called within the style it was drawn in."""
+    """Write the figure as SVG and PNG; return the SVG text. Call it within the style the figure was drawn in."""
     canvas = FigureCanvasAgg(figure)
     engine = figure.get_layout_engine()
-    if engine is not None:  # once, not for each format
+    if engine is not None:  # run once instead of for each format
         engine.execute(figure)
         figure.set_layout_engine("none")
     svg = io.BytesIO()
@@ -86,21 +86,23 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     return svg.getvalue().decode()
 
 
-def _curves(axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
-    """Series against their amount, on a logarithmic axis."""
+def _curves(axes: Axes, measure: Measure, fits: list[SeriesFit]) -> None:
+    """Series over their amount, on a logarithmic axis."""
     factor = measure.metric.factor
-    left = _left_edge(found)
-    for i, f in enumerate(found):
+    left = _left_edge(fits)
+    for i, fit in enumerate(fits):
         colour = COLOURS[i % len(COLOURS)]
-        if f.line is not None:
-            shade = 0.15 if len(found) < 3 else 0.08
-            axes.fill_between(f.grid, factor * f.line.low, factor * f.line.high, color=colour, alpha=shade, linewidth=0)
+        if fit.line is not None:
+            shade = 0.15 if len(fits) < 3 else 0.08
+            axes.fill_between(
+                fit.grid, factor * fit.line.low, factor * fit.line.high, color=colour, alpha=shade, linewidth=0
+            )
             dash = DASHES[i % len(DASHES)]
-            axes.plot(f.grid, factor * f.line.value, color=colour, linewidth=1.6, linestyle=dash)
-        x = np.array([level.amount if level.amount > 0 else left for level in f.levels])
-        _points(axes, x, factor * _stack(f.levels), i, f.series.label or "measured, 95 % interval")
-    _untrained(axes, measure, found, factor)
-    amounts = sorted({level.amount for f in found for level in f.levels})
+            axes.plot(fit.grid, factor * fit.line.value, color=colour, linewidth=1.6, linestyle=dash)
+        x = np.array([level.amount if level.amount > 0 else left for level in fit.levels])
+        _points(axes, x, factor * _stack(fit.levels), i, fit.series.label or "measured, 95 % interval")
+    _untrained(axes, measure, fits, factor)
+    amounts = sorted({level.amount for fit in fits for level in fit.levels})
     amount_axis(axes, amounts, UNITS.get(measure.axis, measure.axis), left)
     _value_axis(axes, measure)
 
@@ -118,9 +120,11 @@ def _points(axes: Axes, x: Array, values: Array, i: int, label: str) -> None:
     axes.errorbar(x, mean, yerr=bars, markersize=5, linestyle="none", elinewidth=1, capsize=2, label=label, **look)
 
 
-def _untrained(axes: Axes, measure: Measure, found: list[SeriesFit], factor: float) -> None:
-    """The base models as dotted lines: in their series' colours where there are several."""
-    colours = {f.series.model: COLOURS[i % len(COLOURS)] for i, f in enumerate(found)} if len(measure.base) > 1 else {}
+def _untrained(axes: Axes, measure: Measure, fits: list[SeriesFit], factor: float) -> None:
+    """The base models as dotted lines, in the colours of their series where there are several."""
+    colours = (
+        {fit.series.model: COLOURS[i % len(COLOURS)] for i, fit in enumerate(fits)} if len(measure.base) > 1 else {}
+    )
     for i, (model, value) in enumerate(measure.base.items()):
         label = "_" if i else "untrained (dotted)"
         axes.axhline(
@@ -128,14 +132,17 @@ def _untrained(axes: Axes, measure: Measure, found: list[SeriesFit], factor: flo
         )
 
 
-def _left_edge(found: list[SeriesFit]) -> float:
+def _left_edge(fits: list[SeriesFit]) -> float:
     """Where amount 0 is drawn on the logarithmic axis: a quarter of the smallest amount."""
-    positive = [level.amount for f in found for level in f.levels if level.amount > 0]
+    positive = [level.amount for fit in fits for level in fit.levels if level.amount > 0]
     return min(positive, default=1.0) / 4
 
 
 def amount_axis(axes: Axes, amounts: Sequence[float], label: str, left: float = 1.0) -> None:
-    """A logarithmic axis: ticks at the amounts where they are few fractions (0 at ``left``), else at round numbers."""
+    """A logarithmic axis, with ticks at the amounts where they are few fractions, else at round numbers.
+
+    Amount 0 is drawn at ``left``.
+    """
     axes.set_xscale("log")
     axes.set_xlabel(label + " (log scale)")
     axes.xaxis.set_minor_locator(NullLocator())
@@ -147,7 +154,7 @@ def amount_axis(axes: Axes, amounts: Sequence[float], label: str, left: float = 
 
 
 def _steps(low: float, high: float) -> tuple[float, ...]:
-    """The ticks within a power of ten that leave at most seven labels."""
+    """The ticks within a power of ten, so that there are at most seven labels."""
     decades = np.log10(high / low)
     return (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 3.3 else (1.0,)
 
@@ -161,13 +168,13 @@ def _value_axis(axes: Axes, measure: Measure) -> None:
     axes.set_ylabel(metric.label)
 
 
-def _bars(axes: Axes, measure: Measure, found: list[SeriesFit]) -> None:
-    """Series beside each other, where no amount varies."""
+def _bars(axes: Axes, measure: Measure, fits: list[SeriesFit]) -> None:
+    """Series side by side, where no amount varies."""
     factor = measure.metric.factor
-    for i, f in enumerate(found):
-        _points(axes, np.array([float(i)]), factor * _stack(f.levels[:1]), i, "_")
-    _untrained(axes, measure, found, factor)
-    names = [(f.series.label or "all").replace(", ", "\n") for f in found]
-    axes.set_xticks(range(len(found)), [n.replace("_", "_\n") if len(found) > 4 else n for n in names])
-    axes.set_xlim(-0.6, len(found) - 0.4)
+    for i, fit in enumerate(fits):
+        _points(axes, np.array([float(i)]), factor * _stack(fit.levels[:1]), i, "_")
+    _untrained(axes, measure, fits, factor)
+    names = [(fit.series.label or "all").replace(", ", "\n") for fit in fits]
+    axes.set_xticks(range(len(fits)), [n.replace("_", "_\n") if len(fits) > 4 else n for n in names])
+    axes.set_xlim(-0.6, len(fits) - 0.4)
     _value_axis(axes, measure)

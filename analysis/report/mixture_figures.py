@@ -1,4 +1,4 @@
-"""Figures of mixtures: a measure over own amount and share of the data, and over the triangle of three abilities."""
+"""Figures of mixtures: values over own amount and share of the data, and over the triangle of three abilities."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from analysis.data.study import Measure, Study
 from analysis.format import amount
 from analysis.report.figures import STYLE, save
 
-FEWEST = 6  # places of a surface or a triangle
+MIN_PLACES = 6  # of a surface or a triangle
 HEIGHT = 3**0.5 / 2
-SHADES = "cividis"  # from dark to light also in grey
+SHADES = "cividis"  # a colour map that is also monotone in grey
 
 
 def draw_mixtures(study: Study, folder: Path) -> tuple[dict[str, str], list[str]]:
-    """``surface-METRIC`` and ``triangle-METRIC``, a panel an ability, by name (SVG text); and why one is absent."""
-    drawn, absent = {}, []
+    """Figures ``surface-METRIC`` and ``triangle-METRIC`` as SVG texts by name, and why one is missing.
+
+    Each has one panel per ability and task.
+    """
+    drawn, missing = {}, []
     if not {"samples", "total_samples"} <= set(study.table):
         return {}, ["No surface over amount and ratio: the table has no columns samples and total_samples."]
     parts = sorted(c for c in study.factors if c.startswith("samples_"))
@@ -35,35 +38,39 @@ def draw_mixtures(study: Study, folder: Path) -> tuple[dict[str, str], list[str]
         measured = [m for m in study.measures if m.metric == metric]
         surfaces = _panels(measured, lambda part: _surface_places(part))
         if surfaces:
-            drawn[f"surface-{metric.name}"] = _draw(f"surface-{metric.name}", metric, surfaces, _surface, folder, ())
+            drawn[f"surface-{metric.file_name}"] = _draw(
+                f"surface-{metric.file_name}", metric, surfaces, _surface, folder, ()
+            )
         else:
-            absent.append(
-                f"No surface of {metric.name} over amount and ratio: it takes {FEWEST} places in which both vary."
+            missing.append(
+                f"No surface of {metric.name} over amount and ratio: it needs {MIN_PLACES} places in which both vary."
             )
         triangles = _panels(measured, lambda part: _triangle_places(part, parts)) if len(parts) == 3 else []
         if triangles:
             names = tuple(p.removeprefix("samples_") for p in parts)
-            drawn[f"triangle-{metric.name}"] = _draw(
-                f"triangle-{metric.name}", metric, triangles, _triangle, folder, names
+            drawn[f"triangle-{metric.file_name}"] = _draw(
+                f"triangle-{metric.file_name}", metric, triangles, _triangle, folder, names
             )
         else:
-            absent.append(f"No triangle of {metric.name}: it takes {FEWEST} different mixtures of three abilities.")
-    return drawn, absent
+            missing.append(
+                f"No triangle of {metric.name}: it needs {MIN_PLACES} different mixtures of three abilities."
+            )
+    return drawn, missing
 
 
 def _panels(measures: Sequence[Measure], places: Any) -> list[tuple[str, pd.DataFrame]]:
-    """A title and the means by place for each ability and task that has enough places."""
+    """A title and the mean at each place, for every measure with enough places."""
     panels = []
     for measure in measures:
         at = places(measure.trained)
-        if len(at) >= FEWEST and _spread(at["x"].to_numpy(float), at["y"].to_numpy(float)):
+        if len(at) >= MIN_PLACES and _spread(at["x"].to_numpy(float), at["y"].to_numpy(float)):
             title = f"{measure.ability}: {measure.task}" if measure.task != measure.ability else measure.ability
             panels.append((title, at))
     return panels
 
 
 def _surface_places(part: pd.DataFrame) -> pd.DataFrame:
-    """x = ln own samples, y = share of all samples; mean value, and size 1."""
+    """x = ln own samples, y = share of all samples, mean value, and size 1."""
     own = part[(part["samples"] > 0) & (part["total_samples"] > 0)]
     at = pd.DataFrame(
         {"x": np.log(own["samples"]), "y": own["samples"] / own["total_samples"], "size": 1.0, "value": own["value"]}
@@ -72,7 +79,7 @@ def _surface_places(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _triangle_places(part: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Shares of three abilities as places in a triangle of height `HEIGHT`; mean value, and the total as size."""
+    """Shares of three abilities as places in a triangle of height `HEIGHT`, mean value, and the total as size."""
     total = part[names].sum(axis=1)
     mixed = part[total > 0]
     share = mixed[names].to_numpy(float) / total[total > 0].to_numpy(float)[:, None]
@@ -88,9 +95,11 @@ def _triangle_places(part: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _spread(x: Array, y: Array) -> bool:
-    """Whether the places lie in an area, not on a line, and are enough of different ones."""
+    """Whether there are enough different places, and they do not lie on a line."""
     places = np.unique(np.stack([x, y]), axis=1)
-    return places.shape[1] >= FEWEST and bool(np.linalg.svd(places - places.mean(axis=1, keepdims=True))[1][1] > 1e-3)
+    return places.shape[1] >= MIN_PLACES and bool(
+        np.linalg.svd(places - places.mean(axis=1, keepdims=True))[1][1] > 1e-3
+    )
 
 
 def _draw(
@@ -116,7 +125,7 @@ def _draw(
 
 
 def _surface(axes: Axes, at: pd.DataFrame, _: tuple[str, ...]) -> Any:
-    """Shades and labelled lines of equal value between the measured places, which are dots."""
+    """Shades and labelled contours between the measured places, which are dots."""
     x, y, value = (at[c].to_numpy(float) for c in ("x", "y", "value"))
     triangles = Triangulation(x, y)
     room = max(0.01 * abs(float(value.mean())), 1e-9) if np.ptp(value) == 0 else 0.0
@@ -137,7 +146,7 @@ def _surface(axes: Axes, at: pd.DataFrame, _: tuple[str, ...]) -> Any:
 
 
 def _triangle(axes: Axes, at: pd.DataFrame, corners: tuple[str, ...]) -> Any:
-    """A dot a mixture, shaded by the value; the more data the larger, small ones on top."""
+    """One dot per mixture, shaded by the value; the more data, the larger; small ones on top."""
     axes.plot([0, 1, 0.5, 0], [0, 0, HEIGHT, 0], color="#555555", linewidth=1)
     for share in (0.25, 0.5, 0.75):
         ends = [

@@ -1,4 +1,4 @@
-"""report.html: one self-contained page with figures, tables, plain sentences and warnings."""
+"""report.html: one self-contained page with figures, tables, sentences and warnings."""
 
 from __future__ import annotations
 
@@ -40,36 +40,41 @@ code { font-size: .86em; }
 """
 
 METHOD = (
-    "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for scores (item noise), "
-    "or the spread over seeds where there are three or more and it is wider.",
-    "A curve is the weighted average of several laws; a law's weight follows from how well it predicts each amount "
-    "from the others. Its band is the 95 % interval of the curve itself: t-based, with the dispersion estimated from "
-    "the residuals, never narrower than the number of items allows, and with the disagreement between the laws. "
-    "A new run scatters around it.",
-    "Verdicts: an effect counts as equal when its 90 % interval lies within the margin (two one-sided tests), as "
-    "better or worse when its 95 % interval leaves out 0 and, among pairs of strategies, Holm's adjusted p value is "
-    "below 5 %. Power is the chance that a true effect as large as the margin would show. Runs answer the same items.",
-    "Fewer than three distinct amounts give no curve. Models that never saw an ability's data do not enter its curve.",
+    "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for shares of items, "
+    "standard errors for other values, or the spread over three or more seeds where it is wider.",
+    "A curve is the weighted average of several laws. Each law is weighted by the inverse of its squared "
+    "rolling-origin error: fitted on smaller amounts, tested on larger ones. With too few amounts for that, AICc "
+    "weights take its place. The band is the 95 % interval of the curve itself: t-based, with the dispersion estimated "
+    "from the residuals, never narrower than the number of items allows, and including the disagreement between the "
+    "laws. Single runs scatter around it.",
+    "Verdicts: an effect counts as equal when its 90 % interval lies within the margin (two one-sided tests). It "
+    "counts as better or worse when its 95 % interval excludes 0 and, among pairs of strategies, Holm's adjusted p "
+    "value is below 5 %. Power is the chance that a true effect as large as the margin is found. All runs answer the "
+    "same items.",
+    "Fewer than three distinct amounts give no curve. Models trained without an ability's data are not part of its "
+    "curve.",
 )
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: a title, tables, perhaps a figure (SVG text) and more of them by caption, sentences, more of them
-    that say the tables in words and unfold when asked for, and warnings (where, code, meaning, remedy).
+    """One section of the page: a title, tables, figures, sentences and warnings.
+
+    ``figure`` is an SVG text, ``further_figures`` are captions with SVG texts. ``folded`` are sentences that are shown
+    on a click. ``warnings`` say where, code, meaning and remedy.
     """
 
     title: str
-    sheets: Sequence[TextTable]
-    svg: str = ""
-    more: Sequence[tuple[str, str]] = ()
+    tables: Sequence[TextTable]
+    figure: str = ""
+    further_figures: Sequence[tuple[str, str]] = ()
     sentences: Sequence[str] = ()
-    words: Sequence[str] = ()
+    folded: Sequence[str] = ()
     warnings: Sequence[tuple[str, str, str, str]] = ()
 
 
 def page(title: str, lead: str, parts: Sequence[Section]) -> str:
-    """The whole page: it needs no other file and no network."""
+    """The whole page, which needs no other file and no network."""
     body = "\n".join(_section(part, f"f{i}") for i, part in enumerate(parts))
     method = "".join(f"<li>{escape(line)}</li>" for line in METHOD)
     return (
@@ -82,17 +87,17 @@ def page(title: str, lead: str, parts: Sequence[Section]) -> str:
 
 
 def _section(part: Section, prefix: str) -> str:
-    figure = _figure(part.title, part.svg, prefix) if part.svg else ""
-    more = "".join(_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.more))
-    row = f'<div class="row">{more}</div>\n' if more else ""
-    tables = "".join(_table(sheet, part.title) for sheet in part.sheets)
-    said = _list(part.sentences)
-    if part.words:
-        said += f"<details><summary>In words</summary>{_list(part.words)}</details>\n"
+    figure = _figure(part.title, part.figure, prefix) if part.figure else ""
+    further = (_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.further_figures))
+    row = f'<div class="row">{"".join(further)}</div>\n' if part.further_figures else ""
+    tables = "".join(_table(table, part.title) for table in part.tables)
+    sentences = _list(part.sentences)
+    if part.folded:
+        sentences += f"<details><summary>In words</summary>{_list(part.folded)}</details>\n"
     warned = TextTable("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
     notes = f'<div class="warnings">{_table(warned, part.title)}</div>\n' if part.warnings else ""
-    shown = f'<div class="both">{figure}<div>{tables}</div></div>\n'
-    return f"<section>\n<h2>{escape(part.title)}</h2>\n{shown}{row}{said}{notes}</section>"
+    top = f'<div class="both">{figure}<div>{tables}</div></div>\n'
+    return f"<section>\n<h2>{escape(part.title)}</h2>\n{top}{row}{sentences}{notes}</section>"
 
 
 def _list(lines: Sequence[str]) -> str:
@@ -101,23 +106,23 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def _figure(alt: str, svg: str, prefix: str) -> str:
-    found = re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)
-    width = f' style="max-width: {1.6 * float(found[1]):.0f}px"' if found else ""
+    points = re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)
+    width = f' style="max-width: {1.6 * float(points[1]):.0f}px"' if points else ""
     return f'<figure role="img" aria-label="{escape(alt)}"{width}>{inline(svg, prefix)}</figure>\n'
 
 
-def _table(sheet: TextTable, title: str) -> str:
-    """The sheet; its own title as a caption where the section says something else."""
-    caption = f"<caption>{escape(sheet.title)}</caption>\n" if sheet.title != title else ""
-    top = "".join(f"<th>{escape(name)}</th>" for name in sheet.header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in sheet.rows)
+def _table(table: TextTable, title: str) -> str:
+    """A table; its title is the caption where the section has another title."""
+    caption = f"<caption>{escape(table.title)}</caption>\n" if table.title != title else ""
+    top = "".join(f"<th>{escape(name)}</th>" for name in table.header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in table.rows)
     return (
         f'<div class="scroll"><table>\n{caption}<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
     )
 
 
 def inline(svg: str, prefix: str) -> str:
-    """An SVG document as an element of a page: no prologue, and names that no other figure uses."""
+    """An SVG document as an element of a page: without prologue, and with ids that no other figure has."""
     if not svg:
         return ""
     element = svg[svg.index("<svg") :]

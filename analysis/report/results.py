@@ -9,7 +9,7 @@ from functools import cached_property
 from analysis.data.metric import Metric
 from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import SeriesFit, fit_series
-from analysis.report.verdict_tables import record as findings_record
+from analysis.report.verdict_tables import findings_record
 from analysis.verdicts.all_verdicts import Findings, findings
 
 MeasureFits = tuple[Measure, list[SeriesFit]]
@@ -30,17 +30,17 @@ class Results:
         return tuple(by_name[name] for name in sorted(by_name))
 
     def assumptions(self) -> list[str]:
-        """What was assumed of metrics that neither the table nor their names say more about."""
-        remedy = "columns kind, better, low and high say otherwise"
+        """What was assumed of metrics that neither the table nor their names describe."""
+        remedy = "declare it with the columns kind, better, low and high"
         metrics = self.study.metrics.values()
-        return [f"metric {m.name!r}: taken for {m.assumed}; {remedy}" for m in metrics if m.assumed]
+        return [f"metric {m.name!r}: taken as {m.assumed}; {remedy}" for m in metrics if m.assumed]
 
     def curves_record(self) -> list[dict[str, object]]:
-        """The fits for machines; numbers that are missing are absent."""
+        """The fits for machines; missing numbers are left out."""
         return [_measure_record(measure, fits) for measure, fits in self.fits]
 
     def verdicts_record(self) -> dict[str, object]:
-        """The findings for machines; numbers that are missing are absent."""
+        """The findings for machines; missing numbers are left out."""
         return findings_record(self.findings)
 
 

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from analysis.report.drawings import Drawings
 from analysis.report.page import Section
 from analysis.report.results import Results
-from analysis.report.tables import cross_sheets, law_sheet, measure_sheets, other_sheet, overview
+from analysis.report.tables import elsewhere_tables, further_table, law_table, measure_tables, overview
 from analysis.report.text import heading, sentence, warning_rows
-from analysis.report.verdict_tables import matrix_sheet, verdict_sheets
+from analysis.report.verdict_tables import matrix_table, verdict_tables
 from analysis.text_table import TextTable
 
 _TITLES = {
     "forgetting": "Forgetting and transfer, against training on the ability alone",
-    "pareto": "Strategies by pairs of abilities (filled: probably undominated; losses point upwards)",
+    "pareto": "Strategies by pairs of abilities (filled: probably undominated; better values are further up and right)",
     "surface": "Own amount and share of all data (shades: measured means, interpolated between the dots)",
     "triangle": "Mixtures of three abilities",
 }
 HELD = (
-    "An item is held when its whole prompt, or 70 % of the 8-word runs of its prompt or answer, occur in the source; "
-    "accuracy_clean among the further metrics leaves those items out.",
+    "An item counts as held when its whole prompt, or 70 % of the 8-word runs of its prompt or answer, occur in the "
+    "source; accuracy_clean, among the further metrics, leaves those items out.",
 )
 
 
@@ -33,35 +33,35 @@ def sections(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]
     if results.findings.audits:
         parts.append(Section("Audit", [], sentences=results.findings.audits))
     parts += _measures(results, drawings)
-    further = other_sheet(results.study)
-    sheets = [*cross_sheets(results.study, results.metrics), *([further] if further else [])]
-    parts += [Section(sheet.title, [sheet]) for sheet in sheets]
-    parts += [Section(sheet.title, [sheet], sentences=HELD) for sheet in overlaps]
+    further = further_table(results.study)
+    tables = [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
+    parts += [Section(table.title, [table]) for table in tables]
+    parts += [Section(table.title, [table], sentences=HELD) for table in overlaps]
     assumed = results.assumptions()
     parts += [Section("Assumed", [], sentences=assumed)] if assumed else []
-    return [*parts, Section("Not shown", [], sentences=drawings.absent)]
+    return [*parts, Section("Not shown", [], sentences=drawings.missing)]
 
 
 def _verdicts(results: Results) -> list[Section]:
     """One section with the verdicts as tables, and as sentences that unfold; none without any."""
     findings = results.findings
-    sheets = verdict_sheets(findings.verdicts)
-    sheets += [matrix_sheet(*strategy) for strategy in findings.strategies]
-    if not sheets and not findings.shares:
+    tables = verdict_tables(findings.verdicts)
+    tables += [matrix_table(*strategy) for strategy in findings.strategies]
+    if not tables and not findings.shares:
         return []
     sentences = [*findings.notes, *(shares.sentence for shares in findings.shares)]
-    return [Section("Verdicts", sheets, sentences=sentences, words=[v.sentence for v in findings.verdicts])]
+    return [Section("Verdicts", tables, sentences=sentences, folded=[v.sentence for v in findings.verdicts])]
 
 
 def _measures(results: Results, drawings: Drawings) -> list[Section]:
-    """One section a measure: its figure, tables, checks and warnings."""
+    """One section per measure: its figure, tables, checks and warnings."""
     parts = []
     for measure, fits in results.fits:
         sentences = [sentence(measure, fit) for fit in fits]
         warnings = [row for fit in fits for row in warning_rows(fit)]
-        laws = law_sheet(fits)
-        sheets = measure_sheets(measure, fits) + ([laws] if laws else [])
+        laws = law_table(fits)
+        tables = measure_tables(measure, fits) + ([laws] if laws else [])
         checks = list(drawings.checks[measure.name].items())
         figure = drawings.curves[measure.name]
-        parts.append(Section(heading(measure), sheets, figure, checks, sentences, warnings=warnings))
+        parts.append(Section(heading(measure), tables, figure, checks, sentences, warnings=warnings))
     return parts

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import SeriesFit
 from analysis.report.results import Results
-from analysis.report.tables import cross_sheets, measure_sheets, overview
-from analysis.report.verdict_tables import verdict_sheets
+from analysis.report.tables import elsewhere_tables, measure_tables, overview
+from analysis.report.verdict_tables import verdict_tables
 from analysis.text_table import render
 from analysis.verdicts.verdict import Verdict
 
@@ -19,11 +19,11 @@ def terminal_text(results: Results) -> str:
     pieces = [f"assumed: {line}\n" for line in results.assumptions()]
     pieces += [] if results.fits else ["the table holds no measurement of a trained model\n"]
     for measure, fits in results.fits:
-        pieces += [render(sheet) for sheet in measure_sheets(measure, fits)]
+        pieces += [render(table) for table in measure_tables(measure, fits)]
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(measure, fits)]
     scores = [metric for metric in results.metrics if metric.bounded]
-    pieces += [render(sheet) for sheet in cross_sheets(results.study, scores)]
-    pieces += [render(sheet) for sheet in verdict_sheets(_headline(findings.verdicts))]
+    pieces += [render(table) for table in elsewhere_tables(results.study, scores)]
+    pieces += [render(table) for table in verdict_tables(_headline(findings.verdicts))]
     pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
     pieces += [f"audit: {line}\n" for line in findings.audits]
     pieces += ["\n"] if findings.notes or findings.shares or findings.audits else []

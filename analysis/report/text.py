@@ -1,4 +1,4 @@
-"""Numbers, findings and warnings as plain text."""
+"""Measurements, curves and warnings as plain text."""
 
 from __future__ import annotations
 
@@ -10,66 +10,77 @@ from analysis.fitting.diagnosis import explain, remedy
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
 
+SHOWN_WEIGHT = 0.01  # weight from which on a sentence names a law
+HEAVY = 0.1  # weight from which on a law's warnings are shown
+
+
+def joined(separator: str, *texts: str) -> str:
+    """The texts that are not empty, joined."""
+    return separator.join(filter(None, texts))
+
 
 def measured(level: AmountLevel, metric: Metric) -> str:
-    """``mean ± the farther end of the interval``."""
+    """``mean ± the larger half of its interval``."""
     if np.isnan(level.low):
         return metric.number(level.mean)
     reach = max(level.high - level.mean, level.mean - level.low)
     return f"{metric.number(level.mean)} ± {metric.number(reach)}"
 
 
-def fitted_value(found: SeriesFit, at: int, metric: Metric) -> str:
-    """``value (low to high)`` of the curve at a level; empty where the curve says nothing."""
-    if found.at_levels is None or found.levels[at].amount <= 0:
+def fitted_value(fit: SeriesFit, place: int, metric: Metric) -> str:
+    """``value (low to high)`` of the curve at one of the levels; empty where the curve has no value."""
+    if fit.at_levels is None or fit.levels[place].amount <= 0:
         return ""
-    p = found.at_levels
-    return f"{metric.number(p.value[at])} ({metric.number(p.low[at])} to {metric.number(p.high[at])})"
+    value, low, high = (
+        metric.number(ends[place]) for ends in (fit.at_levels.value, fit.at_levels.low, fit.at_levels.high)
+    )
+    return f"{value} ({low} to {high})"
 
 
 def heading(measure: Measure) -> str:
-    """The block's title with the unit of its metric."""
+    """The measure's title with the unit of its metric."""
     unit = measure.metric.shown_unit
     return measure.title + (f" ({unit})" if unit else "")
 
 
-def sentence(measure: Measure, found: SeriesFit) -> str:
-    """What the series shows, in one plain sentence."""
+def sentence(measure: Measure, fit: SeriesFit) -> str:
+    """What a series shows, in one sentence; why it has no curve where it has no amounts."""
     metric = measure.metric
-    who = f"{found.series.label}: " if found.series.label else ""
-    levels = [level for level in found.levels if level.amount > 0]
+    start = f"{fit.series.label}: " if fit.series.label else ""
+    levels = [level for level in fit.levels if level.amount > 0]
     if not levels or not measure.axis:
-        return f"{who}{found.reason}." if found.reason else ""
+        return f"{start}{fit.reason}." if fit.reason else ""
     first, last = levels[0], levels[-1]
-    said = (
-        f"{who}{metric.name} goes from {metric.number(first.mean)}{metric.suffix} at {amount(first.amount)} to "
+    course = (
+        f"{start}{metric.name} goes from {metric.number(first.mean)}{metric.suffix} at {amount(first.amount)} to "
         f"{metric.number(last.mean)}{metric.suffix} at {amount(last.amount)} {measure.axis}"
     )
-    if found.curve is None:
-        return f"{said}. No curve: {found.reason}."
+    if fit.curve is None:
+        return f"{course}. No curve: {fit.reason}."
     fitted_to = f", fitted to {metric.fitted_as}" if metric.fitted_as else ""
-    at_end = fitted_value(found, len(found.levels) - 1, metric)
-    return f"{said}; the curve there is at {at_end}{metric.suffix}. It is {_laws(found)}{fitted_to}."
+    at_end = fitted_value(fit, len(fit.levels) - 1, metric)
+    return f"{course}; the curve there is at {at_end}{metric.suffix}. It is {_laws(fit)}{fitted_to}."
 
 
-def _laws(found: SeriesFit) -> str:
-    """The laws that carry the curve."""
-    assert found.curve is not None
-    parts = [(c.law.name, w) for c, w in zip(found.curve.curves, found.curve.weights, strict=True) if w >= 0.01]
-    if len(parts) == 1:
-        return f"the law {parts[0][0]}"
-    return "the average of " + ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in parts)
+def _laws(fit: SeriesFit) -> str:
+    """The laws with weight in the curve."""
+    assert fit.curve is not None
+    pairs = zip(fit.curve.curves, fit.curve.weights, strict=True)
+    laws = [(curve.law.name, weight) for curve, weight in pairs if weight >= SHOWN_WEIGHT]
+    if len(laws) == 1:
+        return f"the law {laws[0][0]}"
+    return "the average of " + ", ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in laws)
 
 
-def warning_rows(found: SeriesFit) -> list[tuple[str, str, str, str]]:
-    """The warnings of laws that carry weight: series and law, code, meaning, remedy."""
-    if found.curve is None:
+def warning_rows(fit: SeriesFit) -> list[tuple[str, str, str, str]]:
+    """The warnings of laws with some weight: series and law, code, meaning, remedy."""
+    if fit.curve is None:
         return []
-    heavy = {c.law.name for c, w in zip(found.curve.curves, found.curve.weights, strict=True) if w >= 0.1}
+    pairs = zip(fit.curve.curves, fit.curve.weights, strict=True)
+    heavy = {curve.law.name for curve, weight in pairs if weight >= HEAVY}
     rows = []
-    for warning in found.curve.warnings:
+    for warning in fit.curve.warnings:
         law, _, code = warning.partition(":")
         if law in heavy:
-            who = ", ".join(filter(None, (found.series.label, law)))
-            rows.append((who, code, explain(code), remedy(code)))
+            rows.append((joined(", ", fit.series.label, law), code, explain(code), remedy(code)))
     return rows

@@ -1,4 +1,4 @@
-"""Figures of strategies: the forgetting and transfer matrix, and the Pareto view of two abilities at a time."""
+"""Figures of strategies: the matrix of forgetting and transfer, and Pareto views of two abilities at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNDOMINATED = 0.5  # the chance from which a strategy is drawn filled
 
 
 def draw_matrix(compared: StrategyMeans, folder: Path) -> str:
-    """Strategies by ability against training on the ability alone: numbers on shades that also differ in grey."""
+    """Strategies by ability against training on the ability alone, as numbers on shades that also differ in grey."""
     difference = (compared.mean - compared.alone[:, None]).T
     largest = float(np.nanmax(np.abs(difference), initial=0.0)) or 1.0
     with mpl.rc_context({**STYLE, "axes.grid": False}):
@@ -30,18 +30,17 @@ def draw_matrix(compared: StrategyMeans, folder: Path) -> str:
         axes = figure.add_subplot()
         axes.imshow(difference, cmap="PuOr", vmin=-1.6 * largest, vmax=1.6 * largest, aspect="auto")
         for (row, column), value in np.ndenumerate(difference):
-            axes.text(
-                column, row, "-" if np.isnan(value) else compared.metric.effect(float(value)), ha="center", va="center"
-            )
+            text = "-" if np.isnan(value) else compared.metric.effect(float(value))
+            axes.text(column, row, text, ha="center", va="center")
         axes.set_xticks(range(len(compared.abilities)), compared.abilities)
         axes.set_yticks(range(len(compared.strategies)), compared.strategies)
         axes.set_title(f"{compared.metric.name} against training alone, {compared.metric.short_unit}")
         axes.tick_params(length=0)
-        return save(figure, folder, f"forgetting-{compared.metric.name}")
+        return save(figure, folder, f"forgetting-{compared.metric.file_name}")
 
 
 def draw_pareto(compared: StrategyMeans, chances: Sequence[float], folder: Path) -> str:
-    """A panel a pair of abilities: strategies with 95 % intervals, filled where they are probably undominated."""
+    """One panel per pair of abilities: strategies with 95 % intervals, filled where they are probably undominated."""
     pairs = list(combinations(range(len(compared.abilities)), 2))
     value, low, high = _shown(compared)
     with mpl.rc_context(STYLE):
@@ -58,7 +57,7 @@ def draw_pareto(compared: StrategyMeans, chances: Sequence[float], folder: Path)
                 axes.invert_yaxis()
             if panel == 0:
                 legend(figure, axes)
-        return save(figure, folder, f"pareto-{compared.metric.name}")
+        return save(figure, folder, f"pareto-{compared.metric.file_name}")
 
 
 def _point(axes: Axes, x: float, y: float, bars: list[list[list[float]]], k: int, name: str, filled: bool) -> None:

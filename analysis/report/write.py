@@ -13,7 +13,7 @@ from analysis.report.drawings import draw_all
 from analysis.report.page import page
 from analysis.report.results import analyse
 from analysis.report.sections import sections
-from analysis.report.tables import overlap_sheet
+from analysis.report.tables import overlap_table
 from analysis.report.terminal import terminal_text
 from analysis.verdicts.verdict import MARGIN
 
@@ -27,21 +27,19 @@ def write(
     weights: Mapping[str, float] | None = None,
     overlaps: Sequence[Path] = (),
 ) -> list[str]:
-    """Analyse ``tables`` into ``out``; the names of the files written. The same tables give the same bytes.
+    """Analyse ``tables`` into ``out``; return the names of the files written. The same tables give the same bytes.
 
-    ``margin`` is the difference that matters to verdicts, ``weights`` those of the abilities (see `findings`),
-    ``items`` files of per-item results. ``overlaps`` tables of training sources and the test items they hold.
-
-    Raises ValueError when the table is no long table, or holds no row to analyse.
+    ``margin`` and ``weights`` are those of `findings`, ``items`` files of per-item results, ``overlaps`` tables of
+    training sources and the test items that they contain. Raises ValueError where a file is not a long table.
     """
     results = analyse(read_study(tables, items), margin, weights)
     drawings = draw_all(results, out / "figures")
-    held = [sheet for path in overlaps if (sheet := overlap_sheet(pd.read_csv(path)))]
+    overlap = [table for path in overlaps if (table := overlap_table(pd.read_csv(path)))]
     texts = {
         "table.txt": terminal_text(results),
         "curves.json": json.dumps(results.curves_record(), indent=1) + "\n",
         "verdicts.json": json.dumps(results.verdicts_record(), indent=1) + "\n",
-        "report.html": page(title, _lead(results.study), sections(results, drawings, held)),
+        "report.html": page(title, _lead(results.study), sections(results, drawings, overlap)),
     }
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")

@@ -124,7 +124,7 @@ def test_figures_and_tables_name_metric_and_unit(errors, ratings):
 def test_an_unknown_metric_is_a_number_and_the_report_says_what_was_assumed(tmp_path):
     frame = accuracies()
     curves, verdicts, text, report = analysed(frame.assign(metric="bleu", value=50 * frame["value"]), tmp_path)
-    assumed = "metric 'bleu': taken for a number for which higher is better"
+    assumed = "metric 'bleu': taken as a number for which higher is better"
     assert f"assumed: {assumed}" in text
     assert assumed.replace("'", "&#x27;") in report
     assert {block["kind"] for block in curves} == {"other"}

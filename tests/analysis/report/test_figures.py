@@ -9,7 +9,7 @@ from analysis.fitting.series_fits import fit_series
 from analysis.report.check_figures import draw_checks
 from analysis.report.figures import draw
 from analysis.report.mixture_figures import draw_mixtures
-from analysis.report.tables import law_sheet, other_sheet
+from analysis.report.tables import further_table, law_table
 from tests.analysis.tables import FULL, Simulation, only
 
 MIXTURES = [(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]
@@ -70,8 +70,8 @@ def test_a_series_without_a_curve_has_no_checks(tmp_path):
 def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
     loss = only(doubled(), metric="loss")
     found = fit_series(loss)
-    sheet = law_sheet(found)
-    assert sheet.header[1:] == ("off by, relative", "ahead, log ranges", "AICc weight", "weight")
+    sheet = law_table(found)
+    assert sheet.header[1:] == ("error, relative", "ahead, log ranges", "AICc weight", "weight")
     curve = found[0].curve
     assert [row[0] for row in sheet.rows] == [*(c.law.name for c in curve.curves), "average"]
     assert [float(row[1]) for row in sheet.rows[:-1]] == pytest.approx(np.sqrt(curve.rolling_origin.errors), rel=1e-2)
@@ -83,10 +83,10 @@ def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
 def test_further_metrics_are_rows():
     frame = doubled()
     clean = frame[frame["metric"] == "accuracy"].assign(metric="accuracy_clean", n_items=280)
-    sheet = other_sheet(Study(pd.concat([frame, clean], ignore_index=True)))
+    sheet = further_table(Study(pd.concat([frame, clean], ignore_index=True)))
     assert sheet.header[:5] == ("ability", "task", "metric", "items", "1/1024")
     rows = {row[2]: row for row in sheet.rows}
     assert rows["accuracy_clean (%)"][3] == "280"
     last = clean.loc[clean["fraction"] == 1.0, "value"].item()
     assert float(rows["accuracy_clean (%)"][-1]) == pytest.approx(100 * last, abs=0.05)
-    assert other_sheet(Study(frame[frame["metric"] != "format_rate"])) is None
+    assert further_table(Study(frame[frame["metric"] != "format_rate"])) is None

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.data.metric import metric_named
 from analysis.data.study import Study
-from analysis.report.verdict_tables import verdict_sheets
+from analysis.report.verdict_tables import verdict_tables
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.arms import arm_means
 from analysis.verdicts.audit import undetectable
@@ -119,7 +119,7 @@ def test_floor_and_ceiling_are_no_plateau(chance, edge, said):
     verdict = scaling(arms_of(rows(SAMPLES, chance, np.random.default_rng(0), items=20_000)), "", 0.02)
     assert verdict.edge == edge
     assert f"math accuracy {said} from" in verdict.sentence
-    shown = verdict_sheets([verdict])[0].rows[0][-1]
+    shown = verdict_tables([verdict])[0].rows[0][-1]
     assert shown == (edge or {"equal": "plateau", "up": "improving"}[verdict.finding])
 
 
@@ -256,7 +256,7 @@ def test_differences_below_the_detectable_are_flagged():
     assert line.startswith(
         "strategy: 2 of 2 effects are smaller than what the design detects with a chance of 80 %: math"
     )
-    assert all(row[4].endswith("> effect") for row in verdict_sheets(verdicts)[0].rows)
+    assert all(row[4].endswith("> effect") for row in verdict_tables(verdicts)[0].rows)
     many = {"single": (0.5, 0.5), "a": (0.2, 0.2), "b": (0.8, 0.8)}
     assert undetectable(pairs(compare(strategies(many, rng)), 0.02)) == []
 

@@ -1,4 +1,4 @@
-"""Teacher-forced losses of tokenised samples: smooth, and meaningful where accuracies are still zero."""
+"""Teacher-forced losses of tokenised samples: a smooth measure, meaningful where accuracies are still zero."""
 
 from __future__ import annotations
 
@@ -6,25 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel
+
+Ids = NDArray[np.int32]
+"""Token ids of one sample, [tokens]."""
+
+Flags = NDArray[np.bool_]
+"""Which tokens of one sample are supervised, [tokens]."""
 
 
 @torch.inference_mode()
-def losses(
-    model: PreTrainedModel, ids: Sequence[np.ndarray], supervised: Sequence[np.ndarray]
-) -> list[tuple[float, int]]:
+def losses(model: PreTrainedModel, ids: Sequence[Ids], supervised: Sequence[Flags]) -> list[tuple[float, int]]:
     """For each sample the summed loss in nats over its supervised tokens, and their number, in one forward pass.
 
-    A token's loss is that of predicting it from the tokens before it, so a first token never counts. Samples are padded
-    on the right, which a causal model cannot see.
+    A token's loss is that of predicting it from the tokens before it, so the first token of a sample never counts.
+    Samples are padded on the right, where the padding cannot affect a causal model.
     """
     longest = max(len(sample) for sample in ids)
     tokens = np.zeros((len(ids), longest), dtype=np.int64)
-    wanted = np.zeros((len(ids), longest), dtype=bool)
+    mask = np.zeros((len(ids), longest), dtype=bool)
     for row, (sample, flags) in enumerate(zip(ids, supervised, strict=True)):
-        tokens[row, : len(sample)], wanted[row, : len(sample)] = sample, flags
+        tokens[row, : len(sample)], mask[row, : len(sample)] = sample, flags
     targets = torch.from_numpy(tokens)[:, 1:].to(model.device)
-    counted = torch.from_numpy(wanted)[:, 1:].to(model.device)
+    counted = torch.from_numpy(mask)[:, 1:].to(model.device)
     logits = model(input_ids=torch.from_numpy(tokens).to(model.device), use_cache=False).logits[:, :-1]
     each = torch.nn.functional.cross_entropy(logits[counted].float(), targets[counted], reduction="none")
     rows = counted.nonzero()[:, 0]

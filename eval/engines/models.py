@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.spec.answers import AnswerSpec
-from eval.spec.tasks import COMPLETED
+from eval.spec.tasks import WITH_COMPLETION
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -44,7 +44,7 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
     if spec.form == "chat" and not tokenizer.chat_template:
         raise ValueError(
             f"tokenizer of {source} has no chat template; store one with the model, as training does, or measure it in "
-            f"completion form (form: completion, for the tasks {', '.join(COMPLETED)})"
+            f"completion form (form: completion, for the tasks {', '.join(WITH_COMPLETION)})"
         )
     return tokenizer
 

@@ -14,6 +14,7 @@ from eval.judge import prompts, ratings
 from eval.judge.endpoint import Endpoint
 from eval.judge.panel import CachedJudge, JudgeClient, Judgment
 from eval.judge.replies import JudgePrompt
+from eval.spec.item_rows import item_id
 from eval.spec.judge import Judge, JudgeRun, missing_settings
 from eval.spec.scores import ScoreSpec
 from eval.tasks import mtbench
@@ -84,7 +85,7 @@ def dialogues(items: Mapping[str, Row], responses: Sequence[Row]) -> Iterator[Gr
     for response in responses:
         turn = response.get("turn", 1)
         answers = (*(answers if turn > 1 else ()), response["text"])
-        yield GradedAnswer(response, items[str(response.get("item", response["id"]))], turn, answers)
+        yield GradedAnswer(response, items[item_id(response)], turn, answers)
 
 
 def _prompts(answer: GradedAnswer, templates: Sequence[prompts.Template], repeats: range) -> list[JudgePrompt]:

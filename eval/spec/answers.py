@@ -1,17 +1,19 @@
-"""What identifies answers, and how they may be made. Light: the planner reads it."""
+"""Specs of answers and of hub rows, and how answers are made. No heavy imports: the planner reads this."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eval.spec.tasks import ENGINES, TASKS, asked
+from eval.spec.tasks import ENGINES, TASKS, check_form
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """Greedy when ``temperature`` is 0; ``seed`` feeds one generator per item, so order and batch never matter.
+    """How tokens are chosen: greedily at temperature 0, else drawn at ``temperature``.
 
-    With ``top_p`` below 1 only the likeliest tokens that together reach it are drawn from.
+    ``seed`` and an item's name seed a generator for that item alone, so order and batch do not matter. With ``top_p``
+    below 1 a token is drawn from the smallest set of likeliest tokens that together reach it. Raises ValueError for a
+    value outside its range.
     """
 
     max_new_tokens: int
@@ -30,7 +32,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Reading:
-    """How items are read: ``fields`` gives a name of ours to a column of the user's; ``pattern`` is that of a regex."""
+    """How items are read: ``fields`` maps a field of the task to a column of the file; ``pattern`` is task regex's."""
 
     fields: tuple[tuple[str, str], ...] = ()
     pattern: str = ""
@@ -41,8 +43,10 @@ AS_IS = Reading()
 
 @dataclass(frozen=True)
 class Shots:
-    """Worked examples before each item: the first ``number`` of the input ``shots`` (a file, or ``file`` inside a
-    folder), or as many drawn from it by ``seed``, in the order drawn."""
+    """Worked examples before each item: the first ``number`` of the input ``shots``, or as many drawn by ``seed``.
+
+    The input is a file, or ``file`` inside a folder. Drawn examples are shown in the order drawn.
+    """
 
     number: int
     file: str
@@ -53,14 +57,15 @@ class Shots:
 class AnswerSpec:
     """A model's answers to the items of one task.
 
-    The weights come from the input ``model`` (a Hugging Face folder) or from ``model_repo`` at ``model_revision``. The
-    items come from the input ``data``: a file, or ``file`` inside a folder; ``items`` keeps the first so many (None:
-    all). ``system`` is the system turn that training used, if any. The input ``tokenizer``, tokenised samples with
-    their tokenizer, gives the chat template where the model's own folder has none. Task ``loss`` reads the tokenised
-    samples of the input(s) named ``data`` or ``data.*``, generates nothing and has no decoding. With ``samples`` above
-    1 every item is answered so many times, each time by random numbers of its own. In the ``form`` completion the model
-    goes on with a plain text, without template and system turn. Engines agree but for tokens that are all but equally
-    likely, so the ``engine`` is part of what names the answers.
+    The weights come from the input ``model`` (a Hugging Face folder), or from ``model_repo`` at ``model_revision``. The
+    items come from the input ``data``, a file or ``file`` inside a folder; ``items`` is how many of them are answered,
+    from the first (None: all). ``system`` is the system turn used in training, if any. The input ``tokenizer`` (a
+    folder of tokenised samples) supplies tokenizer and chat template where the model's own folder has no template. With
+    ``samples`` above 1 every item is answered that many times, each time with random numbers of its own. In the
+    completion ``form`` the model continues a plain text, without template and system turn. Task ``loss`` reads
+    tokenised samples from the inputs ``data`` or ``data.NAME``, generates nothing, and has no decoding. Engines may
+    differ where two tokens are almost equally likely, so ``engine`` is part of the identity. Raises ValueError for
+    values that do not fit together.
     """
 
     task: str
@@ -86,18 +91,18 @@ class AnswerSpec:
             raise ValueError(f"samples={self.samples}: greedy answers are all the same; set a temperature above 0")
         if self.task not in TASKS:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
-        asked(self.task, self.form, self.shots.number if self.shots else 0)
+        check_form(self.task, self.form, self.shots.number if self.shots else 0)
         if (self.decoding is None) != (self.task == "loss"):
             raise ValueError(f"task={self.task!r}: every task but 'loss' needs a decoding, 'loss' takes none")
 
 
 ROWS = "rows.jsonl"
-"""The file of a rows stage."""
+"""The file that a rows stage writes."""
 
 
 @dataclass(frozen=True)
 class HubRows:
-    """The rows of one split of a hub data set at one revision: the stage that everything else reads them from."""
+    """The rows of one split of a hub data set at one revision. Only this stage reads a data set from the hub."""
 
     repo: str
     revision: str
@@ -107,7 +112,11 @@ class HubRows:
 
 @dataclass(frozen=True)
 class EvalRun:
-    """How answers are made, never what: rows in one forward pass, and the most processes (None: one a GPU, or one)."""
+    """How answers are made. Nothing here changes them.
+
+    ``key`` identifies the run whose partial answers may be continued, ``batch_rows`` is the number of items in one
+    forward pass, ``workers`` the most processes (None: one per GPU, or one).
+    """
 
     key: str
     batch_rows: int

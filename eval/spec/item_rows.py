@@ -1,7 +1,6 @@
-"""Item rows: what every test item adds to the headline number of a score, in one schema for all tasks.
+"""Item rows: what each test item contributes to the headline metric of a score, in one schema for all tasks.
 
-The score stage writes them beside its verdicts, and a sweep collects them, so that two cells can be compared item by
-item.
+The score stage writes them beside its verdicts. A sweep collects them, so that cells can be compared item by item.
 """
 
 from __future__ import annotations
@@ -34,6 +33,14 @@ class ItemRow:
     weight: float
 
 
+def item_id(row: Score) -> str:
+    """The id of the item that a record of an answer or a score belongs to.
+
+    Where an item has several answers, their records name it in ``item``; a single answer has the item's own id.
+    """
+    return str(row.get("item", row["id"]))
+
+
 def item_rows(task: str, scores: Iterable[Score]) -> list[ItemRow]:
     """The rows of a task's scores (one score an answer), in the order in which items first occur.
 
@@ -42,7 +49,7 @@ def item_rows(task: str, scores: Iterable[Score]) -> list[ItemRow]:
     metric, measure = ("loss", _loss) if task == "loss" else ("accuracy", _rating if task in JUDGED else _right)
     groups: dict[str, list[Score]] = {}
     for score in scores:
-        groups.setdefault(str(score.get("item", score["id"])), []).append(score)
+        groups.setdefault(item_id(score), []).append(score)
     measured = {item: measure(group) for item, group in groups.items()}
     return [ItemRow(metric, item, *pair) for item, pair in measured.items() if pair]
 

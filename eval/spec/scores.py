@@ -1,4 +1,4 @@
-"""What identifies scores and overlaps. Light: the planner reads it."""
+"""Specs of scores and overlaps. No heavy imports: the planner reads this."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from eval.spec.tasks import JUDGED
 
 @dataclass(frozen=True)
 class ScoreSpec:
-    """The verdicts on a set of answers: inputs ``answers`` and, but for task ``loss``, ``data`` as in `AnswerSpec`.
+    """The verdicts on a set of answers.
 
-    A ``judge`` reads the inputs ``references`` and ``prompts`` where there are any. A local one is the input ``judge``,
-    speaks in ``precision``, and its ``model`` is the content of that folder.
+    Inputs are ``answers`` and, except for task ``loss``, ``data`` as in `AnswerSpec`. A program may use ``seconds`` of
+    CPU time and ``memory_mib`` MiB of address space. A ``judge`` reads the inputs ``references`` and ``prompts`` where
+    they are present; a local one is the input ``judge``, runs in ``precision``, and its ``model`` is a digest of that
+    folder. Raises ValueError when the task needs a judge and has none, or the reverse.
     """
 
     task: str
@@ -34,9 +36,10 @@ class ScoreSpec:
 
 @dataclass(frozen=True)
 class OverlapSpec:
-    """How much of a task's items a training source holds: inputs ``data``, as in `AnswerSpec`, and ``source``.
+    """How much of a task's items a training source contains.
 
-    The source is a file, or ``source_file`` inside a folder; every text in its rows counts, whatever its format.
+    Inputs are ``data``, as in `AnswerSpec`, and ``source``: a file, or ``source_file`` inside a folder. Every text in
+    the source's rows counts, whatever its format.
     """
 
     task: str

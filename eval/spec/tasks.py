@@ -1,4 +1,4 @@
-"""What suites ask for: tasks and suites. Light: the planner reads it."""
+"""Tasks and suites as the config declares them. No heavy imports: the planner reads this."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ TASKS = ("gsm8k", "humaneval", "mbpp", "ifeval", "exact_match", "regex", "choice
 ENGINES = ("local", "vllm")
 
 JUDGED = ("mtbench", "judge")
-"""Tasks whose verdicts a judge gives."""
+"""Tasks whose answers a judge grades."""
 
 FORMS = ("chat", "completion")
-"""How an item is put: as a conversation in the chat template, or as a plain text to go on with."""
+"""How an item is presented: as a conversation in the chat template, or as a plain text that the model continues."""
 
-COMPLETED = ("gsm8k", "humaneval", "mbpp")
-"""Tasks with a completion form, which needs no chat template, so that base models can be measured too."""
+WITH_COMPLETION = ("gsm8k", "humaneval", "mbpp")
+"""Tasks that have the completion form, which needs no chat template and so also measures base models."""
 
-SHOWN = ("gsm8k", "mbpp")
-"""Tasks that can show worked examples."""
+WITH_SHOTS = ("gsm8k", "mbpp")
+"""Tasks that can show worked examples before an item."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A measurement: ``task`` says how to ask and score, ``ability`` in which ability the result counts.
+    """A measurement: ``task`` says how to ask and score, ``ability`` which ability the result counts for.
 
     Task ``loss`` reads the held-out rows of the ability's sources; with a file, it reads the answers in that file by
     ``format`` and ``columns``, as a training source is read. In any other task ``columns`` maps the field names of the
@@ -34,7 +34,7 @@ class Task:
     CPU time where its program is run. ``shots`` worked examples stand before each item. They come from ``shots_from``,
     which names the same kind of place as the items' own: a file of the world, a path, or a split of the hub data set.
     They are the first ones there, or drawn by ``shots_seed``. ``references`` is a file of reference answers that the
-    judge is shown.
+    judge is shown. Raises ValueError for values that do not fit together.
     """
 
     ability: str
@@ -83,27 +83,30 @@ class Task:
             )
         if self.shots and self.shots_from is None and (self.task != "mbpp" or self.hub):
             raise ValueError(
-                f"task={self.task}, shots={self.shots}: say with shots_from where the worked examples lie: a file of "
-                "the world, a path, or a split of the hub data set, whichever the items have"
+                f"task={self.task}, shots={self.shots}: set shots_from to the place of the worked examples: a file of "
+                "the world, a path, or a split of the hub data set, like the items' own"
             )
-        asked(self.task, self.form, self.shots)
+        check_form(self.task, self.form, self.shots)
         if self.task == "regex" and not self.pattern:
             raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
 
 
-def asked(task: str, form: str, shots: int) -> None:
-    """Raise a ValueError unless the task has that form and can show examples where any are asked for."""
+def check_form(task: str, form: str, shots: int) -> None:
+    """Raise ValueError unless the task has that form and, for ``shots`` above 0, can show worked examples."""
     if form not in FORMS:
         raise ValueError(f"form={form!r} is unknown; choose one of: {', '.join(FORMS)}")
-    if form == "completion" and task not in COMPLETED:
-        raise ValueError(f"form=completion: task {task} has none; {', '.join(COMPLETED)} have one")
-    if shots < 0 or (shots and task not in SHOWN):
-        raise ValueError(f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(SHOWN)}")
+    if form == "completion" and task not in WITH_COMPLETION:
+        raise ValueError(f"form=completion: task {task} does not have it; {', '.join(WITH_COMPLETION)} do")
+    if shots < 0 or (shots and task not in WITH_SHOTS):
+        raise ValueError(f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(WITH_SHOTS)}")
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The tasks by name, precision and engine of the model while it answers, rows in one forward pass, who judges."""
+    """Tasks by name, and how they are run: the model's precision, items per forward pass, backend, and the judge.
+
+    ``judge`` says who grades, ``judge_client`` how it is called.
+    """
 
     name: str
     tasks: dict[str, Task]

@@ -1,4 +1,4 @@
-"""Stage answer: what a model says to the items of one task, or how well it predicts held-out samples."""
+"""Stage answer: a model's answers to the items of one task, or its losses on held-out samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import transformers
 
 from common.json_file import write_json
 from eval.engines.batches import plan
-from eval.engines.losses import losses
+from eval.engines.losses import Flags, Ids, losses
 from eval.engines.models import encode, load_model, load_tokenizer, one_thread, render
 from eval.engines.parallel import EnginePool
 from eval.engines.request import Answer, Prompt, Request
@@ -23,129 +23,135 @@ from eval.stages.records import Records
 from eval.tasks import FORMS, Messages
 from eval.tasks.shots import shots
 
-LOGITS = 1 << 26  # numbers in one forward pass that keeps the logits of all positions: 256 MiB
-TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last
+MAX_LOGITS = 1 << 26  # numbers in one forward pass that keeps the logits of all positions: 256 MiB in float32
+MAX_TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last position
 
 
 def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun) -> None:
-    """Write responses.jsonl (one record an item, in item order) and manifest.json into ``out``.
+    """Write responses.jsonl (one record per answer, in item order) and manifest.json into ``out``.
 
-    A killed run leaves its finished batches in ``out`` and the next one with the same ``how.key`` goes on from there,
-    with as many processes as it likes. Batches are planned over all items, whatever is done already, and this process
-    alone writes, so the bytes are the same.
+    A killed run leaves its finished batches in ``out``, and the next run with the same ``execution.key`` continues from
+    there with any number of processes. The bytes written are the same in either case, because batches are planned over
+    all items, whatever is done already, and only this process writes. Raises ValueError for bad items and for a model
+    or tokenizer that cannot be used.
     """
     with one_thread(), Records(out, "responses", execution.key) as responses:
-        (_predict if spec.task == "loss" else _ask)(spec, inputs, out, execution, responses)
+        (_predict if spec.task == "loss" else _answer_items)(spec, inputs, out, execution, responses)
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """One turn of one answering of an item: the user's message stands last in ``asks``, what precedes it before."""
+    """One turn of one dialogue: ``asks`` ends with the user's message.
+
+    ``earlier`` is the id of the turn before it, ``fields`` go into the record.
+    """
 
     id: str
-    own: Row
+    fields: Row
     asks: Messages
     earlier: str | None
     temperature: float
 
 
-def _ask(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun, responses: Records) -> None:
-    """Let the model answer the items: all first turns, then all second ones with the first answers in between."""
+def _answer_items(
+    spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun, responses: Records
+) -> None:
+    """Let the model answer the items: all first turns, then all second ones after the first answers, and so on."""
     task, decoding = FORMS[spec.form][spec.task], spec.decoding
-    assert decoding is not None  # AnswerSpec has checked it
+    assert decoding is not None  # checked by AnswerSpec
     items = task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]
-    _distinct([item["id"] for item in items])
-    shown = {"shots": shots(spec, inputs)}
-    conversations = [
-        _conversation(
-            item, number if spec.samples > 1 else None, turns(task.messages(item | shown)), decoding.temperature
+    _check_distinct([item["id"] for item in items])
+    examples = {"shots": shots(spec, inputs)}
+    dialogues = [
+        _dialogue(
+            item, number if spec.samples > 1 else None, turns(task.messages(item | examples)), decoding.temperature
         )
         for item in items
         for number in range(spec.samples)
     ]
     tokenizer = load_tokenizer(spec, inputs)
-    said: dict[str | None, Messages] = {None: [{"role": "system", "content": spec.system}] if spec.system else []}
-    with EnginePool(spec, inputs, execution.workers) as several:
-        for turn in range(max(map(len, conversations), default=0)):
-            asked = [conversation[turn] for conversation in conversations if len(conversation) > turn]
-            before = [said[question.earlier] + question.asks for question in asked]
-            texts = [render(tokenizer, messages) for messages in before]
-            _answer(several, asked, texts, encode(tokenizer, texts, spec.form), spec, execution, responses)
-            for question, messages in zip(asked, before, strict=True):
-                answer = {"role": "assistant", "content": responses.records[question.id]["text"]}
-                said[question.id] = [*messages, answer]
-    rows = responses.finish([question.id for conversation in conversations for question in conversation])
+    before: dict[str | None, Messages] = {None: [{"role": "system", "content": spec.system}] if spec.system else []}
+    with EnginePool(spec, inputs, execution.workers) as engines:
+        for number in range(max(map(len, dialogues), default=0)):
+            current = [dialogue[number] for dialogue in dialogues if len(dialogue) > number]
+            conversations = [before[turn.earlier] + turn.asks for turn in current]
+            texts = [render(tokenizer, messages) for messages in conversations]
+            _answer(engines, current, texts, encode(tokenizer, texts, spec.form), spec, execution, responses)
+            for turn, messages in zip(current, conversations, strict=True):
+                answer = {"role": "assistant", "content": responses.records[turn.id]["text"]}
+                before[turn.id] = [*messages, answer]
+    rows = responses.finish([turn.id for dialogue in dialogues for turn in dialogue])
     counts = {
         "prompt_tokens": sum(row["prompt_tokens"] for row in rows),
         "tokens": sum(row["tokens"] for row in rows),
         "truncated": sum(row["finish"] == "length" for row in rows),
     }
-    _manifest(spec, out, len(rows), counts)
+    _write_manifest(spec, out, len(rows), counts)
 
 
 def turns(messages: Messages) -> list[Messages]:
-    """A conversation cut where the model is to speak: after a user's message that no given answer follows."""
-    found: list[Messages] = [[]]
-    for place, message in enumerate(messages):
-        found[-1].append(message)
-        following = messages[place + 1]["role"] if place + 1 < len(messages) else None
+    """A conversation cut after each user message that the model is to answer: one not followed by an answer."""
+    parts: list[Messages] = [[]]
+    for number, message in enumerate(messages):
+        parts[-1].append(message)
+        following = messages[number + 1]["role"] if number + 1 < len(messages) else None
         if message["role"] == following == "user":
-            found.append([])
-    return found
+            parts.append([])
+    return parts
 
 
-def _conversation(item: Row, sample: int | None, parts: Sequence[Messages], temperature: float) -> list[_Turn]:
-    """The turns of one answering of an item. ``item["temperature"]``, where there is one, goes before the task's."""
-    made: list[_Turn] = []
+def _dialogue(item: Row, sample: int | None, parts: Sequence[Messages], temperature: float) -> list[_Turn]:
+    """The turns of one answer to an item. ``item["temperature"]``, if present, overrides the task's temperature."""
+    dialogue: list[_Turn] = []
     for number, asks in enumerate(parts, start=1):
         name = f"{item['id']}/{number}" if len(parts) > 1 else item["id"]
-        own = {"item": item["id"]} if len(parts) > 1 or sample is not None else {}
-        own |= {"turn": number} if len(parts) > 1 else {}
+        fields = {"item": item["id"]} if len(parts) > 1 or sample is not None else {}
+        fields |= {"turn": number} if len(parts) > 1 else {}
         name += "" if sample is None else f"#{sample}"
-        earlier = made[-1].id if made else None
-        made.append(_Turn(name, own, asks, earlier, item.get("temperature", temperature)))
-    return made
+        earlier = dialogue[-1].id if dialogue else None
+        dialogue.append(_Turn(name, fields, asks, earlier, item.get("temperature", temperature)))
+    return dialogue
 
 
 def _answer(
-    several: EnginePool,
-    questions: Sequence[_Turn],
+    engines: EnginePool,
+    current: Sequence[_Turn],
     texts: Sequence[str],
     tokens: Sequence[tuple[int, ...]],
     spec: AnswerSpec,
     execution: EvalRun,
     responses: Records,
 ) -> None:
-    """Answer the questions, whose rendered prompts are ``texts``, in batches of one temperature."""
+    """Answer the turns that have no record yet, in batches of one temperature; ``texts`` are the rendered prompts."""
     assert spec.decoding is not None
     batches = []
-    for temperature in sorted({question.temperature for question in questions}):
-        rows = [row for row, question in enumerate(questions) if question.temperature == temperature]
-        planned = plan([len(tokens[row]) for row in rows], rows=execution.batch_rows, tokens=TOKENS)
+    for temperature in sorted({turn.temperature for turn in current}):
+        rows = [row for row, turn in enumerate(current) if turn.temperature == temperature]
+        planned = plan([len(tokens[row]) for row in rows], rows=execution.batch_rows, tokens=MAX_TOKENS)
         batches += [[rows[place] for place in batch] for batch in planned]
-    batches = [batch for batch in batches if not all(questions[row].id in responses.records for row in batch)]
-    asked = [
+    batches = [batch for batch in batches if not all(current[row].id in responses.records for row in batch)]
+    requests = [
         Request(
-            tuple(Prompt(questions[row].id, tokens[row]) for row in batch),
-            replace(spec.decoding, temperature=questions[batch[0]].temperature),
+            tuple(Prompt(current[row].id, tokens[row]) for row in batch),
+            replace(spec.decoding, temperature=current[batch[0]].temperature),
             FORMS[spec.form][spec.task].stops,
         )
         for batch in batches
     ]
-    for place, answers in several.answers(asked):
-        found = zip(batches[place], answers, strict=True)
-        responses.add(_record(questions[row], texts[row], len(tokens[row]), answer) for row, answer in found)
+    for number, answers in engines.answers(requests):
+        answered = zip(batches[number], answers, strict=True)
+        responses.add(_record(current[row], texts[row], len(tokens[row]), answer) for row, answer in answered)
 
 
-def _record(question: _Turn, text: str, tokens: int, answer: Answer) -> Row:
+def _record(turn: _Turn, prompt: str, prompt_tokens: int, answer: Answer) -> Row:
     return {
-        "id": question.id, **question.own, "prompt": text, "prompt_tokens": tokens, "text": answer.text,
+        "id": turn.id, **turn.fields, "prompt": prompt, "prompt_tokens": prompt_tokens, "text": answer.text,
         "tokens": len(answer.tokens), "finish": answer.finish,
     }  # fmt: skip
 
 
 def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: EvalRun, responses: Records) -> None:
-    """Let the model predict the supervised tokens of held-out samples."""
+    """Record the model's summed loss on the supervised tokens of each held-out sample."""
     samples = _samples(inputs, spec.items)
     model = load_model(spec, inputs)
     config = model.config.get_text_config()
@@ -157,45 +163,41 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution:
                 f"sample {name} has {len(ids)} tokens, the model reads {context}; tokenise with a shorter limit"
             )
 
-    limit = max(1, LOGITS // config.vocab_size)
-    for batch in plan([len(ids) for _, ids, _ in samples], rows=execution.batch_rows, tokens=limit):
+    max_tokens = max(1, MAX_LOGITS // config.vocab_size)
+    for batch in plan([len(ids) for _, ids, _ in samples], rows=execution.batch_rows, tokens=max_tokens):
         if not all(names[row] in responses.records for row in batch):
-            found = losses(model, [samples[row][1] for row in batch], [samples[row][2] for row in batch])
-            told = zip(batch, found, strict=True)
-            responses.add({"id": names[row], "loss": loss, "tokens": tokens} for row, (loss, tokens) in told)
+            sums = losses(model, [samples[row][1] for row in batch], [samples[row][2] for row in batch])
+            measured = zip(batch, sums, strict=True)
+            responses.add({"id": names[row], "loss": loss, "tokens": tokens} for row, (loss, tokens) in measured)
     rows = responses.finish(names)
-    _manifest(spec, out, len(rows), {"tokens": sum(row["tokens"] for row in rows)})
+    _write_manifest(spec, out, len(rows), {"tokens": sum(row["tokens"] for row in rows)})
 
 
-def _samples(inputs: Mapping[str, Path], count: int | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, ids and supervised flags of each held-out sample; ``count`` keeps the first so many of each input."""
-    found = []
+def _samples(inputs: Mapping[str, Path], count: int | None) -> list[tuple[str, Ids, Flags]]:
+    """Name, token ids and supervised flags of held-out samples: the first ``count`` of each input (None: all)."""
+    samples = []
     for source in sorted(name for name in inputs if name == "data" or name.startswith("data.")):
         folder, prefix = inputs[source], source.removeprefix("data").removeprefix(".")
         ids, flags, ends = (np.load(folder / f"{part}.npy") for part in ("ids", "supervised", "offsets"))
         for number in range(len(ends) - 1)[:count]:
             name = f"{prefix}/{number}" if prefix else str(number)
-            found.append((name, ids[ends[number] : ends[number + 1]], flags[ends[number] : ends[number + 1]]))
-    if not found:
+            samples.append((name, ids[ends[number] : ends[number + 1]], flags[ends[number] : ends[number + 1]]))
+    if not samples:
         raise ValueError("task 'loss' found no samples; give tokens folders as the inputs data or data.NAME")
-    return found
+    return samples
 
 
-def _distinct(names: list[str]) -> None:
+def _check_distinct(names: list[str]) -> None:
     if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
         raise ValueError(f"two items have the id {twice!r}; ids must differ")
 
 
-def _manifest(spec: AnswerSpec, out: Path, items: int, counts: Mapping[str, int]) -> None:
+def _write_manifest(spec: AnswerSpec, out: Path, items: int, counts: Mapping[str, int]) -> None:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     versions |= {spec.engine: version(spec.engine)} if spec.engine != "local" else {}
-    record = {
-        "task": spec.task,
-        "items": items,
-        **counts,
-        "engine": spec.engine,
-        "precision": spec.precision,
+    manifest = {
+        "task": spec.task, "items": items, **counts, "engine": spec.engine, "precision": spec.precision,
         "versions": versions,
-    }
-    write_json(out / "manifest.json", record)
+    }  # fmt: skip
+    write_json(out / "manifest.json", manifest)

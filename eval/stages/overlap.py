@@ -1,10 +1,10 @@
-"""Stage overlap: how much of each item of a task a training source holds.
+"""Stage overlap: how much of each item of a task a training source contains.
 
 Words are runs of letters, digits and underscores, in lower case. An item is flagged when its whole prompt is a text of
-the source, or when at least 70 % of the 8-word runs of its prompt, or of its answer, occur there (the rule of PaLM,
-Chowdhery et al. 2022, arXiv:2204.02311). Beside it stands the share of items with any 13-word run in the source
-(Brown et al. 2020, arXiv:2005.14165), which counts shared phrases too. A part of fewer words has no such run and cannot
-be flagged by it. Memory is bounded by the items: the source streams by.
+the source, or when at least 70 % of the 8-word runs of its prompt, or of its answer, occur in the source (the rule of
+PaLM, Chowdhery et al. 2022, arXiv:2204.02311). The summary also counts the items with any 13-word run in the source
+(Brown et al. 2020, arXiv:2005.14165), a rule that counts shared phrases too. A part with fewer words has no such run
+and cannot be flagged. Memory is bounded by the items, because the source is read as a stream.
 """
 
 from __future__ import annotations
@@ -29,56 +29,60 @@ from eval.tasks import TASKS
 Codes = NDArray[np.uint64]
 
 SIZES = (8, 13)
-SHARE = 0.7
+MIN_SHARE = 0.7
 WORD = re.compile(r"\w+")
-FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses nothing
-ROWS = 2000  # of the source, held at a time
+FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it modulo 2^64 can be undone
+BATCH_ROWS = 2000  # rows of the source in memory at a time
 PARTS = {
     "gsm8k": ("question", "answer"), "humaneval": ("prompt", "code"), "mbpp": ("text", "code"),
     "ifeval": ("prompt", ""), "exact_match": ("prompt", "answers"), "regex": ("prompt", "answers"),
     "choice": ("prompt", "answers"), "mtbench": ("turns", "references"), "judge": ("turns", "references"),
 }  # fmt: skip
-"""The fields of a task's items that hold what is asked and what is to be answered ('': nothing)."""
+"""The fields of a task's items that hold its prompt and its answer ('': none)."""
 
 
 def run(spec: OverlapSpec, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write items.jsonl (one record an item) and summary.json into ``out``."""
+    """Write items.jsonl (one record per item) and summary.json into ``out``. Raises ValueError for unreadable files."""
     items = TASKS[spec.task].items(locate(inputs["data"], spec.file), spec.reading)
     place = locate(inputs["source"], spec.source_file) if spec.source_file else inputs["source"]
-    found = measure(spec.task, items, (row for file in data_files(place) for row in source_texts.rows(file)))
-    write_jsonl(out / "items.jsonl", found)
-    write_json(out / "summary.json", summary(spec.task, found))
+    rows = measure(spec.task, items, (row for file in data_files(place) for row in source_texts.rows(file)))
+    write_jsonl(out / "items.jsonl", rows)
+    write_json(out / "summary.json", summary(spec.task, rows))
 
 
 def measure(task: str, items: Sequence[Row], source: Iterable[list[str]]) -> list[Row]:
-    """For each item the shares of its runs, by part and size, that are in the source (None: too short); is it held?"""
+    """One record per item: the shares of its runs that are in the source, whether it is there whole, whether flagged.
+
+    ``source`` holds the texts of each row. A share is called by part and size, as ``prompt_8``; it is None for a part
+    that is too short.
+    """
     asked, answered = PARTS[task]
     parts = {
         name: [words(" ".join(source_texts.strings(item.get(column, "")))) for item in items]
         for name, column in (("prompt", asked), ("answer", answered))
     }
-    known = _Known(sorted({word for lists in parts.values() for one in lists for word in one}))
-    wholes = {" ".join(one): False for one in parts["prompt"] if one}
+    index = _RunIndex(sorted({word for texts in parts.values() for text in texts for word in text}))
+    wholes = {" ".join(text): False for text in parts["prompt"] if text}
     for size in SIZES:
-        known.watch(size, [one for lists in parts.values() for one in lists])
-    _pass_by(known, wholes, source)
-    found = []
-    for place, item in enumerate(items):
-        shares = {f"{name}_{size}": known.share(size, lists[place]) for name, lists in parts.items() for size in SIZES}
-        whole = wholes.get(" ".join(parts["prompt"][place]), False)
-        flagged = whole or any((shares[f"{name}_{SIZES[0]}"] or 0.0) >= SHARE for name in parts)
-        found.append({"id": item["id"], **shares, "whole": whole, "flagged": flagged})
-    return found
+        index.add(size, [text for texts in parts.values() for text in texts])
+    _scan(index, wholes, source)
+    rows = []
+    for number, item in enumerate(items):
+        shares = {f"{name}_{size}": index.share(size, texts[number]) for name, texts in parts.items() for size in SIZES}
+        whole = wholes.get(" ".join(parts["prompt"][number]), False)
+        flagged = whole or any((shares[f"{name}_{SIZES[0]}"] or 0.0) >= MIN_SHARE for name in parts)
+        rows.append({"id": item["id"], **shares, "whole": whole, "flagged": flagged})
+    return rows
 
 
-def summary(task: str, found: Sequence[Row]) -> Row:
-    """Counts of items: all, flagged, held whole, with a 13-word run in the source, and too short for an 8-word run."""
-    long, short = SIZES[-1], SIZES[0]
+def summary(task: str, rows: Sequence[Row]) -> Row:
+    """Numbers of items: all, flagged, contained whole, with a 13-word run in the source, too short for 8-word runs."""
+    short, long = SIZES
     return {
-        "task": task, "items": len(found), "flagged": sum(row["flagged"] for row in found),
-        "whole": sum(row["whole"] for row in found),
-        "any_13": sum(bool(row[f"prompt_{long}"] or row[f"answer_{long}"]) for row in found),
-        "short": sum(row[f"prompt_{short}"] is None and row[f"answer_{short}"] is None for row in found),
+        "task": task, "items": len(rows), "flagged": sum(row["flagged"] for row in rows),
+        "whole": sum(row["whole"] for row in rows),
+        "any_13": sum(bool(row[f"prompt_{long}"] or row[f"answer_{long}"]) for row in rows),
+        "short": sum(row[f"prompt_{short}"] is None and row[f"answer_{short}"] is None for row in rows),
     }  # fmt: skip
 
 
@@ -88,8 +92,11 @@ def words(text: str) -> list[str]:
 
 
 @dataclass
-class _Known:
-    """The items' words, each with a random 64-bit code (0: any other word), and their runs with a mark if seen."""
+class _RunIndex:
+    """The runs of words of the items, with a mark on those seen in the source.
+
+    Each word of ``vocabulary`` has a random 64-bit code; any other word has code 0, and runs with it are ignored.
+    """
 
     vocabulary: Sequence[str]
     codes: dict[str, int] = field(init=False)
@@ -102,54 +109,55 @@ class _Known:
             for word in self.vocabulary
         }
 
-    def coded(self, some: Iterable[str]) -> Codes:
-        return np.array([self.codes.get(word, 0) for word in some], dtype=np.uint64)
+    def coded(self, text: Iterable[str]) -> Codes:
+        """The codes of the words, [words]."""
+        return np.array([self.codes.get(word, 0) for word in text], dtype=np.uint64)
 
-    def watch(self, size: int, lists: Sequence[Sequence[str]]) -> None:
-        """Look out for every run of ``size`` words of the lists."""
-        found = [hashes(self.coded(one), size) for one in lists]
-        self.runs[size] = np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+    def add(self, size: int, texts: Sequence[Sequence[str]]) -> None:
+        """Add every run of ``size`` words in the texts."""
+        hashed = [hashes(self.coded(text), size) for text in texts]
+        self.runs[size] = np.unique(np.concatenate(hashed)) if hashed else np.empty(0, np.uint64)
         self.seen[size] = np.zeros(len(self.runs[size]), dtype=bool)
 
     def mark(self, size: int, coded: Codes) -> None:
         """Mark the runs that occur in coded words."""
         if len(self.runs[size]):
-            given = hashes(coded, size)
-            places = self.runs[size].searchsorted(given).clip(max=len(self.runs[size]) - 1)
-            self.seen[size][places[self.runs[size][places] == given]] = True
+            hashed = hashes(coded, size)
+            places = self.runs[size].searchsorted(hashed).clip(max=len(self.runs[size]) - 1)
+            self.seen[size][places[self.runs[size][places] == hashed]] = True
 
-    def share(self, size: int, one: Sequence[str]) -> float | None:
-        """The share of a text's runs that were seen; None for one that has none."""
-        given = hashes(self.coded(one), size)
-        return float(self.seen[size][self.runs[size].searchsorted(given)].mean()) if len(given) else None
+    def share(self, size: int, text: Sequence[str]) -> float | None:
+        """The share of a text's runs that are marked; None for a text without runs."""
+        hashed = hashes(self.coded(text), size)
+        return float(self.seen[size][self.runs[size].searchsorted(hashed)].mean()) if len(hashed) else None
 
 
 def hashes(coded: Codes, size: int) -> Codes:
-    """A 64-bit hash of every run of ``size`` words without a 0 among them, in order."""
+    """A 64-bit hash of every run of ``size`` codes, [runs], in order; runs with a code 0 are left out."""
     count = len(coded) - size + 1
     if count <= 0:
         return np.empty(0, np.uint64)
-    found: Codes = np.zeros(count, dtype=np.uint64)
-    for place in range(size):
-        found = found * FACTOR + coded[place : place + count]
+    hashed: Codes = np.zeros(count, dtype=np.uint64)
+    for offset in range(size):
+        hashed = hashed * FACTOR + coded[offset : offset + count]
     unknown = np.concatenate([[0], np.cumsum(coded == 0)])
-    whole: NDArray[np.bool_] = unknown[size:] == unknown[:-size]
-    return found[whole]
+    known: NDArray[np.bool_] = unknown[size:] == unknown[:-size]
+    return hashed[known]
 
 
-def _pass_by(known: _Known, wholes: dict[str, bool], source: Iterable[list[str]]) -> None:
-    """Mark in ``known`` and ``wholes`` what occurs in the source; no run spans two texts."""
+def _scan(index: _RunIndex, wholes: dict[str, bool], source: Iterable[list[str]]) -> None:
+    """Mark in ``index`` and ``wholes`` what occurs in the source. No run spans two texts."""
     for batch in _batches(source):
         split = [words(text) for row in batch for text in row]
-        for one in split:
-            if (whole := " ".join(one)) in wholes:
+        for text in split:
+            if (whole := " ".join(text)) in wholes:
                 wholes[whole] = True
-        coded = known.coded(word for one in split for word in (*one, ""))
+        coded = index.coded(word for text in split for word in (*text, ""))  # '' has code 0 and separates texts
         for size in SIZES:
-            known.mark(size, coded)
+            index.mark(size, coded)
 
 
 def _batches(source: Iterable[list[str]]) -> Iterator[list[list[str]]]:
     rows = iter(source)
-    while batch := list(islice(rows, ROWS)):
+    while batch := list(islice(rows, BATCH_ROWS)):
         yield batch

@@ -1,4 +1,4 @@
-"""A growing file of records: append-only while work goes on, so that a killed run goes on where it stood."""
+"""A file of records that grows while a stage runs, so that a killed run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from eval.items.jsonl import Row
 
 
 class Records:
-    """Records by id, kept in ``NAME.partial.jsonl`` of a folder until `finish` puts them in order in ``NAME.jsonl``.
+    """Records by id, in ``NAME.partial.jsonl`` of a folder until `finish` writes them in order to ``NAME.jsonl``.
 
-    The first line of the partial file holds the key of the run. What another key left behind is overwritten, and so is
-    everything from the first damaged line on.
+    The first line of the partial file is the key of the run. What a run with another key has left is discarded, and so
+    is everything from the first damaged line on.
     """
 
     def __init__(self, folder: Path, name: str, key: str) -> None:
         self._whole, self._partial = folder / f"{name}.jsonl", folder / f"{name}.partial.jsonl"
         self._lock = threading.Lock()
-        kept = _kept(self._partial, key)
-        self.records: dict[str, Row] = {row["id"]: row for row in kept}
-        write_jsonl(self._partial, [{"key": key}, *kept])
+        earlier = _earlier(self._partial, key)
+        self.records: dict[str, Row] = {row["id"]: row for row in earlier}
+        write_jsonl(self._partial, [{"key": key}, *earlier])
         self._file = self._partial.open("a", encoding="utf-8")
 
     def __enter__(self) -> Records:
@@ -34,7 +34,7 @@ class Records:
         self._file.close()
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Append records whose id is not there yet; several threads may."""
+        """Append the records whose ids are new. Safe to call from several threads."""
         for row in rows:
             with self._lock:
                 if row["id"] not in self.records:
@@ -44,15 +44,15 @@ class Records:
             self._file.flush()
 
     def finish(self, ids: Sequence[str]) -> list[Row]:
-        """Write the whole file in the order of ``ids``, drop the partial one, and return the rows."""
+        """Write the complete file in the order of ``ids``, delete the partial one, and return the rows."""
         rows = [self.records[name] for name in ids]
         write_jsonl(self._whole, rows)
         self._partial.unlink()
         return rows
 
 
-def _kept(partial: Path, key: str) -> list[Row]:
-    """The whole records that an earlier run under the same key left."""
+def _earlier(partial: Path, key: str) -> list[Row]:
+    """The complete records of an earlier run with the same key."""
     if not partial.exists():
         return []
     rows: list[Row] = []

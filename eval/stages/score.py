@@ -1,4 +1,4 @@
-"""Stage score: verdicts on one set of answers. Imports nothing heavy: scoring needs no model."""
+"""Stage score: verdicts on one set of answers, and the metrics over them. Torch is imported only for a local judge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eval.judge import grade
 from eval.sandbox.client import unsafe_allowed
 from eval.sandbox.pool import run_all
 from eval.sandbox.programs import Limits, ProgramVerdict
-from eval.spec import item_rows
+from eval.spec.item_rows import FILE, item_id, item_rows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import ScoreSpec
 from eval.stages import summary
@@ -26,48 +26,54 @@ from eval.tasks import FORMS, Benchmark
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, execution: JudgeRun | None = None) -> None:
-    """Write scores.jsonl (one record an answer, in their order), items.jsonl (`ItemRow`) and summary.json into ``out``.
+    """Write scores.jsonl (one record per answer, in their order), items.jsonl (`ItemRow`) and summary.json to ``out``.
 
-    A killed run leaves its verdicts in ``out``, and the next one on the same answers goes on from there. What a judge,
-    asked as ``execution`` says, replies is kept in ``execution.cache`` and written to judgments.jsonl.
+    A killed run leaves its verdicts in ``out``, and the next run on the same answers continues from there. A judge is
+    called as ``execution`` says; its replies are kept in ``execution.cache`` and written to judgments.jsonl. Raises
+    ValueError when answers and items do not belong together or the judge cannot be used, RuntimeError when generated
+    code cannot be contained or the judge keeps failing.
     """
     responses = read(inputs["answers"] / "responses.jsonl")
-    scores, found = _losses(responses, out) if spec.task == "loss" else _judged(spec, inputs, responses, out, execution)
-    write_jsonl(out / item_rows.FILE, map(asdict, item_rows.item_rows(spec.task, scores)))
-    write_json(out / "summary.json", summary.whole(spec.task, responses, found, inputs["answers"]))
+    if spec.task == "loss":
+        scores, result = _loss_scores(responses, out)
+    else:
+        scores, result = _scores(spec, inputs, responses, out, execution)
+    write_jsonl(out / FILE, map(asdict, item_rows(spec.task, scores)))
+    write_json(out / "summary.json", summary.whole(spec.task, responses, result, inputs["answers"]))
 
 
-def _losses(responses: Sequence[Row], out: Path) -> tuple[list[Row], Row]:
-    """Each sample's mean loss per supervised token, and the metric over all of them, clustered by sample."""
+def _loss_scores(responses: Sequence[Row], out: Path) -> tuple[list[Row], Row]:
+    """Write and return each sample's mean loss per supervised token; and the metric over them, for the summary."""
     scores = [{**row, "mean": row["loss"] / row["tokens"] if row["tokens"] else None} for row in responses]
     write_jsonl(out / "scores.jsonl", scores)
     metric = ratio("loss", [row["loss"] for row in responses], [row["tokens"] for row in responses])
-    return scores, {**summary.written(present(metric)), "sandbox": None}
+    return scores, {**summary.metrics_part(present(metric)), "sandbox": None}
 
 
-def _judged(
+def _scores(
     spec: ScoreSpec, inputs: Mapping[str, Path], responses: Sequence[Row], out: Path, execution: JudgeRun | None
 ) -> tuple[list[Row], Row]:
-    """The verdict on every answer text, and what the summary says of them."""
+    """Write and return the verdict on every answer; and what the summary says about them."""
     task = FORMS[spec.form][spec.task]
     items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
-    answered = {_item(row) for row in responses}
+    answered = {item_id(row) for row in responses}
     if set(items) != answered:
-        odd = sorted(set(items) ^ answered)
+        unmatched = sorted(set(items) ^ answered)
         raise ValueError(
-            f"answers and items of task {spec.task!r} differ in {len(odd)} ids, first {odd[0]!r}: answer again"
+            f"answers and items of task {spec.task!r} differ in {len(unmatched)} ids, first {unmatched[0]!r}: "
+            "answer again"
         )
     with Records(out, "scores", _key(spec, inputs)) as records:
         if spec.judge is None:
-            contained = _fill(spec, task, items, responses, records)
+            scorer = _add_verdicts(spec, task, items, responses, records)
         else:
-            contained = _graded(spec, inputs, items, responses, records, out, execution)
+            scorer = _add_ratings(spec, inputs, items, responses, records, out, execution)
         scores = records.finish([row["id"] for row in responses])
     flagged = {name: _flagged(folder) for name, folder in sorted(inputs.items()) if name.startswith("overlap.")}
-    return scores, {**summary.judged(task, scores, responses, flagged), **contained}
+    return scores, {**summary.of_scores(task, scores, responses, flagged), **scorer}
 
 
-def _graded(
+def _add_ratings(
     spec: ScoreSpec,
     inputs: Mapping[str, Path],
     items: Mapping[str, Row],
@@ -76,60 +82,55 @@ def _graded(
     out: Path,
     execution: JudgeRun | None,
 ) -> Row:
-    """Record how the judge rates each answer, and what it replied; who judged."""
+    """Record the judge's rating of each answer, and write its replies; return the judge's part of the summary."""
     if execution is None:
-        raise ValueError(f"task={spec.task}: say how the judge is asked (suite.judge_client)")
+        raise ValueError(f"task={spec.task}: set suite.judge_client, which says how the judge is called")
     scores, replies, judge = grade.run(spec, inputs, items, responses, execution)
     write_jsonl(out / "judgments.jsonl", replies)
     records.add(scores)
     return {"sandbox": None, **judge}
 
 
-def _fill(
+def _add_verdicts(
     spec: ScoreSpec, task: Benchmark, items: Mapping[str, Row], responses: Sequence[Row], records: Records
 ) -> Row:
-    """Record the verdict on each answer that has none yet as it falls; what contained the programs, if any ran."""
-    assert task.score is not None  # or a judge would score
+    """Record a verdict on each answer that has none yet; return the sandbox level for the summary (None: unused)."""
+    assert task.score is not None  # tasks without it have a judge
     score, waiting = task.score, [row for row in responses if row["id"] not in records.records]
 
-    def keep(place: int, verdict: ProgramVerdict) -> None:
-        row = waiting[place]
-        judged = score(items[_item(row)], row["text"], verdict.status)
-        records.add([{**_name(row), **judged, **_detail(verdict)}])
+    def on_verdict(number: int, verdict: ProgramVerdict) -> None:
+        row = waiting[number]
+        fields = score(items[item_id(row)], row["text"], verdict.status)
+        ids: Row = {name: row[name] for name in ("id", "item") if name in row}
+        records.add([{**ids, **fields, **_error_kind(verdict)}])
 
     if task.program is None:
-        for place in range(len(waiting)):
-            keep(place, ProgramVerdict("", 0.0, 0, ""))
+        for number in range(len(waiting)):
+            on_verdict(number, ProgramVerdict("", 0.0, 0, ""))
         return {"sandbox": None}
-    programs = [task.program(items[_item(row)], row["text"]) for row in waiting]
+    programs = [task.program(items[item_id(row)], row["text"]) for row in waiting]
     limits = Limits(spec.seconds, spec.memory_mib << 20)
-    _, level = run_all(programs, limits, unsafe=unsafe_allowed(), on_verdict=keep)
+    _, level = run_all(programs, limits, unsafe=unsafe_allowed(), on_verdict=on_verdict)
     return {"sandbox": level.number, "sandbox_name": level.name}
 
 
 def _key(spec: ScoreSpec, inputs: Mapping[str, Path]) -> str:
-    """What verdicts left behind must rest on: answers, items, what a judge saw, the machine that contained programs."""
-    found = hashlib.sha256(json.dumps([asdict(spec), platform.node()], sort_keys=True).encode())
-    shown = [inputs[name] for name in ("references", "prompts") if name in inputs]
-    for file in (inputs["answers"] / "responses.jsonl", locate(inputs["data"], spec.file), *shown):
-        found.update(hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()[:16]
+    """What the verdicts of an earlier run must have in common with this one to be continued.
+
+    That is the spec, the answers, the items, the files a judge reads, and the machine, which contains the programs.
+    """
+    total = hashlib.sha256(json.dumps([asdict(spec), platform.node()], sort_keys=True).encode())
+    judge_files = [inputs[name] for name in ("references", "prompts") if name in inputs]
+    for file in (inputs["answers"] / "responses.jsonl", locate(inputs["data"], spec.file), *judge_files):
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]
 
 
 def _flagged(folder: Path) -> set[str]:
-    """The items that a training source holds."""
+    """The ids of the items that a training source contains, from the folder of an overlap."""
     return {row["id"] for row in read(folder / "items.jsonl") if row["flagged"]}
 
 
-def _item(row: Row) -> str:
-    """The id of the item that was answered; where each was answered once, that of the answer."""
-    return str(row.get("item", row["id"]))
-
-
-def _name(row: Row) -> Row:
-    return {name: row[name] for name in ("id", "item") if name in row}
-
-
-def _detail(verdict: ProgramVerdict) -> Row:
-    """The kind of error a program died of; not its message, which may differ from run to run."""
+def _error_kind(verdict: ProgramVerdict) -> Row:
+    """The kind of error that ended a program, without its message, which may differ from run to run."""
     return {"error": verdict.detail.partition(":")[0]} if verdict.detail else {}

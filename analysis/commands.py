@@ -21,7 +21,8 @@ python -m analysis VERB [KEY=VALUE ...]
 
 TABLE = (
     "a long table of your own, .csv or .parquet, with the columns ability, task, metric, value; optional: n_items, "
-    "stderr, seed, params, model, strategy, sweep, cell, and one column per factor, such as samples, fraction, replay"
+    "stderr, seed, params, model, strategy, sweep, cell, kind, better, low, high (of the metric), and one column per "
+    "factor, such as samples, fraction, replay"
 )
 WEIGHTS = "what each ability counts, such as {math: 1, code: 2}"
 
@@ -63,7 +64,9 @@ class Analyse(Tables):
         "apart; a sweep has its own",
         None,
     )
-    margin: float = option("the difference that matters to verdicts: of a score, or relative for a loss", 0.02)
+    margin: float = option(
+        "the difference that matters to verdicts: relative for a loss, else of the metric's range", 0.02
+    )
     weights: dict[str, float] = option(f"{WEIGHTS}, in the search for the best replay", {}, default_text="all alike")
     out: str | None = option(
         "the folder of results", None, default_text="the sweep's folder /analysis, or FILE's name with -analysis"

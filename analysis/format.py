@@ -14,6 +14,11 @@ def number(value: float) -> str:
     return f"{value:.3f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.4g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: ``1 cell``, ``2,000 cells``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def amount(value: float) -> str:
     """The amount as a whole number (``8,192``), a fraction (``1/64``) or four digits; "-" for a missing one."""
     if np.isnan(value):

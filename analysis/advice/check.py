@@ -12,7 +12,7 @@ from analysis.advice.advise import surrogates_of, weighting
 from analysis.advice.surrogate import Surrogate, strategies, values
 from analysis.arrays import Array
 from analysis.data.study import Measure, Study
-from analysis.format import fraction
+from analysis.format import counted, fraction
 from analysis.text_table import TextTable
 from analysis.verdicts.arms import arm_means
 
@@ -135,7 +135,7 @@ def check_lines(check: AdviceCheck) -> list[str]:
     for i, model in enumerate(check.models):
         error = model.shown(check.predicted[:, i]) - model.shown(check.measured[:, i])
         rms = model.metric.number(float(np.sqrt((error**2).mean()))) + (" points" if model.metric.bounded else "")
-        inside = f"{check.inside[:, i].sum()} of {len(error)} measurements lie in their interval"
+        inside = f"{check.inside[:, i].sum()} of {counted(len(error), 'measurement')} in the 95 % interval"
         lines.append(f"{model.ability}: {inside}; root mean square error {rms}")
     return [*lines, _ranking_line(check)] if len(check.cells) > 1 else lines
 
@@ -148,8 +148,7 @@ def _ranking_line(check: AdviceCheck) -> str:
     clear = np.abs(measured[first] - measured[second]) > Z * np.hypot(error[first], error[second])
     metric = check.models[0].metric
     lost = metric.effect(float(measured.max() - measured[total.argmax()])).lstrip("+")
-    return (
-        f"ranking: {agree.sum()} of {len(agree)} pairs of cells came out in the predicted order, {agree[clear].sum()} "
-        f"of the {clear.sum()} pairs that differ clearly; the cell predicted best is {lost} {metric.short_unit} below "
-        "the best measured"
-    )
+    ordered = f"{agree.sum()} of {counted(len(agree), 'pair')} of cells came out in the predicted order"
+    clearly = f"{agree[clear].sum()} of the {counted(int(clear.sum()), 'pair')} that differ clearly"
+    best = f"the cell predicted best is {lost} {metric.short_unit} below the best measured"
+    return f"ranking: {ordered}, {clearly}; {best}"

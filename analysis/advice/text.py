@@ -15,6 +15,7 @@ from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Study, read_study
+from analysis.format import counted
 from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
 
@@ -148,6 +149,6 @@ def checks(models: Sequence[Surrogate]) -> list[str]:
         error = f"{np.sqrt((gap**2).mean()):.2f} ({model.metric.model_unit})"
         lines.append(
             f"{model.ability}: arms predicted from the others have a root mean square error of {error}; "
-            f"{100 * inside:.0f} % of {len(gap)} lie within their 95 % interval"
+            f"{100 * inside:.0f} % of the {counted(len(gap), 'arm')} lie within their 95 % interval"
         )
     return lines

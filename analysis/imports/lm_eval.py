@@ -43,8 +43,8 @@ class TaskResult:
         model = str(self.contents.get("model_name", self.file.parent.name))
         headline = metric.kind == "share" and better == "higher"
         labels = {"task": self.task, "metric": "accuracy" if headline else self.metric, "model": model}
-        said = {"better": better} if higher is not None and (metric.assumed or better != metric.better) else {}
-        return labels | said
+        direction = {"better": better} if higher is not None and (metric.assumed or better != metric.better) else {}
+        return labels | direction
 
     def number(self, name: str) -> Any:
         """The task's number of this name under the headline's filter; None where there is none."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.study import Study, read_study
+from analysis.format import counted
 from analysis.report.drawings import draw_all
 from analysis.report.page import page
 from analysis.report.results import analyse
@@ -48,5 +49,5 @@ def write(
 
 def _lead(study: Study) -> str:
     """The first sentence of the report: how many measurements of what."""
-    cells = f" from {study.table['cell'].nunique():,} cells" if "cell" in study.table else ""
-    return f"{len(study.table):,} measurements{cells} of {', '.join(study.abilities)}."
+    cells = f" from {counted(study.table['cell'].nunique(), 'cell')}" if "cell" in study.table else ""
+    return f"{counted(len(study.table), 'measurement')}{cells} of {', '.join(study.abilities)}."

@@ -110,8 +110,8 @@ def _replay_note(metric: str, replayed: ReplayMeans, weights: Mapping[str, float
     k, chance = best_k(replayed, weights)
     confidence = "" if np.isnan(chance) else f" (best with a chance of {100 * chance:.0f} %)"
     listed = ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
-    counted = f"weights {listed}" if listed else "equal weights of the abilities"
-    return f"{metric}: replay {fraction(k)} is best for {counted}{confidence}."
+    weighting = f"weights {listed}" if listed else "equal weights of the abilities"
+    return f"{metric}: replay {fraction(k)} is best for {weighting}{confidence}."
 
 
 def _pareto_note(compared: StrategyMeans, chances: Array | Sequence[float]) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.data.study import Study
 from analysis.data.table import binomial_rows
+from analysis.format import counted
 from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
@@ -103,7 +104,7 @@ def undetectable(verdicts: Sequence[Verdict]) -> list[str]:
         if small:
             more = f"; and {len(small) - SHOWN} more" if len(small) > SHOWN else ""
             sentences.append(
-                f"{question}: {len(small)} of {len(decided)} effects are smaller than what the design detects "
+                f"{question}: {len(small)} of {counted(len(decided), 'effect')} below what the design detects "
                 f"with a chance of 80 %: {'; '.join(shown)}{more}"
             )
     return sentences

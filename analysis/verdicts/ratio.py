@@ -83,8 +83,8 @@ def amount_or_ratio(arms: ArmMeans, seed: int = 0) -> DevianceShares | None:
     drawn = np.concatenate([mean[None], _draws(arms, table, seed)])
     shares, partial = _shares(np.clip(drawn, 0, 1) if bounded else drawn, weight, _taken_out(table), columns, bounded)
     ranges = [(float(v.min()), float(v.max())) for v in (own, ratio)]
-    given = _interval(partial)
-    of_amount, of_ratio = ((float(given[0][k]), float(given[1][k]), float(given[2][k])) for k in (0, 1))
+    middle, low, high = _interval(partial)
+    of_amount, of_ratio = ((float(middle[k]), float(low[k]), float(high[k])) for k in (0, 1))
     return DevianceShares(arms.name, *_interval(shares), (of_amount, of_ratio), ranges[0], ranges[1])
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from analysis.format import amount
+from analysis.format import amount, counted
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.verdict import Verdict
@@ -49,8 +49,9 @@ def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
         about = f"{arms.name}, {amount(large)} against {amount(small)} parameters"
         weights = difference(list(pairs["label_other"]), list(pairs["label"]))
         verdict = contrast("size", about, arms, weights, margin)
-        designs = "1 design" if len(pairs) == 1 else f"{len(pairs)} designs"
         compared = f"a model of {amount(large)} parameters {WORDS[verdict.finding]} one of {amount(small)}"
         effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
-        verdicts.append(verdict.with_sentence(f"{arms.name}: {compared} at equal data ({designs}): {effect}."))
+        verdicts.append(
+            verdict.with_sentence(f"{arms.name}: {compared} at equal data ({counted(len(pairs), 'design')}): {effect}.")
+        )
     return verdicts

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.arrays import Array
 from analysis.fitting.uncertainty import quantile
-from analysis.format import amount
+from analysis.format import amount, counted
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import Weights, contrast, difference, dof
 from analysis.verdicts.scaling import slope
@@ -120,7 +120,7 @@ def crossing_text(effects: MixingEffects) -> str:
     clear = np.sign(np.where(np.abs(effects.delta) > half, effects.delta, 0.0))
     changes, clear_changes = (int((np.diff(s[s != 0]) != 0).sum()) for s in (np.sign(effects.delta), clear))
     ties = int((effects.delta == 0).sum())
-    extra = f", {ties} {'tie' if ties == 1 else 'ties'}" if ties else ""
+    extra = f", {counted(ties, 'tie')}" if ties else ""
     if clear_changes > 1:
         return f"mixed and alone cross {clear_changes} times{extra}, so there is no single crossing"
     if changes > 1:

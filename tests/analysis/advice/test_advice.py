@@ -164,7 +164,7 @@ def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     later = Simulation(9)
     later.cell("new", "multitask", tuple(FULL), 1 / 8)
     later.frame().to_csv(tmp_path / "after.csv", index=False)
-    assert " of 1 measurements lie in their interval" in check_text([path], [tmp_path / "after.csv"], {})
+    assert " of 1 measurement in the 95 % interval" in check_text([path], [tmp_path / "after.csv"], {})
 
 
 def test_a_table_without_mixtures_is_said_to_guess(tmp_path):

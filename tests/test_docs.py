@@ -1,0 +1,144 @@
+"""README and docs: every command parses, every example runs, and the README's numbers are those of the committed results."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from analysis import commands as analysis_commands
+from common.options import parse
+from eval.commands import main as eval_commands
+from sweep.cli.verbs import VERBS
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TABLES = {"sweep": VERBS, "analysis": analysis_commands.COMMANDS, "eval": eval_commands.COMMANDS}
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, the words behind it, and its text."""
+
+    language: str
+    words: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        return next(iter(re.findall(r'title="([^"]+)"', self.words)), "")
+
+    @property
+    def runs(self) -> bool:
+        return "run" in self.words.split()
+
+
+def blocks(page: Path) -> list[Block]:
+    fenced = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [Block(*match) for match in fenced.findall(page.read_text(encoding="utf-8"))]
+
+
+def shell_lines(block: Block) -> list[str]:
+    """The commands of a block, continued lines joined."""
+    return [line for line in block.text.replace("\\\n", " ").splitlines() if line.strip() and line[0] not in "# "]
+
+
+def written_commands(page: Path) -> list[list[str]]:
+    """The words of each of our commands in a page's shell blocks, without the program."""
+    words = [shlex.split(line, comments=True) for block in blocks(page) if block.language == "sh"
+             for line in shell_lines(block)]  # fmt: skip
+    ours = [line[2:] for line in words if line[:2] == ["python", "-m"] and line[2] in TABLES]
+    return ours + [line[1:] for line in words if line[0] == "dosage" and line[1] in TABLES]
+
+
+COMMANDS = {" ".join(words): words for page in PAGES for words in written_commands(page)}
+
+
+def environment(store: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "DOSAGE_STORE": str(store), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
+def test_every_command_that_is_written_down_is_understood(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    package, *rest = words
+    monkeypatch.chdir(tmp_path)
+    for name in ("FOLDER", "FILE"):  # what the pages call any model and any file
+        Path(name).mkdir() if name == "FOLDER" else Path(name).touch()
+    verb, options = (rest[0], rest[1:]) if rest and "=" not in rest[0] and rest[0][0] not in "-+~" else ("", rest)
+    if verb or package != "sweep":
+        parse(TABLES[package][verb].options, options)
+        return
+    searched = any("hydra.searchpath" in word for word in rest)
+    if not searched:  # an example with files of its own is run below
+        ended = subprocess.run(
+            [sys.executable, "-m", "sweep", *rest, "dry_run=true"], cwd=tmp_path, capture_output=True, text=True,
+            env=environment(tmp_path / "store"), timeout=120,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(b.runs for b in blocks(page))], ids=lambda p: p.stem)
+def test_the_examples_of_a_page_run(page: Path, tmp_path: Path):
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for block in blocks(page):
+        if block.title:
+            file = tmp_path / block.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
+    for block in (block for block in blocks(page) if block.runs):
+        lines = [block.text] if block.language == "python" else shell_lines(block)
+        for line in lines:
+            words = ["python", "-c", line] if block.language == "python" else shlex.split(line, comments=True)
+            assert words[0] == "python", line
+            ended = subprocess.run(
+                [sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True,
+                env=environment(tmp_path / "store"), timeout=180,
+            )  # fmt: skip
+            assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
+
+
+def test_the_index_lists_every_page():
+    listed = set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8")))
+    assert listed == {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path):
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    targets += re.findall(r"(?:src|srcset)=\"([^\"]+)\"", page.read_text(encoding="utf-8"))
+    missing = [t for t in targets if not t.startswith("http") and not (page.parent / t).exists()]
+    assert not missing
+
+
+def test_the_readme_is_short():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    assert len(text.split()) <= 900
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert max(len(line) for line in prose.splitlines() if not line.startswith("|")) <= 200
+
+
+def test_the_readme_quotes_the_committed_results():
+    with (ROOT / "docs" / "results" / "data_amount.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["metric"] == "accuracy"]
+    measured = {}
+    for row in rows:
+        if row["trained_on"] in (row["ability"], "base"):
+            at = "untrained" if row["trained_on"] == "base" else row["fraction_text"]
+            measured[at, row["ability"]] = f"{100 * float(row['value']):.1f}"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (header,) = re.findall(r"^ +fraction +(.+)$", text, re.MULTILINE)
+    quoted = {}
+    for at, values in re.findall(r"^ +(untrained|1(?:/\d+)?)  +(\d.*)$", text, re.MULTILINE):
+        numbers = re.findall(r"(\d+\.\d)(?: ± \d+\.\d)?", values)
+        quoted |= {(at, ability): number for ability, number in zip(header.split(), numbers, strict=True)}
+    assert len(quoted) == 18
+    assert quoted == {name: measured[name] for name in quoted}

@@ -1,4 +1,4 @@
-"""README and docs: every command parses, every example runs, and the README's numbers are those of the committed results."""
+"""README and docs: every command parses, every example runs, the numbers quoted are those of the committed results."""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-CHUNK = 1 << 22
-
 
 def digest_of(path: Path) -> str:
     """SHA-256 over a file's size and bytes, or over the relative names, sizes and bytes of all files below a folder.
@@ -19,7 +17,7 @@ def digest_of(path: Path) -> str:
     for part in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
         total.update(f"{part.relative_to(path) if path.is_dir() else ''}\0{part.stat().st_size}\0".encode())
         with part.open("rb") as stream:
-            while block := stream.read(CHUNK):
+            while block := stream.read(1 << 22):
                 total.update(block)
     return total.hexdigest()[:16]
 

@@ -37,8 +37,7 @@ def split_rows(repo: str, revision: str, config: str | None, split: str) -> Iter
         try:
             folder = snapshot_download(repo, repo_type="dataset", revision=revision, local_files_only=True)
         except Exception:
-            where = f"config {config!r}, split {split!r}"
-            raise unreadable("dataset", repo, revision, error, where) from error
+            raise unreadable("dataset", repo, revision, error, f"config {config!r}, split {split!r}") from error
         rows = datasets.load_dataset(folder, config, split=split)
         return rows
 

@@ -88,7 +88,8 @@ def run(
             raise ValueError(f"{verb!r} is not a verb of {program}{near(verb, known)}; its verbs: {', '.join(known)}")
         command = commands[verb]
         if any(word in HELP for word in rest):
-            print(describe(f"{program} {verb}".rstrip(), command))
+            usage = f"{program} {verb}".rstrip()
+            print(f"{usage} [KEY=VALUE ...]\n\n{command.summary}\n\n{options_text(command.options)}")
             return 0
         result = command.run(parse(command.options, rest))
         if isinstance(result, int):
@@ -137,8 +138,7 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
 
 def near(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'X'?`` for the known word nearest to ``word``, or an empty text when none is near."""
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    return "".join(f"; did you mean {match!r}?" for match in difflib.get_close_matches(word, list(known), n=1))
 
 
 def _key(field: dataclasses.Field[Any]) -> str:
@@ -200,10 +200,8 @@ BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "n", "0"), False),
 }
 
-KINDS = {
-    bool: "true or false", int: "a whole number", float: "a number", list: "a list such as a,b",
-    dict: "a dictionary such as {a: 1, b: 2}",
-}  # fmt: skip
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", list: "a list such as a,b",
+         dict: "a dictionary such as {a: 1, b: 2}"}  # fmt: skip
 """What a value of each type is called in an error."""
 
 
@@ -222,11 +220,6 @@ def overview(program: str, commands: Mapping[str, Command], usage: str = "") -> 
     return "\n".join([*lines, "", f"{program} VERB --help lists the options of a verb."])
 
 
-def describe(usage: str, command: Command) -> str:
-    """The help of one verb: what it does, and its options."""
-    return "\n".join([f"{usage} [KEY=VALUE ...]", "", command.summary, "", options_text(command.options)])
-
-
 def options_text(options: type) -> str:
     """Each option of a class with its key, type, default and meaning: required ones first, inherited ones last."""
     hints, own = typing.get_type_hints(options), options.__annotations__
@@ -234,7 +227,7 @@ def options_text(options: type) -> str:
     for field in sorted(dataclasses.fields(options), key=lambda one: (not _required(one), one.name not in own)):
         head = f"  {_key(field)}={_type_name(hints[field.name], field.metadata['choices'])}"
         default = "required" if _required(field) else f"default: {_default(field)}"
-        lines.append(f"{head}  ({default})")
+        lines += [f"{head}  ({default})"]
         lines += textwrap.wrap(field.metadata["meaning"], 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
 
@@ -242,8 +235,7 @@ def options_text(options: type) -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.metadata["default_text"]:
         return str(field.metadata["default_text"])
-    factory = field.default_factory
-    value = field.default if factory is dataclasses.MISSING else factory()
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     match value:
         case None | "":
             return "none"

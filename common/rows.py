@@ -150,6 +150,5 @@ def _parquet(path: Path) -> Iterator[Row]:
         yield Row(path.name, "row", number, record)
 
 
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    ".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet,
-}  # fmt: skip
+Reader = Callable[[Path], Iterator[Row]]
+READERS: dict[str, Reader] = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

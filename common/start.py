@@ -41,3 +41,9 @@ def module_path() -> str:
     # Site-packages stay behind the standard library, some of whose modules old packages there replace.
     places = [] if str(ROOT) in site.getsitepackages() else [str(ROOT)]
     return os.pathsep.join([*places, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def conf_folder() -> Path:
+    """The folder of the config groups: in an installed wheel beside this file, in a checkout at the top."""
+    installed = Path(__file__).with_name("conf")
+    return installed if installed.is_dir() else ROOT / "conf"

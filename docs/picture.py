@@ -1,4 +1,4 @@
-"""The picture of the README, in a light and a dark version: ``python docs/picture.py`` draws docs/results/data_amount.csv.
+"""The picture of the README, light and dark: ``python docs/picture.py`` draws docs/results/data_amount.csv.
 
 The table is the demo's own: ``make demo`` writes it as store/sweeps/data_amount/table.csv.
 """

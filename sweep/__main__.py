@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
-    from common.conf_folder import conf_folder
+    from common.start import conf_folder
     from sweep.config import compose, schema
 
     schema.register()

@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from common.conf_folder import conf_folder
 from common.renames import current_tree
+from common.start import conf_folder
 from eval.spec.judge import Judge, JudgeRun
 from eval.spec.tasks import Suite, Task
 

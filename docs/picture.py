@@ -73,7 +73,7 @@ def panel(axes: Axes, fit: SeriesFit, colour: str) -> None:
 def _verdict(results: Results, ability: str) -> str:
     """What the verdict on the upper end of the curve says, in words."""
     for verdict in results.findings.verdicts:
-        if verdict.question == "scaling" and verdict.about.startswith(f"{ability}: accuracy"):
+        if verdict.question == "scaling" and verdict.about == f"{ability} accuracy":
             if verdict.finding == "up":
                 points = 100 * verdict.effect
                 return f"still rising, +{points:.0f} points per doubling"

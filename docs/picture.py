@@ -47,10 +47,10 @@ def draw(results: Results, path: Path, text: str, line: str) -> None:
         panels = figure.subplots(1, len(shown), sharey=True)
         for axes, (measure, fit) in zip(panels, shown, strict=True):
             panel(axes, fit, COLOURS[measure.ability])
-            axes.set_title(f"{measure.ability}: {_verdict(results, measure.ability)}", loc="left", fontsize=10)
+            axes.set_title(f"{measure.ability}\n{_verdict(results, measure.ability)}", loc="left", fontsize=10)
         panels[0].set_ylabel("accuracy in %")
         panels[1].set_xlabel("samples of the ability's own training data")
-        figure.subplots_adjust(left=0.065, right=0.99, top=0.9, bottom=0.17, wspace=0.08)
+        figure.subplots_adjust(left=0.065, right=0.99, top=0.86, bottom=0.17, wspace=0.08)
         figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": "Dosage"})
 
 

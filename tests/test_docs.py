@@ -17,9 +17,10 @@ from analysis import commands as analysis_commands
 from common.options import parse
 from eval.commands import main as eval_commands
 from sweep.cli.verbs import VERBS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SHARED_DATA
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TABLES = {"sweep": VERBS, "analysis": analysis_commands.COMMANDS, "eval": eval_commands.COMMANDS}
 
 
@@ -61,7 +62,8 @@ COMMANDS = {" ".join(words): words for page in PAGES for words in written_comman
 
 
 def environment(store: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "DOSAGE_STORE": str(store), "OMP_NUM_THREADS": "1"}
+    ours = {"PYTHONPATH": str(ROOT), "DOSAGE_STORE": str(store), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **ours, "DOSAGE_DATA": str(SHARED_DATA)}
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
@@ -76,6 +78,8 @@ def test_every_command_that_is_written_down_is_understood(
     if verb or package != "sweep":
         parse(TABLES[package][verb].options, options)
         return
+    if "data=local" in rest and not SHARED_DATA.is_dir():
+        pytest.skip("the shared data folder is absent")
     searched = any("hydra.searchpath" in word for word in rest)
     if not searched:  # an example with files of its own is run below
         ended = subprocess.run(
@@ -119,7 +123,7 @@ def test_links_lead_somewhere(page: Path):
 
 
 def test_the_readme_is_short():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
     assert len(text.split()) <= 900
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
@@ -134,7 +138,7 @@ def test_the_readme_quotes_the_committed_results():
         if row["trained_on"] in (row["ability"], "base"):
             at = "untrained" if row["trained_on"] == "base" else row["fraction_text"]
             measured[at, row["ability"]] = f"{100 * float(row['value']):.1f}"
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     (header,) = re.findall(r"^ +fraction +(.+)$", text, re.MULTILINE)
     quoted = {}
     for at, values in re.findall(r"^ +(untrained|1(?:/\d+)?)  +(\d.*)$", text, re.MULTILINE):
@@ -142,3 +146,10 @@ def test_the_readme_quotes_the_committed_results():
         quoted |= {(at, ability): number for ability, number in zip(header.split(), numbers, strict=True)}
     assert len(quoted) == 18
     assert quoted == {name: measured[name] for name in quoted}
+
+
+def test_the_readme_quotes_the_committed_answer_of_next():
+    (quoted,) = re.findall(r"quantity=math@4096\n```\n\n```\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    answer = (ROOT / "docs" / "results" / "next.txt").read_text(encoding="utf-8")
+    for part in quoted.split("...\n"):
+        assert part in answer

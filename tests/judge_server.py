@@ -16,6 +16,7 @@ Act = str | tuple[int, dict[str, str], bytes]
 
 
 class _Server(ThreadingHTTPServer):
+    judge: JudgeServer
     request_queue_size = 128  # a short queue resets connections on a busy machine, and every reset is asked again
 
 
@@ -34,54 +35,8 @@ class JudgeServer:
 
     def start(self) -> str:
         """The base URL."""
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.paths.append(self.path)
-                self.answer(401 if outer.key and not self.known() else 200, {}, b"{}")
-
-            def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.lock:
-                    number = len(outer.requests)
-                    outer.requests.append(request)
-                    outer.paths.append(self.path)
-                act = outer.act(number, request)
-                if outer.key and not self.known():
-                    self.answer(401, {}, b'{"error": {"message": "Incorrect API key provided"}}')
-                elif act == "HANG":
-                    outer.closing.wait(60)
-                elif act == "DRIP":
-                    self.answer(200, {"Content-Length": "1000"}, b"")
-                    while not outer.closing.wait(0.05):
-                        self.wfile.write(b" ")
-                elif act == "RESET":  # closing with unread patience set to nothing sends a reset
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self.connection.close()
-                elif isinstance(act, tuple):
-                    self.answer(*act)
-                else:
-                    self.answer(200, {}, completion(act))
-
-            def known(self) -> bool:
-                return self.headers.get("Authorization") == f"Bearer {outer.key}"
-
-            def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def finish(self) -> None:
-                if not self.connection._closed:  # type: ignore[attr-defined]
-                    super().finish()
-
-        self.server = _Server(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), _Handler)
+        self.server.judge = self
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client may hang up
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -91,6 +46,54 @@ class JudgeServer:
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self.server.judge.paths.append(self.path)
+        self.answer(401 if self.server.judge.key and not self.known() else 200, {}, b"{}")
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.judge.lock:
+            number = len(self.server.judge.requests)
+            self.server.judge.requests.append(request)
+            self.server.judge.paths.append(self.path)
+        act = self.server.judge.act(number, request)
+        if self.server.judge.key and not self.known():
+            self.answer(401, {}, b'{"error": {"message": "Incorrect API key provided"}}')
+        elif act == "HANG":
+            self.server.judge.closing.wait(60)
+        elif act == "DRIP":
+            self.answer(200, {"Content-Length": "1000"}, b"")
+            while not self.server.judge.closing.wait(0.05):
+                self.wfile.write(b" ")
+        elif act == "RESET":  # closing with unread patience set to nothing sends a reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        elif isinstance(act, tuple):
+            self.answer(*act)
+        else:
+            self.answer(200, {}, completion(act))
+
+    def known(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {self.server.judge.key}"
+
+    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def finish(self) -> None:
+        if not self.connection._closed:  # type: ignore[attr-defined]
+            super().finish()
 
 
 def completion(text: str, tokens: tuple[int, int] = (1000, 100)) -> bytes:

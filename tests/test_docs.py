@@ -153,3 +153,11 @@ def test_the_readme_quotes_the_committed_answer_of_next():
     answer = (ROOT / "docs" / "results" / "next.txt").read_text(encoding="utf-8")
     for part in quoted.split("...\n"):
         assert part in answer
+
+
+def test_the_docs_show_every_verb():
+    written = {(words[0], words[1]) for words in COMMANDS.values() if len(words) > 1}
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for package, commands in TABLES.items():
+        for verb in filter(None, commands):
+            assert (package, verb) in written or f"python -m {package} {verb}" in text

@@ -106,6 +106,19 @@ def test_the_deepspeed_settings_hold_no_removed_key() -> None:
     assert settings["managed_gradient_accumulation"] is True
 
 
+def collated(batch: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    """Rows as a right-padded batch of the Trainer; what carries no loss has the label -100."""
+    width = max(len(row["ids"]) for row in batch)
+    ids, labels, mask = torch.zeros(3, len(batch), width, dtype=torch.long)
+    labels -= 100
+    for number, row in enumerate(batch):
+        here = slice(0, len(row["ids"]))
+        ids[number, here] = torch.from_numpy(row["ids"]).long()
+        labels[number, here] = torch.where(torch.from_numpy(row["supervised"]), ids[number, here], -100)
+        mask[number, here] = 1
+    return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+
+
 def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path], tmp_path: Path) -> None:
     """One source and one batch an epoch, so that the order of the samples cannot matter."""
     pytest.importorskip("accelerate")
@@ -124,17 +137,6 @@ def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path],
         for a, b in ((data.offsets[s], data.offsets[s + 1]) for s in sorted(setup.plan.batch(0)))
     ]
 
-    def collate(batch: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
-        width = max(len(row["ids"]) for row in batch)
-        ids, labels, mask = torch.zeros(3, len(batch), width, dtype=torch.long)
-        labels -= 100
-        for number, row in enumerate(batch):
-            here = slice(0, len(row["ids"]))
-            ids[number, here] = torch.from_numpy(row["ids"]).long()
-            labels[number, here] = torch.where(torch.from_numpy(row["supervised"]), ids[number, here], -100)
-            mask[number, here] = 1
-        return {"input_ids": ids, "labels": labels, "attention_mask": mask}
-
     engine, _ = loop.make_engine(setup, inputs, tokenizer)
     assert isinstance(engine, TorchEngine)
     recipe = spec.recipe
@@ -146,7 +148,7 @@ def test_losses_equal_those_of_the_hugging_face_trainer(inputs: dict[str, Path],
         logging_steps=1, save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True,
         remove_unused_columns=False,
     )  # fmt: skip
-    oracle = Trainer(engine.module.model, settings, train_dataset=rows, data_collator=collate)
+    oracle = Trainer(engine.module.model, settings, train_dataset=rows, data_collator=collated)
     oracle.train()
     logged = [entry for entry in oracle.state.log_history if "loss" in entry]
     ours = metrics(tmp_path)

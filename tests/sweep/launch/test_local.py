@@ -15,7 +15,7 @@ from sweep.launch.local import Pool, Running
 from sweep.launch.progress import Progress
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-from tests.conftest import ROOT, TINY, command, sweep
+from tests.conftest import TINY, command, sweep
 from tests.sweep.stages.processes import age, build, hold, kill_at, leave_claim, world
 
 GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
@@ -291,11 +291,3 @@ def test_mistakes_end_before_any_work(words: list[str], message: str, store_path
     assert message in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert not store_path.exists() or not list(store_path.rglob("stage.json"))
-
-
-def test_readme_names_only_verbs_that_exist():
-    from sweep.cli.verbs import VERBS
-
-    text = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
-    for verb in VERBS:
-        assert f"sweep {verb}" in text or not text

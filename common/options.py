@@ -6,6 +6,7 @@ of every package, so booleans, numbers, lists and quotes are written alike every
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import math
@@ -180,19 +181,23 @@ def _convert(key: str, text: str, kind: Any) -> Any:
         parts = [_unquoted(part.strip()) for part in items.split(",")]
         if all(parts):
             return parts
-    elif kind is not bool:  # OmegaConf takes any whole number for true
-        from omegaconf import OmegaConf  # takes as long to import as all the rest of a small command
-        from omegaconf.errors import OmegaConfBaseException
-
-        try:
-            typed = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
-            given = {"value": plain} if kind in (int, float) else OmegaConf.from_dotlist([f"value={plain}"])
-            value = OmegaConf.to_container(OmegaConf.merge(typed, given))["value"]  # type: ignore[call-overload, index]
+    elif kind is not bool:
+        with contextlib.suppress(ValueError, TypeError):
+            value = kind(plain) if kind in (int, float) else _dictionary(plain, kind)
             if not isinstance(value, float) or math.isfinite(value):
                 return value
-        except (OmegaConfBaseException, ValueError, TypeError):
-            pass
     raise ValueError(f"{key}={text} is not {KINDS[typing.get_origin(kind) or kind]}")
+
+
+def _dictionary(text: str, kind: Any) -> Any:
+    from omegaconf import OmegaConf  # takes as long to import as all the rest of a small command
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        typed = OmegaConf.structured(dataclasses.make_dataclass("Value", [("value", kind)]))
+        return OmegaConf.to_container(OmegaConf.merge(typed, OmegaConf.from_dotlist([f"value={text}"])))["value"]  # type: ignore[call-overload, index]
+    except OmegaConfBaseException as error:
+        raise ValueError(text) from error
 
 
 BOOLEANS = {

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,7 +137,7 @@ def test_the_readme_quotes_the_committed_results():
     measured = {}
     for row in rows:
         if row["trained_on"] in (row["ability"], "base"):
-            at = "untrained" if row["trained_on"] == "base" else row["fraction_text"]
+            at = "untrained" if row["trained_on"] == "base" else str(Fraction(row["fraction"]))
             measured[at, row["ability"]] = f"{100 * float(row['value']):.1f}"
     text = README.read_text(encoding="utf-8")
     (header,) = re.findall(r"^ +fraction +(.+)$", text, re.MULTILINE)

@@ -33,6 +33,9 @@ def advice_text(tables: Sequence[Path], budget: float, weights: Mapping[str, flo
         text += "note: the table holds one strategy only, so there is nothing to compare it with\n"
     if not mixed(study):
         text += "note: the table holds no mixed training, so how abilities affect each other is a guess\n"
+    metric = advice.surrogates[0].metric.name
+    left_out = [ability for ability in study.abilities if ability not in advice.abilities]
+    text += "".join(f"note: {ability} is left out, as it has no {metric}\n" for ability in left_out)
     text += "".join(
         f"note: the best composition has more {name} data than any cell measured\n" for name in advice.beyond
     )

@@ -15,7 +15,7 @@ from analysis.data.items import Items, read_items
 from analysis.data.metric import HEADLINES, Metric, metrics_of, primary
 from analysis.data.series import NAMES, Series, series_of
 from analysis.data.table import factors_of, read
-from analysis.format import fraction
+from analysis.format import amount, fraction
 
 KEYS = ["ability", "task", "metric"]
 
@@ -60,6 +60,10 @@ class Measure:
     @cached_property
     def _curves(self) -> tuple[str, tuple[Series, ...]]:
         return series_of(self.trained[~trained_elsewhere(self.trained)])
+
+    def amount_text(self, value: float) -> str:
+        """An amount along the axis as text: 8,192, or 1/256 as it was written."""
+        return self.fraction_text(value) if self.axis == "fraction" else amount(value)
 
     def item_values(self, rows: pd.DataFrame) -> tuple[Array, Array] | None:
         """Values and weights (rows, items) behind some of the rows; None where the items are not known."""

@@ -77,7 +77,7 @@ def _rollout(axes: Axes, measure: Measure, fits: list[SeriesFit]) -> None:
     axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 3.0, 5.0) if high / low < 20 else (1.0,)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    amount_axis(axes, sorted(map(float, longest.origins)), f"largest of the {measure.axis} fitted")
+    amount_axis(axes, measure, sorted(map(float, longest.origins)), f"largest of the {measure.axis} fitted")
     axes.set_ylabel(f"error beyond it, {_error_unit(_curves(fits)[0], factor)}")
 
 
@@ -86,13 +86,14 @@ def _residual(axes: Axes, measure: Measure, fits: list[SeriesFit]) -> None:
     axes.axhline(0.0, color="#777777", linewidth=1)
     for i, fit in enumerate(fits):
         assert fit.curve is not None
-        amounts, value = _measurements(fit)
-        gap = measure.metric.gap(value, predicted(fit.curve, measure, amounts).value)
+        at, value = _measurements(fit)
+        gap = measure.metric.gap(value, predicted(fit.curve, measure, at).value)
         look: Any = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
-        axes.plot(amounts, gap, linestyle="none", markersize=5, label=fit.series.label or "_", **look)
+        axes.plot(at, gap, linestyle="none", markersize=5, label=fit.series.label or "_", **look)
     reach = 1.15 * max(map(abs, axes.get_ylim()))
     axes.set_ylim(-reach, reach)
-    amount_axis(axes, sorted({float(a) for fit in fits for a in fit.series.amount if a > 0}), measure.axis)
+    amounts = sorted({float(a) for fit in fits for a in fit.series.amount if a > 0})
+    amount_axis(axes, measure, amounts, measure.axis)
     axes.set_ylabel(f"measured minus curve, {measure.metric.short_unit}")
 
 

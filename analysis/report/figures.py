@@ -103,7 +103,7 @@ def _curves(axes: Axes, measure: Measure, fits: list[SeriesFit]) -> None:
         _points(axes, x, factor * _stack(fit.levels), i, fit.series.label or "measured, 95 % interval")
     _untrained(axes, measure, fits, factor)
     amounts = sorted({level.amount for fit in fits for level in fit.levels})
-    amount_axis(axes, amounts, UNITS.get(measure.axis, measure.axis), left)
+    amount_axis(axes, measure, amounts, UNITS.get(measure.axis, measure.axis), left)
     _value_axis(axes, measure)
 
 
@@ -138,7 +138,7 @@ def _left_edge(fits: list[SeriesFit]) -> float:
     return min(positive, default=1.0) / 4
 
 
-def amount_axis(axes: Axes, amounts: Sequence[float], label: str, left: float = 1.0) -> None:
+def amount_axis(axes: Axes, measure: Measure, amounts: Sequence[float], label: str, left: float = 1.0) -> None:
     """A logarithmic axis, with ticks at the amounts where they are few fractions, else at round numbers.
 
     Amount 0 is drawn at ``left``.
@@ -147,7 +147,7 @@ def amount_axis(axes: Axes, amounts: Sequence[float], label: str, left: float = 
     axes.set_xlabel(label + " (log scale)")
     axes.xaxis.set_minor_locator(NullLocator())
     if amounts[-1] <= 1 and len(amounts) <= 10:
-        axes.set_xticks([a if a > 0 else left for a in amounts], [amount(a) for a in amounts])
+        axes.set_xticks([a if a > 0 else left for a in amounts], [measure.amount_text(a) for a in amounts])
         return
     axes.xaxis.set_major_locator(LogLocator(10, subs=_steps(*axes.get_xlim())))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))

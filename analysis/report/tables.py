@@ -123,7 +123,7 @@ def _amount_table(measure: Measure, fits: Sequence[SeriesFit], title: str, kinds
         header += [joined(": ", fit.series.label, kind if named else "") for kind in shown]
     amounts = sorted({level.amount for fit in fits for level in fit.levels})
     body = [
-        (amount(value), *(cell for fit in fits for cell in _cells(fit, value, kinds, measure.metric)))
+        (measure.amount_text(value), *(cell for fit in fits for cell in _cells(fit, value, kinds, measure.metric)))
         for value in amounts
     ]
     fractions = [_fractions(measure, fits, value) for value in amounts]
@@ -177,7 +177,8 @@ def overview(results: Sequence[MeasureFits]) -> TextTable | None:
     keys = sorted(dict.fromkeys(key for column in columns for key in column), key=lambda key: key[0])
     labelled = any(label for _, label in keys)
     lead = [name for name in ("fraction" if axis == "samples" else axis, "series" if labelled else "") if name]
-    text = chosen[0][0].fraction_text if axis in ("samples", "fraction") else amount
+    first = chosen[0][0]
+    text = first.fraction_text if axis == "samples" else first.amount_text
     rows = []
     for value, label in keys:
         start = ([text(value)] if axis else []) + ([label] if labelled else []) or ["all"]

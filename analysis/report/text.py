@@ -8,7 +8,6 @@ from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.fitting.diagnosis import explain, remedy
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
-from analysis.format import amount
 
 SHOWN_WEIGHT = 0.01  # weight from which on a sentence names a law
 HEAVY = 0.1  # weight from which on a law's warnings are shown
@@ -51,10 +50,10 @@ def sentence(measure: Measure, fit: SeriesFit) -> str:
     if not levels or not measure.axis:
         return f"{start}{fit.reason}." if fit.reason else ""
     first, last = levels[0], levels[-1]
-    course = (
-        f"{start}{metric.name} goes from {metric.number(first.mean)}{metric.suffix} at {amount(first.amount)} to "
-        f"{metric.number(last.mean)}{metric.suffix} at {amount(last.amount)} {measure.axis}"
-    )
+    ends = [
+        f"{metric.number(level.mean)}{metric.suffix} at {measure.amount_text(level.amount)}" for level in (first, last)
+    ]
+    course = f"{start}{metric.name} goes from {ends[0]} to {ends[1]} {measure.axis}"
     if fit.curve is None:
         return f"{course}. No curve: {fit.reason}."
     fitted_to = f", fitted to {metric.fitted_as}" if metric.fitted_as else ""

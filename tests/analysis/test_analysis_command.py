@@ -194,6 +194,10 @@ def test_fractions_are_shown_as_they_were_written(tmp_path):
     assert report.count("<td>2/512</td>") >= 7  # overview and measures
     assert "<th>2/512</th>" in report  # what training on other abilities did
     assert "1/256" not in report
+    without = frame.drop(columns=["samples", "total_samples", *(f"samples_{ability}" for ability in FULL)])
+    without[without["trained_on"].isin(["math", "base"])].to_csv(tmp_path / "f.csv", index=False)
+    run("table=f.csv", cwd=tmp_path)
+    assert "at 2/512 to" in (tmp_path / "f-analysis" / "report.html").read_text()
 
 
 def test_a_sweep_is_found_in_the_store(tmp_path):

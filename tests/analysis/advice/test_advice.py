@@ -174,6 +174,15 @@ def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
     assert "note: the table holds no mixed training, so how abilities affect each other is a guess" in text
 
 
+def test_abilities_without_the_primary_metric_are_named(table, tmp_path):
+    frame = table.table
+    renamed = frame["metric"].where(frame["ability"] != "code", frame["metric"].replace("accuracy", "pass@1"))
+    frame.assign(metric=renamed).to_csv(tmp_path / "t.csv", index=False)
+    text = advice_text([tmp_path / "t.csv"], 6000, {}, 0)
+    assert "note: code is left out, as it has no accuracy" in text
+    assert "samples of math + general" in " ".join(text.split())
+
+
 def test_what_cannot_be_advised_is_said(table):
     frame = table.table
     with pytest.raises(ValueError, match="budget=3 must be at least"):

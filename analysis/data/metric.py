@@ -34,8 +34,8 @@ class Metric:
     ========  ==================================  ==========================  ===================  ====================
     share     0 to 1, of ``n_items`` items        share of right items        difference           per cent, points
     rating    ``low`` to ``high``, by a judge     share of the range          share of the range   points of the scale
-    loss      above 0, in ``unit``, lower better  the value, in logarithms    ratio                three decimals, %
-    other     ``low`` to ``high`` were measured   the value                   difference           three decimals
+    loss      above 0, in ``unit``, lower better  the value, log residuals    ratio                three decimals, %
+    other     ``low`` to ``high`` measured        the value                   difference           three decimals
     ========  ==================================  ==========================  ===================  ====================
 
     Shares and ratings for which lower is better are turned around before they are fitted or compared (1 - share).
@@ -110,7 +110,7 @@ class Metric:
 
     @property
     def file_name(self) -> str:
-        """The name with only such characters as file names take."""
+        """The name with ``_`` for every character that is not a letter or digit."""
         return "".join(c if c.isalnum() else "_" for c in self.name)
 
     @property

@@ -207,11 +207,11 @@ def _measure(one: _TaskRun, out: Path, options: Evaluate, batch_rows: int) -> di
     answers.mkdir(parents=True, exist_ok=True)
     scores.mkdir(exist_ok=True)
     if not _answered(one, out):
-        from eval.engines.parallel import sensible
+        from eval.engines.parallel import default_workers
         from eval.stages import answer  # imports torch
 
         stamp.unlink(missing_ok=True)
-        execution = EvalRun(one.key, batch_rows, options.workers or sensible())
+        execution = EvalRun(one.key, batch_rows, options.workers or default_workers())
         answer.run(one.specs.answer, one.inputs, answers, execution)
         write_json(stamp, {"key": one.key})
     inputs = {"answers": answers, "data": one.inputs["data"]}

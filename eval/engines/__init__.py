@@ -1,1 +1,1 @@
-"""Engines that answer prompts. Each gives the same answers in any order and at any batch size."""
+"""Engines that answer prompts. The answers of an engine do not depend on order or batch size."""

@@ -1,4 +1,4 @@
-"""Which rows go through the model together: a pure function of their lengths."""
+"""Plan which rows go through the model together, from their lengths alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 
 def plan(lengths: Sequence[int], *, rows: int, tokens: int) -> list[list[int]]:
-    """Row numbers by batch, the longest rows first, so that a batch holds little padding and memory peaks at the start.
+    """Row numbers by batch.
 
-    A batch has at most ``rows`` rows and, unless one row alone exceeds it, ``tokens`` tokens with padding.
+    The longest rows come first, so that there is little padding and memory peaks in the first batch. A batch has at
+    most ``rows`` rows and ``tokens`` tokens with padding, or a single row that is longer. Raises ValueError for
+    ``rows`` below 1.
     """
     if rows < 1:
         raise ValueError(f"batch_rows={rows} must be at least 1")

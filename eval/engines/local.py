@@ -1,8 +1,8 @@
-"""Answers by an own batched loop over the Hugging Face forward: any causal architecture, CPU or GPU.
+"""The local engine: a batched loop over the Hugging Face forward pass, for any causal architecture on CPU or GPU.
 
 Rows are padded on the left, share one growing cache of keys and values, and leave the batch as they finish. Greedy
-decoding gives the ids that ``generate`` gives. Only the decoding asked for applies: penalties or processors in a
-model's generation_config do not.
+decoding gives the same ids as ``generate``. Only the requested decoding applies; penalties and logits processors in a
+model's generation_config are ignored.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from eval.spec.answers import AnswerSpec, Decoding
 
 
 @dataclass
-class _Row:
-    """One answer in the making."""
+class _LiveRow:
+    """One unfinished answer. ``max_tokens`` is what decoding and context allow."""
 
-    room: int
+    max_tokens: int
     random: random.Random
     tokens: list[int] = field(default_factory=list)
     finish: str = ""
@@ -34,25 +34,28 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Rules:
-    """How rows grow and what ends them; ``last`` remembers which tokens can be the last of a stop string."""
+    """How tokens are chosen and what ends a row: ids in ``ends``, or a string in ``stops``.
+
+    ``may_complete`` caches, by token, whether it can be the last token of a stop string.
+    """
 
     decoding: Decoding
     stops: tuple[str, ...]
     ends: frozenset[int]
-    last: dict[int, bool] = field(default_factory=dict)
+    may_complete: dict[int, bool] = field(default_factory=dict)
 
     @property
     def tail(self) -> int:
-        """The number of last tokens that are sure to hold a stop string which has just been completed."""
+        """A number of last tokens that contains any stop string just completed: one per byte, and a margin."""
         return max((len(stop.encode()) for stop in self.stops), default=0) + 8
 
 
 def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
-    """The engine with the weights in it."""
+    """Load the model; return the engine."""
     model, tokenizer = load_model(spec, inputs), load_tokenizer(spec, inputs)
 
-    def engine(asked: Request) -> list[Answer]:
-        return answer(model, tokenizer, asked.prompts, decoding=asked.decoding, stops=asked.stops)
+    def engine(request: Request) -> list[Answer]:
+        return answer(model, tokenizer, request.prompts, decoding=request.decoding, stops=request.stops)
 
     return engine
 
@@ -66,24 +69,26 @@ def answer(
     decoding: Decoding,
     stops: tuple[str, ...],
 ) -> list[Answer]:
-    """Answer one batch of prompts; one that fills the model's context gets an empty answer that finishes by length."""
+    """Answer one batch of prompts. One that fills the model's context gets an empty answer with finish 'length'."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
-    rows = [_Row(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts]
-    live = [place for place, row in enumerate(rows) if row.room > 0]
+    rows = [
+        _LiveRow(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts
+    ]
+    live = [number for number, row in enumerate(rows) if row.max_tokens > 0]
     if live:
         rules = _Rules(decoding, stops, end_tokens(model.generation_config, tokenizer))
-        _grow(model, tokenizer, rules, [rows[place] for place in live], [prompts[place] for place in live])
+        _generate(model, tokenizer, rules, [rows[number] for number in live], [prompts[number] for number in live])
     return [_finished(tokenizer, row, stops) for row in rows]
 
 
-def _grow(
+def _generate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     rules: _Rules,
-    rows: list[_Row],
+    rows: list[_LiveRow],
     prompts: Sequence[Prompt],
 ) -> None:
-    """Add a token to every live row until none is left; finished rows leave the batch and its cache at once."""
+    """Add a token to every row until all are finished. Finished rows leave the batch and its cache at once."""
     ids, mask = _padded(prompts, model.device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     cache = growing_cache(model.config)
@@ -92,33 +97,34 @@ def _grow(
         for row, token in zip(rows, _chosen(logits, rows, rules.decoding), strict=True):
             row.tokens.append(token)
             row.finish = _ending(tokenizer, rules, row)
-        keep = [place for place, row in enumerate(rows) if not row.finish]
-        if keep and len(keep) < len(rows):
-            chosen = torch.tensor(keep, device=model.device)
-            cache.batch_select_indices(chosen)
-            mask, positions = mask[chosen], positions[chosen]
-        rows = [rows[place] for place in keep]
+        unfinished = [number for number, row in enumerate(rows) if not row.finish]
+        if unfinished and len(unfinished) < len(rows):
+            selection = torch.tensor(unfinished, device=model.device)
+            cache.batch_select_indices(selection)
+            mask, positions = mask[selection], positions[selection]
+        rows = [rows[number] for number in unfinished]
         ids = torch.tensor([[row.tokens[-1]] for row in rows], device=model.device)
         mask = torch.nn.functional.pad(mask, (0, 1), value=1)
         positions = positions[:, -1:] + 1
 
 
-def _ending(tokenizer: PreTrainedTokenizerBase, rules: _Rules, row: _Row) -> str:
+def _ending(tokenizer: PreTrainedTokenizerBase, rules: _Rules, row: _LiveRow) -> str:
     """'stop' or 'length' if the row's last token ends it, otherwise ''."""
     token = row.tokens[-1]
     if token in rules.ends:
         return "stop"
-    if rules.stops and token not in rules.last:
-        rules.last[token] = _completes(_text(tokenizer, [token]), rules.stops)
-    if rules.stops and rules.last[token] and _holds(_text(tokenizer, row.tokens[-rules.tail :]), rules.stops):
+    if rules.stops and token not in rules.may_complete:
+        rules.may_complete[token] = _completes(_text(tokenizer, [token]), rules.stops)
+    # Decoding the tail of every row after every token would be slow, so only tokens that may complete a stop do it.
+    if rules.stops and rules.may_complete[token] and _holds(_text(tokenizer, row.tokens[-rules.tail :]), rules.stops):
         return "stop"
-    return "length" if len(row.tokens) >= row.room else ""
+    return "length" if len(row.tokens) >= row.max_tokens else ""
 
 
 def _forward(
     model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache
 ) -> torch.Tensor:
-    """Logits of the next token, [rows, vocabulary]; the cache grows by the ids given."""
+    """Logits of the next token, [rows, vocabulary]. The cache grows by ``ids``, [rows, new positions]."""
     logits: torch.Tensor = model(
         input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True,
         logits_to_keep=1,
@@ -134,26 +140,30 @@ def _padded(prompts: Sequence[Prompt], device: torch.device) -> tuple[torch.Tens
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _draws(decoding: Decoding, item: str) -> random.Random:
-    """The random numbers of one item: they depend on the seed and its name alone, never on batch or order."""
-    return random.Random(hashlib.sha256(f"{decoding.seed}:{item}".encode()).digest())
+def _draws(decoding: Decoding, prompt_id: str) -> random.Random:
+    """The random numbers of one prompt, which depend on the seed and its id only, not on batch or order."""
+    return random.Random(hashlib.sha256(f"{decoding.seed}:{prompt_id}".encode()).digest())
 
 
-def _chosen(logits: torch.Tensor, rows: Sequence[_Row], decoding: Decoding) -> list[int]:
-    """The next token of each row: the most likely one, or a draw by the inverse of the cumulated distribution."""
+def _chosen(logits: torch.Tensor, rows: Sequence[_LiveRow], decoding: Decoding) -> list[int]:
+    """The next token of each row: the most likely one, or a draw by inverting the cumulative distribution."""
     if decoding.temperature == 0:
         return logits.argmax(-1).tolist()
-    cumulated = _nucleus(torch.softmax(logits.double().cpu() / decoding.temperature, -1), decoding.top_p).cumsum(-1)
-    draws = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64) * cumulated[:, -1:]
-    return torch.searchsorted(cumulated, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
+    # In float64 on the CPU, so that a draw is the same on every device.
+    cumulative = _nucleus(torch.softmax(logits.double().cpu() / decoding.temperature, -1), decoding.top_p).cumsum(-1)
+    draws = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64) * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
 
 
-def _nucleus(chances: torch.Tensor, top_p: float) -> torch.Tensor:
-    """The chances of the likeliest tokens that together reach ``top_p``, 0 for all others: [rows, vocabulary]."""
+def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The probabilities of the likeliest tokens that together reach ``top_p``, 0 for all others: [rows, vocabulary].
+
+    See Holtzman et al. 2020 (arXiv:1904.09751).
+    """
     if top_p == 1:
-        return chances
-    ranked, order = torch.sort(chances, dim=-1, descending=True, stable=True)
-    return chances.scatter(-1, order, ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0))
+        return probabilities
+    ranked, order = torch.sort(probabilities, dim=-1, descending=True, stable=True)
+    return probabilities.scatter(-1, order, ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0))
 
 
 def _text(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
@@ -163,7 +173,10 @@ def _text(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
 
 
 def _completes(piece: str, stops: tuple[str, ...]) -> bool:
-    """Whether a token of that text can end a stop string. Spaces and parts of characters may be lost on their own."""
+    """Whether a token with that text can complete a stop string.
+
+    A token decoded on its own may lose a space or be part of a character, so stops that end in either count always.
+    """
     return any(stop[-1] in piece or not stop[-1].isascii() or stop[-1].isspace() for stop in stops)
 
 
@@ -171,8 +184,8 @@ def _holds(text: str, stops: tuple[str, ...]) -> bool:
     return any(stop in text for stop in stops)
 
 
-def _finished(tokenizer: PreTrainedTokenizerBase, row: _Row, stops: tuple[str, ...]) -> Answer:
-    """The answer of a row; its text ends before the first stop string."""
+def _finished(tokenizer: PreTrainedTokenizerBase, row: _LiveRow, stops: tuple[str, ...]) -> Answer:
+    """The answer of a finished row. Its text ends before the first stop string."""
     text = _text(tokenizer, row.tokens)
     for stop in stops:
         text = text.partition(stop)[0]

@@ -1,4 +1,4 @@
-"""Weights and tokenizer of the model under test, and the prompts it reads."""
+"""Load the model under test and its tokenizer, and turn conversations into prompts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
-    """The model in ``spec.precision`` on the GPU where there is one, otherwise the CPU, ready to answer."""
+    """The model in ``spec.precision``, on a GPU if there is one. Raises ValueError when it cannot be opened."""
     if spec.precision not in DTYPES:
         raise ValueError(f"precision={spec.precision!r} is unknown; choose one of: {', '.join(DTYPES)}")
     source, revision = source_of(spec, inputs)
@@ -33,7 +33,10 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
 
 
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:
-    """The tokenizer stored with the model; for the chat form one without a chat template is a ValueError."""
+    """The tokenizer stored with the model, or that of the input ``tokenizer``.
+
+    Raises ValueError when it cannot be opened, or has no chat template and the chat form needs one.
+    """
     source, revision = source_of(spec, inputs)
     if "tokenizer" in inputs:
         source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
@@ -43,14 +46,14 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
         raise ValueError(f"tokenizer of {source} cannot be opened: {error}") from error
     if spec.form == "chat" and not tokenizer.chat_template:
         raise ValueError(
-            f"tokenizer of {source} has no chat template; store one with the model, as training does, or measure it in "
+            f"tokenizer of {source} has no chat template; store one with the model, as training does, or use the "
             f"completion form (form: completion, for the tasks {', '.join(WITH_COMPLETION)})"
         )
     return tokenizer
 
 
 def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
-    """A conversation as the model reads it, up to where the assistant speaks; a text to go on with as it is."""
+    """A conversation in the chat template, up to where the assistant's turn begins. A plain text stays as it is."""
     if messages[-1]["role"] == "text":
         return messages[-1]["content"]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
@@ -59,9 +62,10 @@ def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], form: str = "chat") -> list[tuple[int, ...]]:
-    """The ids of rendered prompts; two BOS in a row are a ValueError.
+    """The token ids of rendered prompts.
 
-    Of a conversation: what the template writes, nothing else. Of a text: with what the tokenizer puts before texts.
+    A chat template writes the special tokens itself, so the tokenizer adds none in the chat form; in the completion
+    form it adds its usual ones. Raises ValueError when a prompt begins with two BOS tokens.
     """
     encoded = tokenizer(list(texts), add_special_tokens=form == "completion")["input_ids"] if texts else []
     for ids in encoded:
@@ -72,7 +76,10 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], form: str =
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread on the CPU: more of them gain little on small models and lose a hundredfold on a busy machine."""
+    """Use one CPU thread.
+
+    More threads gain little on small models, and on a busy machine they can be a hundred times slower.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -82,9 +89,9 @@ def one_thread() -> Iterator[None]:
 
 
 def end_tokens(config: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The ids that end an answer: the tokenizer's, and the special tokens that the model's generation_config names.
+    """The ids that end an answer: the tokenizer's EOS, and the special tokens that the model's generation_config names.
 
-    An ordinary token there is a default of the architecture that was never meant for this tokenizer.
+    An ordinary token in generation_config is a default of the architecture, which belongs to another tokenizer.
     """
     named = config.eos_token_id if config else None
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -93,7 +100,7 @@ def end_tokens(config: GenerationConfig | None, tokenizer: PreTrainedTokenizerBa
 
 
 def source_of(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:
-    """Where weights and tokenizer come from: a hub id or a folder, and its revision."""
+    """A hub id or a folder with weights and tokenizer, and its revision."""
     if spec.model_repo:
         return spec.model_repo, spec.model_revision or "main"
     return str(inputs["model"]), "main"

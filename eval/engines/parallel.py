@@ -1,4 +1,4 @@
-"""Batches answered by one engine in this process, or by several, each in a process of its own."""
+"""Answer batches with one in-process engine or a pool of worker processes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from eval.engines.request import Answer, Engine, Request
 from eval.spec.answers import AnswerSpec
 
 ENGINES = {"local": local.load, "vllm": vllm.load}
-MOST = 8  # processes on the CPU that are started unasked
-LEAST = 8  # batches that are worth the start of a process
+MAX_DEFAULT = 8  # worker processes on a CPU unless the user asks for more
+MIN_BATCHES = 8  # per worker; starting a process for fewer takes longer than it saves
 
 Inputs = tuple[tuple[str, Path], ...]
 
 
-def sensible() -> int:
-    """As many workers as this machine has GPUs or, without any, cores, up to eight."""
-    return torch.cuda.device_count() or min(MOST, os.cpu_count() or 1)
+def default_workers() -> int:
+    """One worker per GPU or, without any, per core, up to eight."""
+    return torch.cuda.device_count() or min(MAX_DEFAULT, os.cpu_count() or 1)
 
 
 class EnginePool:
-    """Answers batches; what it has started ends with its context.
+    """Answers batches. The processes it has started end with its context.
 
-    ``workers`` is the most processes, each with one thread, or one GPU where there are any; None means as many as
-    there are GPUs, or one. What an engine answers does not depend on it. vLLM uses all GPUs from one process.
+    ``workers`` is the most processes, each with one thread, or one GPU if there are GPUs; None means one per GPU, or
+    one. The answers do not depend on it. vLLM uses all GPUs from a single process.
     """
 
     def __init__(self, spec: AnswerSpec, inputs: Mapping[str, Path], workers: int | None) -> None:
@@ -51,34 +51,34 @@ class EnginePool:
             self._pool.shutdown(cancel_futures=True)
 
     def answers(self, batches: Sequence[Request]) -> Iterator[tuple[int, list[Answer]]]:
-        """The place of each batch and its answers, in whatever order they come."""
-        count = min(self._workers, len(batches) // LEAST)
+        """The number of each batch and its answers, in the order in which batches finish."""
+        count = min(self._workers, len(batches) // MIN_BATCHES)
         if count < 2 and not self._pool:
-            for place, batch in enumerate(batches):
+            for number, batch in enumerate(batches):
                 self._engine = self._engine or ENGINES[self._spec.engine](self._spec, dict(self._inputs))
-                yield place, self._engine(batch)
+                yield number, self._engine(batch)
             return
-        self._pool = self._pool or _started(count)
-        places: dict[Future[list[Answer]], int] = {
-            self._pool.submit(_answer, self._spec, self._inputs, batch): place for place, batch in enumerate(batches)
+        self._pool = self._pool or _start(count)
+        numbers: dict[Future[list[Answer]], int] = {
+            self._pool.submit(_answer, self._spec, self._inputs, batch): number for number, batch in enumerate(batches)
         }
-        for done in as_completed(places):
-            yield places[done], done.result()
+        for done in as_completed(numbers):
+            yield numbers[done], done.result()
 
 
-def _started(count: int) -> ProcessPoolExecutor:
-    # Forked from a server that has imported everything once, and has neither threads nor a CUDA context.
+def _start(count: int) -> ProcessPoolExecutor:
+    # The fork server has imported everything once, and has neither threads nor a CUDA context, which forks break.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     numbers = context.SimpleQueue()
     for number in range(count):
         numbers.put(number)
-    return ProcessPoolExecutor(count, context, _begin, (numbers,))
+    return ProcessPoolExecutor(count, context, _set_up_worker, (numbers,))
 
 
-def _begin(numbers: multiprocessing.SimpleQueue[int]) -> None:
-    """Make this process one worker: one thread, a GPU of its own, and an end with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which lets a batch come to its end
+def _set_up_worker(numbers: multiprocessing.SimpleQueue[int]) -> None:
+    """Make this process a worker with one thread and a GPU of its own, which ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets running batches finish
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     number = numbers.get()
@@ -99,5 +99,5 @@ def _answer(spec: AnswerSpec, inputs: Inputs, batch: Request) -> list[Answer]:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(spec: AnswerSpec, inputs: Inputs) -> Engine:
-    """The engine of this worker, loaded with its first batch, so that what is wrong with it comes back as its error."""
+    """The engine of this worker. It is loaded with the first batch, so that an error reaches the parent."""
     return ENGINES[spec.engine](spec, dict(inputs))

@@ -1,4 +1,4 @@
-"""What every engine is asked and what it answers."""
+"""Requests to an engine, and its answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eval.spec.answers import Decoding
 
 @dataclass(frozen=True)
 class Prompt:
-    """The token ids of one item, and its name, from which the item's own random numbers are drawn."""
+    """The token ids of one prompt, and its id, which seeds the prompt's own random numbers."""
 
     id: str
     tokens: tuple[int, ...]
@@ -19,7 +19,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Request:
-    """One batch of prompts that are decoded alike and end at the same strings."""
+    """One batch of prompts, decoded alike. An answer ends before the first of the strings ``stops``."""
 
     prompts: tuple[Prompt, ...]
     decoding: Decoding
@@ -28,7 +28,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """``text`` without special tokens, all ids generated (an end token included), ``finish``: 'stop' or 'length'."""
+    """The text without special tokens, and all generated ids, an end token included.
+
+    ``finish`` is 'length' where the answer was cut off, otherwise 'stop'.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -39,6 +42,6 @@ Engine = Callable[[Request], list[Answer]]
 
 
 def available(engine: str) -> None:
-    """ValueError where an engine is not installed."""
+    """Raise ValueError where an engine is not installed."""
     if engine == "vllm":
         require("backend=vllm", ["vllm"], ", or take backend=local")

@@ -1,8 +1,8 @@
-"""Answers by vLLM, for GPUs: one engine in one process, tensor parallel over every GPU that the process sees.
+"""The vLLM engine, for GPUs: one engine in one process, tensor parallel over every GPU that the process sees.
 
-Not yet run: no machine with vLLM was at hand; what is here follows its documentation (LLM.generate, 0.10 and later).
-Greedy ids may differ from those of the local engine where two tokens are all but equally likely, so the engine is part
-of what names a set of answers.
+Not tested on a machine with vLLM; written after its documentation (LLM.generate, 0.10 and later). Greedy ids may differ
+from those of the local engine where two tokens are almost equally likely, so the engine is part of the identity of a
+set of answers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
-    """The engine with the weights in it; ValueError where vLLM is not installed."""
+    """Load the model; return the engine. Raises ValueError where vLLM is not installed."""
     available(spec.engine)
     from vllm import LLM
 
@@ -41,29 +41,29 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     return partial(_answer, model, sorted(end_tokens(named, tokenizer)))
 
 
-def _answer(model: Any, ends: list[int], asked: Request) -> list[Answer]:
-    """Answer one batch; a prompt that fills the context gets an empty answer that finishes by length."""
+def _answer(model: Any, ends: list[int], request: Request) -> list[Answer]:
+    """Answer one batch. A prompt that fills the context gets an empty answer with finish 'length'."""
     from vllm import SamplingParams
 
     context = model.llm_engine.model_config.max_model_len
-    fitting = [one for one in asked.prompts if len(one.tokens) < context]
+    fitting = [one for one in request.prompts if len(one.tokens) < context]
     settings = [
         SamplingParams(
-            temperature=asked.decoding.temperature, top_p=asked.decoding.top_p, seed=_seed(asked, one.id),
-            max_tokens=min(asked.decoding.max_new_tokens, context - len(one.tokens)), stop=list(asked.stops),
+            temperature=request.decoding.temperature, top_p=request.decoding.top_p, seed=_seed(request, one.id),
+            max_tokens=min(request.decoding.max_new_tokens, context - len(one.tokens)), stop=list(request.stops),
             stop_token_ids=ends,
         )
         for one in fitting
     ]  # fmt: skip
-    given = [{"prompt_token_ids": list(one.tokens)} for one in fitting]
-    made = (one.outputs[0] for one in model.generate(given, settings, use_tqdm=False))
-    found = {
+    ids = [{"prompt_token_ids": list(one.tokens)} for one in fitting]
+    outputs = (one.outputs[0] for one in model.generate(ids, settings, use_tqdm=False))
+    answers = {
         one.id: Answer(out.text, tuple(out.token_ids), "length" if out.finish_reason == "length" else "stop")
-        for one, out in zip(fitting, made, strict=True)
+        for one, out in zip(fitting, outputs, strict=True)
     }
-    return [found.get(one.id, Answer("", (), "length")) for one in asked.prompts]
+    return [answers.get(one.id, Answer("", (), "length")) for one in request.prompts]
 
 
-def _seed(asked: Request, item: str) -> int:
-    """The seed of one item: by the decoding's seed and its name alone, never by batch or order."""
-    return int.from_bytes(hashlib.sha256(f"{asked.decoding.seed}:{item}".encode()).digest()[:4])
+def _seed(request: Request, prompt_id: str) -> int:
+    """The seed of one prompt, which depends on the decoding's seed and its id only, not on batch or order."""
+    return int.from_bytes(hashlib.sha256(f"{request.decoding.seed}:{prompt_id}".encode()).digest()[:4])

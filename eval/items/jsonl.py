@@ -22,17 +22,17 @@ def read(path: Path, fields: Mapping[str, str] | None = None) -> list[Row]:
 
 
 def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
-    """``row[name]``, of type ``kind``; otherwise a ValueError that names file, row (from 0) and field."""
+    """``row[name]``, if it is of type ``kind``. Raises ValueError that names file, row (from 0) and field if not."""
     if name not in row:
         raise ValueError(f"{path}: item {number} has no field {name!r}; it has: {', '.join(row)}")
     if not isinstance(row[name], kind):
-        wanted = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
-        raise ValueError(f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {wanted}")
+        kinds = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ValueError(f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {kinds}")
     return row[name]
 
 
 def locate(source: Path, file: str) -> Path:
-    """The file of items: ``source`` itself, or ``file`` inside it when it is a folder."""
+    """The file of items: ``source`` itself, or ``file`` inside it if it is a folder; ValueError for a folder alone."""
     if not source.is_dir():
         return source
     if not file:

@@ -1,4 +1,4 @@
-"""The tasks by name: how each reads its items, asks them, and judges an answer. Pure and torch-free."""
+"""The benchmarks by the name of their task: how each reads its items, asks them, and scores an answer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark.
+    """One benchmark in one form.
 
-    ``items`` reads its file into rows with a unique ``id``. ``messages`` is the conversation that asks an item, or one
-    message with the role ``text`` to go on with; ``examples`` reads the worked examples that may come before it as
-    ``item["shots"]``. ``stops`` end an answer. ``score`` judges one answer text; without it a judge does. Where
-    ``program`` is given, that program is run first and ``score`` receives the status it ended with as its third
-    argument, otherwise ''. ``metrics`` sums up the per-item fields, the headline ``accuracy`` first.
+    ``items`` reads a file into rows with a unique ``id``. ``messages`` gives the conversation that asks an item, or a
+    single message with the role ``text`` that the model continues. ``examples`` reads worked examples, which
+    ``messages`` finds in ``item["shots"]``. ``stops`` are strings that end an answer. ``score`` gives the verdict on an
+    answer text; a benchmark without it is graded by a judge. Where there is a ``program``, it is built from item and
+    answer and run first, and ``score`` gets its status as third argument, otherwise ''. ``metrics`` aggregates scores,
+    the headline metric ``accuracy`` first.
     """
 
     items: Callable[[Path, Reading], list[Row]]
@@ -50,15 +51,21 @@ TASKS = {
 }
 
 COMPLETIONS = {
-    "gsm8k": replace(TASKS["gsm8k"], messages=gsm8k.continued, stops=gsm8k.STOPS),
+    "gsm8k": replace(TASKS["gsm8k"], messages=gsm8k.completion, stops=gsm8k.STOPS),
     "humaneval": replace(
         TASKS["humaneval"],
-        messages=humaneval.continued,
+        messages=humaneval.completion,
         stops=humaneval.MARGIN,
-        program=humaneval.joined,
-        score=humaneval.judged,
+        program=humaneval.completion_program,
+        score=humaneval.score_completion,
     ),
-    "mbpp": replace(TASKS["mbpp"], messages=mbpp.continued, stops=mbpp.STOPS, program=mbpp.joined, score=mbpp.judged),
+    "mbpp": replace(
+        TASKS["mbpp"],
+        messages=mbpp.completion,
+        stops=mbpp.STOPS,
+        program=mbpp.completion_program,
+        score=mbpp.score_completion,
+    ),
 }
 
 FORMS = {"chat": TASKS, "completion": COMPLETIONS}

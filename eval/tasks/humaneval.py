@@ -1,9 +1,9 @@
-"""Function completion (HumanEval): does the function pass the problem's own tests?
+"""Function completion (HumanEval, Chen et al. 2021, arXiv:2107.03374): does the function pass the problem's tests?
 
-In chat form the text may be a fenced block, a whole function with or without talk around it, or a bare body;
-`candidate` turns each into the definition that is tested. Imports and helpers of the prompt are kept in front of it. In
-completion form the model goes on with the prompt as published, its last newline included, up to the first line at the
-margin, and prompt and text are tested as they are (Chen et al. 2021, arXiv:2107.03374).
+In the chat form an answer may be a fenced block, a whole function with or without text around it, or a bare body;
+`candidate` turns each into the definition that is tested, after the imports and helpers of the prompt. In the
+completion form the model continues the prompt as published, final newline included, up to the first line at the margin,
+and prompt and answer are tested as they are.
 """
 
 from __future__ import annotations
@@ -19,57 +19,59 @@ from eval.spec.answers import AS_IS, Reading
 from eval.tasks import code
 
 ASK = "Complete the following Python function.\n\n"
-STOPS = ("\nif __name__",)  # nothing after it can matter to the tests; an answer may begin with imports or a fence
+# What follows this cannot matter to the tests. The stops of the completion form would cut an answer that begins with
+# imports or a fence.
+STOPS = ("\nif __name__",)
 MARGIN = tuple(f"\n{word}" for word in ("class", "def", "#", "if", "print", "@", "```", "import", "from", "assert"))
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """The problems; ``id`` is the task_id."""
-    found = []
+    """The problems; ``id`` is the task_id. Raises ValueError for a missing field."""
+    problems = []
     for number, row in enumerate(read(path, dict(reading.fields))):
-        kept = {name: field(path, number, row, name, str) for name in ("prompt", "entry_point", "test")}
+        fields = {name: field(path, number, row, name, str) for name in ("prompt", "entry_point", "test")}
         solution = {"code": row["canonical_solution"]} if "canonical_solution" in row else {}
-        found.append({"id": field(path, number, row, "task_id", str), **kept, **solution})
-    return found
+        problems.append({"id": field(path, number, row, "task_id", str), **fields, **solution})
+    return problems
 
 
 def messages(item: Row) -> list[dict[str, str]]:
-    """The request, then signature and docstring."""
+    """The request, followed by the prompt: signature and docstring."""
     return [{"role": "user", "content": ASK + item["prompt"]}]
 
 
 def program(item: Row, text: str) -> Program:
-    """What is run: the candidate; and, apart from it, the problem's tests and the call of ``check``."""
+    """The candidate, and as separate tests the problem's own with a call of ``check``."""
     return Program(candidate(item, text) + "\n", f"{item['test']}\ncheck({item['entry_point']})\n")
 
 
 def score(item: Row, text: str, status: str) -> Row:
-    """``correct`` only if the program ran through its check; ``status`` as the sandbox reports it."""
-    return code.judged(candidate(item, text), item["entry_point"], status)
+    """The verdict on an answer whose program ended with that ``status`` of the sandbox."""
+    return code.verdict(candidate(item, text), item["entry_point"], status)
 
 
-def continued(item: Row) -> list[dict[str, str]]:
-    """The prompt, to the letter."""
+def completion(item: Row) -> list[dict[str, str]]:
+    """The prompt, exactly as published."""
     return [{"role": "text", "content": item["prompt"]}]
 
 
-def joined(item: Row, text: str) -> Program:
-    """As `program`, for a text that goes on with the prompt."""
+def completion_program(item: Row, text: str) -> Program:
+    """As `program`, for an answer that continues the prompt."""
     return replace(program(item, text), code=item["prompt"] + text + "\n")
 
 
-def judged(item: Row, text: str, status: str) -> Row:
-    """As `score`, for a text that goes on with the prompt."""
-    return code.judged(item["prompt"] + text, item["entry_point"], status)
+def score_completion(item: Row, text: str, status: str) -> Row:
+    """As `score`, for an answer that continues the prompt."""
+    return code.verdict(item["prompt"] + text, item["entry_point"], status)
 
 
 def candidate(item: Row, text: str) -> str:
-    """The definition meant by an answer.
+    """The code that an answer means.
 
-    The first fenced block, or else the whole text, that defines the entry point counts as a whole function and follows
-    the prompt's preamble. Otherwise the first fenced block, or else the whole text, is a body and follows the prompt.
-    Lines that Python cannot parse are cut off at the end. A text that fits none of this is put under the prompt as it
-    is, and will fail.
+    The first fenced block that defines the entry point, or else the whole text if it does, is a whole function and
+    follows the prompt's preamble. Otherwise the first fenced block, or else the whole text, is a body and follows the
+    prompt. From the first line that Python cannot parse, the rest is cut off. A text that fits neither case follows the
+    prompt unchanged, and fails.
     """
     text = code.cleaned(text)
     blocks = code.FENCE.findall(text)
@@ -81,7 +83,7 @@ def candidate(item: Row, text: str) -> str:
 
 
 def _split(item: Row) -> tuple[str, re.Pattern[str]]:
-    """What the prompt holds before the function to complete, and the pattern of that function's definition."""
+    """The part of the prompt before the function to complete, and the pattern of that function's definition."""
     defines = code.definition(item["entry_point"])
     # The last definition of that name: prompts may define helpers first.
     starts = [match.start() for match in defines.finditer(item["prompt"])]
@@ -89,17 +91,17 @@ def _split(item: Row) -> tuple[str, re.Pattern[str]]:
 
 
 def _under(prompt: str, text: str) -> str:
-    """The prompt with ``text`` as the body of its function, indented in the way that keeps most lines."""
+    """The prompt with ``text`` as the function's body, in that indentation of two which keeps more lines parsable."""
     text = text.strip("\n")
-    # Its first line may have lost its indentation to stripping, or the body never had any.
-    ways = [text if text[:1].isspace() else "    " + text, textwrap.indent(textwrap.dedent(text), "    ")]
-    kept = [code.longest(prompt + _indented(way)) for way in ways]
-    best = max(kept, key=lambda whole: whole.rstrip().count("\n"))
+    # Stripping may have removed the indentation of the first line, or the body never had any.
+    bodies = [text if text[:1].isspace() else "    " + text, textwrap.indent(textwrap.dedent(text), "    ")]
+    wholes = [code.parsable(prompt + _indented(body)) for body in bodies]
+    best = max(wholes, key=lambda whole: whole.rstrip().count("\n"))
     return best if len(best.rstrip()) > len(prompt.rstrip()) else prompt + text
 
 
 def _indented(body: str) -> str:
-    """The lines up to the first that stands at the margin: there the body has ended."""
+    """The lines before the first one at the margin, where the body ends."""
     lines = body.split("\n")
     ends = (number for number, line in enumerate(lines) if line and not line[0].isspace())
     return "\n".join(lines[: next(ends, len(lines))])

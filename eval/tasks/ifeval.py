@@ -1,9 +1,9 @@
-"""Instructions that a program can check (IFEval): does the answer follow each of them?
+"""Instructions that a program can check (IFEval, Zhou et al. 2023, arXiv:2311.07911): does the answer follow each?
 
-Strict judges the answer as it is; loose takes the best of eight forms: with the first line, the last line, both or none
-removed, and each with or without asterisks. ``accuracy`` asks for all instructions of a prompt (strict); the
-instruction-level numbers pool them. Nothing is drawn at random: the detector of languages is seeded, and an instruction
-that lacks an argument is refused.
+The strict rule checks the answer as it is. The loose rule accepts the best of eight variants: without the first line,
+the last line, both or neither, and each with or without asterisks. ``accuracy`` requires all instructions of a prompt
+by the strict rule; the instruction-level metrics pool the instructions of all prompts. Nothing is drawn at random: the
+language detector is seeded, and an instruction that lacks an argument is refused.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     """The prompts with their instructions; ``id`` is the key.
 
-    An instruction that is not known or lacks an argument is a ValueError: nothing is ever drawn in its place.
+    Raises ValueError for an instruction that is unknown or lacks an argument. (The published checker draws missing
+    arguments at random.)
     """
-    found = []
+    prompts = []
     for number, row in enumerate(read(path, dict(reading.fields))):
         kinds = field(path, number, row, "instruction_id_list", list)
         arguments = field(path, number, row, "kwargs", list)
@@ -33,25 +34,26 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
                 )
         if len(kinds) != len(arguments):
             raise ValueError(f"{path}: item {number}: {len(kinds)} instructions but {len(arguments)} kwargs")
-        # Only null padding is dropped: a zero is an argument.
-        given = [{name: value for name, value in one.items() if value is not None} for one in arguments]
-        for kind, one in zip(kinds, given, strict=True):
-            if missing := [name for name in ARGUMENTS.get(kind, ()) if name not in one]:
+        # Some copies of the data pad with nulls. Only those are dropped, since a zero is an argument.
+        arguments = [{name: value for name, value in one.items() if value is not None} for one in arguments]
+        for kind, own in zip(kinds, arguments, strict=True):
+            if missing := [name for name in ARGUMENTS.get(kind, ()) if name not in own]:
                 raise ValueError(f"{path}: item {number}: instruction {kind!r} lacks {', '.join(missing)}")
         prompt = field(path, number, row, "prompt", str)
-        found.append({"id": str(row.get("key", number)), "prompt": prompt, "kinds": kinds, "arguments": given})
-    return found
+        prompts.append({"id": str(row.get("key", number)), "prompt": prompt, "kinds": kinds, "arguments": arguments})
+    return prompts
 
 
 def messages(item: Row) -> list[dict[str, str]]:
-    """The prompt, and nothing else."""
+    """The prompt alone."""
     return [{"role": "user", "content": item["prompt"]}]
 
 
 def score(item: Row, text: str, status: str = "") -> Row:
-    """``correct`` and ``loose`` for the prompt, and both per instruction."""
-    strict = [_follows(kind, given, [text]) for kind, given in zip(item["kinds"], item["arguments"], strict=True)]
-    loose = [_follows(kind, given, _forms(text)) for kind, given in zip(item["kinds"], item["arguments"], strict=True)]
+    """``correct`` and ``loose`` for the prompt, and by both rules whether each instruction is followed."""
+    instructions = list(zip(item["kinds"], item["arguments"], strict=True))
+    strict = [_follows(kind, arguments, [text]) for kind, arguments in instructions]
+    loose = [_follows(kind, arguments, _variants(text)) for kind, arguments in instructions]
     return {
         "correct": all(strict),
         "loose": all(loose),
@@ -62,7 +64,7 @@ def score(item: Row, text: str, status: str = "") -> Row:
 
 
 def metrics(scores: Sequence[Row]) -> list[Metric]:
-    """``accuracy`` (prompt level, strict), ``prompt_loose``, ``instruction_strict``, ``instruction_loose``."""
+    """``accuracy`` (prompt level, strict), ``prompt_loose``, ``instruction_strict`` and ``instruction_loose``."""
     return present(
         rate("accuracy", scores, "correct"),
         rate("prompt_loose", scores, "loose"),
@@ -72,17 +74,17 @@ def metrics(scores: Sequence[Row]) -> list[Metric]:
 
 
 def _pooled(name: str, verdicts: Sequence[Sequence[bool]]) -> Metric | None:
-    """The share of followed instructions over all prompts, clustered by prompt."""
+    """The share of followed instructions of all prompts, with a standard error clustered by prompt."""
     return ratio(name, [sum(row) for row in verdicts], [len(row) for row in verdicts])
 
 
-def _follows(kind: str, given: Row, forms: Sequence[str]) -> bool:
-    """Whether any form follows the instruction; an empty form never does."""
-    return any(form.strip() != "" and INSTRUCTIONS[kind](form, given) for form in forms)
+def _follows(kind: str, arguments: Row, variants: Sequence[str]) -> bool:
+    """Whether any variant follows the instruction; an empty one never does."""
+    return any(variant.strip() != "" and INSTRUCTIONS[kind](variant, arguments) for variant in variants)
 
 
-def _forms(text: str) -> list[str]:
-    """The eight forms of the loose rule."""
+def _variants(text: str) -> list[str]:
+    """The eight variants of the loose rule."""
     lines = text.split("\n")
     cuts = [text, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
     return cuts + [cut.replace("*", "") for cut in cuts]

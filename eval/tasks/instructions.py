@@ -1,9 +1,9 @@
-"""The instructions of IFEval: each a function of an answer and its arguments that says whether it is followed.
+"""The instructions of IFEval: functions of an answer and the instruction's arguments that say whether it is followed.
 
-The meanings are those of the published checker (Zhou et al. 2023, arXiv:2311.07911), among them its quirks: "at least"
-is >= and "less than" is <; keywords are regular expressions that ignore case; paragraphs are separated by three
-asterisks, but by blank lines where a first word is asked for. All are linear in the length of the answer but for
-keywords, which come from the test file.
+They follow the published checker (Zhou et al. 2023, arXiv:2311.07911), including its quirks: "at least" is >= and "less
+than" is <; keywords are regular expressions that ignore case; paragraphs are separated by three asterisks, but by blank
+lines where a first word is asked for. All are linear in the length of the answer, except for keywords, whose patterns
+come from the test file.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from eval.tasks.sentences import capital_words, count_sentences
 
 Arguments = Mapping[str, Any]
 
-STAR = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE)  # as published, a lone star counts with the line after it
+# As published, a star alone on its line is one bullet with the next line.
+STAR = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE)
 DASH = re.compile(r"^[^\S\n]*-", re.MULTILINE)
 CHOICES = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 POSTSCRIPTS = {"P.P.S": re.compile(r"p\.\s?p\.\s?s"), "P.S.": re.compile(r"p\.\s?s\.")}
-LANGDETECT_SEED = 0  # its detector draws at random; the factory's seed makes one text one language
+LANGDETECT_SEED = 0  # langdetect draws at random; with this seed a text always gets the same language
 
 
 def _relation(count: int, relation: str, bound: int) -> bool:
@@ -32,84 +33,86 @@ def _relation(count: int, relation: str, bound: int) -> bool:
     raise ValueError(f"relation={relation!r} is unknown; choose one of: at least, less than")
 
 
-def existence(text: str, given: Arguments) -> bool:
-    return all(re.search(word, text, re.IGNORECASE) for word in given["keywords"])
+def existence(text: str, arguments: Arguments) -> bool:
+    return all(re.search(word, text, re.IGNORECASE) for word in arguments["keywords"])
 
 
-def frequency(text: str, given: Arguments) -> bool:
-    count = len(re.findall(given["keyword"], text, re.IGNORECASE))
-    return _relation(count, given["relation"], given["frequency"])
+def frequency(text: str, arguments: Arguments) -> bool:
+    count = len(re.findall(arguments["keyword"], text, re.IGNORECASE))
+    return _relation(count, arguments["relation"], arguments["frequency"])
 
 
-def forbidden_words(text: str, given: Arguments) -> bool:
-    return not any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for word in given["forbidden_words"])
+def forbidden_words(text: str, arguments: Arguments) -> bool:
+    return not any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for word in arguments["forbidden_words"])
 
 
-def letter_frequency(text: str, given: Arguments) -> bool:
-    """Any single character counts as the letter, also the '#' and '!' of two published prompts."""
-    return _relation(text.lower().count(given["letter"].lower()), given["let_relation"], given["let_frequency"])
+def letter_frequency(text: str, arguments: Arguments) -> bool:
+    """Any character can be the letter, such as the '#' and '!' of two published prompts."""
+    return _relation(
+        text.lower().count(arguments["letter"].lower()), arguments["let_relation"], arguments["let_frequency"]
+    )
 
 
-def number_sentences(text: str, given: Arguments) -> bool:
-    return _relation(count_sentences(text), given["relation"], given["num_sentences"])
+def number_sentences(text: str, arguments: Arguments) -> bool:
+    return _relation(count_sentences(text), arguments["relation"], arguments["num_sentences"])
 
 
-def number_paragraphs(text: str, given: Arguments) -> bool:
+def number_paragraphs(text: str, arguments: Arguments) -> bool:
     parts = text.split("***")
     if any(not part.strip() for part in parts[1:-1]):
         return False
-    return bool(sum(bool(part.strip()) for part in parts) == given["num_paragraphs"])
+    return bool(sum(bool(part.strip()) for part in parts) == arguments["num_paragraphs"])
 
 
-def number_words(text: str, given: Arguments) -> bool:
-    return _relation(len(re.findall(r"\w+", text)), given["relation"], given["num_words"])
+def number_words(text: str, arguments: Arguments) -> bool:
+    return _relation(len(re.findall(r"\w+", text)), arguments["relation"], arguments["num_words"])
 
 
-def nth_paragraph_first_word(text: str, given: Arguments) -> bool:
+def nth_paragraph_first_word(text: str, arguments: Arguments) -> bool:
     paragraphs = text.split("\n\n")
     count = sum(bool(paragraph.strip()) for paragraph in paragraphs)
-    place = given["nth_paragraph"]
-    if count != given["num_paragraphs"] or place > count or not paragraphs[place - 1].strip():
+    nth = arguments["nth_paragraph"]
+    if count != arguments["num_paragraphs"] or nth > count or not paragraphs[nth - 1].strip():
         return False
-    word = paragraphs[place - 1].split()[0].lstrip("'\"")
-    return bool(re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == given["first_word"].lower())
+    word = paragraphs[nth - 1].split()[0].lstrip("'\"")
+    return bool(re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == arguments["first_word"].lower())
 
 
-def number_placeholders(text: str, given: Arguments) -> bool:
+def number_placeholders(text: str, arguments: Arguments) -> bool:
     count = 0
     for line in text.split("\n"):
         opened = line.find("[")
         while opened >= 0 and (closed := line.find("]", opened)) >= 0:
             count, opened = count + 1, line.find("[", closed)
-    return bool(count >= given["num_placeholders"])
+    return bool(count >= arguments["num_placeholders"])
 
 
-def postscript(text: str, given: Arguments) -> bool:
-    marker = given["postscript_marker"]
+def postscript(text: str, arguments: Arguments) -> bool:
+    marker = arguments["postscript_marker"]
     pattern = POSTSCRIPTS.get(marker, re.compile(re.escape(marker.lower())))
     return bool(pattern.search(text.lower()))
 
 
-def number_bullet_lists(text: str, given: Arguments) -> bool:
-    return bool(len(STAR.findall(text)) + len(DASH.findall(text)) == given["num_bullets"])
+def number_bullet_lists(text: str, arguments: Arguments) -> bool:
+    return bool(len(STAR.findall(text)) + len(DASH.findall(text)) == arguments["num_bullets"])
 
 
-def constrained_response(text: str, given: Arguments) -> bool:
+def constrained_response(text: str, arguments: Arguments) -> bool:
     return any(choice in text for choice in CHOICES)
 
 
-def number_highlighted_sections(text: str, given: Arguments) -> bool:
-    single = [found.strip("*").strip() for found in re.findall(r"\*[^\n*]*\*", text)]
-    double = [found[2:-2].strip() for found in re.findall(r"\*\*[^\n*]*\*\*", text)]
-    return bool(sum(map(bool, single + double)) >= given["num_highlights"])
+def number_highlighted_sections(text: str, arguments: Arguments) -> bool:
+    single = [inside.strip("*").strip() for inside in re.findall(r"\*[^\n*]*\*", text)]
+    double = [inside[2:-2].strip() for inside in re.findall(r"\*\*[^\n*]*\*\*", text)]
+    return bool(sum(map(bool, single + double)) >= arguments["num_highlights"])
 
 
-def multiple_sections(text: str, given: Arguments) -> bool:
-    splitter = given["section_spliter"].strip()
-    return bool(len(re.findall(rf"{splitter}\s?\d", text)) >= given["num_sections"])
+def multiple_sections(text: str, arguments: Arguments) -> bool:
+    splitter = arguments["section_spliter"].strip()
+    return bool(len(re.findall(rf"{splitter}\s?\d", text)) >= arguments["num_sections"])
 
 
-def json_format(text: str, given: Arguments) -> bool:
+def json_format(text: str, arguments: Arguments) -> bool:
     text = text.strip()
     for opening in ("```json", "```Json", "```JSON", "```"):
         text = text.removeprefix(opening)
@@ -120,7 +123,7 @@ def json_format(text: str, given: Arguments) -> bool:
     return True
 
 
-def title(text: str, given: Arguments) -> bool:
+def title(text: str, arguments: Arguments) -> bool:
     for line in text.split("\n"):
         opened, closed = line.find("<<"), line.rfind(">>")
         if opened >= 0 and closed > opened + 2 and line[opened:closed].strip("<>").strip():
@@ -128,46 +131,46 @@ def title(text: str, given: Arguments) -> bool:
     return False
 
 
-def two_responses(text: str, given: Arguments) -> bool:
+def two_responses(text: str, arguments: Arguments) -> bool:
     parts = [part.strip() for part in text.split("******")]
     if any(not part for part in parts[1:-1]):
         return False
-    kept = [part for part in parts if part]
-    return len(kept) == 2 and kept[0] != kept[1]
+    responses = [part for part in parts if part]
+    return len(responses) == 2 and responses[0] != responses[1]
 
 
-def repeat_prompt(text: str, given: Arguments) -> bool:
-    return text.strip().lower().startswith(given["prompt_to_repeat"].strip().lower())
+def repeat_prompt(text: str, arguments: Arguments) -> bool:
+    return text.strip().lower().startswith(arguments["prompt_to_repeat"].strip().lower())
 
 
-def end_checker(text: str, given: Arguments) -> bool:
-    return text.strip().strip('"').lower().endswith(given["end_phrase"].strip().lower())
+def end_checker(text: str, arguments: Arguments) -> bool:
+    return text.strip().strip('"').lower().endswith(arguments["end_phrase"].strip().lower())
 
 
-def quotation(text: str, given: Arguments) -> bool:
+def quotation(text: str, arguments: Arguments) -> bool:
     text = text.strip()
     return len(text) > 1 and text[0] == text[-1] == '"'
 
 
-def capital_word_frequency(text: str, given: Arguments) -> bool:
-    return _relation(capital_words(text), given["capital_relation"], given["capital_frequency"])
+def capital_word_frequency(text: str, arguments: Arguments) -> bool:
+    return _relation(capital_words(text), arguments["capital_relation"], arguments["capital_frequency"])
 
 
-def english_capital(text: str, given: Arguments) -> bool:
+def english_capital(text: str, arguments: Arguments) -> bool:
     return text.isupper() and _is_in(text, "en")
 
 
-def english_lowercase(text: str, given: Arguments) -> bool:
+def english_lowercase(text: str, arguments: Arguments) -> bool:
     return text.islower() and _is_in(text, "en")
 
 
-def response_language(text: str, given: Arguments) -> bool:
-    return _is_in(text, given["language"])
+def response_language(text: str, arguments: Arguments) -> bool:
+    return _is_in(text, arguments["language"])
 
 
 def _is_in(text: str, language: str) -> bool:
-    """Whether a text is in the language; True, as published, where none can be made out, as of digits alone."""
-    import langdetect  # reads its profiles on import's first use: only where languages matter
+    """Whether a text is in the language. As published, True for a text without a detectable one, such as digits."""
+    import langdetect  # slow to load, and needed by three instructions only
 
     langdetect.DetectorFactory.seed = LANGDETECT_SEED
     try:
@@ -176,7 +179,7 @@ def _is_in(text: str, language: str) -> bool:
         return True
 
 
-def no_comma(text: str, given: Arguments) -> bool:
+def no_comma(text: str, arguments: Arguments) -> bool:
     return "," not in text
 
 
@@ -227,4 +230,4 @@ ARGUMENTS = {
     "change_case:capital_word_frequency": ("capital_frequency", "capital_relation"),
     "language:response_language": ("language",),
 }
-"""What each instruction must be told; the others need nothing."""
+"""The arguments that each instruction needs; the others need none."""

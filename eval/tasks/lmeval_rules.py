@@ -1,7 +1,7 @@
-"""GSM8K as the lm-evaluation-harness scores it (0.4), for comparison with published numbers: never a headline.
+"""GSM8K by the rules of the lm-evaluation-harness (0.4), only for comparison with published numbers.
 
-``strict`` takes the number after the first ``#### ``; ``flexible`` the last run of digits, dots, commas and dollars, or
-the last single digit. Both are compared as text, less commas, dollar signs and a last full stop.
+``strict`` takes the number after the first ``#### ``; ``flexible`` the last run of digits, dots, commas and dollar
+signs, or the last single digit. Both are compared as text without commas, dollar signs and a final full stop.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ FLEXIBLE = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
 
 
 def verdicts(gold: str, text: str) -> dict[str, bool]:
-    """Whether each of the two rules finds the gold answer, of which the part after ``####`` counts, in the text."""
+    """Whether the text is right by each of the two rules. Of ``gold`` only the part after ``####`` counts."""
     first, runs = STRICT.search(text), FLEXIBLE.findall(text)
-    found = {
+    extracted = {
         "lmeval_strict": first.group(1) if first else None,
         "lmeval_flexible": next(filter(None, runs[-1])) if runs else None,
     }
-    wanted = _plain(gold.rpartition("#### ")[2])
-    return {name: value is not None and _plain(value) == wanted for name, value in found.items()}
+    right = _plain(gold.rpartition("#### ")[2])
+    return {name: value is not None and _plain(value) == right for name, value in extracted.items()}
 
 
 def _plain(text: str) -> str:

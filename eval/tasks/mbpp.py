@@ -1,9 +1,8 @@
-"""Short programs (MBPP) with all asserts shown: does the function pass them?
+"""Short programs (MBPP, Austin et al. 2021, arXiv:2108.07732) with all asserts shown: does the function pass them?
 
-Of the full published file the 500 items of the test split count, task ids 11 to 510; worked examples are those with the
-ids 2, 3 and 4 (Austin et al. 2021, arXiv:2108.07732). In completion form code stands between [BEGIN] and [DONE], in the
-words of lm-eval's task mbpp. The asserts call the function from another process, so what it returns is compared by
-value.
+Of the full published file only the 500 items of the test split count, task ids 11 to 510; the worked examples are ids
+2, 3 and 4. The completion form puts code between [BEGIN] and [DONE], in the words of lm-eval's task mbpp. The asserts
+call the function from another process, so what it returns is compared by value.
 """
 
 from __future__ import annotations
@@ -28,52 +27,53 @@ STOPS = ("[DONE]",)
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """The problems; ``id`` is the task_id. A problem whose tests call no function of its solution is a ValueError."""
+    """The problems; ``id`` is the task_id. Raises ValueError when the tests call no function of the solution."""
     rows = read(path, dict(reading.fields))
-    kept = [row for row in rows if row.get("task_id") in TEST] if len(rows) == FULL else rows
-    return [_item(path, number, row) for number, row in enumerate(kept)]
+    test_split = [row for row in rows if row.get("task_id") in TEST] if len(rows) == FULL else rows
+    return [_item(path, number, row) for number, row in enumerate(test_split)]
 
 
 def examples(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """The published worked examples that a file holds."""
+    """The published worked examples in a file."""
     rows = read(path, dict(reading.fields))
     return [_item(path, number, row) for number, row in enumerate(rows) if str(row.get("task_id")) in EXAMPLES]
 
 
 def messages(item: Row) -> list[dict[str, str]]:
-    """What the function is to do, then the asserts; worked examples as earlier turns."""
-    told = [turn for one in item.get("shots", ()) for turn in (("user", _ask(ASK, one)), ("assistant", one["code"]))]
-    return [{"role": role, "content": text} for role, text in [*told, ("user", _ask(ASK, item))]]
+    """The description and the asserts, after the worked examples in ``item["shots"]`` as earlier turns."""
+    shots = item.get("shots", ())
+    examples = [turn for one in shots for turn in (("user", _ask(ASK, one)), ("assistant", one["code"]))]
+    return [{"role": role, "content": text} for role, text in [*examples, ("user", _ask(ASK, item))]]
 
 
-def continued(item: Row) -> list[dict[str, str]]:
-    """The same as one text to go on with."""
-    told = [f"{_ask(CONTINUE, one)}{one['code']}\n[DONE]\n\n" for one in item.get("shots", ())]
-    return [{"role": "text", "content": "".join(told) + _ask(CONTINUE, item)}]
+def completion(item: Row) -> list[dict[str, str]]:
+    """The same as one text to continue."""
+    examples = [f"{_ask(CONTINUE, one)}{one['code']}\n[DONE]\n\n" for one in item.get("shots", ())]
+    return [{"role": "text", "content": "".join(examples) + _ask(CONTINUE, item)}]
 
 
 def program(item: Row, text: str) -> Program:
-    """What is run: the candidate; and, apart from it, what the tests set up, and the tests."""
+    """The candidate, and as separate tests the problem's setup and asserts."""
     return Program(candidate(item, text) + "\n", "\n".join([*item["setup"], *item["tests"]]) + "\n")
 
 
 def score(item: Row, text: str, status: str) -> Row:
-    """``correct`` only if every assert held; ``status`` as the sandbox reports it."""
-    return code.judged(candidate(item, text), item["entry_point"], status)
+    """The verdict on an answer whose program ended with that ``status`` of the sandbox."""
+    return code.verdict(candidate(item, text), item["entry_point"], status)
 
 
-def joined(item: Row, text: str) -> Program:
-    """As `program`, for a text that is code and nothing else."""
+def completion_program(item: Row, text: str) -> Program:
+    """As `program`, for an answer that is nothing but code."""
     return replace(program(item, text), code=text + "\n")
 
 
-def judged(item: Row, text: str, status: str) -> Row:
-    """As `score`, for a text that is code and nothing else."""
-    return code.judged(text, item["entry_point"], status)
+def score_completion(item: Row, text: str, status: str) -> Row:
+    """As `score`, for an answer that is nothing but code."""
+    return code.verdict(text, item["entry_point"], status)
 
 
 def candidate(item: Row, text: str) -> str:
-    """The code meant by an answer: the first fenced block, or else the text, that defines the function."""
+    """The code that an answer means: the first fenced block that defines the function, or else the text."""
     text, defines = code.cleaned(text), code.definition(item["entry_point"])
     blocks = code.FENCE.findall(text)
     for part in [*blocks, text]:
@@ -89,14 +89,14 @@ def _ask(wording: str, item: Row) -> str:
 def _item(path: Path, number: int, row: Row) -> Row:
     tests = field(path, number, row, "test_list", list)
     solution = field(path, number, row, "code", str)
-    made = [node.name for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.FunctionDef)]
+    defined = [node.name for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.FunctionDef)]
     called = {
         node.func.id
         for test in tests
         for node in ast.walk(ast.parse(test))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    entries = [name for name in made if name in called]
+    entries = [name for name in defined if name in called]
     if not entries:
         raise ValueError(f"{path}: item {number}: its tests call no function of its solution")
     return {

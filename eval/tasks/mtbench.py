@@ -1,8 +1,8 @@
-"""Open questions of one or several turns, for a judge to grade: MT-Bench (Zheng et al. 2023, arXiv:2306.05685).
+"""Open questions of one or several turns that a judge grades: MT-Bench (Zheng et al. 2023, arXiv:2306.05685).
 
-``mtbench``: questions of two turns with a temperature per category. ``judge``: questions of the user's own, one turn
-(``prompt``) or several (``turns``), with a ``reference`` answer (a text, or one a turn) where there is one. Verdicts
-are ratings from 1 to 10; ``accuracy`` is their mean as a share, (score - 1) / 9.
+Task ``mtbench``: questions of two turns with a temperature per category. Task ``judge``: the user's own questions, of
+one turn (``prompt``) or several (``turns``), optionally with a ``reference`` answer (a text, or a list with one per
+turn). The judge rates answers from 1 to 10; ``accuracy`` is the mean rating as a share, (score - 1) / 9.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ LOWEST, HIGHEST = 1.0, 10.0
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """The questions: ``id``, ``turns``, ``category``, ``references`` (one a turn, or none at all).
+    """The questions: ``id``, ``turns``, ``category``, ``references`` (one per turn, or none at all).
 
-    ``id`` is the field ``question_id`` or ``id``, else the row number from 0.
+    ``id`` is the field ``question_id`` or ``id``, else the row number from 0. Raises ValueError for a malformed row.
     """
     return [_item(path, number, row) for number, row in enumerate(read(path, dict(reading.fields)))]
 
 
 def benchmark(path: Path, reading: Reading = AS_IS) -> list[Row]:
-    """MT-Bench's questions: also ``temperature``, by category or as the question requires.
+    """MT-Bench's questions, with a ``temperature`` by category unless the question itself requires one.
 
-    Their own ``reference`` is a note to people that covers some turns only, so no judge sees it.
+    Their own ``reference`` is a note for people that covers only some turns, so it is not shown to a judge.
     """
-    found = []
+    questions = []
     for row, item in zip(read(path, dict(reading.fields)), items(path, reading), strict=True):
-        warm = row.get("required_temperature", TEMPERATURES.get(item["category"]))
-        found.append({**item, "references": [], **({} if warm is None else {"temperature": float(warm)})})
-    return found
+        temperature = row.get("required_temperature", TEMPERATURES.get(item["category"]))
+        own = {} if temperature is None else {"temperature": float(temperature)}
+        questions.append({**item, "references": [], **own})
+    return questions
 
 
 def _item(path: Path, number: int, row: Row) -> Row:
     turns = field(path, number, row, "turns", list) if "turns" in row else [field(path, number, row, "prompt", str)]
     if not turns or not all(isinstance(turn, str) for turn in turns):
         raise ValueError(f"{path}: item {number}, field 'turns' must be a list of texts, at least one")
-    given = row.get("reference") or []
-    references = [str(one) for one in given] if isinstance(given, list) else [str(given)]
+    reference = row.get("reference") or []
+    references = [str(one) for one in reference] if isinstance(reference, list) else [str(reference)]
     if references and len(references) != len(turns):
         raise ValueError(f"{path}: item {number}, field 'reference': {len(references)} answers to {len(turns)} turns")
     name = str(row.get("question_id", row.get("id", number)))
@@ -56,26 +57,30 @@ def _item(path: Path, number: int, row: Row) -> Row:
 
 
 def messages(item: Row) -> list[dict[str, str]]:
-    """The user's turns; the model's own answers come between them."""
+    """The user's turns. The model's own answers are inserted between them."""
     return [{"role": "user", "content": turn} for turn in item["turns"]]
 
 
 def references(path: Path) -> dict[str, list[str]]:
-    """Reference answers by question from a file of answers in FastChat's format; of several choices the first."""
-    found = {}
+    """Reference answers by question id, from a file of answers in FastChat's format; the first of several choices.
+
+    Raises ValueError for a malformed row.
+    """
+    answers = {}
     for number, row in enumerate(read(path)):
         choices = field(path, number, row, "choices", list)
         if not choices or not all(isinstance(turn, str) for turn in choices[0].get("turns", [None])):
             raise ValueError(f"{path}: item {number}, field 'choices' holds no turns of text")
-        found[str(field(path, number, row, "question_id", (str, int)))] = list(choices[0]["turns"])
-    return found
+        answers[str(field(path, number, row, "question_id", (str, int)))] = list(choices[0]["turns"])
+    return answers
 
 
 def metrics(scores: Sequence[Row]) -> list[Metric]:
-    """Of rows with ``rating`` (None: no reply held one), ``ratings`` (by repeat), ``turn`` and ``category``.
+    """``accuracy``, ``score``, ``turn_N``, ``score_CATEGORY`` and ``unparsed_rate``.
 
-    ``accuracy`` (the score as a share), ``score``, ``turn_N`` where questions have several turns, ``score_CATEGORY``,
-    each over the answers that have a rating; ``unparsed_rate``, the share of replies that held none. Errors are
+    ``accuracy`` is ``score``, the mean rating, as a share. ``turn_N`` exists where questions have several turns. All
+    are means over the answers that have a rating; ``unparsed_rate`` is the share of replies without one. A row has
+    ``rating`` (None: no reply had one), ``ratings`` (by repeat), ``turn`` and ``category``. Standard errors are
     clustered by question.
     """
     rated = [row for row in scores if row["rating"] is not None]
@@ -83,9 +88,9 @@ def metrics(scores: Sequence[Row]) -> list[Metric]:
     categories = sorted({row["category"] for row in scores} - {""})
     parts = {f"turn_{turn}": [row for row in rated if row["turn"] == turn] for turn in turns if len(turns) > 1}
     parts |= {f"score_{name}": [row for row in rated if row["category"] == name] for name in categories}
-    found = [clustered("accuracy", rated, lambda row: share(row["rating"])), clustered("score", rated, rating)]
+    overall = [clustered("accuracy", rated, lambda row: share(row["rating"])), clustered("score", rated, rating)]
     unparsed = clustered("unparsed_rate", scores, lambda row: row["ratings"].count(None) / len(row["ratings"]))
-    return present(*found, *(clustered(name, rows, rating) for name, rows in parts.items()), unparsed)
+    return present(*overall, *(clustered(name, rows, rating) for name, rows in parts.items()), unparsed)
 
 
 def share(rating: float) -> float:
@@ -100,6 +105,6 @@ def rating(row: Mapping[str, Any]) -> float:
 def clustered(
     name: str, rows: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], float]
 ) -> Metric | None:
-    """The mean over all rows, with the standard error clustered by question; None without any."""
+    """The mean of ``value`` over all rows, with a standard error clustered by question. None without any row."""
     groups = by_item(rows)
     return ratio(name, [math.fsum(value(row) for row in group) for group in groups], [len(group) for group in groups])

@@ -1,8 +1,8 @@
-"""Sentences and words in capitals, counted as the published checker's tokenisers count them.
+"""Count sentences and words in capitals as the tokenizers of IFEval's published checker do.
 
 Sentences follow Punkt (Kiss and Strunk 2006, 10.1162/coli.2006.32.4.485) with a list of abbreviations, but without its
-trained statistics of which words are written small: after an abbreviation, an ellipsis or an initial only a frequent
-word with a capital begins a sentence. Words follow the Penn Treebank: clitics and most signs are words of their own.
+trained statistics on capitalisation: after an abbreviation, an ellipsis or an initial only a frequent word with a
+capital begins a sentence. Words follow the Penn Treebank: clitics and most signs are words of their own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLOSED = re.compile(rf"[\"')\]}}{CLOSING}]+(?:\s+|(?=--)|$)", re.MULTILINE)
 PARTS = re.compile(r"[)\";}\]*:@'({\[!?]|-{2,}|\.{2,}")
 WITHIN = re.compile(rf"[?!]\S|\w\.[)\";}}\]*:@'({{\[!?,{CLOSING}]")
 NUMBER = re.compile(r"-?[.,]?[0-9][0-9,.-]*")
-LONGEST = 200  # characters before a full stop that are looked at; no abbreviation has more
+WINDOW = 200  # characters examined before a full stop; no abbreviation has more
 
 SIGNS = re.compile(
     r"[\s\"`\u00ab\u00bb\u2018\u2019\u201c\u201d\u201e\u2012-\u2015\[\](){}<>;@#$%&?!*]|--|\.{2,}|''|[:,](?![0-9])"
@@ -41,7 +41,7 @@ JOINED = re.compile(
 
 
 def count_sentences(text: str) -> int:
-    """The number of sentences; a last one need not end."""
+    """The number of sentences. The last one need not have an end."""
     text = text.rstrip()
     count, start = int(bool(text)), 0
     for match in _ends(text):
@@ -60,33 +60,33 @@ def capital_words(text: str) -> int:
 
 
 def _ends(text: str) -> list[re.Match[str]]:
-    """Where a sentence may end: of several signs in one word the last."""
-    found = list(END.finditer(text))
-    following = [match.start() for match in found[1:]]
-    kept = [m for m, end in zip(found, following, strict=False) if any(map(str.isspace, text[m.end() : end]))]
-    return kept + found[-1:]
+    """The places where a sentence may end. Of several signs in one word only the last one counts."""
+    signs = list(END.finditer(text))
+    following = [match.start() for match in signs[1:]]
+    last_in_word = [m for m, end in zip(signs, following, strict=False) if any(map(str.isspace, text[m.end() : end]))]
+    return last_in_word + signs[-1:]
 
 
 def _breaks(text: str, start: int, match: re.Match[str]) -> bool:
-    """Whether a sign ends a sentence there."""
-    word = text[max(start, match.start() - LONGEST) : match.start()]
+    """Whether the sign of ``match`` ends the sentence that began at ``start``."""
+    word = text[max(start, match.start() - WINDOW) : match.start()]
     word = "" if word[-1:].isspace() else (word.split() or [""])[-1]
     if match[0] != "." or "?" in word or "!" in word or not word:
         return True
-    following = text[match.start(1) : match.start(1) + LONGEST].split()[0] if match[1] else text[match.end()]
+    following = text[match.start(1) : match.start(1) + WINDOW].split()[0] if match[1] else text[match.end()]
     return _stops(PARTS.split(word)[-1].lower(), word.endswith("."), following)
 
 
 def _stops(word: str, ellipsis: bool, following: str) -> bool:
-    """Whether a full stop after ``word``, in lower case, ends a sentence that ``following`` would follow."""
+    """Whether a full stop between ``word``, in lower case, and the text ``following`` ends a sentence."""
     first, next_word = following[0], re.split(r"\W", following.lower(), maxsplit=1)[0]
-    if WITHIN.search(following):  # a quirk: an end within what follows is taken for this one
+    if WITHIN.search(following):  # a quirk of Punkt: an end inside the following word is taken for this one
         return True
     if ellipsis or (len(word) > 1 and {word, word.rpartition("-")[2]} & ABBREVIATIONS):
         return first.isupper() and next_word in FREQUENT
     if len(word) == 1 and word.isalpha():
-        known = next_word in FREQUENT or (len(next_word) == 1 and next_word not in ABBREVIATIONS)
-        return word not in ABBREVIATIONS and not first.islower() and (known or not first.isupper())
+        begins = next_word in FREQUENT or (len(next_word) == 1 and next_word not in ABBREVIATIONS)
+        return word not in ABBREVIATIONS and not first.islower() and (begins or not first.isupper())
     if NUMBER.fullmatch(word):
         return not first.islower() and first not in ";:,.!?"
     return True

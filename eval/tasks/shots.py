@@ -1,4 +1,4 @@
-"""Worked examples: which of them stand before every item."""
+"""Choose the worked examples that are shown before every item."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eval.tasks import FORMS
 
 
 def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
-    """The examples of the input ``shots`` that the spec asks for, in the order shown. ValueError when it has fewer."""
+    """The worked examples of a spec, from the input ``shots``, in the order shown. Raises ValueError for too few."""
     read = FORMS[spec.form][spec.task].examples
     if spec.shots is None or read is None:
         return []

@@ -89,7 +89,7 @@ def test_cold_draws_are_greedy(model, tokenizer, prompts):
 def test_draws_follow_the_model(tokenizer):
     """Each token is drawn as often as its probability says."""
     logits = torch.log(torch.tensor([[0.1, 0.2, 0.7]])).repeat(4000, 1)
-    rows = [local._Row(1, local._draws(DRAWN, str(number))) for number in range(4000)]
+    rows = [local._LiveRow(1, local._draws(DRAWN, str(number))) for number in range(4000)]
     drawn = local._chosen(logits, rows, DRAWN)
     assert [drawn.count(token) / 4000 for token in range(3)] == pytest.approx([0.1, 0.2, 0.7], abs=0.03)
 

@@ -40,7 +40,7 @@ def test_patterns(tmp_path):
         False,
         False,
     ]
-    with pytest.raises(ValueError, match="no regular expression"):
+    with pytest.raises(ValueError, match="not a regular expression"):
         made(tmp_path, "regex", rows, Reading((), "("))
     (bare,) = made(tmp_path, "regex", rows)  # to be asked, an item needs no pattern
     with pytest.raises(ValueError, match="needs a pattern"):
@@ -71,7 +71,7 @@ def test_choices(tmp_path, answer):
 def test_bad_rows_are_named(tmp_path):
     for task, row, said in (
         ("exact_match", {"prompt": "p"}, "item 0 has no field 'answer'"),
-        ("choice", {"prompt": "p", "answer": "x", "choices": ["a", "b"]}, "item 0: answer 'x' is none of its choices"),
+        ("choice", {"prompt": "p", "answer": "x", "choices": ["a", "b"]}, "0: answer 'x' is not one of its choices"),
         ("choice", {"prompt": "p", "answer": "a", "choices": "ab"}, "str instead of list"),
     ):
         with pytest.raises(ValueError, match=said):

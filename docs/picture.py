@@ -24,7 +24,6 @@ THEMES = {"light": ("#1f2328", "#d8dee4"), "dark": ("#e6edf3", "#3d444d")}
 """Colour of the text, and of lines and grid."""
 
 COLOURS = {"math": "#0072B2", "code": "#D55E00", "general": "#009E73"}
-FINDINGS = {"up": "still rising", "equal": "plateau", "down": "falling", "undecided": "undecided"}
 
 
 def main() -> None:
@@ -71,13 +70,13 @@ def panel(axes: Axes, fit: SeriesFit, colour: str) -> None:
 
 
 def _verdict(results: Results, ability: str) -> str:
-    """What the verdict on the upper end of the curve says, in words."""
+    """What the verdict on the last three amounts says, in words."""
     for verdict in results.findings.verdicts:
         if verdict.question == "scaling" and verdict.about == f"{ability} accuracy":
-            if verdict.finding == "up":
-                points = 100 * verdict.effect
-                return f"still rising, +{points:.0f} points per doubling"
-            return "at the ceiling" if verdict.edge == "ceiling" else FINDINGS[verdict.finding]
+            if verdict.edge == "ceiling":
+                return "at the ceiling"
+            effect, low, high = (100 * value for value in (verdict.effect, verdict.low, verdict.high))
+            return f"{effect:+.0f} points per doubling ({low:.0f} to {high:.0f})"
     raise ValueError(f"{TABLE} has no verdict on the scaling of {ability}")
 
 

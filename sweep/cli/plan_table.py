@@ -87,24 +87,30 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
     """Sentences on what the sweep holds and costs."""
     todo = [stage for stage in plan.stages if stage.key in missing]
     hours = [
-        f"{sum(estimate[s.key].seconds for s in todo if estimate[s.key].gpu == gpu) / 3600:,.2f} {unit}-hours"
+        f"{rounded(sum(estimate[s.key].seconds for s in todo if estimate[s.key].gpu == gpu) / 3600)} {unit}-hours"
         for gpu, unit in ((True, "GPU"), (False, "core"))
         if any(estimate[stage.key].gpu == gpu for stage in todo)
     ]
     tokens = sum(estimate[stage.key].tokens for stage in todo if stage.kind == "train")
     flops = sum(estimate[stage.key].flops for stage in todo)
+    shared = sum(count > 1 for count in users.values())
     total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)
     return [
-        f"{plural(total, 'cell')}: {len(plan.cells)} distinct, {len(plan.duplicates)} the same by content, "
-        f"{len(plan.excluded)} excluded; {sum(n > 1 for n in users.values())} training stages are shared",
+        f"{plural(total, 'cell')}: {len(plan.cells)} distinct, {plural(len(plan.duplicates), 'duplicate')}, "
+        f"{len(plan.excluded)} excluded; {plural(shared, 'training stage')} shared by cells",
         f"to run: {len(todo)} of {plural(len(plan.stages), 'stage')}, {quantity(tokens)} tokens to train on, "
         f"{quantity(flops)} FLOPs, about {' and '.join(hours) or 'no time'}",
     ]
 
 
+def rounded(hours: float) -> str:
+    """Hours with two significant digits below 10 and none after the point above: an estimate deserves no more."""
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+
+
 def quantity(number: float) -> str:
-    """A large number in short: 1.2M, 3.4e15."""
-    for limit, unit in ((1e12, ""), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+    """A large number in short: 1.2M, 3.7B, 3.4e15."""
+    for limit, unit in ((1e12, ""), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= limit:
             return f"{number:.1e}" if not unit else f"{number / limit:.1f}{unit}"
     return f"{number:.0f}"

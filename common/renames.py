@@ -112,14 +112,15 @@ def _matching(path: KeyPath) -> list[str]:
 def _noted(path: KeyPath) -> KeyPath:
     """The current spelling of ``path``, with a note to the user if that is another one."""
     for old in _matching(path):
-        note(old.replace("*", "NAME"), RENAMED[old])
+        pattern = old.replace("*", "NAME")
+        note(pattern, ".".join([*pattern.split(".")[:-1], RENAMED[old]]))
     return _current(path)
 
 
 @cache
 def note(old: str, new: str) -> None:
     """Tell the user, once a process, that a name has changed."""
-    print(f"note: {old} is now called {new}; the old name is accepted for one more release", file=sys.stderr)
+    print(f"note: {old} is now {new}; the old name is accepted for one more release", file=sys.stderr)
 
 
 def _name(name: str, path: KeyPath) -> str:

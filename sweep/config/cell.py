@@ -9,6 +9,7 @@ from typing import Any
 
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
+from sweep.config.amount import Amount
 from train.spec import (
     FORMATS,
     LONG_POLICIES,
@@ -125,7 +126,7 @@ class Strategy:
     """Training stages in order; each gives every ability its share of the ability's amount."""
 
     name: str
-    stages: list[dict[str, Any]]
+    stages: list[dict[str, Amount]]
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,9 @@ class Cell:
     replace: bool
     exclude: list[dict[str, Any]]
     ability: str
-    fraction: Any
-    amount: dict[str, Any]
-    replay: Any
+    fraction: Amount
+    amount: dict[str, Amount]
+    replay: Amount | None
     ratio: Any
     total_samples: int | None
     allow_repeats: bool
@@ -165,8 +166,10 @@ class Cell:
             check_sweep_name(self.name)
         one_of("sample_rounding", self.sample_rounding, ("floor", "round", "ceil"))
         positive(total_samples=self.total_samples, workers=self.workers)
-        if not 0 <= share("fraction", self.fraction) <= 1:
-            raise ValueError(f"fraction={self.fraction} must lie between 0 (the untrained base) and 1 (everything)")
+        if self.fraction.value > 1:
+            raise ValueError(
+                f"fraction={self.fraction.text} must lie between 0 (the untrained base) and 1 (everything)"
+            )
         shape = self.model.architecture
         if shape is not None and self.data.max_length > shape.max_length:
             raise ValueError(
@@ -174,8 +177,8 @@ class Cell:
                 f"model.architecture.max_length={shape.max_length}; lower the one or raise the other"
             )
         for name, amount in self.amount.items():
-            if share(f"amount.{name}", amount) != 1:
-                self._known(f"amount.{name}={amount}", name)
+            if amount.value != 1:
+                self._known(f"amount.{name}={amount.text}", name)
         for number, stage in enumerate(self.stages):
             for name in stage:
                 self._known(f"strategy={self.strategy.name}, stage {number + 1}", name)
@@ -201,26 +204,7 @@ class Cell:
     @cached_property
     def stages(self) -> list[dict[str, Fraction]]:
         """The strategy's stages with shares as exact numbers and ``selected`` replaced by the cell's ability."""
-        where = f"strategy.{self.strategy.name}"
         return [
-            {
-                self.ability if name == SELECTED else name: share(f"{where}.{name}", value)
-                for name, value in stage.items()
-            }
+            {self.ability if name == SELECTED else name: amount.value for name, amount in stage.items()}
             for stage in self.strategy.stages
         ]
-
-
-def share(name: str, value: object) -> Fraction:
-    """Read ``1/64``, ``0.25``, ``1`` or ``500`` exactly. Raises ValueError that names ``name`` for anything else."""
-    try:
-        number = Fraction(str(value).replace(" ", ""))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(
-            f"{name}={value} is not a number; write a fraction such as 1/64, a decimal, or a count"
-        ) from None
-    if number < 0:
-        raise ValueError(f"{name}={value} must be 0 or more")
-    if number > 1 and number.denominator != 1:
-        raise ValueError(f"{name}={value}: a value above 1 is a number of samples and must be whole")
-    return number

@@ -38,6 +38,8 @@ def schema(cls: type) -> type:
 
 
 def _twin(hint: Any) -> Any:
+    if hasattr(hint, "parse"):  # written as one word, which `restore` reads
+        return Any
     if dataclasses.is_dataclass(hint):
         return schema(hint)  # type: ignore[arg-type]
     inner = tuple(_twin(option) for option in typing.get_args(hint))
@@ -57,6 +59,6 @@ def names(cls: type, prefix: str = "") -> list[str]:
         hint = typing.get_type_hints(cls)[part.name]
         inner = next((h for h in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(h)), None)
         dotted.append(prefix + part.name)
-        if isinstance(inner, type) and typing.get_origin(hint) is not dict:
+        if isinstance(inner, type) and typing.get_origin(hint) is not dict and not hasattr(inner, "parse"):
             dotted += names(inner, f"{prefix}{part.name}.")
     return dotted

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf, ValueNode
 
 from sweep.config.cell import Cell
-from sweep.stages.stage import within
+from sweep.stages.stage import field_types, restore_value, within
 
 KeyPath = tuple[str | int, ...]
 
@@ -58,7 +59,7 @@ class Template:
             for name in path[:-1]:
                 branch = branch.setdefault(name, {})
             branch[path[-1]] = (_value(self.config, path),)
-        cell: Cell = _replaced(self.first, tree, self.memory)
+        cell: Cell = _replaced(Cell, self.first, tree, self.memory)
         return cell
 
 
@@ -113,27 +114,33 @@ def _value(config: DictConfig, path: KeyPath) -> Any:
     return value
 
 
-def _replaced(value: Any, tree: Any, memory: dict[Any, Any]) -> Any:
-    """``value`` with the leaves of ``tree``, one-element tuples, in their places.
+def _replaced(hint: Any, value: Any, tree: Any, memory: dict[Any, Any]) -> Any:
+    """``value``, of the type ``hint``, with the leaves of ``tree``, one-element tuples, in their places.
 
     What does not change stays the same object, and equal changes give the same object (from ``memory``), so that the
     planner can tell by identity what cells share.
     """
     if isinstance(tree, tuple):
-        return value if type(value) is type(tree[0]) and value == tree[0] else tree[0]
+        new = restore_value(hint, tree[0])
+        return value if type(value) is type(new) and value == new else new
     memory_key = (id(value), repr(tree))
     if memory_key not in memory:
-        memory[memory_key] = _with_parts(value, tree, memory)
+        memory[memory_key] = _with_parts(hint, value, tree, memory)
     return memory[memory_key]
 
 
-def _with_parts(value: Any, tree: Any, memory: dict[Any, Any]) -> Any:
-    old = {n: getattr(value, n) if dataclasses.is_dataclass(value) else value[n] for n in tree}
-    new = {n: within(str(n), _replaced, old[n], branch, memory) for n, branch in tree.items()}
+def _with_parts(hint: Any, value: Any, tree: dict[Any, Any], memory: dict[Any, Any]) -> Any:
+    if dataclasses.is_dataclass(value):
+        hints = field_types(value.__class__)
+        old = {name: getattr(value, name) for name in tree}
+    else:  # a list or dictionary, whose type names that of its items last
+        hints = dict.fromkeys(tree, (typing.get_args(hint) or (Any,))[-1])
+        old = {name: value[name] for name in tree}
+    new = {n: within(str(n), _replaced, hints[n], old[n], branch, memory) for n, branch in tree.items()}
     if all(new[n] is old[n] for n in tree):
         return value
     if isinstance(value, dict):
         return value | new
     if isinstance(value, list):
-        return [new.get(i, item) for i, item in enumerate(value)]
+        return [new.get(place, item) for place, item in enumerate(value)]
     return dataclasses.replace(value, **new)

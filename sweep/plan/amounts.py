@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from sweep.config.cell import Cell, share
+from sweep.config.amount import ALL
+from sweep.config.cell import Cell
 
 
 def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
@@ -15,7 +16,7 @@ def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
         {ability: _exact(cell, ability, part, pools[ability]) for ability, part in stage.items()}
         for stage in cell.stages
     ]
-    if cell.total_samples is not None and share("fraction", cell.fraction):
+    if cell.total_samples is not None and cell.fraction.value:
         stages = _apportion(exact, cell.total_samples)
     else:
         stages = [{ability: _whole(cell, ability, number) for ability, number in stage.items()} for stage in exact]
@@ -30,9 +31,9 @@ def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
 
 
 def _exact(cell: Cell, ability: str, part: Fraction, pool: int) -> Fraction:
-    amount = share(f"amount.{ability}", cell.amount.get(ability, 1))
+    amount = cell.amount.get(ability, ALL).value
     samples = amount if amount > 1 else amount * pool
-    return share("fraction", cell.fraction) * (part if part > 1 else part * samples)
+    return cell.fraction.value * (part if part > 1 else part * samples)
 
 
 def _whole(cell: Cell, ability: str, number: Fraction) -> int:

@@ -11,7 +11,6 @@ from typing import Any
 from common.json_file import write_json
 from common.renames import current_key
 from common.wording import plural
-from sweep.config.cell import share
 from sweep.plan.cost import costs
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
@@ -195,8 +194,9 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         "strategy": cell.strategy.name if samples else "base",
         "trained_on": "+".join(samples) or "base",
         "seed": cell.seed,
-        "fraction": float(share("fraction", cell.fraction)),
-        "replay": _replay(cell.strategy.name, cell.replay),
+        "fraction": float(cell.fraction.value),
+        "fraction_text": cell.fraction.text,
+        "replay": float(cell.replay.value) if cell.replay is not None and cell.strategy.name == "dmt" else None,
         "total_samples": sum(samples.values()),
         **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
     }
@@ -204,7 +204,3 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
     return known | {
         key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
     }
-
-
-def _replay(strategy: str, value: object) -> float | None:
-    return float(share("replay", value)) if strategy == "dmt" else None

@@ -118,7 +118,7 @@ def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
     Raises a ValueError for unknown and missing fields, and those of ``cls`` itself with the field's name before them.
     """
     dataclass_type: Any = cls
-    hints = _hints(dataclass_type)
+    hints = field_types(dataclass_type)
     if unknown := set(value) - set(hints):
         raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
     parts = fields(dataclass_type)
@@ -126,7 +126,7 @@ def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
     required = {part.name for part in parts if part.default is MISSING and part.default_factory is MISSING}
     if absent := required - {*value, *neutral}:
         raise ValueError(f"{cls.__name__} needs {', '.join(sorted(absent))}; give a value")
-    return cls(**neutral | {name: within(name, _restore, hints[name], item) for name, item in value.items()})
+    return cls(**neutral | {name: within(name, restore_value, hints[name], item) for name, item in value.items()})
 
 
 def within(name: str, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -139,21 +139,25 @@ def within(name: str, function: Callable[..., Result], *arguments: Any) -> Resul
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def field_types(cls: type) -> dict[str, Any]:
+    """The types of a dataclass's fields by name."""
     return typing.get_type_hints(cls)
 
 
-def _restore(hint: Any, value: Any) -> Any:
+def restore_value(hint: Any, value: Any) -> Any:
+    """``value``, as in the output of `plain` or in a config, as a value of the type ``hint``."""
     options = typing.get_args(hint)
     match typing.get_origin(hint):
         case types.UnionType | typing.Union:
-            return None if value is None else _restore(next(o for o in options if o is not type(None)), value)
+            return None if value is None else restore_value(next(o for o in options if o is not type(None)), value)
         case origin if origin is tuple and len(options) == 2 and options[1] is Ellipsis:
-            return tuple(_restore(options[0], item) for item in value)
+            return tuple(restore_value(options[0], item) for item in value)
         case origin if origin is tuple:
-            return tuple(_restore(option, item) for option, item in zip(options, value, strict=True))
+            return tuple(restore_value(option, item) for option, item in zip(options, value, strict=True))
         case origin if origin is list:
-            return [_restore(options[0], item) for item in value]
+            return [within(str(place), restore_value, options[0], item) for place, item in enumerate(value)]
         case origin if origin is dict:
-            return {name: within(name, _restore, options[1], item) for name, item in value.items()}
-    return restore(hint, value) if isinstance(hint, type) and is_dataclass(hint) else value
+            return {name: within(name, restore_value, options[1], item) for name, item in value.items()}
+    if not (isinstance(hint, type) and is_dataclass(hint)):
+        return value
+    return hint.parse(value) if hasattr(hint, "parse") else restore(hint, value)  # `parse`: written as one word

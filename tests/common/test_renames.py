@@ -104,7 +104,8 @@ def test_each_old_name_is_noted_once():
     code = "from common.renames import current_override as c\nfor n in (1, 2): c(f'data.sources.s{n}.held_out=3')"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.stderr == (
-        "note: data.sources.NAME.held_out is now called held_out_rows; the old name is accepted for one more release\n"
+        "note: data.sources.NAME.held_out is now data.sources.NAME.held_out_rows; "
+        "the old name is accepted for one more release\n"
     )
 
 

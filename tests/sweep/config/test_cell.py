@@ -1,5 +1,6 @@
 """Numbers of a cell, and its checks at birth."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -7,25 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.spec.tasks import Task
-from sweep.config.cell import Source, share
+from sweep.config.amount import Amount
+from sweep.config.cell import Source
 
 
 @given(st.fractions(0, 1))
 def test_fractions_are_read_exactly(value: Fraction):
-    assert share("fraction", f"{value.numerator}/{value.denominator}") == value
+    text = f"{value.numerator}/{value.denominator}"
+    assert Amount.parse(text) == Amount(text, value)
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("0.25", Fraction(1, 4)), (1, 1), (500, 500), ("1e-2", Fraction(1, 100)), (0, 0)]
 )
 def test_decimals_and_counts_are_read_exactly(text, value):
-    assert share("amount.math", text) == value
+    assert Amount.parse(text) == Amount(str(text), value)
 
 
 @pytest.mark.parametrize("text", ["1/0", "half", "", "-1", "1.5", "3/2", None, "nan"])
-def test_what_is_no_share_is_refused_by_name(text):
-    with pytest.raises(ValueError, match=r"amount\.math="):
-        share("amount.math", text)
+def test_what_is_not_an_amount_is_refused(text):
+    with pytest.raises(ValueError, match=f"^{re.escape(str(text))} is"):
+        Amount.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_unchanged_branches_are_the_same_objects():
         (["recipe.epoch=1"], "did you mean recipe.epochs"),
         (["seed=abc"], "could not be converted to Integer"),
         (["data.max_length=long"], "could not be converted to Integer"),
-        (["fraction=1/0"], "fraction=1/0"),
+        (["fraction=1/0"], "fraction: 1/0 is not an amount"),
         (["fraction=2"], "between 0"),
         (["ability=law"], "no source in data=micro"),
         (["amount.law=1/2"], "law"),
@@ -92,8 +92,8 @@ def test_bad_values_are_refused_wherever_they_stand(overrides, message, position
 def test_interpolations_follow_the_values_they_name():
     with hydra():
         fast, _ = composer()
-        shares = [fast.cell(["strategy=dmt", f"replay={k}"]).strategy.stages[1]["math"] for k in ("1/4", "1/8", "0")]
-    assert shares == ["1/4", "1/8", 0]
+        replays = [fast.cell(["strategy=dmt", f"replay={k}"]).strategy.stages[1]["math"] for k in ("1/4", "1/8", "0")]
+    assert [replay.text for replay in replays] == ["1/4", "1/8", "0"]
 
 
 def test_freeze_is_checked_and_frozen():

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweep.cli.multirun import cells
+from sweep.config.amount import Amount
 from sweep.config.compose import CellComposer
 from tests.sweep.composing import cell, composer, hydra
 
@@ -150,11 +151,17 @@ def test_every_cell_is_what_hydra_composes(command: list[str], order):
 def test_a_swept_dictionary_stays_in_its_cell():
     with hydra():
         fast, _ = composer()
-        amounts = [
-            fast.cell([f"amount={{{value}}}", "seed=1"]).amount for value in ("math:1/4", "code:1/4", "math:1/4")
-        ]
-    assert amounts == [
-        {"math": "1/4", "code": 1, "general": 1},
-        {"math": 1, "code": "1/4", "general": 1},
-        {"math": "1/4", "code": 1, "general": 1},
+        swept = [fast.cell([f"amount={{{value}}}", "seed=1"]).amount for value in ("math:1/4", "code:1/8", "math:1/4")]
+    assert [{name: amount.text for name, amount in amounts.items()} for amounts in swept] == [
+        {"math": "1/4", "code": "1", "general": "1"},
+        {"math": "1", "code": "1/8", "general": "1"},
+        {"math": "1/4", "code": "1", "general": "1"},
     ]
+
+
+def test_a_value_is_read_alike_in_every_cell():
+    """Also where the first cell, from which the others are made, has none."""
+    with hydra():
+        fast, _ = composer()
+        replays = [fast.cell([f"replay={value}", "seed=1"]).replay for value in ("null", "1/4", "null", "1/8")]
+    assert replays == [None, Amount.parse("1/4"), None, Amount.parse("1/8")]

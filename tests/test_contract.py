@@ -1,6 +1,6 @@
 """The one thing sweep and analysis share: the columns of the long table."""
 
-from analysis.data.table import COLUMNS
+from analysis.data.table import COLUMNS, RENAMED
 from sweep.results.saved_sweep import factors
 from sweep.results.table import FIRST
 from tests.sweep.composing import cell, plan
@@ -8,14 +8,26 @@ from tests.sweep.composing import cell, plan
 
 def test_the_sweep_writes_every_column_that_the_analysis_requires():
     made = plan(cell("strategy=dmt"))
-    written = {*FIRST, *factors(made.cells[0])}
+    written = {RENAMED.get(name, name) for name in (*FIRST, *factors(made.cells[0]))}
     required = {column.name for column in COLUMNS if column.required}
     assert required <= written
-    assert {"n_items", "stderr", "seed", "params", "model", "strategy", "sweep", "cell", "samples"} <= written
+    assert {
+        "n_items",
+        "stderr",
+        "seed",
+        "params",
+        "model",
+        "strategy",
+        "sweep",
+        "cell",
+        "samples",
+        "fraction_text",
+    } <= written
 
 
 def test_columns_both_know_mean_the_same_type():
-    values = {**dict.fromkeys(FIRST), **factors(plan(cell("strategy=dmt")).cells[0])}
+    found = {**dict.fromkeys(FIRST), **factors(plan(cell("strategy=dmt")).cells[0])}
+    values = {RENAMED.get(name, name): value for name, value in found.items()}
     for column in COLUMNS:
         value = values.get(column.name)
         if value is not None and column.kind == "number":

@@ -88,8 +88,8 @@ def test_scores_come_with_what_the_training_data_holds_of_the_items(store: Path)
 def test_training_on_an_ability_lowers_its_loss(store: Path):
     table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
     for ability in ("math", "general"):
-        own = table[(table.metric == "loss") & (table.ability == ability) & (table.samples > 0)]
-        values = own.sort_values("samples")["value"].to_list()
+        own = table[(table.metric == "loss") & (table.ability == ability) & (table.train_samples > 0)]
+        values = own.sort_values("train_samples")["value"].to_list()
         assert len(values) == 3
         assert values[0] > values[-1]
 

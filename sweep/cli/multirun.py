@@ -5,33 +5,33 @@ Hydra meets this module through the plugins in ``hydra_plugins/dosage``.
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, NoReturn
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from common.options import near
 from common.renames import current_override
+from sweep.cli.overrides import columns, swept_keys, without_grid
 from sweep.cli.plan_table import show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
 from sweep.config.compose import CellComposer, freeze
+from sweep.config.schema import names
 from sweep.launch.run import run_on_slurm
 from sweep.launch.slurm import Settings
 from sweep.plan.files import Files
-from sweep.plan.plan import CellError, Plan, make
+from sweep.plan.plan import CellError, Plan, has_value, make
 from sweep.plan.preflight import checked
 from sweep.results.saved_sweep import check_replacement
 from sweep.stages.stage import restore
 from sweep.stages.store import Damaged, Store
-
-OF_THE_COMMAND = ("name", "store", "workers", "dry_run", "replace", "exclude")
-"""Keys that say nothing about a cell."""
 
 Execute = Callable[[Plan, Store], int]
 """Runs the stages of a plan that the store lacks; returns the exit status of the command."""
@@ -46,14 +46,14 @@ def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: Co
     """The overrides of every cell, as Hydra's basic sweeper makes them.
 
     They are the product of the values of the grid's ``params`` and of the command line, which takes precedence. Raises
-    a ValueError for an interval, which has no list of values.
+    a HydraException for what cannot be read, and for an interval, which has no list of values.
     """
     grid = [current_override(f"{key}={value}") for key, value in params.items()]
     choices: dict[str, list[str]] = {}
     for override in OverridesParser.create(config_loader=config_loader).parse_overrides([*grid, *arguments]):
         key = override.get_key_element()
         if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise ValueError(f"{override.input_line}: an interval has no list of values; write them as {key}=A,B")
+            raise HydraException(f"{override.input_line}: an interval has no list of values; write them as {key}=A,B")
         if override.is_sweep_override():
             choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         elif override.value_type is None:  # ~key; Hydra 1.4 would take ~key=null for the deletion of a null
@@ -75,16 +75,35 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
     """Compose and check every cell, then plan. Raises a ValueError that names the first bad cell."""
     composer = CellComposer(config_loader, config)
     swept = swept_keys(job_overrides)
-    composed = []
+    composed: list[tuple[str, Cell, dict[str, str]]] = []
     for overrides in job_overrides:
-        factors = {key: value for key, _, value in (o.partition("=") for o in overrides) if key in swept}
-        label = ",".join(f"{key}={value}" for key, value in factors.items()) or "default"
+        values = {key: value for key, _, value in (o.partition("=") for o in overrides) if key in swept}
+        label = ",".join(f"{key}={value}" for key, value in values.items()) or "default"
         try:
             cell = composer.cell(overrides)
         except ValueError as problem:
             raise CellError(f"cell {label}: {problem}") from None
-        composed.append((label, cell, {**factors, "settings": settings(overrides, swept)}))
+        if not composed:
+            again = without_grid if _is_grid_spent(composer, overrides, cell) else list
+            _check_exclude(composer, overrides, cell)
+        composed.append((label, cell, {**values, **columns(again(overrides), swept)}))
     return plan_cells(composed, config.hydra.runtime.choices.get("grid"))
+
+
+def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> bool:
+    """Whether a cell is the same without the grid, which as a rule sets nothing but the values to sweep."""
+    try:
+        return repr(composer.cell(without_grid(overrides))) == repr(cell)
+    except ValueError:
+        return False
+
+
+def _check_exclude(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> None:
+    """Raise a CellError for a key in ``exclude`` that no override and no part of the config has."""
+    overridden = [override.partition("=")[0].lstrip("+") for override in overrides]
+    for key in (key for rule in cell.exclude for key in rule):
+        if not (key in overridden or composer.is_group(key) or has_value(cell, key)):
+            raise CellError(f"exclude: {key} is not in the config{near(key, [*overridden, *names(Cell)])}")
 
 
 def execute_on_slurm(plan: Plan, store: Store, settings: Mapping[str, Any]) -> int:
@@ -97,8 +116,8 @@ def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
     """A run without ``--multirun``: one cell. Refuses a grid, whose values only a multirun would use."""
     if hydra_config.sweeper.params:
         fail("a grid is swept by a multirun; add -m to the command")
-    columns = {"settings": settings(hydra_config.overrides.task, ())}
-    run(lambda: plan_cells([("default", freeze(config), columns)], None), execute)
+    again = columns(hydra_config.overrides.task, ())
+    run(lambda: plan_cells([("default", freeze(config), again)], None), execute)
 
 
 def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
@@ -126,19 +145,3 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
     check_replacement(plan, store, first.replace)
     files.save()
     return checked(plan)
-
-
-def swept_keys(job_overrides: Sequence[Sequence[str]]) -> set[str]:
-    """Keys whose values differ between the cells."""
-    values: dict[str, set[str]] = {}
-    for overrides in job_overrides:
-        for override in overrides:
-            key, _, value = override.partition("=")
-            values.setdefault(key, set()).add(value)
-    return {key for key, seen in values.items() if len(seen) > 1}
-
-
-def settings(overrides: Sequence[str], swept: Collection[str]) -> str:
-    """What the command sets for every cell alike; with a cell's label all that it takes to run the cell again."""
-    kept = [o for o in overrides if o.partition("=")[0] not in (*swept, *OF_THE_COMMAND)]
-    return shlex.join(o for o in kept if not o.startswith(("+grid=", "hydra")))

@@ -11,6 +11,7 @@ from typing import Any
 from common.digest import key_of
 from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
+from sweep.config.amount import Amount
 from sweep.config.cell import Cell
 from sweep.plan.files import Files
 from sweep.plan.planner import Planner
@@ -75,7 +76,7 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
     distinct: dict[str, PlannedCell] = {}
     duplicates, excluded = [], []
     for label, cell, factors in cells:
-        if any(_matches(factors, rule) for rule in cell.exclude):
+        if any(_matches(cell, factors, rule) for rule in cell.exclude):
             excluded.append(label)
             continue
         try:
@@ -94,8 +95,35 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
     )  # fmt: skip
 
 
-def _matches(factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
-    return all(str(factors.get(name)) == str(value) for name, value in rule.items())
+def _matches(cell: Cell, factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    """Whether the cell has every value of a rule of ``exclude``: as it was swept, else as its config has it."""
+    return all(_equal(factors.get(key, _value(cell, key)), value) for key, value in rule.items())
+
+
+def _equal(one: object, other: object) -> bool:
+    """Whether two values are the same text or, as 1/4 and 0.25, the same number."""
+    if str(one) == str(other):
+        return True
+    try:
+        return Amount.parse(one).value == Amount.parse(other).value
+    except ValueError:
+        return False
+
+
+def has_value(cell: Cell, key: str) -> bool:
+    """Whether a dotted key names a value of the cell."""
+    return _value(cell, key) is not _ABSENT
+
+
+def _value(cell: Cell, key: str) -> object:
+    """The value at a dotted key; of a group such as ``model`` its name, of an amount its text."""
+    value: Any = cell
+    for name in key.split("."):
+        value = value.get(name, _ABSENT) if isinstance(value, dict) else getattr(value, name, _ABSENT)
+    return value.text if isinstance(value, Amount) else getattr(value, "name", value)
+
+
+_ABSENT = object()
 
 
 def _collect(

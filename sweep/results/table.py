@@ -12,7 +12,7 @@ from sweep.results.saved_sweep import SavedCell, SavedSweep
 from sweep.stages.stage import File
 from sweep.stages.store import Store
 
-FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "samples", "hours")
+FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "train_samples", "hours")
 """Columns every table starts with; the factors of the cells follow. ``hours`` is the plan's estimate for the cell's own
 stages (fine-tuning, answers, scores) on one device: a GPU where the plan counts on one, else a core."""
 
@@ -58,7 +58,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
                     "ability": ability,
                     "task": task,
                     **metric,
-                    "samples": cell.factors.get(f"samples_{ability}", 0),
+                    "train_samples": cell.factors.get(f"samples_{ability}", 0),
                     "hours": hours,
                     **cell.factors,
                 }

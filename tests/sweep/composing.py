@@ -34,9 +34,9 @@ def cell(*overrides: str) -> Cell:
     return freeze(config(*overrides))
 
 
-def composer() -> tuple[CellComposer, DictConfig]:
+def composer(*overrides: str) -> tuple[CellComposer, DictConfig]:
     """The composer of a sweep; to be used within `hydra`."""
-    master = compose("config", [], return_hydra_config=True)
+    master = compose("config", list(overrides), return_hydra_config=True)
     with open_dict(master):
         master.hydra.job.config_name = "config"
     return CellComposer(GlobalHydra.instance().config_loader(), master), master

@@ -3,6 +3,7 @@
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from sweep.cli.multirun import cells
 from tests.sweep.composing import composer, hydra
@@ -34,5 +35,5 @@ def test_a_deletion_stays_without_a_value():
 
 
 def test_an_interval_is_refused():
-    with hydra(), pytest.raises(ValueError, match=r"fraction=interval\(0,1\).*fraction=A,B"):
+    with hydra(), pytest.raises(HydraException, match=r"fraction=interval\(0,1\).*fraction=A,B"):
         cells({}, ["fraction=interval(0,1)"], composer()[0].config_loader)

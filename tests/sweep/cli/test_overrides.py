@@ -1,0 +1,76 @@
+"""The column ``overrides`` runs a cell again; ``exclude`` leaves out the cells that it means."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sweep.cli.multirun import cells, plan_all
+from sweep.plan.plan import CellError, Plan
+from sweep.results.saved_sweep import factors
+from tests.sweep.composing import cell, composer, hydra, plan
+
+
+def planned(*words: str, store: Path) -> Plan:
+    with hydra():
+        fast, master = composer()
+        swept = cells({}, [*words, "dry_run=true", f"store={store}"], fast.config_loader)
+        return plan_all(swept, fast.config_loader, master)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["strategy=dmt", "replay=0,1/256", "data.system='Be brief, please: {x}=\"y\"'"],
+        ["strategy=multitask", "amount={math:1/4},{code:1/8}", "~suite.tasks.humaneval", "++amount.general=1/2"],
+        ["ratio_arm=general_small,special_full", "ratio=1/4", "strategy=multitask", "name=x", "workers=3"],
+        ["+grid=data_amount", "ability=math", "fraction=1/256,1", "strategy=single", "exclude=[{fraction: 1}]"],
+    ],
+)
+def test_the_overrides_of_a_cell_run_it_again(words: list[str], tmp_path: Path):
+    made = planned(*words, store=tmp_path)
+    for one in made.cells:
+        again = json.loads(factors(one)["overrides"])
+        (alone,) = plan(cell(*again)).cells
+        assert alone.key == one.key and again
+        keys = {word.partition("=")[0].lstrip("+~") for word in again}
+        assert not keys & {"name", "store", "workers", "dry_run", "replace", "exclude", "grid"}
+
+
+def test_a_grid_that_sets_more_than_what_it_sweeps_stays_in_the_overrides(tmp_path: Path):
+    (tmp_path / "conf" / "grid").mkdir(parents=True)
+    (tmp_path / "conf" / "grid" / "mine.yaml").write_text("# @package _global_\namount: {math: 1/2}\n")
+    with hydra():
+        fast, master = composer(f"hydra.searchpath=[{tmp_path}/conf]")
+        made = plan_all([["+grid=mine", f"seed={n}", "dry_run=true"] for n in (0, 1)], fast.config_loader, master)
+    assert json.loads(factors(made.cells[0])["overrides"]) == ["+grid=mine", "seed=0"]
+
+
+def test_fractions_keep_their_text(tmp_path: Path):
+    made = planned("strategy=single", "fraction=1/256,0.25,1", "ratio=1/3", store=tmp_path)
+    columns = [factors(one) for one in made.cells]
+    assert [c["fraction_text"] for c in columns] == ["1/256", "0.25", "1"]
+    assert [c["fraction"] for c in columns] == [1 / 256, 0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        ("{fraction: 0.25}", 3),
+        ("{fraction: 1/4, seed: 1}", 5),
+        ("{fraction: 1/4, ability: math}", 3),
+        ("{ability: code}", 6),
+        ("{model: micro_s, seed: 1}", 4),
+        ("{ratio_arm: general_full}", 6),
+        ("{suite.tasks.gsm8k.max_new_tokens: 48, seed: 0}", 4),
+    ],
+)
+def test_exclude_leaves_out_the_cells_that_it_means(rule: str, left: int, tmp_path: Path):
+    """The sweep has fraction 1/4 and 1/16 and seeds 0, 1 and 2; everything else is as in the config."""
+    words = ["strategy=single", "fraction=1/4,1/16", "seed=0,1,2", f"exclude=[{rule}]"]
+    assert len(planned(*words, store=tmp_path).cells) == left
+
+
+def test_exclude_names_a_key_that_does_not_exist(tmp_path: Path):
+    with pytest.raises(CellError, match=r"exclude: fractoin is not in the config; did you mean 'fraction'"):
+        planned("seed=0,1", "exclude=[{fractoin: 1}]", store=tmp_path)

@@ -93,7 +93,7 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
 def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> bool:
     """Whether a cell is the same without the grid, which as a rule sets nothing but the values to sweep."""
     try:
-        return repr(composer.cell(without_grid(overrides))) == repr(cell)
+        return repr(composer.cell_outside(without_grid(overrides))) == repr(cell)
     except ValueError:
         return False
 

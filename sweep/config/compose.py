@@ -10,8 +10,8 @@ import copy
 import dataclasses
 import difflib
 import re
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -41,6 +42,12 @@ class CellComposer:
     def cell(self, overrides: Sequence[str]) -> Cell:
         """The cell of one list of overrides. Raises a ValueError that says what is wrong with which of them."""
         return self._from_template(overrides) or self._freeze(self._config(overrides))
+
+    def cell_outside(self, overrides: Sequence[str]) -> Cell:
+        """The cell of these overrides in a run of its own, outside the sweep and its grid. Errors as in `cell`."""
+        words = [*self.master.hydra.overrides.hydra, *overrides]
+        load = partial(self.config_loader.load_configuration, self.master.hydra.job.config_name, words, RunMode.RUN)
+        return freeze(_without_hydra(load))
 
     def _from_template(self, overrides: Sequence[str]) -> Cell | None:
         """The cell made by a template; None where Hydra has to compose the cell itself, or to say what is wrong."""
@@ -102,15 +109,7 @@ class CellComposer:
 
     def _config(self, overrides: Sequence[str]) -> DictConfig:
         """What Hydra composes, without its own node, which interpolations such as ``${hydra:job.name}`` then read."""
-        try:
-            config = self.config_loader.load_sweep_config(self.master, list(overrides))
-        except Exception as problem:  # Hydra and OmegaConf raise many unrelated classes for what does not fit
-            raise ValueError(explain(problem)) from None
-        HydraConfig.instance().set_config(config)
-        config = copy.deepcopy(config)  # what `HydraConfig` holds still refers to the whole
-        with open_dict(config):
-            del config["hydra"]
-        return config
+        return _without_hydra(partial(self.config_loader.load_sweep_config, self.master, list(overrides)))
 
     def _freeze(self, config: DictConfig) -> Cell:
         """The frozen cell, whose parts are the same objects as the equal parts of other cells."""
@@ -120,6 +119,19 @@ class CellComposer:
             cell,
             **{n: self.shared.setdefault(repr(p), p) for n, p in parts.items() if dataclasses.is_dataclass(p)},
         )
+
+
+def _without_hydra(load: Callable[[], DictConfig]) -> DictConfig:
+    """A config as ``load`` composes it, without Hydra's own node. Raises a ValueError for overrides that do not fit."""
+    try:
+        config = load()
+    except Exception as problem:  # Hydra and OmegaConf raise many unrelated classes for what does not fit
+        raise ValueError(explain(problem)) from None
+    HydraConfig.instance().set_config(config)
+    config = copy.deepcopy(config)  # what `HydraConfig` holds still refers to the whole
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 def freeze(config: DictConfig) -> Cell:

@@ -13,7 +13,7 @@ from tests.sweep.composing import cell, composer, hydra, plan
 
 def planned(*words: str, store: Path) -> Plan:
     with hydra():
-        fast, master = composer()
+        fast, master = composer(*(word for word in words if word.startswith("+grid=")))
         swept = cells({}, [*words, "dry_run=true", f"store={store}"], fast.config_loader)
         return plan_all(swept, fast.config_loader, master)
 
@@ -41,7 +41,7 @@ def test_a_grid_that_sets_more_than_what_it_sweeps_stays_in_the_overrides(tmp_pa
     (tmp_path / "conf" / "grid").mkdir(parents=True)
     (tmp_path / "conf" / "grid" / "mine.yaml").write_text("# @package _global_\namount: {math: 1/2}\n")
     with hydra():
-        fast, master = composer(f"hydra.searchpath=[{tmp_path}/conf]")
+        fast, master = composer(f"hydra.searchpath=[{tmp_path}/conf]", "+grid=mine")
         made = plan_all([["+grid=mine", f"seed={n}", "dry_run=true"] for n in (0, 1)], fast.config_loader, master)
     assert json.loads(factors(made.cells[0])["overrides"]) == ["+grid=mine", "seed=0"]
 

@@ -95,6 +95,7 @@ def _pairs(name: str, sample: Row, score: Row, text: str) -> Iterator[_Pair]:
     extracted, answer = _first(sample.get("filtered_resps")), _first(sample.get("resps"))
     for metric in sample.get("metrics", ()):
         value = sample.get(metric)
+        # lm-eval logs other metrics too, such as a perplexity; only right or wrong can be compared.
         if not isinstance(value, bool | int | float) or value not in (0, 1):
             continue
         for verdict in (HEADLINE, *same_rule):

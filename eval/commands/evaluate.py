@@ -54,8 +54,8 @@ class Evaluate(JudgeOptions):
         "processes that answer; the answers do not depend on it", None, default_text="one a core up to 8, or one a GPU"
     )
     out: str | None = option(
-        "the folder of records; answers in it are scored again, not given again, while model, items and decoding are "
-        "the same",
+        "the folder of records; answers in it are scored again, not generated again, while model, items and decoding "
+        "are the same",
         None,
         default_text="evaluations/MODEL",
     )
@@ -93,6 +93,7 @@ def run(options: Evaluate) -> str:
     suite = _with_options(load(options.suite, options.data), options)
     require("answering", ["eval"])
     left_out = [name for name, task in suite.tasks.items() if task.task == "loss"]
+    # Hashing the folder takes a while for large models, so it is done once for all tasks.
     weights = _weights(options)
     out = Path(options.out or f"evaluations/{Path(options.model).name}")
     runs = {
@@ -134,6 +135,7 @@ def _prepare(options: Evaluate, suite: Suite, name: str, task: Task, weights: st
     inputs = {"data": _file_of(options, name, task, task.world or task.path or task.split, out)}
     if task.shots:
         inputs["shots"] = _file_of(options, name, task, task.shots_from or task.path or task.split, out)
+    # Before the model joins the inputs: its own digest is ``weights``.
     digests = [digest_of(file) for file in inputs.values()]
     answer, score_spec = task_specs(task, suite, seed=options.seed, system=options.system)
     local = Path(options.model).is_dir()
@@ -175,6 +177,7 @@ def _check_sandbox(runs: Mapping[str, _TaskRun]) -> str:
     """
     if all(FORMS[one.task.form][one.task.task].program is None for one in runs.values()):
         return ""
+    # Starting a sandbox probes the levels; no program is run in this one.
     with Sandbox(Limits(1, 256 << 20), unsafe=unsafe_allowed()) as sandbox:
         return f"generated code ran at sandbox level {sandbox.level.number} ({sandbox.level.name})"
 
@@ -210,6 +213,7 @@ def _measure(one: _TaskRun, out: Path, options: Evaluate, batch_rows: int) -> di
         from eval.engines.parallel import default_workers
         from eval.stages import answer  # imports torch
 
+        # The stamp is written last: without it, a killed run's answers are not taken for finished ones.
         stamp.unlink(missing_ok=True)
         execution = EvalRun(one.key, batch_rows, options.workers or default_workers())
         answer.run(one.specs.answer, one.inputs, answers, execution)
@@ -239,11 +243,11 @@ def _overlaps(one: _TaskRun, train: Path, out: Path) -> dict[str, Path]:
 def _warnings(name: str, summary: Mapping[str, Any]) -> list[str]:
     """Sentences on a task's high rates of invalid answers and on items found in the training data."""
     rates = [f"{one['metric']} is {one['value']:.0%}, above {one['limit']:.0%}" for one in summary["warnings"]]
-    held = [
+    contained = [
         f"{count} of {summary['items']} items are in {source}"
         for source, count in summary.get("contaminated", {}).items()
     ]
-    return [*(f"warning: {name}: {rate}" for rate in rates), *(f"overlap: {name}: {count}" for count in held)]
+    return [*(f"warning: {name}: {rate}" for rate in rates), *(f"overlap: {name}: {count}" for count in contained)]
 
 
 def _table(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -41,7 +41,7 @@ def load(name: str, data: str | None) -> Suite:
 
 
 def _checked(name: str, kind: type, values: Mapping[str, Any]) -> Any:
-    known = [one.name for one in fields(kind)]
-    if unknown := set(values) - set(known):
-        raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    names = [one.name for one in fields(kind)]
+    if unknown := set(values) - set(names):
+        raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(names)}")
     return kind(**values)

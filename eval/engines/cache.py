@@ -23,6 +23,7 @@ class GrowingLayer(DynamicLayer):
         """Append new positions and return all of them."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+            # Empty, so that the first update allocates them with spare room.
             self._buffers = [key_states[:, :, :0], value_states[:, :, :0]]
         start, end = self._filled, self._filled + key_states.shape[-2]
         for number, states in enumerate((key_states, value_states)):

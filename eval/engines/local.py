@@ -90,6 +90,7 @@ def _generate(
 ) -> None:
     """Add a token to every row until all are finished. Finished rows leave the batch and its cache at once."""
     ids, mask = _padded(prompts, model.device)
+    # Positions count from the first real token, so padding on the left does not shift them.
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     cache = growing_cache(model.config)
     while rows:
@@ -104,6 +105,7 @@ def _generate(
             mask, positions = mask[selection], positions[selection]
         rows = [rows[number] for number in unfinished]
         ids = torch.tensor([[row.tokens[-1]] for row in rows], device=model.device)
+        # The new token is real in every row that is left.
         mask = torch.nn.functional.pad(mask, (0, 1), value=1)
         positions = positions[:, -1:] + 1
 
@@ -151,6 +153,7 @@ def _chosen(logits: torch.Tensor, rows: Sequence[_LiveRow], decoding: Decoding) 
         return logits.argmax(-1).tolist()
     # In float64 on the CPU, so that a draw is the same on every device.
     cumulative = _nucleus(torch.softmax(logits.double().cpu() / decoding.temperature, -1), decoding.top_p).cumsum(-1)
+    # Scaled by the last sum, which rounding and a nucleus may leave below 1.
     draws = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64) * cumulative[:, -1:]
     return torch.searchsorted(cumulative, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
 

@@ -31,6 +31,7 @@ def losses(model: PreTrainedModel, ids: Sequence[Ids], supervised: Sequence[Flag
     targets = torch.from_numpy(tokens)[:, 1:].to(model.device)
     counted = torch.from_numpy(mask)[:, 1:].to(model.device)
     logits = model(input_ids=torch.from_numpy(tokens).to(model.device), use_cache=False).logits[:, :-1]
+    # Only supervised positions are converted to float32, as a whole batch of logits may not fit in memory.
     each = torch.nn.functional.cross_entropy(logits[counted].float(), targets[counted], reduction="none")
     rows = counted.nonzero()[:, 0]
     sums = torch.zeros(len(ids), dtype=torch.float64, device=model.device).index_add_(0, rows, each.double())

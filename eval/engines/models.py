@@ -39,6 +39,7 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
     """
     source, revision = source_of(spec, inputs)
     if "tokenizer" in inputs:
+        # A base model has no chat template; training stores one with the tokenised samples.
         source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)

@@ -89,6 +89,7 @@ def _set_up_worker(numbers: multiprocessing.SimpleQueue[int]) -> None:
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
+    # The parent may be killed and then cannot stop its workers.
     parent.join()
     os._exit(1)
 

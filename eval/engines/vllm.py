@@ -35,6 +35,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
         tensor_parallel_size=max(1, torch.cuda.device_count()), generation_config="vllm",
     )  # fmt: skip
     try:
+        # vLLM is told to ignore generation_config, so its end tokens are passed explicitly.
         named = GenerationConfig.from_pretrained(source, revision=revision)
     except OSError:  # a folder without one
         named = GenerationConfig()

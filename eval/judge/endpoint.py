@@ -76,6 +76,7 @@ class Endpoint:
                 self._stop.set()
                 raise
 
+        # Threads, because calls spend their time waiting for the network.
         with ThreadPoolExecutor(self.execution.concurrency) as pool:
             calls = [pool.submit(call, prompt) for prompt in prompts]
             try:
@@ -125,6 +126,7 @@ class Endpoint:
 
     def _open(self, path: str, body: bytes | None, seconds: float) -> bytes:
         """The body of a successful response. Raises TimeoutError when it is not complete within ``seconds``."""
+        # Read at each call, so that the key is never stored in a record; files often end it with a newline.
         key = os.environ.get(self.execution.key_variable, "").strip() if self.execution.key_variable else ""
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         request = urllib.request.Request(self.execution.base_url.rstrip("/") + path, body, headers)

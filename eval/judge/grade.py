@@ -46,13 +46,13 @@ def run(
     assert spec.judge is not None  # checked by ScoreSpec
     templates, repeats = prompts.load(inputs.get("prompts")), range(spec.judge.repeats)
     graded = list(dialogues(with_references(items, inputs), responses))
-    asked = [(answer, prompt) for answer in graded for prompt in _prompts(answer, templates, repeats)]
+    sent = [(answer, prompt) for answer in graded for prompt in _prompts(answer, templates, repeats)]
     judge = CachedJudge(spec.judge, execution, partial(connect, spec.judge, execution, inputs, spec.precision))
-    judgments = judge.judge([prompt for _, prompt in asked], ratings.rating, pairwise=False)
+    judgments = judge.judge([prompt for _, prompt in sent], ratings.rating, pairwise=False)
     scores = [
         _score(answer, judgments[number * len(repeats) :][: len(repeats)]) for number, answer in enumerate(graded)
     ]
-    return scores, list(_records(asked, judgments)), _summary(spec.judge, judgments, scores)
+    return scores, list(_records(sent, judgments)), _summary(spec.judge, judgments, scores)
 
 
 def connect(judge: Judge, execution: JudgeRun, files: Mapping[str, Path], precision: str) -> JudgeClient:
@@ -96,18 +96,18 @@ def _prompts(answer: GradedAnswer, templates: Sequence[prompts.Template], repeat
 
 def _score(answer: GradedAnswer, judgments: Sequence[Judgment[float]]) -> Row:
     """``rating``: the mean of the readable ratings, None without any; ``share``: the same on a scale from 0 to 1."""
-    found = [judgment.value for judgment in judgments]
-    readable = [rating for rating in found if rating is not None]
+    values = [judgment.value for judgment in judgments]
+    readable = [rating for rating in values if rating is not None]
     rating = math.fsum(readable) / len(readable) if readable else None
     return {
         "id": answer.response["id"], "item": answer.item["id"], "turn": answer.turn,
         "category": answer.item["category"], "rating": rating,
-        "share": None if rating is None else mtbench.share(rating), "ratings": found, "parsed": rating is not None,
+        "share": None if rating is None else mtbench.share(rating), "ratings": values, "parsed": rating is not None,
     }  # fmt: skip
 
 
-def _records(asked: Sequence[tuple[GradedAnswer, JudgePrompt]], judgments: Sequence[Judgment[float]]) -> Iterator[Row]:
-    for (answer, prompt), judgment in zip(asked, judgments, strict=True):
+def _records(sent: Sequence[tuple[GradedAnswer, JudgePrompt]], judgments: Sequence[Judgment[float]]) -> Iterator[Row]:
+    for (answer, prompt), judgment in zip(sent, judgments, strict=True):
         second = asdict(judgment.second) if judgment.second else None
         yield {
             "id": answer.response["id"], "repeat": prompt.repeat, "rating": judgment.value,

@@ -33,8 +33,8 @@ def run(
     Raises ValueError when the two did not answer the same questions in the same number of turns.
     """
     pairs = list(_paired(dialogues(items, ours), dialogues(items, theirs)))
-    asked = [prompt for pair in pairs for prompt in _prompts(*pair, templates, repeats)]
-    judgments = judge.judge(asked, ratings.choice, pairwise=True)
+    sent = [prompt for pair in pairs for prompt in _prompts(*pair, templates, repeats)]
+    judgments = judge.judge(sent, ratings.choice, pairwise=True)
     by_pair = [judgments[start : start + 2 * repeats] for start in range(0, len(judgments), 2 * repeats)]
     scores = [_score(pair[0], own) for pair, own in zip(pairs, by_pair, strict=True)]
     records = [row for pair, own in zip(pairs, by_pair, strict=True) for row in _records(pair[0], own)]
@@ -59,6 +59,7 @@ def _prompts(
     template = prompts.pick(templates, pairwise=True, referenced=bool(ours.references), turns=ours.turn)
     questions = ours.item["turns"][: ours.turn]
     orders = [{"a": ours.answers, "b": theirs.answers}, {"a": theirs.answers, "b": ours.answers}]
+    # Judges prefer an answer for its position, so each pair is shown both ways round.
     both = [prompts.fill(template, questions, order, ours.references) for order in orders]
     return [JudgePrompt(messages, repeat) for repeat in range(repeats) for messages in both]
 

@@ -62,11 +62,13 @@ class CachedJudge:
 
     def _reply_to(self, prompts: Sequence[JudgePrompt]) -> list[Reply]:
         """A reply to each prompt, from the cache where there is one."""
+        # Equal prompts share one reply, as when two answers to a question are the same.
         distinct = {prompt.name: prompt for prompt in prompts}
         replies = {name: reply for name, prompt in distinct.items() if (reply := self._replies.find(prompt))}
         missing = [prompt for name, prompt in distinct.items() if name not in replies]
 
         def on_reply(prompt: JudgePrompt, reply: Reply) -> None:
+            # Charged before it is stored: a kill in between may count a reply twice, but never leaves one unpaid.
             self._ledger.charge(prompt.name, self._execution.price(reply.input_tokens, reply.output_tokens))
             replies[prompt.name] = self._replies.keep(prompt, reply)
 

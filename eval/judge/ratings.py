@@ -27,6 +27,7 @@ def rating(reply: str) -> float | None:
     last announced number (``Rating: 7``, ``7/10``), or a reply that consists of a number. A citation such as ``[1]``
     is not a rating.
     """
+    # Models that write Markdown often escape brackets.
     text = reply.replace("\\[", "[").replace("\\]", "]")
     bracketed = [inside.strip(" *_`\t\n") for inside in BRACKETS.findall(text)]
     bracketed = [inside for inside in bracketed if any(sign.isdigit() for sign in inside)]

@@ -55,6 +55,7 @@ class Replies:
 
     def __init__(self, folder: Path, judge: Judge) -> None:
         self._judge = [judge.model, judge.temperature, judge.max_tokens, judge.extra]
+        # Only what shapes a reply is part of the name; repeats are numbered in the prompt's own name.
         self._folder = folder / "replies" / hashlib.sha256(json.dumps(self._judge).encode()).hexdigest()[:16]
 
     def find(self, prompt: JudgePrompt) -> Reply | None:

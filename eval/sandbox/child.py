@@ -115,6 +115,7 @@ def _outcome(program: Program, contained: Containment) -> str:
         outcome = run_tests.outcome(program, remote)
     except run_tests.ProgramEnded:
         outcome = ""
+    # It would otherwise wait for more orders; and only after its end is its use of resources known.
     os.kill(child, signal.SIGKILL)
     _, status, used = os.wait4(child, 0)
     return outcome or _ended(status, used, contained.limits)

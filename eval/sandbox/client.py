@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from eval.sandbox.levels import LEAST, LEVELS, Level
+from eval.sandbox.levels import LEVELS, MIN_LEVEL, Level
 from eval.sandbox.programs import Limits, Program, ProgramVerdict
 
 ALLOW_UNSAFE = "DOSAGE_UNSAFE_CODE"
@@ -56,7 +56,7 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         problems = []
         for level in self._levels:
-            if level.number < LEAST and not self._unsafe:
+            if level.number < MIN_LEVEL and not self._unsafe:
                 break
             if level.filters and sys.platform != "linux":
                 problems.append(f"level {level.number} ({level.name}): needs Linux, this is {sys.platform}")
@@ -69,8 +69,8 @@ class Sandbox:
             problems.append(f"level {level.number} ({level.name}): {hello['error'] if hello else 'no answer'}")
             self._stop()
         raise RuntimeError(
-            f"generated code needs sandbox level {LEAST} or better, which this machine does not offer: "
-            + ("; ".join(problems) or "no such level was asked for")
+            f"generated code needs sandbox level {MIN_LEVEL} or better, which this machine does not offer: "
+            + ("; ".join(problems) or "every level requested is below that")
             + f". Use Linux with Landlock or user namespaces, or set {ALLOW_UNSAFE}=1 where nothing can be harmed."
         )
 

@@ -43,6 +43,7 @@ def ruleset(*, readable: Sequence[str], devices: Sequence[str], writable: Sequen
     """
     version = linux.system_call("Landlock", CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(VERSION_FLAG))
     handled = _Handled(_bits(PATH_BITS, version), _bits(TCP_BITS, version), _bits(SCOPE_BITS, version))
+    # Older kernels refuse a structure with fields that they do not know.
     size = ctypes.c_size_t(8 if version < 4 else 16 if version < 6 else 24)
     rules = linux.system_call("landlock_create_ruleset", CREATE_RULESET, ctypes.byref(handled), size, ctypes.c_uint(0))
     allowed = {**dict.fromkeys(readable, EXECUTE | READ_FILE | READ_DIR), **dict.fromkeys(devices, READ_FILE)}

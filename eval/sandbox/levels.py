@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEAST = 2  # below this level generated code runs only with the user's explicit consent
+MIN_LEVEL = 2  # below this level generated code runs only with the user's explicit consent
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def enter() -> int:
         | linux.CLONE_NEWPID
     )()
     own = Path("/proc/self")
+    # The kernel demands this of an unprivileged process before it may map its group.
     (own / "setgroups").write_text("deny")
     (own / "uid_map").write_text(f"{NOBODY} {user} 1")
     (own / "gid_map").write_text(f"{NOBODY} {group} 1")
@@ -79,6 +80,7 @@ def _place(path: Path) -> None:
     """Bind one folder or file of the machine at the same path below the new root."""
     target = _inside(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    # On merged systems /lib is a link to /usr/lib, and a bind mount would follow it.
     if path.is_symlink():
         target.symlink_to(path.readlink())
         return

@@ -35,6 +35,7 @@ def run_all(
         more = range(min(workers, len(programs)) - 1)
         others = [stack.enter_context(Sandbox(limits, unsafe=unsafe, levels=[first.level])) for _ in more]
         verdicts = _side_by_side(programs, [first, *others], on_verdict)
+        # The other sandboxes are idle now, so these programs have the machine to themselves.
         for number in [number for number, verdict in enumerate(verdicts) if verdict.status == "timeout"]:
             verdicts[number] = first.run(programs[number])
             if on_verdict:
@@ -54,6 +55,7 @@ def _side_by_side(
 
     def work(sandbox: Sandbox) -> None:
         try:
+            # A sandbox that cannot work stops the others too, rather than let them run programs for nothing.
             while not problems:
                 number = waiting.get_nowait()
                 verdicts[number] = sandbox.run(programs[number])

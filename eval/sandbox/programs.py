@@ -76,17 +76,17 @@ def parts(program: Program) -> list[ProgramPart]:
         return [ProgramPart(OWN, program.code), ProgramPart(TESTS, program.tests)]
     body = ast.parse(program.code).body
     test = _called_test(body)
-    found: list[ProgramPart] = []
+    ordered: list[ProgramPart] = []
     for statement in body[:-1] if test else body:
         if statement is test:
             continue
         if isinstance(statement, ast.Assert) and _is_public(statement):
-            found.append(ProgramPart(CONDITION, [statement]))
-        elif found and found[-1].kind == OWN and isinstance(found[-1].body, list):
-            found[-1].body.append(statement)
+            ordered.append(ProgramPart(CONDITION, [statement]))
+        elif ordered and ordered[-1].kind == OWN and isinstance(ordered[-1].body, list):
+            ordered[-1].body.append(statement)
         else:
-            found.append(ProgramPart(OWN, [statement]))
-    return [*found, ProgramPart(TESTS, [test, body[-1]])] if test else found
+            ordered.append(ProgramPart(OWN, [statement]))
+    return [*ordered, ProgramPart(TESTS, [test, body[-1]])] if test else ordered
 
 
 def free_names(body: Sequence[ast.stmt]) -> tuple[list[str], list[str]]:

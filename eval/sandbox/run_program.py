@@ -43,17 +43,17 @@ class LoadedProgram:
     def answer(self, line: bytes) -> bytes:
         """The answer to one order, both JSON objects on one line.
 
-        An order is {"act", "given", "named"}: what to do (run, names, call, get, set, operate), packed arguments, and
-        packed arguments by name. An answer is {"value", "changed"}, or {"error"} with kind and message.
+        An order is {"act", "arguments", "named"}: what to do (run, names, call, get, set, operate), packed arguments,
+        and packed arguments by name. An answer is {"value", "changed"}, or {"error"} with kind and message.
         """
         return json.dumps(self._reply(json.loads(line))).encode() + b"\n"
 
     def _reply(self, order: dict[str, Any]) -> dict[str, Any]:
         try:
-            arguments = [unpack(data, self._objects.__getitem__) for data in order["given"]]
+            arguments = [unpack(data, self._objects.__getitem__) for data in order["arguments"]]
             named = unpack(order["named"], self._objects.__getitem__)
             value = pack(self._act(order["act"], arguments, named), self._refer)
-            return {"value": value, "changed": self._changed(order["given"], arguments)}
+            return {"value": value, "changed": self._changed(order["arguments"], arguments)}
         except BaseException as error:
             return {"error": described(error)}
 

@@ -44,7 +44,7 @@ class RemoteProgram:
         Arguments that it changes in place are changed here as well.
         """
         packed = [pack(argument, _refuse) for argument in arguments]
-        order = {"act": act, "given": packed, "named": pack(dict(named or {}), _refuse)}
+        order = {"act": act, "arguments": packed, "named": pack(dict(named or {}), _refuse)}
         reply = json.loads(self._exchange(json.dumps(order).encode() + b"\n"))
         if "error" in reply:
             raise _error(*reply["error"])
@@ -78,17 +78,17 @@ def outcome(program: Program, remote: RemoteProgram) -> str:
     Raises ProgramEnded when the program's process gives no answer.
     """
     try:
-        known: dict[str, Any] = {}
+        fetched: dict[str, Any] = {}
         order = [replace(part, body=_statements(part)) if part.kind == TESTS else part for part in parts(program)]
         for number, part in enumerate(order):
             if part.kind == OWN:
                 # The names that the next part will need come with the same answer, which saves a round trip.
                 following = [after for after in order[number + 1 : number + 2] if after.kind != OWN]
                 needed = [name for after in following for name in _names(after)[0]]
-                known = remote.ask("run", [number, *needed])
+                fetched = remote.ask("run", [number, *needed])
             else:
-                _test(part, remote, known)
-                known = {}
+                _test(part, remote, fetched)
+                fetched = {}
     except ProgramEnded:
         raise
     except MemoryError:
@@ -98,14 +98,15 @@ def outcome(program: Program, remote: RemoteProgram) -> str:
     return "passed"
 
 
-def _test(part: ProgramPart, remote: RemoteProgram, known: dict[str, Any]) -> None:
-    """Run tests in this process with the program's objects that they name; ``known`` holds those already fetched."""
-    if not known:
+def _test(part: ProgramPart, remote: RemoteProgram, fetched: dict[str, Any]) -> None:
+    """Run tests in this process with the program's objects that they name; ``fetched`` holds those already fetched."""
+    if not fetched:
         names, shared = _names(part)
         # A builtin stays Python's own, unless the tests use nothing else of the program.
-        known = (remote.ask("names", names) if names else {}) or (remote.ask("names", shared) if shared else {})
+        fetched = (remote.ask("names", names) if names else {}) or (remote.ask("names", shared) if shared else {})
+    # A condition comes from the program, so it gets no builtin that could reach the test process.
     space = {"__name__": "tests", "__builtins__": CONDITION_BUILTINS if part.kind == CONDITION else builtins}
-    exec(compile(ast.Module(_statements(part), []), "tests", "exec", dont_inherit=True), {**space, **known})
+    exec(compile(ast.Module(_statements(part), []), "tests", "exec", dont_inherit=True), {**space, **fetched})
 
 
 def _names(part: ProgramPart) -> tuple[list[str], list[str]]:

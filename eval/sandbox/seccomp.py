@@ -89,7 +89,7 @@ def filtering(paths: str, may_signal: Sequence[int]) -> linux.Step:
     """
     machine = linux.MACHINE
     if machine not in ARCHITECTURES:
-        raise OSError(errno.ENOSYS, f"no system-call filter for {machine}; known: {', '.join(ARCHITECTURES)}")
+        raise OSError(errno.ENOSYS, f"no filter of system calls for {machine}, only for: {', '.join(ARCHITECTURES)}")
     column = list(ARCHITECTURES).index(machine)
     signals = [_if_argument(numbers[column], 0, may_signal) for numbers in SIGNALS.values()]
     code = b"".join([HEADS[machine, paths], *signals, _step(RETURN, REFUSE)])
@@ -101,6 +101,7 @@ def _head(machine: str, paths: str) -> bytes:
     column = list(ARCHITECTURES).index(machine)
     allowed = {**ALLOWED, **(WRITES if paths == "write" else {})}
     numbers = {number for row in allowed.values() if (number := row[column]) is not None}
+    # A 32-bit call has other numbers, so the architecture is checked before any number.
     steps = [_step(LOAD, ARCHITECTURE), _step(EQUAL, ARCHITECTURES[machine], 1, 0), _step(RETURN, KILL)]
     steps += [_step(LOAD, NUMBER), *_search(_edges(numbers), allowed=False)]
     if paths == "read":

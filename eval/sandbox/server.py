@@ -64,6 +64,7 @@ def main(name: str, seconds: str, memory_bytes: str) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
+    # Programs inherit nothing from the user: no keys, no paths.
     os.environ.clear()
     random.seed(0)  # programs continue from here, so each gets the same random numbers in every run, as do its tests
     os.register_at_fork(after_in_child=partial(random.seed, 0))  # a fork through Python draws a new seed
@@ -76,6 +77,7 @@ def main(name: str, seconds: str, memory_bytes: str) -> None:
         for limit in child.inherited_limits(level, int(memory_bytes)):
             limit()
         host = Host(processes, child.containment(level, Limits(float(seconds), int(memory_bytes)), rules))
+        # The kernel may accept every call and still not contain, so a program has to run into the walls.
         probed = _execute(Program(probe(level), ""), probing)
     except OSError as error:
         _reply(replies, {"error": str(error)})
@@ -119,6 +121,7 @@ def _prepared(level: Level) -> tuple[int, int]:
 
 def _reply(replies: int, value: dict[str, Any]) -> None:
     left = (json.dumps(value) + "\n").encode()
+    # A pipe may take only part of a line.
     while left:
         left = left[os.write(replies, left) :]
 
@@ -205,6 +208,7 @@ def _end(test_process: int, level: Level) -> tuple[int, resource.struct_rusage]:
     except (ProcessLookupError, PermissionError):
         pass  # it had ended, or no longer leads its group
     _, status, used = os.wait4(test_process, 0)
+    # Orphans of the test process are inherited by this one and must be reaped.
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, 0 if level.filters else os.WNOHANG) != (0, 0):
             pass
@@ -216,6 +220,7 @@ def _outcome(written: bytes, status: int, late: bool) -> tuple[str, str]:
     outcome, _, detail = written.decode("utf-8", "replace").partition("\n")[0].partition(" ")
     if outcome in STATUSES and b"\n" in written:
         return outcome, detail
+    # Checked after a verdict: a program that passed in time has passed.
     if late:
         return "timeout", ""
     if os.WIFSIGNALED(status):

@@ -45,6 +45,7 @@ _NAMES = {kind.__name__: kind for kind in (*_SEQUENCES, *_TEXTS)}
 def pack(value: Any, refer: Refer) -> Any:
     """``value`` as JSON values. ``refer`` stores an object that cannot be copied and returns its number."""
     kind = type(value)
+    # Larger ints are sent as hexadecimal text, because Python limits the length of decimal ones.
     if value is None or kind in (bool, str, float) or (kind is int and -(1 << 63) < value < 1 << 63):
         return value
     if kind is list:
@@ -69,6 +70,7 @@ def _other(value: Any, refer: Refer) -> Any:
         return {TAG: "module", "of": name}
     if isinstance(value, type) and getattr(builtins, str(name), None) is value:
         return {TAG: "builtin", "of": name}
+    # A named tuple or an enumeration compares as its plain value, which is all that the tests can see of it.
     for base in _BASES:
         if isinstance(value, base):
             return pack(_plain(base, value), refer)

@@ -87,6 +87,7 @@ class AnswerSpec:
             raise ValueError(f"engine={self.engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
         if self.samples < 1:
             raise ValueError(f"samples={self.samples} must be at least 1")
+        # The same answer many times would look like a precise measurement.
         if self.samples > 1 and (self.decoding is None or not self.decoding.temperature):
             raise ValueError(f"samples={self.samples}: greedy answers are all the same; set a temperature above 0")
         if self.task not in TASKS:

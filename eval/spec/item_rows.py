@@ -47,6 +47,7 @@ def item_rows(task: str, scores: Iterable[Score]) -> list[ItemRow]:
     An item whose verdict is missing has no row: a judge's reply without a rating, a sample without supervised tokens.
     """
     metric, measure = ("loss", _loss) if task == "loss" else ("accuracy", _rating if task in JUDGED else _right)
+    # A dictionary keeps the order of first occurrence.
     groups: dict[str, list[Score]] = {}
     for score in scores:
         groups.setdefault(item_id(score), []).append(score)

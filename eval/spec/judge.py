@@ -105,6 +105,7 @@ def estimate_cost(
             dialogue += len(turn) / TOKEN + answer
             tokens += FRAME_TOKENS + dialogue
             calls += 1
+    # Every repeat reads the same prompt again.
     calls, tokens = calls * judge.repeats, tokens * judge.repeats
     replies = float(calls * min(REPLY_TOKENS, judge.max_tokens))
     return CostEstimate(calls, tokens, replies, 0.0 if execution.path else execution.price(tokens, replies))

@@ -66,6 +66,7 @@ class Task:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
         if self.references is not None and self.task not in JUDGED:
             raise ValueError(f"task={self.task}: only a judge reads references; drop them, or choose task judge")
+        # Task loss without a place reads what the sweep holds out of its own sources.
         places = sum(place is not None for place in (self.world, self.path, self.hub))
         if places > 1 or (places == 0 and self.task != "loss"):
             raise ValueError(f"task={self.task}: give exactly one of world, path and hub")

@@ -76,6 +76,7 @@ def _answer_items(
             current = [dialogue[number] for dialogue in dialogues if len(dialogue) > number]
             conversations = [before[turn.earlier] + turn.asks for turn in current]
             texts = [render(tokenizer, messages) for messages in conversations]
+            # One turn of all dialogues at a time, since the next turn's prompts contain these answers.
             _answer(engines, current, texts, encode(tokenizer, texts, spec.form), spec, execution, responses)
             for turn, messages in zip(current, conversations, strict=True):
                 answer = {"role": "assistant", "content": responses.records[turn.id]["text"]}
@@ -129,6 +130,7 @@ def _answer(
         rows = [row for row, turn in enumerate(current) if turn.temperature == temperature]
         planned = plan([len(tokens[row]) for row in rows], rows=execution.batch_rows, tokens=MAX_TOKENS)
         batches += [[rows[place] for place in batch] for batch in planned]
+    # A batch is done again unless all of it is done, so that its composition, and with it rounding, stays the same.
     batches = [batch for batch in batches if not all(current[row].id in responses.records for row in batch)]
     requests = [
         Request(
@@ -154,6 +156,7 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution:
     """Record the model's summed loss on the supervised tokens of each held-out sample."""
     samples = _samples(inputs, spec.items)
     model = load_model(spec, inputs)
+    # Models that also read images keep the sizes of their language model in a part of the config.
     config = model.config.get_text_config()
     context = getattr(config, "max_position_embeddings", None) or 1 << 30
     names = [name for name, _, _ in samples]

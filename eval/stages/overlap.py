@@ -56,10 +56,10 @@ def measure(task: str, items: Sequence[Row], source: Iterable[list[str]]) -> lis
     ``source`` holds the texts of each row. A share is called by part and size, as ``prompt_8``; it is None for a part
     that is too short.
     """
-    asked, answered = PARTS[task]
+    prompt_field, answer_field = PARTS[task]
     parts = {
         name: [words(" ".join(source_texts.strings(item.get(column, "")))) for item in items]
-        for name, column in (("prompt", asked), ("answer", answered))
+        for name, column in (("prompt", prompt_field), ("answer", answer_field))
     }
     index = _RunIndex(sorted({word for texts in parts.values() for text in texts for word in text}))
     wholes = {" ".join(text): False for text in parts["prompt"] if text}
@@ -123,6 +123,7 @@ class _RunIndex:
         """Mark the runs that occur in coded words."""
         if len(self.runs[size]):
             hashed = hashes(coded, size)
+            # The runs are sorted, so a binary search finds each hash, or the place where it would be.
             places = self.runs[size].searchsorted(hashed).clip(max=len(self.runs[size]) - 1)
             self.seen[size][places[self.runs[size][places] == hashed]] = True
 
@@ -137,12 +138,13 @@ def hashes(coded: Codes, size: int) -> Codes:
     count = len(coded) - size + 1
     if count <= 0:
         return np.empty(0, np.uint64)
+    # A polynomial in `FACTOR` over each window; arithmetic is modulo 2^64.
     hashed: Codes = np.zeros(count, dtype=np.uint64)
     for offset in range(size):
         hashed = hashed * FACTOR + coded[offset : offset + count]
-    unknown = np.concatenate([[0], np.cumsum(coded == 0)])
-    known: NDArray[np.bool_] = unknown[size:] == unknown[:-size]
-    return hashed[known]
+    zeros = np.concatenate([[0], np.cumsum(coded == 0)])  # before each position
+    without_zero: NDArray[np.bool_] = zeros[size:] == zeros[:-size]
+    return hashed[without_zero]
 
 
 def _scan(index: _RunIndex, wholes: dict[str, bool], source: Iterable[list[str]]) -> None:

@@ -24,6 +24,7 @@ class Records:
         self._lock = threading.Lock()
         earlier = _earlier(self._partial, key)
         self.records: dict[str, Row] = {row["id"]: row for row in earlier}
+        # Rewritten without what is damaged, so that appending continues from a whole line.
         write_jsonl(self._partial, [{"key": key}, *earlier])
         self._file = self._partial.open("a", encoding="utf-8")
 
@@ -56,6 +57,7 @@ def _earlier(partial: Path, key: str) -> list[Row]:
     if not partial.exists():
         return []
     rows: list[Row] = []
+    # What follows the last newline is a line that a kill has cut off.
     for text in partial.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
         try:
             rows.append(json.loads(text))

@@ -119,6 +119,7 @@ def _key(spec: ScoreSpec, inputs: Mapping[str, Path]) -> str:
 
     That is the spec, the answers, the items, the files a judge reads, and the machine, which contains the programs.
     """
+    # The machine counts because a verdict may depend on its speed and on the sandbox level that it offers.
     total = hashlib.sha256(json.dumps([asdict(spec), platform.node()], sort_keys=True).encode())
     judge_files = [inputs[name] for name in ("references", "prompts") if name in inputs]
     for file in (inputs["answers"] / "responses.jsonl", locate(inputs["data"], spec.file), *judge_files):

@@ -74,6 +74,7 @@ def _rate(name: str, rows: Sequence[Row], invalid: Callable[[Row], bool]) -> Met
     """The share of invalid rows; where an item has several, with a standard error clustered by item."""
     groups = by_item([{"item": item_id(row), "invalid": invalid(row)} for row in rows])
     counts = [sum(row["invalid"] for row in group) for group in groups]
+    # Single answers: the binomial error, so that the interval is Wilson's.
     if len(groups) == len(rows):
         return share(name, [bool(count) for count in counts])
     return ratio(name, counts, [len(group) for group in groups])
@@ -83,10 +84,10 @@ def _clean(task: Benchmark, scores: Sequence[Row], flagged: Mapping[str, set[str
     """The headline metric on the items that no training source contains, and the share of the other items."""
     if not flagged:
         return []
-    held = set().union(*flagged.values())
+    contaminated = set().union(*flagged.values())
     items = {item_id(row) for row in scores}
-    clean = [row for row in scores if item_id(row) not in held]
+    clean = [row for row in scores if item_id(row) not in contaminated]
     headline = [
         replace(metric, metric="accuracy_clean") for metric in task.metrics(clean) if metric.metric == "accuracy"
     ]
-    return [*headline, *present(share("contaminated_rate", [item in held for item in items]))]
+    return [*headline, *present(share("contaminated_rate", [item in contaminated for item in items]))]

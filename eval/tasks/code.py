@@ -30,6 +30,7 @@ def definition(name: str) -> re.Pattern[str]:
 def function(code: str, defines: re.Pattern[str]) -> str:
     """``code`` from its first import, definition or constant on, up to the last line that Python can still parse."""
     for match in STARTS.finditer(code):
+        # Text before the code may itself look like code, so starts are tried until the function is found.
         parsed = parsable(code[match.start() :])
         if defines.search(parsed):
             return parsed
@@ -44,6 +45,7 @@ def parsable(code: str) -> str:
                 return code
             case SyntaxError(lineno=number):
                 lines = code.split("\n")
+                # Each round drops at least one line, so this ends.
                 code = "\n".join(lines[: min(number or 1, len(lines)) - 1])
             case _:
                 return ""

@@ -77,6 +77,7 @@ def find(item: Row, text: str, status: str = "") -> Row:
 def choose(item: Row, text: str, status: str = "") -> Row:
     """``correct`` when the answer names the right choice by text, by an announced letter, or by its first letter."""
     by_text = {_plain(choice): letter for letter, choice in zip(LETTERS, item["choices"], strict=False)}
+    # An announcement counts before a letter at the start, as models reason before they decide.
     letters = [*ANNOUNCED.findall(text)[-1:], *ALONE.findall(text.strip())]
     letter = by_text.get(_plain(text)) or next(iter(letters), None)
     return {

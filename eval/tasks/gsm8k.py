@@ -85,6 +85,7 @@ def strict(text: str) -> Decimal | None:
 
 def staged(text: str) -> Decimal | None:
     """The final number of a worked solution, read in stages; None for a text without numbers."""
+    # Then the rule for commas applies to them too.
     text = SPACED.sub(",", text)
     for place in _places(text):
         value = next(filter(None.__ne__, map(_value, NUMBER.findall(place))), None)
@@ -98,6 +99,7 @@ def _places(text: str) -> Iterator[str]:
     """The places that may announce the answer, the most reliable first; the first number in one is the answer."""
     marked = [part.partition("\n")[0] for part in text.split("####")[1:]]
     yield from (_plain(place) for place in reversed(marked))
+    # Some models write {,} between thousands, whose brace does not close the box.
     boxed = [part[:80].partition("}" if "{,}" not in part[:80] else "\n")[0] for part in text.split("\\boxed{")[1:]]
     yield from (_plain(place) for place in reversed(boxed))
     starts = [match.end() for match in PHRASE.finditer(text)]

@@ -96,6 +96,7 @@ def _under(prompt: str, text: str) -> str:
     # Stripping may have removed the indentation of the first line, or the body never had any.
     bodies = [text if text[:1].isspace() else "    " + text, textwrap.indent(textwrap.dedent(text), "    ")]
     wholes = [code.parsable(prompt + _indented(body)) for body in bodies]
+    # More lines survive in the right indentation; on a tie the text as it is wins.
     best = max(wholes, key=lambda whole: whole.rstrip().count("\n"))
     return best if len(best.rstrip()) > len(prompt.rstrip()) else prompt + text
 

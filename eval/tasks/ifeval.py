@@ -30,7 +30,7 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
         for kind in kinds:
             if kind not in INSTRUCTIONS:
                 raise ValueError(
-                    f"{path}: item {number}: instruction {kind!r} is unknown; known: {', '.join(INSTRUCTIONS)}"
+                    f"{path}: item {number}: instruction {kind!r} is unknown; choose one of: {', '.join(INSTRUCTIONS)}"
                 )
         if len(kinds) != len(arguments):
             raise ValueError(f"{path}: item {number}: {len(kinds)} instructions but {len(arguments)} kwargs")
@@ -85,6 +85,7 @@ def _follows(kind: str, arguments: Row, variants: Sequence[str]) -> bool:
 
 def _variants(text: str) -> list[str]:
     """The eight variants of the loose rule."""
+    # Chat models often frame an answer with a first and a last line.
     lines = text.split("\n")
     cuts = [text, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
     return cuts + [cut.replace("*", "") for cut in cuts]

@@ -58,6 +58,7 @@ def number_sentences(text: str, arguments: Arguments) -> bool:
 
 
 def number_paragraphs(text: str, arguments: Arguments) -> bool:
+    # As published, an empty part between two separators fails, at either end it does not count.
     parts = text.split("***")
     if any(not part.strip() for part in parts[1:-1]):
         return False

@@ -105,5 +105,6 @@ def _item(path: Path, number: int, row: Row) -> Row:
         "text": field(path, number, row, "text" if "text" in row else "prompt", str),
         "tests": tests,
         "setup": [row.get("test_setup_code") or "", *(row.get("test_imports") or ())],
+        # Helpers come first in the published solutions.
         "entry_point": entries[-1],
     }

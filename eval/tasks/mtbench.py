@@ -50,6 +50,7 @@ def _item(path: Path, number: int, row: Row) -> Row:
         raise ValueError(f"{path}: item {number}, field 'turns' must be a list of texts, at least one")
     reference = row.get("reference") or []
     references = [str(one) for one in reference] if isinstance(reference, list) else [str(reference)]
+    # A judge of turn N sees the references of turns 1 to N.
     if references and len(references) != len(turns):
         raise ValueError(f"{path}: item {number}, field 'reference': {len(references)} answers to {len(turns)} turns")
     name = str(row.get("question_id", row.get("id", number)))

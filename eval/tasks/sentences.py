@@ -84,6 +84,7 @@ def _stops(word: str, ellipsis: bool, following: str) -> bool:
         return True
     if ellipsis or (len(word) > 1 and {word, word.rpartition("-")[2]} & ABBREVIATIONS):
         return first.isupper() and next_word in FREQUENT
+    # A single letter is an initial, as in J. Smith.
     if len(word) == 1 and word.isalpha():
         begins = next_word in FREQUENT or (len(next_word) == 1 and next_word not in ABBREVIATIONS)
         return word not in ABBREVIATIONS and not first.islower() and (begins or not first.isupper())

@@ -24,4 +24,5 @@ def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
         )
     if spec.shots.seed is None:
         return pool[:number]
+    # A seed of its own name, so that it is independent of the seed of drawn answers.
     return Random(f"shots:{spec.shots.seed}").sample(pool, number)

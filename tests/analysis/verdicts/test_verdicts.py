@@ -4,38 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.data.metric import metric_named
 from analysis.data.study import Study
 from analysis.report.verdict_tables import verdict_tables
 from analysis.verdicts.all_verdicts import findings
-from analysis.verdicts.arms import arm_means
-from analysis.verdicts.audit import undetectable
 from analysis.verdicts.ratio import amount_or_ratio
-from analysis.verdicts.replay import best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
-from analysis.verdicts.strategy import against_alone, compare, front, pairs, pareto
 from analysis.verdicts.synergy import MixingEffects, crossing, crossing_text, mixing_effects, synergies
 from analysis.verdicts.verdict import holm, judge
-from tests.analysis.tables import FULL, data_amount, only
-
-ACCURACY = metric_named("accuracy")
-SAMPLES = np.array([32, 128, 512, 2048, 8192])
-
-
-def arms_of(table):
-    return arm_means(only(table))
-
-
-def rows(samples, chance, rng, items=300, seeds=3, **columns):
-    """Accuracies of ``items`` items for each amount and seed; ``columns`` are one value an amount, or one for all."""
-    out = []
-    for i, (n, p) in enumerate(zip(samples, chance, strict=True)):
-        for seed in range(seeds):
-            here = {k: v[i] if isinstance(v, list | np.ndarray) else v for k, v in columns.items()}
-            value = rng.binomial(items, p) / items
-            out.append({"samples": n, "total_samples": n, "seed": str(seed), "value": value, "n_items": items, **here})
-    return pd.DataFrame(out).assign(ability="math", task="gsm8k", metric="accuracy")
+from tests.analysis.tables import FULL, data_amount
+from tests.analysis.verdicts.arms import ACCURACY, SAMPLES, arms_of, rows
 
 
 def test_findings_follow_from_interval_and_margin():
@@ -208,78 +186,6 @@ def test_what_strategy_and_size_explain_is_taken_out_of_amount_and_ratio():
     assert shares.value[3] < 0.05  # nothing is left that amount does not explain, as size is no part of the whole
     assert shares.low[0] <= shares.value[0] <= shares.high[0]
     assert "given the ratio, amount explains" in shares.sentence
-
-
-def strategies(chances, rng, items=1000):
-    """Arms of each ability, from ``chances[strategy] = (math, code)``; "single" is each ability alone."""
-    found = []
-    for i, ability in enumerate(("math", "code")):
-        parts = [
-            rows([1000], [p[i]], rng, items=items, strategy=name).assign(
-                total_samples=1000 if name == "single" else 2000, trained_on=ability if name == "single" else "both"
-            )
-            for name, p in chances.items()
-        ]
-        found.append(arms_of(pd.concat(parts).assign(ability=ability)))
-    return found
-
-
-def test_strategies_are_compared_in_pairs_and_against_training_alone():
-    rng = np.random.default_rng(7)
-    chances = {"single": (0.6, 0.6), "mixed": (0.6, 0.6), "sequential": (0.2, 0.62)}
-    compared = compare(strategies(chances, rng, items=20_000))
-    assert compared is not None
-    assert compared.strategies == ("mixed", "sequential")
-    math, code = pairs(compared, 0.02)
-    assert (math.finding, code.finding == "down") == ("down", False)
-    by = {v.about: v.finding for v in against_alone(compared, 0.02)}
-    assert by["math accuracy, sequential against math alone"] == "down"
-    assert by["math accuracy, mixed against math alone"] == "equal"
-    assert pareto(compared)[0] > 0.9
-
-
-def test_equal_strategies_differ_as_rarely_as_holm_promises():
-    rng = np.random.default_rng(8)
-    false = 0
-    for _ in range(40):
-        compared = compare(strategies({name: (0.5, 0.3) for name in "abcd"}, rng, items=100))
-        false += any(v.finding in ("up", "down") for v in pairs(compared, 0.02))
-    assert false <= 6  # 2 of 40 expected at most
-
-
-def test_differences_below_the_detectable_are_flagged():
-    rng = np.random.default_rng(11)
-    few = {"single": (0.5, 0.5), "a": (0.5, 0.5), "b": (0.52, 0.5)}
-    verdicts = pairs(compare(strategies(few, rng, items=100)), 0.02)
-    assert all(v.small == (abs(v.effect) < v.detectable) for v in verdicts)
-    (line,) = undetectable(verdicts)
-    assert line.startswith("strategy: 2 of 2 effects below what the design detects with a chance of 80 %: math")
-    assert all(row[4].endswith("> effect") for row in verdict_tables(verdicts)[0].rows)
-    many = {"single": (0.5, 0.5), "a": (0.2, 0.2), "b": (0.8, 0.8)}
-    assert undetectable(pairs(compare(strategies(many, rng)), 0.02)) == []
-
-
-def test_the_front_by_hand():
-    scores = np.array([[[0.5, 0.5], [0.6, 0.4], [0.4, 0.4], [0.5, 0.5]]])
-    assert front(scores).tolist() == [[True, True, False, True]]
-
-
-def test_replay_names_the_best_share_and_whether_it_moves_one_way():
-    rng = np.random.default_rng(9)
-    k = np.array([0.0, 1 / 64, 1 / 4, 1.0])
-    math = rows(np.full(4, 1000), [0.2, 0.4, 0.6, 0.7], rng, items=5000, replay=k)
-    general = rows(np.full(4, 1000), [0.6, 0.6, 0.6, 0.2], rng, items=5000, replay=k).assign(ability="general")
-    found = by_replay([arms_of(part.assign(total_samples=2000)) for part in (math, general)])
-    first, second = replays(found, 0.02)
-    assert (first.finding, second.finding) == ("up", "down")
-    assert "moves one way" in first.sentence
-    best, sure = best_k(found)
-    assert best == 0.25
-    assert sure > 0.95
-    assert best_k(found, {"math": 1.0})[0] == 1.0
-    table = pd.concat([math, general]).assign(total_samples=2000, strategy="dmt")
-    notes = findings(Study(table), weights={"math": 7.0, "general": 1.0}).notes
-    assert any(n.startswith("accuracy: replay 1 is best for weights math 7, general 1 (best with") for n in notes)
 
 
 def test_a_table_gives_the_verdicts_its_design_can_answer():

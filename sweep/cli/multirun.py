@@ -26,9 +26,10 @@ from sweep.config.compose import CellComposer, freeze
 from sweep.config.schema import names
 from sweep.launch.run import run_on_slurm
 from sweep.launch.slurm import Settings
+from sweep.plan.exclude import has_value
 from sweep.plan.files import Files
-from sweep.plan.plan import CellError, Plan, has_value, make
-from sweep.plan.preflight import checked
+from sweep.plan.plan import CellError, Plan, make
+from sweep.plan.preflight import check_plan
 from sweep.results.saved_sweep import check_replacement
 from sweep.stages.stage import restore
 from sweep.stages.store import Damaged, Store
@@ -144,4 +145,5 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
         return plan
     check_replacement(plan, store, first.replace)
     files.save()
-    return checked(plan)
+    check_plan(plan)
+    return plan

@@ -1,4 +1,4 @@
-"""A cell: one point of a sweep, frozen and checked at birth. Types live here, values in conf/."""
+"""A cell, one point of a sweep: its types and checks. The values are in conf/."""
 
 from __future__ import annotations
 
@@ -24,22 +24,27 @@ from train.spec import (
 )
 
 LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "suite.tasks.*.ability", "ratio")
-"""Leaves that only name things in tables, or act only through the leaves that refer to them."""
+"""Config keys that only name things in tables, or matter only where another key interpolates them."""
 
 EXECUTION = (
     "store", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
     "suite.judge_client", "suite.tasks.*.references",
 )  # fmt: skip
-"""Leaves that say where and how the work runs. They enter no identity; of a path, the content does."""
+"""Config keys that say where and how the work runs. They do not enter keys of stages; of a path, the content does."""
 
 SELECTED = "selected"
-"""In a strategy, stands for the one ability that ``ability=`` names."""
+"""In a strategy, stands for the ability that ``ability=`` names."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Rows that teach one ability: a file of the embedded world, a file of the user's, or a hub data set."""
+    """Training rows for one ability: a file of the embedded world, a file of the user, or a hub data set.
+
+    ``columns`` maps the field names of the format to the columns of the file. ``held_out_rows`` rows are set aside for
+    the loss. A malformed row is an error or skipped (``on_bad_row``); so is one longer than the model takes, unless it
+    is truncated (``on_overlong``). ``num_rows`` and ``tokens_per_sample`` let a plan be made without the file.
+    """
 
     ability: str
     format: str
@@ -90,6 +95,7 @@ class Data:
         return list(dict.fromkeys(source.ability for source in self.sources.values()))
 
     def of(self, ability: str) -> dict[str, Source]:
+        """The sources of an ability by name."""
         return {name: source for name, source in self.sources.items() if source.ability == ability}
 
 
@@ -118,12 +124,13 @@ class Model:
 
     @property
     def scratch(self) -> bool:
+        """Whether the model is built by pretraining."""
         return self.hub is None and self.path is None
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """Training stages in order; each gives every ability its share of the ability's amount."""
+    """Training stages in order. A stage maps each ability it trains on to the fraction of that ability's amount."""
 
     name: str
     stages: list[dict[str, Amount]]
@@ -131,9 +138,9 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep. Three numbers multiply: ``fraction`` x ``amount.<ability>`` x the share in the stage.
+    """One point of a sweep. A stage trains on ``fraction`` x ``amount.<ability>`` x the fraction in the stage.
 
-    A value up to 1 is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count.
+    Up to 1 an amount is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count.
     ``total_samples`` fixes the number of samples of the whole cell, and the three numbers then only set its
     proportions.
     """
@@ -178,14 +185,14 @@ class Cell:
             )
         for name, amount in self.amount.items():
             if amount.value != 1:
-                self._known(f"amount.{name}={amount.text}", name)
+                self._check_ability(f"amount.{name}={amount.text}", name)
         for number, stage in enumerate(self.stages):
             for name in stage:
-                self._known(f"strategy={self.strategy.name}, stage {number + 1}", name)
+                self._check_ability(f"strategy={self.strategy.name}, stage {number + 1}", name)
         for name, task in self.suite.tasks.items():
-            self._answerable(name, task)
+            self._check_task(name, task)
 
-    def _answerable(self, name: str, task: Task) -> None:
+    def _check_task(self, name: str, task: Task) -> None:
         if task.format is not None:
             one_of(f"suite.tasks.{name}.format", task.format, FORMATS)
         elif task.task == "loss" and not any(s.held_out_rows for s in self.data.of(task.ability).values()):
@@ -194,7 +201,7 @@ class Cell:
                 "set held_out_rows on one of its sources, or drop the task"
             )
 
-    def _known(self, where: str, ability: str) -> None:
+    def _check_ability(self, where: str, ability: str) -> None:
         if ability not in self.data.abilities:
             raise ValueError(
                 f"{where}: ability {ability!r} has no source in data={self.data.name}; "
@@ -203,7 +210,7 @@ class Cell:
 
     @cached_property
     def stages(self) -> list[dict[str, Fraction]]:
-        """The strategy's stages with shares as exact numbers and ``selected`` replaced by the cell's ability."""
+        """The strategy's stages as exact numbers, with ``selected`` replaced by the cell's ability."""
         return [
             {self.ability if name == SELECTED else name: amount.value for name, amount in stage.items()}
             for stage in self.strategy.stages

@@ -23,17 +23,17 @@ class CurrentSpelling(FileConfigSource):
     """
 
     def load_config(self, config_path: str) -> ConfigResult:
-        found = next(
+        existing = next(
             (path for path in _paths(config_path) if super(CurrentSpelling, self).is_config(path)), config_path
         )
-        current_key(found.partition("/")[0], noted=True)
-        result = super().load_config(found)
+        current_key(existing.partition("/")[0], noted=True)
+        result = super().load_config(existing)
         plain: Any = OmegaConf.to_container(result.config)
         if isinstance(plain, dict):
             try:
                 result.config = OmegaConf.create(_current(plain, _package(result.header["package"], config_path)))
             except ValueError as problem:
-                raise ConfigCompositionException(f"{self.path}/{found}: {problem}") from None
+                raise ConfigCompositionException(f"{self.path}/{existing}: {problem}") from None
         return result
 
     def is_config(self, config_path: str) -> bool:

@@ -1,4 +1,4 @@
-"""How many samples a cell asks for: exact numbers from the config, whole numbers for the stages."""
+"""How many samples each stage of a cell trains on: whole numbers from the exact ones of the config."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from sweep.config.cell import Cell
 
 
 def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
-    """Samples of each ability in each stage of ``cell``, given the number of samples in each ability's pool."""
+    """Samples of each ability in each stage of ``cell``; ``pools`` holds the samples that each ability's sources have.
+
+    Raises a ValueError for an amount that rounds to nothing, and for one above the pool unless repeats are allowed.
+    """
     exact = [
-        {ability: _exact(cell, ability, part, pools[ability]) for ability, part in stage.items()}
+        {ability: _exact(cell, ability, in_stage, pools[ability]) for ability, in_stage in stage.items()}
         for stage in cell.stages
     ]
     if cell.total_samples is not None and cell.fraction.value:
@@ -24,16 +27,17 @@ def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
         for ability, count in stage.items():
             if count > pools[ability] and not cell.allow_repeats:
                 raise ValueError(
-                    f"{count} samples of {ability} are asked for, its sources hold {pools[ability]}; "
+                    f"the cell trains on {count} samples of {ability}, but its sources hold {pools[ability]}; "
                     "lower fraction or amount, or set allow_repeats=true"
                 )
     return stages
 
 
-def _exact(cell: Cell, ability: str, part: Fraction, pool: int) -> Fraction:
+def _exact(cell: Cell, ability: str, in_stage: Fraction, pool: int) -> Fraction:
+    """Samples of one ability in one stage, whose number is ``in_stage``, before rounding."""
     amount = cell.amount.get(ability, ALL).value
     samples = amount if amount > 1 else amount * pool
-    return cell.fraction.value * (part if part > 1 else part * samples)
+    return cell.fraction.value * (in_stage if in_stage > 1 else in_stage * samples)
 
 
 def _whole(cell: Cell, ability: str, number: Fraction) -> int:
@@ -47,13 +51,13 @@ def _whole(cell: Cell, ability: str, number: Fraction) -> int:
     if number > 0 and count == 0:
         raise ValueError(
             f"{float(number):.3g} samples of {ability} round to none; "
-            "raise fraction, amount or share, or set sample_rounding=ceil"
+            "raise fraction, amount or the number in the stage, or set sample_rounding=ceil"
         )
     return count
 
 
 def _apportion(stages: list[dict[str, Fraction]], total: int) -> list[dict[str, int]]:
-    """Scale the numbers to a whole-number ``total``, the remainders going to the largest fractions."""
+    """Scale the numbers to whole ones that add up to ``total``, by the largest-remainder method."""
     flat = [(number, ability, value) for number, stage in enumerate(stages) for ability, value in stage.items()]
     whole = sum(value for _, _, value in flat)
     if not whole:

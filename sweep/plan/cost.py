@@ -13,13 +13,13 @@ from sweep.stages.stage import Stage
 from train.spec import EngineConfig
 
 CPU_FLOPS = 4.5e10
-"""Operations a second of one CPU thread on small models: 37,000 tokens/s at 0.2 M parameters, measured."""
+"""Operations per second of one CPU thread on small models, measured: 37,000 tokens/s at 0.2 M parameters."""
 
 GPU_FLOPS = 4.0e14
-"""Operations a second of one large GPU: 40 % of the bf16 peak of an H100, the middle of published fine-tuning runs."""
+"""Operations per second of one large GPU: 40 % of the bf16 peak of an H100, as in published fine-tuning runs."""
 
 LARGE = 10**8
-"""Parameters from which on nobody trains on a CPU: such models are estimated for GPUs wherever the plan is made."""
+"""Parameters above which models are estimated for GPUs even on a machine without one."""
 
 OVERHEAD_SECONDS = {
     "world": 3.0,
@@ -31,14 +31,14 @@ OVERHEAD_SECONDS = {
     "rows": 5.0,
     "overlap": 1.0,
 }
-"""Seconds of a stage besides its model's operations, on the machine named at CPU_FLOPS."""
+"""Seconds that a stage takes besides the operations of its model, on a core as fast as `CPU_FLOPS`."""
 
 CALL_SECONDS = 5.0
-"""Seconds until a judge has replied: a guess."""
+"""Seconds until a judge has replied; a guess."""
 
 ANSWER_TOKENS = 60
 DEFAULT_ITEMS = 300
-"""Tokens of an answer with its prompt, and items of a task: guesses, for estimates alone."""
+"""Tokens of an answer with its prompt, and items of a task; guesses."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Cost:
 
 
 def gpus() -> list[str]:
-    """Identifiers of the GPUs of this machine that this process may use; found without loading a driver library."""
+    """Identifiers of this machine's GPUs that this process may use. Loads no driver library."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name and name != "-1"]
@@ -61,30 +61,31 @@ def gpus() -> list[str]:
 
 def costs(plan: Plan) -> dict[str, Cost]:
     """The cost of every stage of the plan by key."""
-    here = bool(gpus())
-    return {stage.key: _cost(stage, plan, here) for stage in plan.stages}
+    has_gpus = bool(gpus())
+    return {stage.key: _cost(stage, plan, has_gpus) for stage in plan.stages}
 
 
-def _cost(stage: Stage, plan: Plan, gpus_here: bool) -> Cost:
+def _cost(stage: Stage, plan: Plan, has_gpus: bool) -> Cost:
     tokens, operations, parameters = 0.0, 0.0, plan.parameters.get(stage.key, 0)
     if stage.kind == "train":
-        tokens, operations = _trained_tokens(stage, plan), 6.0
+        tokens, operations = _training_tokens(stage, plan), 6.0
     elif stage.kind == "answer":
         tokens, operations = float((stage.spec.items or DEFAULT_ITEMS) * ANSWER_TOKENS), 2.0
     elif stage.kind == "score" and stage.spec.judge is not None:
-        return Cost(0.0, 0.0, OVERHEAD_SECONDS["score"] + _judged_seconds(stage, plan), False)
+        return Cost(0.0, 0.0, OVERHEAD_SECONDS["score"] + _judging_seconds(stage, plan), False)
     flops = operations * parameters * tokens
-    gpu = bool(flops) and (gpus_here or parameters >= LARGE)
+    gpu = bool(flops) and (has_gpus or parameters >= LARGE)
     return Cost(tokens, flops, OVERHEAD_SECONDS[stage.kind] + flops / (GPU_FLOPS if gpu else CPU_FLOPS), gpu)
 
 
-def _judged_seconds(stage: Stage, plan: Plan) -> float:
+def _judging_seconds(stage: Stage, plan: Plan) -> float:
     execution = plan.execution[stage.key]
     assert isinstance(execution, JudgeRun)
     return judge_cost.estimate_score(stage, plan).calls * CALL_SECONDS / execution.concurrency
 
 
-def _trained_tokens(stage: Stage, plan: Plan) -> float:
+def _training_tokens(stage: Stage, plan: Plan) -> float:
+    """Tokens that all steps of a training stage see together."""
     recipe = stage.spec.recipe
     samples = sum(portion.samples for portion in stage.spec.portions)
     epoch = sum(

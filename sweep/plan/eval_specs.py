@@ -1,4 +1,4 @@
-"""The specs of a suite task for a cell, and the files that a judge is shown."""
+"""Build the AnswerSpec and ScoreSpec of a suite task for a cell, with the files that its judge reads."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ def make(task: Task, cell: Cell) -> TaskSpecs:
     )  # fmt: skip
 
 
-def judged(
+def with_judge(
     name: str, task: Task, cell: Cell, score: ScoreSpec, files: Files
 ) -> tuple[ScoreSpec, Mapping[str, Stage | File]]:
-    """The score's spec with the judge's identity, and the files that a judge is shown; a local judge is one of them."""
+    """The score's spec with the identity of its judge, and the inputs that the judge reads.
+
+    A local judge is itself an input. Tasks without a judge keep their spec and have no such inputs. Raises a ValueError
+    when both a local judge and one at an endpoint are set.
+    """
     if score.judge is None:
         return score, {}
     execution = cell.suite.judge_client or JudgeRun()
@@ -34,21 +38,21 @@ def judged(
         "references": (f"suite.tasks.{name}.references", task.references),
         "prompts": ("suite.judge_client.prompts", execution.prompts),
     }
-    found: dict[str, Stage | File] = {
+    input_files: dict[str, Stage | File] = {
         kind: files.file(where, path, True) for kind, (where, path) in places.items() if path is not None
     }
     if execution.path is None:
-        return score, found
+        return score, input_files
     if score.judge.model is not None:
         raise ValueError(
             f"suite.judge.model={score.judge.model} and suite.judge_client.path={execution.path} "
             "exclude each other; drop one"
         )
     local = files.file("suite.judge_client.path", execution.path)
-    named = replace(score.judge, model=local.key)
-    return replace(score, judge=named, precision=cell.suite.precision), {**found, "judge": local}
+    judge = replace(score.judge, model=local.key)
+    return replace(score, judge=judge, precision=cell.suite.precision), {**input_files, "judge": local}
 
 
 def _file(task: Task, world: str | None) -> str:
-    """The file inside a task's input: that of the world, that of a rows stage, or none, as the input is the file."""
+    """The file inside a task's input: of the world, of a rows stage, or "" where the input is itself the file."""
     return (world or "") if task.world is not None else ROWS if task.hub is not None else ""

@@ -1,4 +1,4 @@
-"""From cells to stages: pure, but for the digests and row counts of the user's files."""
+"""A sweep's plan: its distinct cells, and every stage that they need, once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from common.digest import key_of
 from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
-from sweep.config.amount import Amount
 from sweep.config.cell import Cell
+from sweep.plan.exclude import is_excluded
 from sweep.plan.files import Files
 from sweep.plan.planner import Planner
 from sweep.stages.stage import Stage
@@ -49,7 +49,12 @@ def cell_key(scores: Mapping[str, str], trained: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """The distinct cells, what was left out, and every stage once, parents before children."""
+    """The distinct cells, what was left out, and every stage once, parents before children.
+
+    ``duplicates`` holds the label of each cell that is the same by content as another, with the other's label.
+    ``execution`` says how each stage is run, by key; ``lengths`` and ``parameters`` are those of the `Planner`.
+    ``absent`` lists the files that the plan could be made without, as KEY=PATH.
+    """
 
     name: str
     cells: tuple[PlannedCell, ...]
@@ -76,7 +81,7 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
     distinct: dict[str, PlannedCell] = {}
     duplicates, excluded = [], []
     for label, cell, factors in cells:
-        if any(_matches(cell, factors, rule) for rule in cell.exclude):
+        if is_excluded(cell, factors):
             excluded.append(label)
             continue
         try:
@@ -95,37 +100,6 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
     )  # fmt: skip
 
 
-def _matches(cell: Cell, factors: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
-    """Whether the cell has every value of a rule of ``exclude``: as it was swept, else as its config has it."""
-    return all(_equal(factors.get(key, _value(cell, key)), value) for key, value in rule.items())
-
-
-def _equal(one: object, other: object) -> bool:
-    """Whether two values are the same text or, as 1/4 and 0.25, the same number."""
-    if str(one) == str(other):
-        return True
-    try:
-        return Amount.parse(one).value == Amount.parse(other).value
-    except ValueError:
-        return False
-
-
-def has_value(cell: Cell, key: str) -> bool:
-    """Whether a dotted key names a value of the cell."""
-    return _value(cell, key) is not _ABSENT
-
-
-def _value(cell: Cell, key: str) -> object:
-    """The value at a dotted key; of a group such as ``model`` its name, of an amount its text."""
-    value: Any = cell
-    for name in key.split("."):
-        value = value.get(name, _ABSENT) if isinstance(value, dict) else getattr(value, name, _ABSENT)
-    return value.text if isinstance(value, Amount) else getattr(value, "name", value)
-
-
-_ABSENT = object()
-
-
 def _collect(
     name: str, cells: Iterable[PlannedCell]
 ) -> tuple[tuple[Stage, ...], dict[str, TrainRun | EvalRun | JudgeRun | None]]:
@@ -137,7 +111,7 @@ def _collect(
             for parent in stage.parents:
                 visit(parent, planned)
             stages[stage.key] = stage
-            execution[stage.key] = _how(name, stage, planned)
+            execution[stage.key] = _execution(name, stage, planned)
 
     for planned in cells:
         for stage in (*planned.trained, *planned.scores.values()):
@@ -145,7 +119,7 @@ def _collect(
     return tuple(stages.values()), execution
 
 
-def _how(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | EvalRun | JudgeRun | None:
+def _execution(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | EvalRun | JudgeRun | None:
     cell = planned.cell
     if stage.kind == "train":
         title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"

@@ -1,4 +1,4 @@
-"""Before any work starts: is everything within reach that the plan will read?"""
+"""Checks before any work starts: libraries, files, hub repositories and judges that the plan needs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sweep.stages.store import Store
 from train.spec import Hub
 
 SECONDS = 5.0
-"""Patience with a hub that does not answer."""
+"""How long to wait for the hub to answer."""
 
 
-def checked(plan: Plan) -> Plan:
-    """The plan itself. Raises a ValueError that lists every library, file and hub repository that cannot be had."""
+def check_plan(plan: Plan) -> None:
+    """Raise a ValueError that lists every library, file, hub repository and judge that missing stages cannot reach."""
     store = Store(plan.path)
     require("this sweep", extras((s, plan.execution[s.key]) for s in plan.stages if not store.has(s)))
     problems = [f"{place}: no such file; get it, or give its path" for place in plan.absent]
@@ -31,20 +31,19 @@ def checked(plan: Plan) -> Plan:
         problems += [f"{kind} {hub.repo}, revision {hub.revision}: not in the local hub cache" for kind, hub in missing]
         problems.append(why)
     if problems:
-        raise ValueError("\n  ".join(["the plan needs what cannot be had here:", *problems]))
-    return plan
+        raise ValueError("\n  ".join(["the plan needs what cannot be reached from here:", *problems]))
 
 
 def hubs(plan: Plan) -> Iterator[tuple[str, Hub]]:
-    """Every hub model and data set that a missing stage reads."""
+    """Every hub repository that a missing stage reads, with its kind: "model" or "data set"."""
     store = Store(plan.path)
     for stage in plan.stages:
-        wanted = _wanted(stage)
-        if wanted and not store.has(stage):
-            yield from wanted
+        repositories = _repositories(stage)
+        if repositories and not store.has(stage):
+            yield from repositories
 
 
-def _wanted(stage: Stage) -> list[tuple[str, Hub]]:
+def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
     spec = stage.spec
     match stage.kind:
         case "tokens":
@@ -59,7 +58,7 @@ def _wanted(stage: Stage) -> list[tuple[str, Hub]]:
 
 
 def cached(kind: str, hub: Hub) -> bool:
-    """True when the hub's own cache on this machine holds the repository at the revision, or it is a local folder."""
+    """Whether the hub's cache on this machine holds the repository at the revision, or it is a local folder."""
     if Path(hub.repo).is_dir():
         return True
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))

@@ -1,4 +1,4 @@
-"""From the per-item scores of a sweep to one table: what lets the analysis compare cells item by item."""
+"""The table of a sweep's items, with which the analysis compares cells item by item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep keeps under its name: its cells, with the keys of their stages, and every stage as a job."""
+"""A sweep as saved in the store: its cells, with the keys of their stages, and every stage as a job."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMEDY = "run that sweep's command again to write it anew, or remove its folder"
 
 @dataclass(frozen=True)
 class SavedCell:
-    """A cell as the sweep's folder remembers it: its factors by name, its stages and scores by key."""
+    """A cell of a saved sweep: its factors by name, its stages and scores by key."""
 
     label: str
     factors: Mapping[str, Any]
@@ -53,18 +53,18 @@ class SavedSweep:
 
     def stages(self, cell: SavedCell) -> list[Stage]:
         """Every stage a cell rests on, parents before children."""
-        found: dict[str, Stage] = {}
+        stages: dict[str, Stage] = {}
 
         def visit(key: str) -> None:
             stage = self.jobs[key].stage
             for node in stage.inputs.values():
-                if isinstance(node, StageRef) and node.key not in found:
+                if isinstance(node, StageRef) and node.key not in stages:
                     visit(node.key)
-            found[key] = stage
+            stages[key] = stage
 
         for key in (*cell.trained, *(score["key"] for score in cell.scores.values())):
             visit(key)
-        return list(found.values())
+        return list(stages.values())
 
 
 def jobs(plan: Plan, store: Store) -> dict[str, Job]:
@@ -74,7 +74,7 @@ def jobs(plan: Plan, store: Store) -> dict[str, Job]:
 
 
 def save(plan: Plan, store: Store) -> SavedSweep:
-    """Freeze the plan in the sweep's folder: what ran, and what `load` needs to run it again."""
+    """Save the plan in the sweep's folder, so that `load` reads back what ran and what is to run."""
     folder = store.sweep(plan.name)
     folder.mkdir(parents=True, exist_ok=True)
     cells = [
@@ -92,7 +92,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     all_jobs = jobs(plan, store)
     texts = [job.to_json() for job in all_jobs.values()]
     for text in texts:
-        text.pop("store")  # a store may be moved: its place is where the sweep is found
+        text.pop("store")  # the store may be moved
     write_json(folder / FILE, {"cells": cells, "jobs": texts})
     return SavedSweep(plan.name, _cells(cells), all_jobs)
 
@@ -185,9 +185,9 @@ def sweeps(store: Store) -> list[str]:
 
 
 def factors(planned: PlannedCell) -> dict[str, Any]:
-    """The columns that say which cell a measurement belongs to. Plain numbers and words, no paths."""
+    """The columns of the table that describe a cell: numbers and texts, no paths."""
     cell, samples = planned.cell, planned.samples
-    known = {
+    own = {
         "model": cell.model.name,
         "params": parameters(cell),
         "data": cell.data.name,
@@ -201,6 +201,6 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
     }
     hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay", "total_samples"}
-    return known | {
+    return own | {
         key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
     }

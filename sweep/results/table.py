@@ -1,4 +1,4 @@
-"""From the scores of a sweep to one long table: a row a measurement."""
+"""The long table of a sweep: one row per measurement."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from sweep.stages.stage import File
 from sweep.stages.store import Store
 
 FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "train_samples", "hours")
-"""Columns every table starts with; the factors of the cells follow. ``hours`` is the plan's estimate for the cell's own
-stages (fine-tuning, answers, scores) on one device: a GPU where the plan counts on one, else a core."""
+"""Columns that every table starts with; the factors of the cells follow.
+
+``hours`` is the plan's estimate for the cell's fine-tuning, answers and scores on one device: a GPU where the plan
+counts on one, else a core.
+"""
 
 
 def write(saved: SavedSweep, store: Store) -> Path:
     """Write the sweep's table as CSV and Parquet, and its items; return the CSV's path.
 
-    Scores that are missing are absent rows.
+    A score that is not there yet has no row.
     """
     import pyarrow as pa
     from pyarrow import parquet  # slow to import, and only needed when a table is written
@@ -67,7 +70,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
 
 
 def _hours(saved: SavedSweep, cell: SavedCell) -> float:
-    """Estimated hours of the stages that are the cell's own; a base model is everybody's."""
+    """Estimated hours of the cell's stages, without the base model, which cells share."""
     jobs = [saved.jobs[key] for key in cell.trained if saved.jobs[key].stage.spec.architecture is None]
     for score in cell.scores.values():
         scored = saved.jobs[score["key"]]

@@ -1,4 +1,4 @@
-"""What a reader of a sweep's numbers must know: what training data holds of the tests, and answers gone wrong."""
+"""Warnings printed under a sweep's table: contamination, high rates of invalid answers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sweep.stages.stage import File
 from sweep.stages.store import Store
 
 OVERLAP = ("task", "source", "items", "flagged", "whole", "any_13", "short")
-"""Columns of overlap.csv, a row a task and training source: numbers of items, see ``eval/stages/overlap.py``."""
+"""Columns of overlap.csv, one row per task and training source: numbers of items, see ``eval/stages/overlap.py``."""
 
 LINES = 6
-"""Pairs named on the terminal; the table has them all."""
+"""Pairs of task and source printed at most; overlap.csv has them all."""
 
 
 def write(saved: SavedSweep, store: Store) -> list[str]:
-    """Write overlap.csv beside the sweep's table; return the sentences that belong under its numbers."""
+    """Write overlap.csv beside the sweep's table; return the warnings to print under it."""
     pairs = list({tuple(row.values()): row for row in _overlaps(saved, store)}.values())
     if pairs:
         scratch = store.sweep(saved.name) / "overlap.tmp"
@@ -28,7 +28,7 @@ def write(saved: SavedSweep, store: Store) -> list[str]:
             writer.writeheader()
             writer.writerows(pairs)
         scratch.replace(scratch.with_name("overlap.csv"))
-    return [*_held(pairs), *_odd(saved, store)]
+    return [*_contamination(pairs), *_high_rates(saved, store)]
 
 
 def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:
@@ -41,28 +41,28 @@ def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:
                     yield {column: row[column] for column in OVERLAP}
 
 
-def _held(pairs: list[dict[str, Any]]) -> list[str]:
-    found = sorted((row for row in pairs if row["flagged"]), key=lambda row: -row["flagged"] / row["items"])
+def _contamination(pairs: list[dict[str, Any]]) -> list[str]:
+    flagged = sorted((row for row in pairs if row["flagged"]), key=lambda row: -row["flagged"] / row["items"])
     lines = [
         f"overlap: {row['flagged']} of {row['items']} items of {row['task']} are in {row['source']}, {row['whole']} of "
         f"them whole; {row['any_13']} share a run of 13 words"
-        for row in found[:LINES]
+        for row in flagged[:LINES]
     ]
-    if len(found) > LINES:
-        lines.append(f"overlap: and {len(found) - LINES} more pairs, see overlap.csv")
+    if len(flagged) > LINES:
+        lines.append(f"overlap: and {len(flagged) - LINES} more pairs, see overlap.csv")
     return [*lines, "accuracy_clean in the table leaves such items out"] if lines else []
 
 
-def _odd(saved: SavedSweep, store: Store) -> list[str]:
-    """One warning for each task and share, with the cell that is worst."""
+def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
+    """One warning for each task and rate above its limit, with the cell where it is highest."""
     worst: dict[tuple[str, str], tuple[float, str, float]] = {}
     cells: dict[tuple[str, str], int] = {}
     for task, label, stage in _scored(saved):
         summary = store.path(stage) / "summary.json"
         for one in json.loads(summary.read_bytes()).get("warnings", ()) if summary.exists() else ():
-            known = (task, one["metric"])
-            cells[known] = cells.get(known, 0) + 1
-            worst[known] = max(worst.get(known, (0.0, "", 0.0)), (one["value"], label, one["limit"]))
+            rate = (task, one["metric"])
+            cells[rate] = cells.get(rate, 0) + 1
+            worst[rate] = max(worst.get(rate, (0.0, "", 0.0)), (one["value"], label, one["limit"]))
     return [
         f"warning: {task}: {metric} is above {limit:.0%} in {cells[task, metric]} of {len(saved.cells)} cells, "
         f"up to {value:.0%} ({label})"

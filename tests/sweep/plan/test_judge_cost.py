@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from sweep.config.compose import freeze
 from sweep.plan import judge_cost
 from sweep.plan.plan import CellError
-from sweep.plan.preflight import checked
+from sweep.plan.preflight import check_plan
 from sweep.results.saved_sweep import jobs
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
@@ -109,8 +109,8 @@ def test_no_training_starts_before_the_judge_is_sure(more: list[str], message: s
         "suite.judge_client.prompts=null",
     ]
     made = plan(cell(*words, *[f"~suite.tasks.{name}" for name in OTHERS], *more, f"store={tmp_path}"))
-    with pytest.raises(ValueError, match=f"(?s)cannot be had here.*judge: .*{message}"):
-        checked(made)
+    with pytest.raises(ValueError, match=f"(?s)cannot be reached from here.*judge: .*{message}"):
+        check_plan(made)
 
 
 OTHERS = ("gsm8k", "humaneval", "gsm8k_loss", "humaneval_loss")

@@ -63,7 +63,7 @@ def test_more_is_never_less(one: Fraction, other: Fraction):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["amount.math=9000"], r"9000 samples of math .* hold 3584.*allow_repeats=true"),
+        (["amount.math=9000"], r"9000 samples of math, .* hold 3584.*allow_repeats=true"),
         (["fraction=1/100000"], "round to none.*sample_rounding=ceil"),
         (["data.sources.math.held_out_rows=99999"], "held_out_rows=99999"),
         (["data.sources.math.world=maths.jsonl"], r"math\.jsonl"),

@@ -1,0 +1,150 @@
+"""Stages that make training data: the embedded world, rows of the hub, the tokenizer, tokenised sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from eval.spec.answers import HubRows
+from sweep.config.cell import Cell, Data, Model, Source
+from sweep.plan.files import Files
+from sweep.plan.shared_stages import SharedStages
+from sweep.stages.stage import File, Stage
+from train.spec import Hub, TextFile, TokenizerSpec, TokensSpec, WorldSpec
+
+WORLD_ROWS = {"math.jsonl": "math", "code.json": "code", "general.json": "general", "corpus.jsonl": "corpus"}
+"""Files of the embedded world, and the field of its spec that holds their number of rows."""
+
+WORLD_TOKENS = 40.0
+"""Tokens in a row of the embedded world, roughly; for estimates only."""
+
+BYTES_PER_TOKEN = 4
+"""Bytes of English text or code in a token, roughly; for estimates only."""
+
+
+class DataStages:
+    """Builds the stages of a cell's data. ``lengths`` holds the estimated tokens in a sample, by the tokens' key."""
+
+    def __init__(self, files: Files, shared: SharedStages) -> None:
+        self.files, self.shared = files, shared
+        self.lengths: dict[str, float] = {}
+        self._usable_rows: dict[tuple[int, str], tuple[Data, int]] = {}
+
+    def pool(self, data: Data, ability: str) -> int:
+        """Rows of all sources of an ability that training may use."""
+        sources = data.of(ability).items()
+        return sum(self.usable_rows(f"data.sources.{name}", source, data) for name, source in sources)
+
+    def usable_rows(self, where: str, source: Source, data: Data) -> int:
+        """Rows of a source that training may use: all but those held out. Raises a ValueError when there are none."""
+        cache_key = (id(data), where)
+        if cache_key not in self._usable_rows:
+            rows = count_rows(where, source, data.world, self.files)
+            if rows <= source.held_out_rows:
+                raise ValueError(
+                    f"{where}.held_out_rows={source.held_out_rows}: the source has {rows} rows; leave some to train on"
+                )
+            self._usable_rows[cache_key] = (data, rows - source.held_out_rows)  # `data` keeps its id while it is here
+        return self._usable_rows[cache_key][1]
+
+    def tokens(self, name: str, cell: Cell, part: str) -> Stage:
+        """A source of the cell's data, tokenised: its ``part`` "train" or "held_out", or "corpus" for the corpus."""
+        cache_key = ("tokens", id(cell.data), id(cell.model), name, part)
+        source = (cell.data.corpus if part == "corpus" else cell.data.sources)[name]
+        where = f"data.{'corpus' if part == 'corpus' else 'sources'}.{name}"
+        build = lambda: self.tokens_of(where, source, cell, part)  # noqa: E731
+        return self.shared.once(cache_key, build, cell.data, cell.model)
+
+    def tokens_of(
+        self, where: str, source: Source, cell: Cell, part: str, rows: tuple[Stage | File, str] | None = None
+    ) -> Stage:
+        """Any source, tokenised. ``rows`` is an input that already holds its rows, and the file in that input."""
+        data = cell.data
+        spec = TokensSpec(
+            format=source.format, file=rows[1] if rows else source.world or "", hub=None if rows else hub(source),
+            split=source.split, fields=tuple(sorted(source.columns.items())), tokenizer_hub=hub(cell.model),
+            template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
+            max_length=data.max_length, held_out=source.held_out_rows, on_bad_row=source.on_bad_row,
+            on_long=source.on_overlong, part="held_out" if part == "held_out" else "train",
+        )  # fmt: skip
+        inputs: dict[str, Stage | File] = {"data": rows[0]} if rows else dict(self.rows_input(where, source, data))
+        if cell.model.scratch:
+            inputs["tokenizer"] = self.tokenizer(data)
+        else:
+            inputs |= self.model_input(cell.model, "tokenizer")
+        stage = Stage("tokens", spec, inputs)
+        self.lengths[stage.key] = self._length(where, source, data)
+        return stage
+
+    def _length(self, where: str, source: Source, data: Data) -> float:
+        """Tokens in a sample, for estimates: as declared, else from the size of the file, else the world's."""
+        if source.tokens_per_sample is not None:
+            return source.tokens_per_sample
+        if source.path is None or not Path(source.path).exists():
+            return WORLD_TOKENS
+        bytes_per_row = self.files.bytes(f"{where}.path", source.path) / self.files.rows(f"{where}.path", source.path)
+        return min(bytes_per_row / BYTES_PER_TOKEN, data.max_length)
+
+    def rows_input(self, where: str, source: Source, data: Data) -> Mapping[str, Stage | File]:
+        """The input ``data`` that holds a source's rows; nothing for a hub data set, which its reader downloads."""
+        if source.world is not None:
+            return {"data": self.world(where, data)}
+        if source.path is None:
+            return {}
+        return {"data": self.files.file(f"{where}.path", source.path, source.num_rows is not None)}
+
+    def world(self, where: str, data: Data) -> Stage:
+        """The embedded world of the data. Raises a ValueError that names ``where`` it is needed if there is none."""
+        if data.world is None:
+            raise ValueError(f"{where}.world: data={data.name} has no world; set data.world, or give a path")
+        return self.shared.once(("world", id(data)), lambda: Stage("world", data.world, {}), data)
+
+    def hub_rows(self, repo: str, revision: str | None, config: str | None, split: str) -> Stage:
+        """The rows of one split of a hub data set."""
+        spec = HubRows(repo, revision or "", config, split)
+        return self.shared.once(("rows", spec), lambda: Stage("rows", spec, {}))
+
+    def tokenizer(self, data: Data) -> Stage:
+        """The tokenizer of models that are built from scratch, trained on the corpus."""
+        return self.shared.once(("tokenizer", id(data)), lambda: self._tokenizer(data), data)
+
+    def _tokenizer(self, data: Data) -> Stage:
+        if not data.corpus:
+            raise ValueError(
+                f"data={data.name} has no corpus to build a tokenizer and a base model from; set data.corpus"
+            )
+        texts, inputs = [], {}
+        for name, source in data.corpus.items():
+            texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.columns.items()))))
+            inputs[name] = self.rows_input(f"data.corpus.{name}", source, data)["data"]
+        return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
+
+    def model_input(self, model: Model, name: str) -> Mapping[str, Stage | File]:
+        """The user's own model folder as the input ``name``; nothing for a model of a hub."""
+        return {name: self.files.file("model.path", model.path)} if model.path is not None else {}
+
+
+def hub(place: Model | Source) -> Hub | None:
+    """Where on the hub a model or source lies; None for one that lies elsewhere."""
+    return Hub(place.hub, place.revision or "") if place.hub is not None else None
+
+
+def count_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:
+    """Rows of a source: as declared, as the world generates them, or as counted in the file.
+
+    Raises a ValueError when they cannot be told, or when the file holds another number than was declared.
+    """
+    if source.path is not None and not (source.num_rows is not None and not Path(source.path).exists()):
+        counted = files.rows(f"{where}.path", source.path)
+        if source.num_rows is not None and source.num_rows != counted:
+            raise ValueError(
+                f"{where}.num_rows={source.num_rows}, but {source.path} has {counted} rows; drop the number"
+            )
+        return counted
+    if source.num_rows is not None:
+        return source.num_rows
+    if world is None:
+        raise ValueError(f"{where}.world={source.world}: there is no world; set data.world, or give a path")
+    if source.world not in WORLD_ROWS:
+        raise ValueError(f"{where}.world={source.world!r} is unknown; choose one of: {', '.join(WORLD_ROWS)}")
+    return int(getattr(world, WORLD_ROWS[source.world]))

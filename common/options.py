@@ -171,7 +171,7 @@ def _kind(hint: Any) -> tuple[Any, bool]:
 
 
 def _convert(key: str, text: str, kind: Any) -> Any:
-    plain = text.strip()
+    plain = _unquoted(text.strip())
     if kind is str:
         return _unquoted(text)
     if kind is bool and plain.lower() in BOOLEANS:

@@ -19,6 +19,7 @@ if __name__ == "__main__":
 
 from common.options import HELP, run
 from common.renames import current_override
+from sweep.cli.overrides import OF_THE_COMMAND
 from sweep.cli.verbs import VERBS, fail
 from sweep.stages.store import Damaged
 
@@ -40,8 +41,15 @@ def main(words: Sequence[str]) -> int:
     """
     if not words or words[0] in HELP or not _is_override(words[0]):
         return run("python -m sweep", VERBS, words, usage=USAGE, errors=(ValueError, OSError, Damaged))
+    if any(word in HELP[2:] for word in words):
+        return run("python -m sweep", VERBS, ["help"], usage=USAGE)
+    if verbs := [word for word in words if word in VERBS]:
+        fail(f"{verbs[0]} is a verb; write it first: python -m sweep {verbs[0]} ...")
+    current = [current_override(word) for word in words]
+    if twice := _given_twice(words, current):
+        fail(f"{twice}= is given twice; keep one")
     # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
-    sys.argv[1:] = sorted(map(current_override, words), key=lambda word: word not in ("-m", "--multirun"))
+    sys.argv[1:] = sorted(current, key=lambda word: word not in ("-m", "--multirun"))
 
     import hydra
     from hydra.core.hydra_config import HydraConfig
@@ -66,9 +74,23 @@ def main(words: Sequence[str]) -> int:
     entry: Any = hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
     try:
         entry(task)()
-    except (HydraException, OmegaConfBaseException) as problem:
+    except (HydraException, OmegaConfBaseException, AssertionError) as problem:  # OmegaConf asserts below a null branch
         fail(compose.explain(problem))
     return 0
+
+
+def _given_twice(words: Sequence[str], current: Sequence[str]) -> str:
+    """A key of the whole command that is given twice, or one given by its old and its new name; else "".
+
+    For the other keys the last value counts, as Hydra's users expect.
+    """
+    spellings: dict[str, list[str]] = {}
+    for word, renamed in zip(words, current, strict=True):
+        if "=" in word:
+            spellings.setdefault(renamed.partition("=")[0].lstrip("+"), []).append(word.partition("=")[0].lstrip("+"))
+    return next(
+        (key for key, old in spellings.items() if len(old) > 1 and (key in OF_THE_COMMAND or len(set(old)) > 1)), ""
+    )
 
 
 def _is_override(word: str) -> bool:

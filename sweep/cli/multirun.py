@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.options import near
 from common.renames import current_override
-from sweep.cli.overrides import columns, swept_keys, without_grid
+from sweep.cli.overrides import OF_THE_COMMAND, columns, swept_keys, without_grid
 from sweep.cli.plan_table import show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
@@ -55,6 +55,8 @@ def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: Co
         key = override.get_key_element()
         if override.is_sweep_override() and not override.is_discrete_sweep():
             raise HydraException(f"{override.input_line}: an interval has no list of values; write them as {key}=A,B")
+        if override.is_sweep_override() and key in OF_THE_COMMAND:
+            raise HydraException(f"{override.input_line}: {key} is one for the whole command; give it one value")
         if override.is_sweep_override():
             choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         elif override.value_type is None:  # ~key; Hydra 1.4 would take ~key=null for the deletion of a null

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from common.options import Command, option
@@ -27,9 +28,19 @@ def fail(message: str) -> NoReturn:
 class _InStore:
     store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
 
+    def __post_init__(self) -> None:
+        if self.store == "":  # as from an unset variable of the shell; the default could be another store than meant
+            raise ValueError("store= is empty; give a folder, or leave it out")
+        if Path(self.place).exists() and not Path(self.place).is_dir():
+            raise ValueError(f"store={self.place} is not a folder")
+
+    @property
+    def place(self) -> str:
+        return self.store or os.environ.get("DOSAGE_STORE") or "store"
+
     @property
     def opened(self) -> Store:
-        return Store(self.store or os.environ.get("DOSAGE_STORE") or "store")
+        return Store(self.place)
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class _Named(_InStore):
     name: str | None = option("the sweep", None, default_text="the only sweep of the store")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.name is not None:
             check_sweep_name(self.name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,13 @@ from sweep.stages.claims import EXPIRY_SECONDS
 from sweep.stages.disk import SCRATCH
 from sweep.stages.stage import REVISION
 from sweep.stages.store import SEAL, Damaged, Store, Unreadable
+
+KEY = re.compile(r"[0-9a-f]{16}")
+"""The name of a stage's folder. A folder of another name was not made by a store and is never removed."""
+
+PARTIAL = re.compile(r"[a-z]+-[0-9a-f]{16}\..+")
+DISCARDED = re.compile(r".+\.[0-9a-f]{12}")
+"""Names of a stage's unfinished work, and of what `Store.discard` has moved into the trash."""
 
 RESUME_SECONDS = 7 * 86400.0
 """Unfinished work of a sweep is kept this long after its last change, so that training can resume from it."""
@@ -63,7 +71,7 @@ def remove(store: Store, garbage: Garbage) -> None:
 
 def _published(store: Store) -> Iterator[Path]:
     """The folders of finished stages, including those that have lost their stage.json and those of former kinds."""
-    folders = {path for kind in REVISION for path in store.root.glob(f"{kind}/*") if path.is_dir()}
+    folders = {path for kind in REVISION for path in store.root.glob(f"{kind}/*") if KEY.fullmatch(path.name)}
     folders |= {path.parent for path in store.root.glob(f"*/*/{SEAL}")}
     yield from sorted(path for path in folders if path.parent.name not in ("partial", "trash"))
 
@@ -71,7 +79,7 @@ def _published(store: Store) -> Iterator[Path]:
 def _abandoned(store: Store, used: Collection[Path] | None) -> Iterator[Path]:
     """Unfinished work without a live owner that is published by now, or used by no sweep, or too old to resume."""
     now = claims.file_system_time(store.root / "claims")
-    for partial in sorted(store.root.glob("partial/*")):
+    for partial in sorted(path for path in store.root.glob("partial/*") if PARTIAL.fullmatch(path.name)):
         stage = partial.name.rsplit(".", 1)[0]
         final = store.root.joinpath(*stage.rsplit("-", 1))
         resumable = (used is None or final in used) and not final.exists()
@@ -88,7 +96,7 @@ def _leftovers(store: Store) -> Iterator[Path]:
         for path in sorted(store.root.glob(pattern)):
             if path.name.endswith(SCRATCH) and now - _changed(path) > EXPIRY_SECONDS:
                 yield path
-    yield from sorted(store.root.glob("trash/*"))
+    yield from sorted(path for path in store.root.glob("trash/*") if DISCARDED.fullmatch(path.name))
 
 
 def _changed(path: Path) -> float:

@@ -156,7 +156,7 @@ def test_leftovers_of_killed_writers_go_once_they_are_stale(store: Store):
     code = store.root / "sweeps" / "s" / "code" / "abc.7.tmp"
     (code / "sweep").mkdir(parents=True)
     (code / "sweep" / "a.py").write_text("")
-    trash = store.root / "trash" / "world-1.77"
+    trash = store.root / "trash" / "world-1.0123456789ab"
     trash.mkdir(parents=True)
     published = store.path(world(0)) / "old.json.7.tmp"  # adopted by an earlier version, and part of its seal
     published.write_text("{")
@@ -198,3 +198,17 @@ def test_a_seal_of_an_earlier_version_without_digests_is_no_damage(store: Store)
     seal = json.loads((store.path(world(0)) / "stage.json").read_text())
     write_json(store.path(world(0)) / "stage.json", {name: seal[name] for name in ("identity", "files")})
     assert garbage.damaged(store).paths == ()
+
+
+def test_folders_that_no_store_made_are_never_touched(tmp_path: Path):
+    """A store may by mistake be a folder of other work, whose folders may have the names of stage kinds."""
+    others = [
+        tmp_path / place for place in ("train/mydata", "score/keep", "trash/precious", "tokens/a", "partial/mine")
+    ]
+    for folder in others:
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    store = Store(tmp_path)
+    assert garbage.unused(store).paths == () and garbage.damaged(store).paths == ()
+    garbage.remove(store, garbage.unused(store))
+    assert all((folder / "file").exists() for folder in others)

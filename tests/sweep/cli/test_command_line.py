@@ -1,0 +1,47 @@
+"""``python -m sweep``: words that contradict each other, and where a verb stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweep.__main__ import _given_twice
+from tests.conftest import sweep
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["dry_run=true", "dry_run=false"], "dry_run= is given twice"),
+        (["total=512", "total_samples=256", "dry_run=true"], "total_samples= is given twice"),
+        (["-m", "name=a,b", "dry_run=true"], "name is one for the whole command"),
+        (["-m", "dry_run=false,true"], "dry_run is one for the whole command"),
+        (["dry_run=true", "gc"], "gc is a verb; write it first"),
+        ([f"name={'a' * 101}", "dry_run=true"], "at most 100 letters"),
+        (["dry_run=true", "suite.judge_client.url=x"], "Unexpected type"),
+    ],
+)
+def test_contradictions_end_the_command_before_anything_runs(words: list[str], message: str, store_path: Path):
+    ended = sweep(*words, store=store_path)
+    assert ended.returncode == 2
+    assert message in ended.stderr and "Traceback" not in ended.stderr
+    assert not store_path.exists()
+
+
+def test_of_other_keys_the_last_value_counts():
+    assert _given_twice(["seed=1", "seed=2"], ["seed=1", "seed=2"]) == ""
+
+
+def test_help_may_stand_anywhere(store_path: Path):
+    ended = sweep("seed=0", "help", store=store_path)
+    assert ended.returncode == 0 and "python -m sweep VERB" in ended.stdout
+
+
+@pytest.mark.parametrize("place", ["", "FILE"])
+def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
+    (tmp_path / "FILE").touch()
+    from sweep.cli.verbs import Garbage
+
+    with pytest.raises(ValueError, match=r"store=.* is (empty|not a folder)"):
+        Garbage(store=str(tmp_path / place) if place else "")

@@ -21,7 +21,7 @@ COMMANDS = {
     ),
     "cross-check": Command(
         cross_check.CrossCheck,
-        "Set our verdicts beside lm-eval's own; list every item on which they differ.",
+        "Compare our verdicts with lm-eval's; list every item on which they differ.",
         cross_check.run,
     ),
     "run-code": Command(run_code.RunCode, "Run programs in the sandbox that scores generated code.", run_code.run),

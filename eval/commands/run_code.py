@@ -53,13 +53,13 @@ def run(options: RunCode) -> str:
     programs = [_program(source, number, row) for number, row in enumerate(rows)]
     levels = [level for level in LEVELS if options.level in (None, level.number)]
     limits = Limits(options.seconds, options.memory_mib << 20)
-    results, level = run_all(programs, limits, workers=options.workers, unsafe=unsafe_allowed(), levels=levels)
+    verdicts, level = run_all(programs, limits, workers=options.workers, unsafe=unsafe_allowed(), levels=levels)
     write_jsonl(
-        Path(options.out), ({"id": name, **asdict(result)} for name, result in zip(names, results, strict=True))
+        Path(options.out), ({"id": name, **asdict(verdict)} for name, verdict in zip(names, verdicts, strict=True))
     )
-    statuses = [result.status for result in results]
+    statuses = [verdict.status for verdict in verdicts]
     counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
-    return f"{plural(len(results), 'program')} at level {level.number} ({level.name}): {counts or 'none'}"
+    return f"{plural(len(verdicts), 'program')} at level {level.number} ({level.name}): {counts or 'none'}"
 
 
 def _program(source: Path, number: int, row: dict[str, object]) -> Program:

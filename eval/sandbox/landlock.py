@@ -14,9 +14,8 @@ from eval.sandbox import linux
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
 VERSION_FLAG, PATH_BENEATH = 1, 1
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
-SCRATCH = (
-    0x71BE  # reads, writes, removes and makes files, folders and links, and truncates; neither devices nor sockets
-)
+# Reading, writing, removing and making files, folders and links, and truncating; neither devices nor sockets.
+SCRATCH = 0x71BE
 # What the kernel's interface can handle, by the first version that can.
 PATH_BITS = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 5: 0xFFFF}
 TCP_BITS = {4: 3}  # bind, connect

@@ -14,8 +14,10 @@ from typing import Any
 
 Ask = Callable[[str, list[Any], dict[str, Any]], Any]
 
-UNARY = "len iter next str repr bool int float index abs neg pos invert getitem setitem delitem"
-BINARY = "eq ne lt le gt ge add sub mul truediv floordiv mod pow contains"
+# Forwarded with their arguments, such as an index.
+FORWARDED = "len iter next str repr bool int float index abs neg pos invert getitem setitem delitem"
+# Forwarded only between two objects of the program.
+BETWEEN = "eq ne lt le gt ge add sub mul truediv floordiv mod pow contains"
 
 
 class Handle:
@@ -50,14 +52,14 @@ def ask_of(handle: Handle) -> Ask:
     return ask
 
 
-def _unary(name: str) -> Callable[..., Any]:
+def _forwarded(name: str) -> Callable[..., Any]:
     def forwarded(self: Handle, *arguments: Any) -> Any:
         return ask_of(self)("operate", [name, self, *arguments], {})
 
     return forwarded
 
 
-def _binary(name: str) -> Callable[[Handle, Any], Any]:
+def _between(name: str) -> Callable[[Handle, Any], Any]:
     def forwarded(self: Handle, other: Any) -> Any:
         if type(other) is Handle:
             return ask_of(self)("operate", [name, self, other], {})
@@ -68,10 +70,10 @@ def _binary(name: str) -> Callable[[Handle, Any], Any]:
     return forwarded
 
 
-for _name in UNARY.split():
-    setattr(Handle, f"__{_name}__", _unary(_name))
-for _name in BINARY.split():
-    setattr(Handle, f"__{_name}__", _binary(_name))
+for _name in FORWARDED.split():
+    setattr(Handle, f"__{_name}__", _forwarded(_name))
+for _name in BETWEEN.split():
+    setattr(Handle, f"__{_name}__", _between(_name))
 
 
 BUILTIN = {one.__name__: one for one in (len, iter, next, str, repr, bool, int, float, isinstance, type)}

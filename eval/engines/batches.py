@@ -16,6 +16,7 @@ def plan(lengths: Sequence[int], *, rows: int, tokens: int) -> list[list[int]]:
         raise ValueError(f"batch_rows={rows} must be at least 1")
     batches: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        # The first row of a batch is its longest, so it sets the padded length of the others.
         room = min(rows, tokens // max(1, lengths[batches[-1][0]])) if batches else 0
         if not batches or len(batches[-1]) >= room:
             batches.append([])

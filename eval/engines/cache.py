@@ -54,5 +54,6 @@ def _enlarged(buffer: torch.Tensor, states: torch.Tensor, filled: int, positions
 def growing_cache(config: PreTrainedConfig) -> DynamicCache:
     """An empty cache for one batch. Layers of other kinds, such as sliding windows, remain those of transformers."""
     cache = DynamicCache(config=config)
+    # Exactly that type: subclasses hold fewer positions, or none.
     cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache

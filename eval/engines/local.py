@@ -70,6 +70,7 @@ def answer(
     stops: tuple[str, ...],
 ) -> list[Answer]:
     """Answer one batch of prompts. One that fills the model's context gets an empty answer with finish 'length'."""
+    # Architectures without a limit on positions say so by having no such setting.
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
     rows = [
         _LiveRow(min(decoding.max_new_tokens, context - len(one.tokens)), _draws(decoding, one.id)) for one in prompts
@@ -190,6 +191,7 @@ def _holds(text: str, stops: tuple[str, ...]) -> bool:
 def _finished(tokenizer: PreTrainedTokenizerBase, row: _LiveRow, stops: tuple[str, ...]) -> Answer:
     """The answer of a finished row. Its text ends before the first stop string."""
     text = _text(tokenizer, row.tokens)
+    # The loop ends a row only after the stop string is complete, and checks the tail in whole tokens.
     for stop in stops:
         text = text.partition(stop)[0]
     return Answer(text, tuple(row.tokens), row.finish or "length")

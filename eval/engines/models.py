@@ -94,6 +94,7 @@ def end_tokens(config: GenerationConfig | None, tokenizer: PreTrainedTokenizerBa
 
     An ordinary token in generation_config is a default of the architecture, which belongs to another tokenizer.
     """
+    # Chat models often end a turn with a token other than EOS.
     named = config.eos_token_id if config else None
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     ids = {*(named if isinstance(named, list) else [named])} & special

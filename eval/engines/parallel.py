@@ -52,6 +52,7 @@ class EnginePool:
 
     def answers(self, batches: Sequence[Request]) -> Iterator[tuple[int, list[Answer]]]:
         """The number of each batch and its answers, in the order in which batches finish."""
+        # A pool that runs already is used for any number of batches, as its processes hold the model.
         count = min(self._workers, len(batches) // MIN_BATCHES)
         if count < 2 and not self._pool:
             for number, batch in enumerate(batches):
@@ -81,6 +82,7 @@ def _set_up_worker(numbers: multiprocessing.SimpleQueue[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets running batches finish
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
+    # Each worker takes one number, and with it one GPU.
     number = numbers.get()
     if torch.cuda.is_available():
         torch.cuda.set_device(number % torch.cuda.device_count())

@@ -59,6 +59,7 @@ def pass_at_k(answers: int, right: int, k: int) -> float:
 
     ``right`` of ``answers`` answers are. The estimator is that of Chen et al. 2021 (arXiv:2107.03374).
     """
+    # Every draw of k answers then holds a right one; the factors below would turn negative.
     if answers - right < k:
         return 1.0
     return 1.0 - math.prod(1.0 - k / number for number in range(answers - right + 1, answers + 1))

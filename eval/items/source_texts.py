@@ -24,5 +24,6 @@ def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
+        # Keys are left out: they are the same in every row.
         for item in value.values() if isinstance(value, dict) else value:
             yield from strings(item)

@@ -44,6 +44,7 @@ def run(
     Raises ValueError when the judge cannot be called or paid, RuntimeError when its endpoint keeps failing.
     """
     assert spec.judge is not None  # checked by ScoreSpec
+    # Prompts are built for all answers first, so that the cost is known before the first call.
     templates, repeats = prompts.load(inputs.get("prompts")), range(spec.judge.repeats)
     graded = list(dialogues(with_references(items, inputs), responses))
     sent = [(answer, prompt) for answer in graded for prompt in _prompts(answer, templates, repeats)]

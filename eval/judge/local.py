@@ -26,6 +26,7 @@ class LocalJudge:
     def __init__(self, judge: Judge, folder: Path, precision: str) -> None:
         self._decoding = Decoding(judge.max_tokens, judge.temperature, 0)
         spec, inputs = AnswerSpec("judge", "", None, None, None, self._decoding, precision), {"model": folder}
+        # The model itself is loaded with the first batch, by whichever process needs it.
         self._tokenizer, self._engines = load_tokenizer(spec, inputs), EnginePool(spec, inputs, None)
 
     def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, check_budget: CheckBudget) -> None:

@@ -33,6 +33,7 @@ def run(
     Raises ValueError when the two did not answer the same questions in the same number of turns.
     """
     pairs = list(_paired(dialogues(items, ours), dialogues(items, theirs)))
+    # All pairs at once, so that their calls run side by side.
     sent = [prompt for pair in pairs for prompt in _prompts(*pair, templates, repeats)]
     judgments = judge.judge(sent, ratings.choice, pairwise=True)
     by_pair = [judgments[start : start + 2 * repeats] for start in range(0, len(judgments), 2 * repeats)]

@@ -54,6 +54,7 @@ class CachedJudge:
         first = self._reply_to(prompts)
         unread = [number for number, reply in enumerate(first) if read(reply.text) is None]
         again = [_again(prompts[number], first[number], pairwise) for number in unread]
+        # Only once: a judge that has not given a verdict twice is not likely to.
         second = dict(zip(unread, self._reply_to(again), strict=True))
         return [
             Judgment(reply, second.get(number), read(second.get(number, reply).text))
@@ -72,6 +73,7 @@ class CachedJudge:
             self._ledger.charge(prompt.name, self._execution.price(reply.input_tokens, reply.output_tokens))
             replies[prompt.name] = self._replies.keep(prompt, reply)
 
+        # Without a missing reply the judge is not even connected, so scoring again needs no key.
         if missing:
             self._check_estimate(missing)
             self._client().ask(missing, on_reply, self._check_budget)

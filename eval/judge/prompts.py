@@ -12,6 +12,7 @@ from eval.items.jsonl import field, read
 
 Messages = list[dict[str, str]]
 
+# The names are those of FastChat's prompt files, and ``conversation`` and ``references`` of our own.
 PLACE = re.compile(r"\{((?:question|answer|answer_a|answer_b|ref_answer)(?:_\d+)?|conversation(?:_a|_b)?|references)\}")
 
 
@@ -92,10 +93,12 @@ def _numbered(name: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def _dialogue(questions: Sequence[str], answers: Sequence[str], speaker: str) -> str:
+    # Reference answers may cover fewer turns than there are questions.
     pairs = zip(questions, answers, strict=False)
     return "\n\n".join(f"User:\n{question}\n\n{speaker}:\n{answer}" for question, answer in pairs)
 
 
+# Replies are stored under the text of their prompt: any change to these texts asks, and pays for, every one again.
 GRADER = "You are a fair and careful examiner of the answers that AI assistants give."
 QUALITY = (
     "Look at whether the answer does what was asked, whether it is correct, how thorough it is, and how clearly it is "

@@ -33,6 +33,7 @@ def rating(reply: str) -> float | None:
     bracketed = [inside for inside in bracketed if any(sign.isdigit() for sign in inside)]
     if bracketed:
         return _value(INSIDE.fullmatch(bracketed[-1]))
+    # A reply often repeats the scale ("from 1 to 10") before it gives a rating, so the last number counts.
     announced = sorted([*NAMED.finditer(text), *OUT_OF_TEN.finditer(text)], key=lambda match: match.end())
     return _value(announced[-1] if announced else ALONE.fullmatch(text.strip()))
 

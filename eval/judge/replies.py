@@ -69,6 +69,7 @@ class Replies:
         """Store a reply unless there is one already; return the stored one."""
         path = self._path(prompt)
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own, as another process may be storing the same reply.
         scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         record = {"judge": self._judge, "messages": prompt.messages, "reply": asdict(reply)}
         scratch.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")

@@ -58,6 +58,7 @@ def judge_setup(options: JudgeOptions, suite: Suite, name: str, task: Task, cach
     judge, execution = _with_options(options, suite, cache)
     places = {"references": task.references, "prompts": execution.prompts, "judge": execution.path}
     files = {kind: Path(place) for kind, place in places.items() if place is not None}
+    # A suite names files below DOSAGE_DATA, so the usual remedy is another data=.
     if absent := [str(path) for path in files.values() if not path.exists()]:
         raise ValueError(f"task {name}: {absent[0]} does not exist; get it, or give data=FOLDER")
     if missing := missing_settings(judge, execution, os.environ):

@@ -92,6 +92,7 @@ def parts(program: Program) -> list[ProgramPart]:
 def free_names(body: Sequence[ast.stmt]) -> tuple[list[str], list[str]]:
     """The names that statements read without defining them: those that no builtin has, and those that one has."""
     nodes = [node for statement in body for node in ast.walk(statement)]
+    # A name that a function defines for itself is not looked up in the program.
     local = _defined(nodes) | {node.arg for node in nodes if isinstance(node, ast.arg)}
     outer = list(_outside_functions(body))
     read = sorted((_read(outer) | _read(nodes) - local) - _defined(outer))

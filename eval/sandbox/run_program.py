@@ -87,6 +87,7 @@ class LoadedProgram:
         return [[position, value] for position, value in after if value != before[position]]
 
     def _refer(self, value: Any) -> int:
+        # Never removed: a handle may be used until the tests end.
         self._objects.append(value)
         return len(self._objects) - 1
 

@@ -122,6 +122,7 @@ def _statements(part: ProgramPart) -> list[ast.stmt]:
 def _is_instance(value: Any, kind: Any) -> bool:
     if type(kind) is tuple:
         return any(_is_instance(value, one) for one in kind)
+    # A class of the program: only its own process can tell.
     if type(kind) is Handle:
         return type(value) is Handle and ask_of(kind)("operate", ["isinstance", value, kind], {})
     return isinstance(value, kind)

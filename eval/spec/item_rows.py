@@ -57,6 +57,7 @@ def item_rows(task: str, scores: Iterable[Score]) -> list[ItemRow]:
 
 def _right(scores: Sequence[Score]) -> tuple[float, float] | None:
     """The share of right answers to one item; items count alike, however often they were answered."""
+    # Items count alike, as in `rate`, which gives the metric.
     return sum(bool(score["correct"]) for score in scores) / len(scores), 1.0
 
 

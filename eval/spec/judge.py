@@ -125,6 +125,7 @@ def missing_settings(judge: Judge | None, execution: JudgeRun | None, environmen
                 "set suite.judge.repeats=1, or suite.judge.temperature above 0"
             )
         return ""
+    # Without prices the budget could not be kept, so they are required even for a free server.
     if execution.input_price is None or execution.output_price is None:
         return (
             "set suite.judge_client.input_price and suite.judge_client.output_price, in dollars per million tokens "

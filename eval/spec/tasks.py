@@ -82,6 +82,7 @@ class Task:
             raise ValueError(
                 f"answers_per_item={self.answers_per_item}: greedy answers are all the same; set temperature above 0"
             )
+        # MBPP's published file holds its own worked examples.
         if self.shots and self.shots_from is None and (self.task != "mbpp" or self.hub):
             raise ValueError(
                 f"task={self.task}, shots={self.shots}: set shots_from to the place of the worked examples: a file of "

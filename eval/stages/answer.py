@@ -35,6 +35,7 @@ def run(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution: Eval
     all items, whatever is done already, and only this process writes. Raises ValueError for bad items and for a model
     or tokenizer that cannot be used.
     """
+    # One thread, since several gain little for small models; see `one_thread`.
     with one_thread(), Records(out, "responses", execution.key) as responses:
         (_predict if spec.task == "loss" else _answer_items)(spec, inputs, out, execution, responses)
 
@@ -166,6 +167,7 @@ def _predict(spec: AnswerSpec, inputs: Mapping[str, Path], out: Path, execution:
                 f"sample {name} has {len(ids)} tokens, the model reads {context}; tokenise with a shorter limit"
             )
 
+    # Losses need the logits of every position, and those dominate memory.
     max_tokens = max(1, MAX_LOGITS // config.vocab_size)
     for batch in plan([len(ids) for _, ids, _ in samples], rows=execution.batch_rows, tokens=max_tokens):
         if not all(names[row] in responses.records for row in batch):

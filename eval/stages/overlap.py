@@ -62,6 +62,7 @@ def measure(task: str, items: Sequence[Row], source: Iterable[list[str]]) -> lis
         for name, column in (("prompt", prompt_field), ("answer", answer_field))
     }
     index = _RunIndex(sorted({word for texts in parts.values() for text in texts for word in text}))
+    # A short prompt has no 8-word run, but may still be in the source whole.
     wholes = {" ".join(text): False for text in parts["prompt"] if text}
     for size in SIZES:
         index.add(size, [text for texts in parts.values() for text in texts])

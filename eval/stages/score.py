@@ -57,12 +57,14 @@ def _scores(
     task = FORMS[spec.form][spec.task]
     items = {item["id"]: item for item in task.items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]}
     answered = {item_id(row) for row in responses}
+    # A stale set of answers would otherwise be scored against other items without a sign.
     if set(items) != answered:
         unmatched = sorted(set(items) ^ answered)
         raise ValueError(
             f"answers and items of task {spec.task!r} differ in {len(unmatched)} ids, first {unmatched[0]!r}: "
             "answer again"
         )
+    # Running programs can take long, so their verdicts survive a kill.
     with Records(out, "scores", _key(spec, inputs)) as records:
         if spec.judge is None:
             scorer = _add_verdicts(spec, task, items, responses, records)

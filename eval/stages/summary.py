@@ -35,6 +35,7 @@ def of_scores(task: Benchmark, scores: Sequence[Row], responses: Sequence[Row], 
     """
     metrics = [*task.metrics(scores), *_invalid_rates(scores, responses), *_clean(task, scores, flagged)]
     result = metrics_part(metrics)
+    # All scores of a task have the same fields, so the first one shows them.
     foreign = [name for name in next(iter(scores), {}) if name.startswith("lmeval_")]
     if foreign:  # apart from the metrics, because they follow another project's rules
         result["compatibility"] = {name: sum(row[name] for row in scores) / len(scores) for name in foreign}

@@ -74,6 +74,7 @@ def metrics(scores: Sequence[Row]) -> list[Metric]:
 
     Standard errors are clustered by item.
     """
+    # Too many timeouts say that the limit, not the model, was measured.
     timeouts = [{**row, "late": row["status"] == "timeout"} for row in scores]
     groups = [[bool(row["correct"]) for row in rows] for rows in by_item(scores)]
     fewest = min(map(len, groups), default=0)

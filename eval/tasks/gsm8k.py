@@ -103,6 +103,7 @@ def _places(text: str) -> Iterator[str]:
     boxed = [part[:80].partition("}" if "{,}" not in part[:80] else "\n")[0] for part in text.split("\\boxed{")[1:]]
     yield from (_plain(place) for place in reversed(boxed))
     starts = [match.end() for match in PHRASE.finditer(text)]
+    # Between two announcements only the text after the first belongs to it.
     for start, end in reversed(list(pairwise([*starts, len(text)]))):
         yield _plain(text[start : min(end, start + 200)].lstrip().partition("\n")[0])
 

@@ -76,6 +76,7 @@ def candidate(item: Row, text: str) -> str:
     text = code.cleaned(text)
     blocks = code.FENCE.findall(text)
     preamble, defines = _split(item)
+    # A block usually holds the answer, and the text around it explains.
     for part in [*blocks, text]:
         if defines.search(part):
             return preamble + code.function(part, defines)

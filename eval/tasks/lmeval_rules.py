@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 STRICT = re.compile(r"#### (\-?[0-9\.\,]+)")
+# As in lm-eval's own files, with their flaws: comparing is what these rules are for.
 FLEXIBLE = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
 
 

@@ -90,6 +90,7 @@ def _item(path: Path, number: int, row: Row) -> Row:
     tests = field(path, number, row, "test_list", list)
     solution = field(path, number, row, "code", str)
     defined = [node.name for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.FunctionDef)]
+    # Only plain calls: a method or a builtin in an assert is not the function under test.
     called = {
         node.func.id
         for test in tests

@@ -107,5 +107,6 @@ def clustered(
     name: str, rows: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], float]
 ) -> Metric | None:
     """The mean of ``value`` over all rows, with a standard error clustered by question. None without any row."""
+    # Ratings of the turns of one question are not independent.
     groups = by_item(rows)
     return ratio(name, [math.fsum(value(row) for row in group) for group in groups], [len(group) for group in groups])

@@ -43,6 +43,7 @@ JOINED = re.compile(
 def count_sentences(text: str) -> int:
     """The number of sentences. The last one need not have an end."""
     text = text.rstrip()
+    # The last sentence has no end to count, so counting starts at 1.
     count, start = int(bool(text)), 0
     for match in _ends(text):
         if _breaks(text, start, match):

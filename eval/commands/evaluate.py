@@ -34,24 +34,28 @@ class Evaluate(JudgeOptions):
     model: str = option("a Hugging Face folder with weights, tokenizer and chat template; or a hub id, with revision=")
     revision: str | None = option("the commit or branch of a hub model", None)
     suite: str = option("a suite of conf/suite, or a YAML file like one", "open")
-    tasks: list[str] | None = option("some tasks of the suite only", None, default_text="all of them")
-    items: int | None = option("only the first items of each task", None, default_text="as the suite says")
-    precision: str | None = option("of the weights: fp32 or bf16", None, default_text="as the suite says")
+    tasks: list[str] | None = option("the tasks to run", None, default_text="all of them")
+    items: int | None = option(
+        "how many items of each task to answer, from the first", None, default_text="as the suite says"
+    )
+    precision: str | None = option("precision of the weights: fp32 or bf16", None, default_text="as the suite says")
     eval_batch_size: int | None = option(
         "items in one forward pass", None, default_text="as the suite says", formerly="batch_rows"
     )
     system: str = option("the system turn used in training", "")
-    seed: int = option("of answers drawn at a temperature", 0)
+    seed: int = option("seed of answers drawn at a temperature", 0)
     data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
     world: str | None = option("the folder of the embedded world, for suite=micro", None)
     train: str | None = option(
-        "a file or folder of training data: how many test items it contains is measured, and scores without them", None
+        "a file or folder of training data; test items found in it are counted, and left out of accuracy_clean", None
     )
     backend: str | None = option(
-        "what answers: local or vllm", None, default_text="as the suite says", formerly="engine"
+        "the engine that answers: local or vllm", None, default_text="as the suite says", formerly="engine"
     )
     workers: int | None = option(
-        "processes that answer; the answers do not depend on it", None, default_text="one a core up to 8, or one a GPU"
+        "processes that answer; the answers do not depend on it",
+        None,
+        default_text="one per core up to 8, or one per GPU",
     )
     out: str | None = option(
         "the folder of records; answers in it are scored again, not generated again, while model, items and decoding "
@@ -64,7 +68,7 @@ class Evaluate(JudgeOptions):
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers={self.workers} must be at least 1")
         if not Path(self.model).is_dir() and self.revision is None:
-            raise ValueError(f"model={self.model} is not a folder; for a model of the hub also give revision=")
+            raise ValueError(f"model={self.model} is not a folder; for a hub model also give revision=")
         if self.train is not None and not (Path(self.train).exists() and data_files(Path(self.train))):
             raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
 

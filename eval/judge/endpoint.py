@@ -103,7 +103,7 @@ class Endpoint:
                 wait *= 0.1  # the server has named the time; the rest only keeps callers from coming all at once
         raise RuntimeError(
             f"judge: {self.execution.base_url} failed {self.execution.retries + 1} times, "
-            f"the last time: {failed.reason}; replies so far are kept, and the same command goes on from them"
+            f"the last time: {failed.reason}; replies so far are kept, and the same command continues from them"
         )
 
     def _try(self, messages: Messages) -> Reply | _FailedTry:

@@ -87,7 +87,7 @@ class CachedJudge:
         if cost and spent + cost > self._execution.dollars:
             raise ValueError(
                 f"judge: {len(prompts)} calls would cost about ${cost:.2f}, and ${spent:.2f} of "
-                f"suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it to go on"
+                f"suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it to continue"
             )
 
     def _check_budget(self) -> None:
@@ -96,7 +96,7 @@ class CachedJudge:
         if spent >= self._execution.dollars:
             raise ValueError(
                 f"judge: ${spent:.2f} of suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it "
-                "to go on: replies so far are kept"
+                "to continue: replies so far are kept"
             )
 
 

@@ -104,7 +104,7 @@ def check_cost(setup: JudgeSetup, conversations: Sequence[Sequence[str]], answer
     if estimate.dollars and spent + estimate.dollars > execution.dollars:
         raise ValueError(
             f"judge: {estimate.calls} calls would cost about ${estimate.dollars:.2f}, and ${spent:.2f} of "
-            f"dollars={execution.dollars:g} are spent; raise it to go on"
+            f"dollars={execution.dollars:g} are spent; raise it to continue"
         )
     if "judge" not in setup.files:
         try:

@@ -115,7 +115,7 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
     for words, said in (
         ([f"model={model_folder}", "suite=opn"], "suite=opn is unknown; choose one of: base, micro, open, paper"),
         ([f"modle={model_folder}"], "did you mean 'model'"),
-        (["model=org/name"], "for a model of the hub also give revision="),
+        (["model=org/name"], "for a hub model also give revision="),
         (["suite=open"], "model= missing"),
         ([f"model={model_folder}", "suite=micro"], "test/math.jsonl does not exist; give world=FOLDER"),
         ([f"model={model_folder}", f"data={place}/nowhere"], "gsm8k_test.jsonl does not exist; get it, or give data="),

@@ -84,7 +84,7 @@ def test_a_reply_that_does_not_end_is_asked_for_again(execution, trouble):
 def test_lasting_trouble_ends_with_its_reason_and_keeps_what_was_heard(execution):
     with serving(lambda number, _: "Rating: [[7]]" if number < 3 else (500, {}, b"")) as (server, url):
         one = replace(execution, base_url=url, concurrency=1)
-        with pytest.raises(RuntimeError, match=r"failed 4 times, the last time: HTTP 500.*goes on from"):
+        with pytest.raises(RuntimeError, match=r"failed 4 times, the last time: HTTP 500.*continues from"):
             judged(one, 5)
         server.act = lambda *_: "Rating: [[8]]"
         before = len(server.requests)
@@ -175,10 +175,10 @@ def test_the_cap_holds_before_and_while_it_is_spent(execution):
         assert not server.requests
 
         # The server counts more tokens than the estimate: the cap is met on the way, and nothing heard is lost.
-        with pytest.raises(ValueError, match=r"are spent; raise it to go on: replies so far are kept"):
+        with pytest.raises(ValueError, match=r"are spent; raise it to continue: replies so far are kept"):
             judged(replace(asked, dollars=3.5 * CALL), 10)
         assert len(server.requests) == 4 and spent(asked) == pytest.approx(4 * CALL)
-        with pytest.raises(ValueError, match="raise it to go on"):
+        with pytest.raises(ValueError, match="raise it to continue"):
             judged(replace(asked, dollars=3.5 * CALL), 10)
         assert len(server.requests) == 4
         assert judged(asked, 10) == [7.0] * 10

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from tests.conftest import ROOT
 
 BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
-SCRIPT = "from sweep.cli.dosage import main\n\nmain()\n"
+SCRIPT = "from common.command import main\n\nmain()\n"
 """What an installer writes as the script ``dosage``."""
 
 PACKAGES = ("common", "sweep", "train", "eval", "analysis")

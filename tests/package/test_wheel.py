@@ -29,7 +29,7 @@ def test_the_wheel_holds_all_that_the_code_reads(wheel: Path):
 def test_the_script_is_named_dosage(wheel: Path):
     scripts = distribution(wheel).entry_points.select(group="console_scripts")
     assert distribution(wheel).name == "dosage-llm"
-    assert [(entry.name, entry.value) for entry in scripts] == [("dosage", "sweep.cli.dosage:main")]
+    assert [(entry.name, entry.value) for entry in scripts] == [("dosage", "common.command:main")]
 
 
 def test_the_plan_of_the_demo_is_made_from_an_empty_folder(core: Path, tmp_path: Path):

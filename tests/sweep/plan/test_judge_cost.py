@@ -228,7 +228,9 @@ def test_the_whole_way(tmp_path: Path):
 
     # Another judge, the base model itself: only the scores are new. It rates nothing.
     (model, *_) = [path.parent for path in store.glob("train/*/config.json")]
-    local = sweep(*words, "suite.judge.model=null", f"suite.judge_client.path={model}", "name=l", store=store)
+    local_words = ["name=l" if word == "name=j" else word for word in words]
+    local_words += ["suite.judge.model=null", f"suite.judge_client.path={model}"]
+    local = sweep(*local_words, store=store)
     assert local.returncode == 0 and "3 to run" in local.stdout, local.stdout + local.stderr
     rates = pd.read_csv(store / "sweeps" / "l" / "table.csv").query("metric == 'unparsed_rate'")["value"]
     assert (rates == 1).all() and len(rates) == 3

@@ -14,7 +14,7 @@ from tests.sweep.composing import composer, hydra
     [
         ["seed=0,1", "fraction=1/4,1"],
         ["seed=range(0,6,2)", "+x=choice(a,b)"],
-        ["name='a, b'", 'name="c=d",e'],
+        ["model.name='a, b'", 'model.name="c=d",e'],
         ["amount={math:1/4},{code: 0.5}", "++y=[1,'2',{a: null}]"],
         ["strategy=glob(*sequential)", "recipe@model.pretrain=micro,paper"],
         ["seed=1,2", "fraction=1", "seed=3"],

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.config.amount import Amount
 from sweep.launch.slurm import Settings
 from sweep.launch.tasks import Array, Shape, inputs, pack, split
 from sweep.results.saved_sweep import jobs
@@ -23,7 +24,10 @@ STRATEGIES = ("single", "multitask", "sequential", "dmt")
 def sweep_of(fractions: int, strategies: tuple[str, ...] = STRATEGIES) -> dict[str, Job]:
     """The jobs of a grid over strategies, abilities (which only ``single`` heeds) and fractions."""
     first = [cell(f"strategy={strategy}", f"ability={a}", "replay=1/2") for strategy in strategies for a in ABILITIES]
-    cells = [replace(one, fraction=f"{number + 1}/{fractions}") for one, number in product(first, range(fractions))]
+    cells = [
+        replace(one, fraction=Amount.parse(f"{number + 1}/{fractions}"))
+        for one, number in product(first, range(fractions))
+    ]
     return jobs(plan(*cells), Store("nowhere"))
 
 

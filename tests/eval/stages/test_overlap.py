@@ -13,6 +13,7 @@ from eval.items import source_texts
 from eval.items.jsonl import read
 from eval.spec.answers import Reading
 from eval.spec.scores import OverlapSpec, ScoreSpec
+from eval.spec.tasks import TASKS
 from eval.stages import overlap, score
 
 DRAW = random.Random(0)
@@ -135,3 +136,7 @@ def test_folders_of_training_data_and_other_endings(tmp_path):
     assert [file.name for file in data_files(tmp_path)] == ["a.jsonl", "d.csv", "b.json.gz"]
     with pytest.raises(ValueError, match=r"c\.txt: the ending '.txt' is unknown"):
         list(source_texts.rows(tmp_path / "c.txt"))
+
+
+def test_every_benchmark_says_which_of_its_texts_are_compared():
+    assert set(overlap.PARTS) == set(overlap.TASKS) == set(TASKS) - {"loss"}

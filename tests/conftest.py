@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+HANG_SECONDS = 300.0
+"""When to give up on a process that hangs. Never a measure: a busy machine may be ten times slower than a quiet one."""
+
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 TINY = [
@@ -43,7 +46,7 @@ def _heed_ctrl_c() -> None:
 
 
 def sweep(
-    *words: str, store: Path, folder: Path = ROOT, seconds: float = 240, **environment: str
+    *words: str, store: Path, folder: Path = ROOT, seconds: float = HANG_SECONDS, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m sweep WORDS`` to its end."""
     process = command(*words, store=store, folder=folder, **environment)

@@ -18,7 +18,7 @@ from analysis import commands as analysis_commands
 from common.options import parse
 from eval.commands import main as eval_commands
 from sweep.cli.verbs import VERBS
-from tests.conftest import ROOT, SHARED_DATA
+from tests.conftest import HANG_SECONDS, ROOT, SHARED_DATA
 
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,7 +86,7 @@ def test_every_command_that_is_written_down_is_understood(
         planned = rest if "dry_run=true" in rest else [*rest, "dry_run=true"]
         ended = subprocess.run(
             [sys.executable, "-m", "sweep", *planned], cwd=tmp_path, capture_output=True, text=True,
-            env=environment(tmp_path / "store"), timeout=120,
+            env=environment(tmp_path / "store"), timeout=HANG_SECONDS,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
 
@@ -106,7 +106,7 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path):
             assert words[0] == "python", line
             ended = subprocess.run(
                 [sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True,
-                env=environment(tmp_path / "store"), timeout=180,
+                env=environment(tmp_path / "store"), timeout=HANG_SECONDS,
             )  # fmt: skip
             assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import HANG_SECONDS, ROOT
 
 OURS = ("common", "hydra_plugins", "sweep", "train", "eval", "analysis")
 
@@ -212,7 +212,7 @@ def test_light_commands_never_import_heavy_libraries(words: list[str], tmp_path:
         f"print('LOADED', sorted(set({HEAVY!r}) & set(sys.modules)))\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS,
         env={"PATH": "/usr/bin:/bin", "DOSAGE_STORE": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert ended.stdout.splitlines()[-1] == "LOADED []", ended.stdout[-500:] + ended.stderr[-2000:]

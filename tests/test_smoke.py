@@ -13,7 +13,7 @@ from sweep.results.items import COLUMNS
 from sweep.results.items import write as write_items
 from sweep.results.saved_sweep import load
 from sweep.stages.store import Store
-from tests.conftest import ROOT, TINY, sweep
+from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
 
 CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
 
@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def analysed(store: Path) -> str:
     ended = subprocess.run(
         [sys.executable, "-m", "analysis", "sweep=smoke", f"store={store}"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     return ended.stdout

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.conftest import ROOT
+from tests.conftest import HANG_SECONDS, ROOT
 
 BUILD = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
 SCRIPT = "from common.command import main\n\nmain()\n"
@@ -25,7 +25,7 @@ PACKAGES = ("common", "sweep", "train", "eval", "analysis")
 
 def build_wheel(folder: Path) -> Path:
     """Build the wheel of this checkout and unpack it; return the folder that holds its packages."""
-    subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=ROOT, check=True, timeout=HANG_SECONDS)
     (file,) = folder.glob("*.whl")
     with zipfile.ZipFile(file) as archive:
         archive.extractall(folder / "unpacked")

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.conftest import HANG_SECONDS
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 NODES = ("dose1", "dose2")
 
@@ -100,7 +102,7 @@ class Cluster:
 
     def run(self, *words: str, check: bool = True) -> str:
         """What one of SLURM's commands prints."""
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=20.0)
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=HANG_SECONDS)
         if check and done.returncode:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr}")
         return done.stdout
@@ -148,7 +150,7 @@ class Cluster:
                 )
             )
 
-    def _until(self, what: str, condition, seconds: float = 30.0, fail: bool = True) -> None:
+    def _until(self, what: str, condition, seconds: float = HANG_SECONDS, fail: bool = True) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

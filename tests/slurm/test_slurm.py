@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, TINY, command, sweep
+from tests.conftest import HANG_SECONDS, ROOT, TINY, command, sweep
 from tests.package.environment import PACKAGES, fill_with_strangers
 from tests.slurm.cluster import Cluster
 
@@ -117,7 +117,7 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
         watching = command(*words, store=store, **slurm.environment)
         _until(lambda: slurm.run("squeue", "-h", "--array").count("\n") == 6)
         watching.send_signal(signal.SIGINT)
-        again, _ = watching.communicate(timeout=30)
+        again, _ = watching.communicate(timeout=HANG_SECONDS)
         cancelled = _on(slurm, "cancel", "name=bad", store=store)
     finally:
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
@@ -143,7 +143,7 @@ def test_jobs_import_nothing_from_the_folder_of_the_command(slurm: Cluster, tmp_
 
 
 def _on(slurm: Cluster, *words: str, store: Path) -> subprocess.CompletedProcess[str]:
-    return sweep(*words, store=store, seconds=90, **slurm.environment)
+    return sweep(*words, store=store, seconds=HANG_SECONDS, **slurm.environment)
 
 
 def _first(slurm: Cluster, numbers: set[str], name: str) -> str:
@@ -167,7 +167,7 @@ def _restarted(slurm: Cluster, number: str, interrupt: Callable[[], object]) -> 
     slurm.restart(number)
 
 
-def _until(condition: Callable[[], bool], seconds: float = 120) -> None:
+def _until(condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "what was waited for has not come"

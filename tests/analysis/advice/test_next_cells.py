@@ -16,6 +16,7 @@ from analysis.advice.next_cells import choices
 from analysis.advice.text import run_line, trial_line
 from analysis.data.study import Study
 from tests.analysis.tables import FULL, Simulation, data_amount, mixed_table
+from tests.conftest import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,7 +79,7 @@ def planned(line, store):
     """What the sweep says to a printed command."""
     words = shlex.split(line)[3:]
     command_ = [sys.executable, "-m", "sweep", *words, "dry_run=true", f"store={store}"]
-    ended = subprocess.run(command_, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(command_, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

@@ -15,7 +15,7 @@ from sweep.launch.local import Pool, Running
 from sweep.launch.progress import Progress
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-from tests.conftest import TINY, command, sweep
+from tests.conftest import HANG_SECONDS, TINY, command, sweep
 from tests.sweep.stages.processes import age, build, hold, kill_at, leave_claim, world
 
 GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
@@ -47,7 +47,7 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def wait_for(condition, seconds: float = 90) -> None:
+def wait_for(condition, seconds: float = HANG_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "what was waited for never came"
@@ -55,7 +55,7 @@ def wait_for(condition, seconds: float = 90) -> None:
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 60)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, ref
     wait_for(lambda: len(published(store_path)) > 12)
     pids = tree(process.pid)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=90)
+    out, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 130
     assert "the same command continues" in out
     wait_until_gone(pids)
@@ -168,7 +168,7 @@ def test_kills_anywhere_leave_the_same_table(store_path: Path, reference: Path):
         os.kill(victim, signal.SIGKILL)
         if victim != process.pid and chance.random() < 0.5:
             os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=180)
+        process.communicate(timeout=HANG_SECONDS)
         wait_until_gone([pid for pid in pids if pid != process.pid])
     ended = sweep(*GRID, store=store_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr

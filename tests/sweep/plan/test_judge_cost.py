@@ -17,7 +17,7 @@ from sweep.plan.preflight import check_plan
 from sweep.results.saved_sweep import jobs
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-from tests.conftest import ROOT, TINY, command, sweep
+from tests.conftest import HANG_SECONDS, ROOT, TINY, command, sweep
 from tests.judge_server import serving
 from tests.sweep.composing import cell, config, leaves, plain, plan
 from tests.sweep.launch.test_local import wait_for
@@ -204,7 +204,7 @@ def test_the_whole_way(tmp_path: Path):
         process = command(*words, store=store)
         wait_for(lambda: len(server.requests) >= 9)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 130, out + err
         kept = len(list((store / "judge" / "replies").rglob("*.json")))
         assert kept == 7
@@ -221,7 +221,7 @@ def test_the_whole_way(tmp_path: Path):
     assert len(items) == 18 and items["value"].mean() == pytest.approx(2.5 / 9) and set(items["weight"]) == {2.0}
     analysed = subprocess.run(
         [sys.executable, "-m", "analysis", "sweep=j", f"store={store}"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS,
     )  # fmt: skip
     assert analysed.returncode == 0, analysed.stderr
     assert "general" in analysed.stdout

@@ -13,6 +13,7 @@ from common.json_file import write_json
 from sweep.stages import disk
 from sweep.stages.claims import Busy
 from sweep.stages.store import Damaged, Store, Unreadable
+from tests.conftest import HANG_SECONDS
 from tests.sweep.stages.processes import age, build, hold, kill_at, world
 
 
@@ -224,7 +225,7 @@ def test_sixteen_processes_race_for_eight_stages(store_path: Path):
     for process in racers:
         process.start()
     start.set()
-    done = [executions.get(timeout=60) for _ in range(8)]
+    done = [executions.get(timeout=HANG_SECONDS) for _ in range(8)]
     for process in racers:
         process.join(60)
         assert process.exitcode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ if __name__ == "__main__":
 
 from common.options import HELP, run
 from common.renames import current_override
+from common.sweep_name import ALLOWED
 from sweep.cli.overrides import OF_THE_COMMAND
 from sweep.cli.verbs import VERBS, fail
 from sweep.stages.store import Damaged
@@ -45,7 +47,7 @@ def main(words: Sequence[str]) -> int:
         return run("python -m sweep", VERBS, ["help"], usage=USAGE)
     if verbs := [word for word in words if word in VERBS]:
         fail(f"{verbs[0]} is a verb; write it first: python -m sweep {verbs[0]} ...")
-    current = [current_override(word) for word in words]
+    current = [_name_as_text(current_override(word)) for word in words]
     if twice := _given_twice(words, current):
         fail(f"{twice}= is given twice; keep one")
     # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
@@ -74,9 +76,24 @@ def main(words: Sequence[str]) -> int:
     entry: Any = hydra.main(config_path=str(conf_folder()), config_name="config", version_base="1.3")
     try:
         entry(task)()
-    except (HydraException, OmegaConfBaseException, AssertionError) as problem:  # OmegaConf asserts below a null branch
+    except (HydraException, OmegaConfBaseException, AssertionError) as problem:
+        # OmegaConf asserts that a branch it merges into is not null; an assertion of ours keeps its traceback.
+        if isinstance(problem, AssertionError) and not _raised_in(problem, "omegaconf"):
+            raise
         fail(compose.explain(problem))
     return 0
+
+
+def _raised_in(problem: BaseException, package: str) -> bool:
+    """Whether the innermost frame of an exception lies in a package."""
+    frames = list(traceback.walk_tb(problem.__traceback__))
+    return bool(frames) and frames[-1][0].f_globals.get("__name__", "").split(".")[0] == package
+
+
+def _name_as_text(word: str) -> str:
+    """``name=1e3`` with its value in quotes: Hydra would read a number and call the sweep ``1000.0``."""
+    key, _, value = word.partition("=")
+    return f"name='{value}'" if key == "name" and value != "null" and ALLOWED.fullmatch(value) else word
 
 
 def _given_twice(words: Sequence[str], current: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.__main__ import _given_twice
+from sweep.__main__ import _given_twice, _raised_in
 from tests.conftest import sweep
 
 
@@ -45,3 +45,15 @@ def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
 
     with pytest.raises(ValueError, match=r"store=.* is (empty|not a folder)"):
         Garbage(store=str(tmp_path / place) if place else "")
+
+
+@pytest.mark.parametrize("name", ["1e3", "01", "7", "true", "v1.2"])
+def test_a_name_that_looks_like_a_number_stays_as_written(name: str, store_path: Path):
+    ended = sweep(f"name={name}", "dry_run=true", store=store_path)
+    assert ended.returncode == 0 and f"sweep {name} " in ended.stdout
+
+
+def test_only_assertions_of_omegaconf_are_a_mistake_of_the_user():
+    with pytest.raises(AssertionError) as ours:
+        raise AssertionError
+    assert not _raised_in(ours.value, "omegaconf")

@@ -134,7 +134,7 @@ class Import:
     mapping: str = option(
         "a YAML file: columns: {ability: COLUMN, ...}, constants: {metric: accuracy, ...}, wide: {columns: '[0-9]+', "
         "to: samples}, measures: {COLUMN: {ability: math, task: gsm8k}}, scale: 0.01, tasks: {gsm8k: math}, metrics: "
-        "{gsm8k: exact_match}"
+        "{gsm8k: exact_match}, drop: ['system.*']"
     )
     out: str = option("the long table to write, .csv or .parquet")
     items: str | None = option("also write the samples that lm-eval logged as items, .csv.gz or .parquet", None)
@@ -230,9 +230,11 @@ def import_table(options: Import) -> str:
     from analysis.imports.mapping import convert, read_mapping
 
     out = Path(options.out)
-    frame = convert(options.source, Path(options.mapping))
+    imported = convert(options.source, Path(options.mapping))
+    frame = imported.table
     frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out, index=False)
-    written = f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
+    written = "".join(f"note: {remark}\n" for remark in imported.remarks)
+    written += f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
     if options.items is None:
         return written
     plan, place = read_mapping(Path(options.mapping)), Path(options.items)

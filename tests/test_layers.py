@@ -18,7 +18,7 @@ ROOMS = {
     "analysis.format": "",
     "analysis.text_table": "",
     "analysis.data": "analysis.arrays analysis.format",
-    "analysis.imports": "analysis.data",
+    "analysis.imports": "analysis.data analysis.format",
     "analysis.laws": "analysis.arrays",
     "analysis.fitting": "analysis.arrays analysis.data analysis.laws analysis.text_table",
     "analysis.verdicts": "analysis.arrays analysis.data analysis.fitting analysis.format",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ class Items:
 
     parts: Mapping[tuple[str, ...], pd.DataFrame]
     by: tuple[str, ...]
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The names of all columns."""
+        return frozenset(str(name) for part in self.parts.values() for name in part)
+
+    def renamed(self, names: Mapping[str, str]) -> Items:
+        """The same items with other names for some columns."""
+        return Items({key: part.rename(columns=dict(names)) for key, part in self.parts.items()}, self.by)
 
     def matrix(self, rows: pd.DataFrame) -> tuple[Array, Array] | None:
         """Values and weights, each of shape (rows, items), behind rows of one ability, task and metric.

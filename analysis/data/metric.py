@@ -160,7 +160,7 @@ class Metric:
         if np.isnan(difference):
             return "unknown"
         if self.kind == "loss":
-            return f"{100 * np.expm1(difference):+.1f}"
+            return f"{-100 * np.expm1(-difference):+.1f}"  # a merit is minus the logarithm of a loss
         if self.kind == "share":
             return f"{100 * difference:+.1f}"
         return f"{(self.high - self.low) * difference:+.2f}" if self.kind == "rating" else f"{difference:+.3g}"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.cleaning import clean
 from analysis.data.items import Items, read_items
 from analysis.data.metric import HEADLINES, Metric, metrics_of, primary
 from analysis.data.series import NAMES, Series, series_of
@@ -85,13 +86,14 @@ class Measure:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A checked long table and the items behind it.
+    """A checked long table, the items behind it, and ``remarks`` on what reading left out.
 
     Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
     """
 
     table: pd.DataFrame
     items: Items | None = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -163,7 +165,7 @@ class Study:
 
 def read_study(tables: Sequence[Path], items: Sequence[Path] = ()) -> Study:
     """The study in long tables and files of items; errors as in `read` and `read_items`."""
-    return Study(read(*tables), read_items(*items))
+    return Study(*clean(read(*tables), read_items(*items)))
 
 
 def untrained(rows: pd.DataFrame) -> pd.Series[bool]:

@@ -51,14 +51,17 @@ class TaskResult:
         return self.numbers.get(f"{name},{self.filter}" if self.filter else name)
 
 
-def results(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> pd.DataFrame:
-    """One row for each task of each results file in ``source``, a file or a folder.
+def results(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """One row for each model and task of the results files in ``source``, a file or a folder; and remarks.
 
     ``tasks`` maps lm-eval's tasks to abilities. ``metrics`` maps them to the metric, with or without its filter, where
-    that is not the first. Raises ValueError for files that are not results, and where no task or metric is found.
+    that is not the first. Of several results of a model and task in one folder the newest counts, with a remark.
+    Raises ValueError for files that are not results, for results of one model and task in several folders, and where
+    no task or metric is found.
     """
     rows = []
-    for result in _results(source, tasks, metrics):
+    newest, remarks = _newest(source, tasks, metrics)
+    for result in newest:
         row = {"ability": tasks[result.task], **result.labels, "value": result.number(result.metric)}
         error = result.number(f"{result.metric}_stderr")
         if isinstance(error, int | float):
@@ -66,7 +69,7 @@ def results(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) 
         if count := result.contents.get("n-samples", {}).get(result.task, {}).get("effective"):
             row["n_items"] = count
         rows.append({**row, "their_metric": result.metric})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), remarks
 
 
 def items(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> pd.DataFrame:
@@ -75,7 +78,7 @@ def items(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) ->
     Raises ValueError as `results`, and where no sample was logged.
     """
     rows = []
-    for result in _results(source, tasks, metrics):
+    for result in _newest(source, tasks, metrics)[0]:
         log = result.file.with_name(f"samples_{result.task}_{result.file.stem.partition('_')[2]}.jsonl")
         labels = {"ability": tasks[result.task], **result.labels}
         for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
@@ -86,6 +89,31 @@ def items(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) ->
     if not rows:
         raise ValueError(f"{source} holds no logged samples of {', '.join(tasks)}; run lm-eval with --log_samples")
     return pd.DataFrame(rows)
+
+
+def _newest(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> tuple[list[TaskResult], list[str]]:
+    """The newest result of every model and task, and a remark on each that has older ones beside it.
+
+    lm-eval puts the date into the name of the file, so the last name is the newest.
+    """
+    latest: dict[tuple[str, str], TaskResult] = {}
+    older: dict[tuple[str, str], int] = {}
+    for result in _results(source, tasks, metrics):
+        key = (result.labels["model"], result.task)
+        earlier = latest.get(key)
+        if earlier is not None and earlier.file.parent != result.file.parent:
+            raise ValueError(
+                f"{earlier.file} and {result.file} both hold {result.task} of model {key[0]!r}; keep one of them, or "
+                "import each folder on its own"
+            )
+        older[key] = older.get(key, -1) + 1
+        latest[key] = result
+    remarks = [
+        f"{task} of {model}: {latest[model, task].file.name} is the newest of {count + 1} results and is used"
+        for (model, task), count in older.items()
+        if count
+    ]
+    return list(latest.values()), remarks
 
 
 def _results(source: Path, tasks: Mapping[str, str], metrics: Mapping[str, str]) -> Iterator[TaskResult]:

@@ -29,6 +29,15 @@ class Results:
         by_name = {measure.metric.name: measure.metric for measure in self.study.measures}
         return tuple(by_name[name] for name in sorted(by_name))
 
+    def columns(self) -> list[str]:
+        """Which columns of the table are the axis of the curves, which are factors, and which are neither and why."""
+        axes = dict.fromkeys(measure.axis for measure, _ in self.fits if measure.axis)
+        table = self.study.table
+        factors = [name for name in self.study.factors if name not in axes and table[name].nunique() > 1]
+        lines = [f"Axis of the curves: {', '.join(axes)}."] if axes else []
+        lines += [f"Factors: {', '.join(factors)}."] if factors else []
+        return [*lines, *(f"{remark[0].upper()}{remark[1:]}." for remark in self.study.remarks)]
+
     def assumptions(self) -> list[str]:
         """What was assumed of metrics that neither the table nor their names describe."""
         remedy = "declare it with the columns kind, better, low and high"

@@ -39,6 +39,7 @@ def sections(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]
     parts += [Section(table.title, [table], sentences=HELD) for table in overlaps]
     assumed = results.assumptions()
     parts += [Section("Assumed", [], sentences=assumed)] if assumed else []
+    parts += [Section("Columns of the table", [], sentences=columns)] if (columns := results.columns()) else []
     return [*parts, Section("Not shown", [], sentences=drawings.missing)]
 
 

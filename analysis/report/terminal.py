@@ -16,7 +16,9 @@ from analysis.verdicts.verdict import Verdict
 def terminal_text(results: Results) -> str:
     """Tables of each measure, effects on other abilities, verdicts, and last the overview."""
     findings = results.findings
-    pieces = [f"assumed: {line}\n" for line in results.assumptions()]
+    pieces = [f"note: {remark}\n" for remark in results.study.remarks]
+    pieces += [f"assumed: {line}\n" for line in results.assumptions()]
+    pieces += ["\n"] if pieces else []
     pieces += [] if results.fits else ["the table holds no measurement of a trained model\n"]
     for measure, fits in results.fits:
         pieces += [render(table) for table in measure_tables(measure, fits)]

@@ -62,7 +62,9 @@ def test_differences_are_shown_in_the_metrics_own_unit():
     assert (ACCURACY.effect(0.031), ACCURACY.effect_unit) == ("+3.1", "points")
     assert (ERRORS.effect(0.031), ERRORS.effect_unit) == ("+3.1", "points (positive: error_rate is lower)")
     assert (SCORE.effect(0.1), SCORE.effect_unit) == ("+0.90", "points of the scale from 1 to 10")
-    assert (LOSS.effect(np.log(1.031)), LOSS.effect_unit) == ("+3.1", "% (positive: loss is lower)")
+    # A merit is minus the logarithm: from 2.5 to 0.2, a loss falls by 92 %; from 2 to 3, it rises by 50 %.
+    assert (LOSS.effect(np.log(2.5 / 0.2)), LOSS.effect_unit) == ("+92.0", "% (positive: loss is lower)")
+    assert LOSS.effect(np.log(2 / 3)) == "-50.0"
     assert (BLEU.effect(2.5), BLEU.effect_unit) == ("+2.5", "units of bleu")
     assert ACCURACY.effect(float("nan")) == "unknown"
 

@@ -1,6 +1,7 @@
 """Tables of others become long tables, and say what is wrong with them."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,7 @@ def test_a_long_table_is_renamed_scaled_and_keeps_its_factors(tmp_path):
         tmp_path / "t.csv", index=False
     )
     plan = "columns: {ability: domain, value: score, samples: n}\nconstants: {task: gsm8k}\nscale: 0.01"
-    frame = convert(tmp_path / "t.csv", mapping(tmp_path, plan))
+    frame = convert(tmp_path / "t.csv", mapping(tmp_path, plan)).table
     assert frame.to_dict("records") == [
         {"ability": "math", "task": "gsm8k", "metric": "accuracy", "value": 0.5, "samples": 10.0, "lr": 1e-5}
     ]
@@ -36,7 +37,7 @@ def test_a_long_table_is_renamed_scaled_and_keeps_its_factors(tmp_path):
 def test_a_wide_table_has_one_row_an_amount(tmp_path):
     pd.DataFrame({"name": ["a", "b"], "100": [3.0, 2.0], "200": [2.5, 1.5]}).to_csv(tmp_path / "t.csv", index=False)
     plan = "columns: {model: name}\nconstants: {ability: chat, metric: loss}\nwide: {columns: '[0-9]+', to: samples}"
-    frame = convert(tmp_path / "t.csv", mapping(tmp_path, plan))
+    frame = convert(tmp_path / "t.csv", mapping(tmp_path, plan)).table
     assert sorted(zip(frame["model"], frame["samples"], frame["value"], strict=True)) == [
         ("a", 100.0, 3.0),
         ("a", 200.0, 2.5),
@@ -71,11 +72,11 @@ def test_lm_eval_results_are_read_from_a_folder(tmp_path):
     (tmp_path / "run").mkdir()
     gsm8k = {"alias": "gsm8k", "exact_match,strict": 0.3, "exact_match_stderr,strict": 0.03, "acc,none": 0.4}
     (tmp_path / "run" / "results_1.json").write_text(json.dumps(results(gsm8k=gsm8k, other={"acc,none": 0.1})))
-    frame = convert(tmp_path / "run", mapping(tmp_path, "tasks: {gsm8k: math}\nconstants: {samples: 100}"))
+    frame = convert(tmp_path / "run", mapping(tmp_path, "tasks: {gsm8k: math}\nconstants: {samples: 100}")).table
     (row,) = frame.to_dict("records")
     assert (row["ability"], row["value"], row["stderr"], row["n_items"]) == ("math", 0.3, 0.03, 200.0)
     assert (row["model"], row["samples"], row["their_metric"]) == ("m", 100.0, "exact_match")
-    chosen = convert(tmp_path / "run", mapping(tmp_path, "tasks: {gsm8k: math}\nmetrics: {gsm8k: acc}"))
+    chosen = convert(tmp_path / "run", mapping(tmp_path, "tasks: {gsm8k: math}\nmetrics: {gsm8k: acc}")).table
     assert chosen["value"].item() == 0.4
 
 
@@ -92,7 +93,7 @@ def test_lm_eval_results_are_read_from_a_folder(tmp_path):
 def test_lm_eval_says_which_way_is_better(tmp_path, name, higher, value, metric, kind, better):
     held = results(mine={f"{name},none": value}) | {"higher_is_better": {"mine": {name: higher}}}
     (tmp_path / "results_1.json").write_text(json.dumps(held))
-    frame = convert(tmp_path, mapping(tmp_path, "tasks: {mine: text}"))
+    frame = convert(tmp_path, mapping(tmp_path, "tasks: {mine: text}")).table
     assert frame["metric"].item() == metric
     found = metrics_of(frame)[metric]
     assert (found.kind, found.better, found.assumed) == (kind, better, "")
@@ -104,7 +105,7 @@ def test_results_as_lm_eval_0_4_writes_them_are_read(tmp_path):
     held |= {"n-samples": {"mine": {"original": 8, "effective": 8}}, "model_name": "org/model"}
     (tmp_path / "results_2026-11-20T13-33-24.829572.json").write_text(json.dumps(held))
     for metric in ("", "\nmetrics: {mine: 'exact_match,none'}"):
-        (row,) = convert(tmp_path, mapping(tmp_path, "tasks: {mine: math}" + metric)).to_dict("records")
+        (row,) = convert(tmp_path, mapping(tmp_path, "tasks: {mine: math}" + metric)).table.to_dict("records")
         assert (row["their_metric"], row["value"], row["n_items"]) == ("exact_match", 0.375, 8.0)
         assert (row["stderr"], row["model"]) == (pytest.approx(0.183, abs=1e-3), "org/model")
 
@@ -178,3 +179,54 @@ def test_the_command_names_what_it_needs(tmp_path, monkeypatch, capsys):
     assert "mapping=, out= missing" in capsys.readouterr().err
     assert main(["import", "from=t.csv", "mapping=m.yaml", "out=x.txt"]) == 2
     assert "must end in .csv or .parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["52,4", "61.9 %", "66.0*", "none yet"])
+def test_a_value_that_is_no_number_is_refused_with_its_place(tmp_path, text):
+    pd.DataFrame({"domain": ["math"] * 3, "score": ["41.0", text, ""]}).to_csv(tmp_path / "t.csv", index=False)
+    plan = mapping(tmp_path, "columns: {ability: domain, value: score}\nscale: 0.01")
+    with pytest.raises(ValueError, match=rf"column 'value', row 2: {re.escape(repr(text))} is not a number; .*scale"):
+        convert(tmp_path / "t.csv", plan)
+    wide = mapping(tmp_path, "measures: {score: {ability: math, task: t}}")
+    with pytest.raises(ValueError, match=rf"column 'score', row 2: {re.escape(repr(text))} is not a number"):
+        convert(tmp_path / "t.csv", wide)
+
+
+def test_empty_values_are_left_out_and_counted(tmp_path):
+    pd.DataFrame({"domain": ["math"] * 3, "score": [41.0, None, None]}).to_csv(tmp_path / "t.csv", index=False)
+    imported = convert(tmp_path / "t.csv", mapping(tmp_path, "columns: {ability: domain, value: score}\nscale: 0.01"))
+    assert imported.table["value"].tolist() == pytest.approx([0.41])
+    assert imported.remarks == ("2 rows without a value left out",)
+
+
+def test_columns_are_dropped_by_pattern(tmp_path):
+    frame = pd.DataFrame({"domain": ["math"], "score": [0.5], "lr": [1e-5], "system.gpu": [80.0], "system.cpu": [9.0]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    columns = "columns: {ability: domain, value: score}"
+    imported = convert(tmp_path / "t.csv", mapping(tmp_path, f"{columns}\ndrop: ['system.*']"))
+    assert list(imported.table) == ["ability", "task", "metric", "value", "lr"]
+    with pytest.raises(ValueError, match=r"no column matches drop: sys\*x; columns: domain, score, lr"):
+        convert(tmp_path / "t.csv", mapping(tmp_path, f"{columns}\ndrop: ['sys*x']"))
+
+
+def test_the_newest_of_several_results_of_a_model_counts(tmp_path):
+    for folder, date, value in (("a", "2026-05-01T10", 0.35), ("a", "2026-05-03T09", 0.05)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"results_{date}.json").write_text(json.dumps(results(gsm8k={"acc,none": value})))
+    plan = mapping(tmp_path, "tasks: {gsm8k: math}")
+    imported = convert(tmp_path, plan)
+    assert imported.table["value"].tolist() == [0.05]
+    assert imported.remarks == ("gsm8k of m: results_2026-05-03T09.json is the newest of 2 results and is used",)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "results_2026-05-02.json").write_text(json.dumps(results(gsm8k={"acc,none": 0.5})))
+    with pytest.raises(ValueError, match=r"a/results_.* and .*b/results_.* both hold gsm8k of model 'm'; keep one"):
+        convert(tmp_path, plan)
+
+
+def test_the_columns_of_a_model_may_rename_it_in_any_order(tmp_path):
+    (tmp_path / "results_1.json").write_text(json.dumps(results(gsm8k={"acc,none": 0.3})))
+    for columns in ("{model: llama, samples: 64}", "{samples: 64, model: llama}"):
+        (row,) = convert(
+            tmp_path, mapping(tmp_path, f"tasks: {{gsm8k: math}}\nmodels: {{m: {columns}}}")
+        ).table.to_dict("records")
+        assert (row["model"], row["samples"]) == ("llama", 64.0)

@@ -12,6 +12,8 @@ import wandb
 
 from analysis.__main__ import main
 from analysis.imports.mapping import convert
+from analysis.imports.wandb_runs import offline
+from tests.conftest import HANG_SECONDS
 
 PLAN = """
 columns: {model: model.name}
@@ -51,19 +53,32 @@ def test_offline_runs_are_read_from_their_folder(tmp_path, plan, monkeypatch):
         if rating:
             run.summary["final/ifeval"] = rating
         run.finish()
-    frame = convert(tmp_path / "wandb", plan)
-    for _ in range(300):  # W&B writes a run's last records after finish() has returned
-        if set(frame["state"]) == {"finished"} and len(measured(frame)) == len(EXPECTED):
-            break
+    wait_until_written(tmp_path / "wandb", runs=2)
+    imported = convert(tmp_path / "wandb", plan)
+    assert measured(imported.table) == EXPECTED
+    assert imported.remarks == ("1 row without a value left out",)
+    # What the runs logged besides the measures, their names and their ids are no factors.
+    assert set(imported.table) == {
+        "ability", "task", "metric", "value", "model", "samples", "total_samples", "note",
+    }  # fmt: skip
+    files = {offline(file.parent).table["name"].item(): file for file in (tmp_path / "wandb").rglob("*.wandb")}
+    files["run0"].write_bytes(files["run0"].read_bytes()[:-60])  # killed while it wrote
+    imported = convert(tmp_path / "wandb", plan)
+    assert set(imported.table["samples"]) == {400.0}
+    assert imported.remarks[0] == "1 run not finished and left out: run0 (running)"
+    files["run1"].write_bytes(files["run1"].read_bytes()[:-60])
+    with pytest.raises(ValueError, match=r"holds no finished run: run[01] \(running\), run[01] \(running\)"):
+        convert(tmp_path / "wandb", plan)
+
+
+def wait_until_written(folder, runs):
+    """W&B writes a run's last records after finish() has returned."""
+    for _ in range(10 * int(HANG_SECONDS)):
+        states = offline(folder).table["state"] if next(folder.rglob("*.wandb"), None) else []
+        if list(states) == ["finished"] * runs:
+            return
         time.sleep(0.1)
-        frame = convert(tmp_path / "wandb", plan)
-    assert measured(frame) == EXPECTED
-    assert set(frame["name"]) == {"run0", "run1"}
-    assert set(frame["state"]) == {"finished"}
-    assert "model.layers" not in frame
-    file = min((tmp_path / "wandb").glob("offline-run-*/*.wandb"))
-    file.write_bytes(file.read_bytes()[:-60])  # killed while it wrote
-    assert len(convert(tmp_path / "wandb", plan)) >= 2
+    pytest.fail("the runs were not written in time")
 
 
 def node(number, query):
@@ -130,7 +145,7 @@ def server(monkeypatch):
 
 def test_the_client_reads_the_runs_of_a_project(server, plan, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    frame = convert("wandb:entity/project", plan)
+    frame = convert("wandb:entity/project", plan).table
     assert measured(frame) == EXPECTED
     assert main(["import", "from=wandb:entity/empty", "mapping=plan.yaml", "out=long.csv"]) == 2
     assert "wandb:entity/empty holds no run" in capsys.readouterr().err
@@ -148,8 +163,11 @@ def test_an_exported_table_takes_the_same_mapping(tmp_path, plan):
         }
         for i, (n, score, r) in enumerate(RUNS)
     ]
+    rows.append({"Name": "run9", "State": "crashed", "model.name": "m", "samples": 900, "eval/gsm8k": 0.9})
     pd.DataFrame(rows).to_csv(tmp_path / "export.csv", index=False)
-    assert measured(convert(tmp_path / "export.csv", plan)) == EXPECTED
+    imported = convert(tmp_path / "export.csv", plan)
+    assert measured(imported.table) == EXPECTED
+    assert imported.remarks[0] == "1 run not finished and left out: run9 (crashed)"
 
 
 def test_measures_that_are_absent_are_named(tmp_path, plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from analysis.data.table import factors_of, read
 from analysis.format import amount, fraction
 
 KEYS = ["ability", "task", "metric"]
+LONGEST_NAME = 160
+"""Bytes of the name of a measure's files, from which on it is cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,10 @@ class Measure:
         """A file name."""
         names = [self.ability, self.task, self.metric.name]
         parts = [names[0], names[2]] if self.task in ("", self.metric.name) else names
-        return "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
+        name = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
+        # File systems allow 255 bytes, of which endings such as -rollout.svg take some.
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return name if len(name.encode()) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 4]}-{digest}"
 
     @property
     def title(self) -> str:

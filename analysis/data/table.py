@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,9 @@ CONSEQUENCES = ("tokens", "supervised_tokens", "steps", "flops", "hours", "prese
 """Columns that follow from the factors, and may vary with the seed."""
 
 
+NEAR = 0.9
+"""Similarity of names (`difflib`) from which on one counts as a misspelling: `sample` is, `sampler` is not."""
+
 RENAMED = {"train_samples": "samples"}
 RENAMED_IN_SWEEPS = {**RENAMED, "arm": "ratio_arm"}
 """Columns that other versions call otherwise, and their name here; the second in tables that a sweep has written."""
@@ -121,12 +125,14 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
         )
     if not len(frame):
         raise ValueError(f"{source}: the table has no rows; add one row per measurement")
+    _check_names(frame, source)
     checked = frame.copy()
     for column in COLUMNS:
         if column.name in checked:
             checked[column.name] = (
                 _number(checked, column, source) if column.kind == "number" else _text(checked, column, source)
             )
+    _check_case(checked, source)
     _check_metrics(checked, source)
     names = {column.name for column in COLUMNS}
     for name in [str(c) for c in checked if c not in names]:
@@ -186,7 +192,34 @@ def _text(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[str]:
         refuse(unknown, f"is not one of {', '.join(column.words)}; {column.name} means: {column.meaning}")
     if pd.api.types.is_float_dtype(raw):  # whole numbers, such as seeds, of which some are missing
         raw = raw.map("{:g}".format, na_action="ignore")
-    return raw.astype(object).where(raw.isna(), raw.astype(str)).fillna("").astype(str)
+    return raw.astype(object).where(raw.isna(), raw.astype(str)).fillna("").astype(str).str.strip()
+
+
+def _check_names(frame: pd.DataFrame, source: str) -> None:
+    """Raise ValueError for a column that is nearly called as one of `COLUMNS` that the table lacks."""
+    lacking = [column.name for column in COLUMNS if column.name not in frame]
+    for name in map(str, frame.columns):
+        if name in (column.name for column in COLUMNS):
+            continue
+        plain = name.strip().lower()
+        same = [known for known in lacking if plain.rstrip("s") == known.rstrip("s")]
+        if match := same or difflib.get_close_matches(plain, lacking, n=1, cutoff=NEAR):
+            raise ValueError(
+                f"{source}: column {name!r} is unknown; did you mean {match[0]!r}? Rename it, or call a factor of your "
+                "own something else"
+            )
+
+
+def _check_case(frame: pd.DataFrame, source: str) -> None:
+    """Raise ValueError for two names in one column that differ in upper and lower case alone."""
+    for name in (name for name in ("ability", "task", "metric", "model", "strategy") if name in frame):
+        first: dict[str, str] = {}
+        for value in frame[name].unique():
+            other = first.setdefault(value.lower(), value)
+            _refuse(
+                frame, name, source, (frame[name] == value) & (value != other),
+                f"and {other!r} differ in upper and lower case alone; write both alike",
+            )  # fmt: skip
 
 
 def _check_metrics(frame: pd.DataFrame, source: str) -> None:

@@ -54,6 +54,12 @@ def prepare(
             f"law {law!r} needs at least {fewest} distinct amounts above 0; the points have "
             f"{fitted.amounts()}: measure more amounts or choose a law with fewer parameters"
         )
+    for name, amounts in fitted.x.items():
+        if len(fitted.x) > 1 and np.ptp(amounts) == 0:
+            raise ValueError(
+                f"{name} is {amounts[0]:g} in all points, so law {law!r} cannot separate its effect from the rest; "
+                f"measure several values of {name}, or fit the other amount alone, with law power_floor for example"
+            )
     criterion.check(fitted)
     if objective == "quasibinomial" and separated(fitted):
         warnings.append("separated")

@@ -45,6 +45,12 @@ STYLE: Any = {
 }
 
 
+ROW = 0.19
+"""Height of a row of the legend in inches."""
+FREE_ROWS = 4
+"""Rows of the legend for which a figure has room; it grows with further ones, so that its axes keep their height."""
+
+
 def draw(measure: Measure, fits: list[SeriesFit], folder: Path) -> str:
     """Write ``NAME.svg`` and ``NAME.png`` into ``folder``; return the SVG text. The same input gives the same bytes."""
     with mpl.rc_context(STYLE):
@@ -64,10 +70,11 @@ def legend(figure: Figure, axes: Axes) -> None:
         columns = max(1, min(len(labels), int(13 * figure.get_figwidth() / (max(map(len, labels)) + 5))))
         lower: Any = "outside lower center" if figure.get_layout_engine() else "lower center"
         figure.legend(handles, labels, loc=lower, ncols=columns, frameon=False, fontsize=8)
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + ROW * max(0, rows - FREE_ROWS))
     if figure.get_layout_engine() is None:  # set by hand, as a layout engine takes as long as the drawing
         width, height = figure.get_size_inches()
-        rows = -(-len(labels) // columns)
-        bottom = (0.5 + 0.19 * rows + 0.1 * (rows > 0)) / height
+        bottom = (0.5 + ROW * rows + 0.1 * (rows > 0)) / height
         figure.subplots_adjust(left=0.62 / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=bottom)
 
 

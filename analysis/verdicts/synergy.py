@@ -128,8 +128,10 @@ def crossing_text(effects: MixingEffects) -> str:
     at, low, high = crossing(effects)
     if changes == 0 or not effects.logs[0] <= at <= effects.logs[-1]:
         return f"no crossing within the amounts measured{extra}"
-    ends = ["the smallest amounts" if math.isinf(low) else amount(2**low)]
-    ends.append("beyond the largest" if math.isinf(high) else amount(2**high))
+    # Nothing was measured outside these amounts, and 2**high may be too large a number.
+    smallest, largest = effects.logs[0], effects.logs[-1]
+    ends = [f"below {amount(2**smallest)}" if low < smallest else amount(2**low)]
+    ends.append(f"beyond {amount(2**largest)}" if high > largest else amount(2**high))
     return f"they cross at about {amount(float(f'{2**at:.2g}'))} samples ({ends[0]} to {ends[1]}){extra}"
 
 

@@ -84,3 +84,27 @@ def test_columns_of_other_versions_get_their_names_here():
     swept = check(frame.assign(settings="seed=1", train_samples=[3]), "sweep")
     assert swept["ratio_arm"].tolist() == ["x"] and swept["samples"].tolist() == [3.0]
     assert "arm" not in swept and "train_samples" not in swept
+
+
+@pytest.mark.parametrize("name", ["sample", "Samples", "n_item", "total_sample"])
+def test_a_misspelt_column_is_refused(name):
+    known = {"sample": "samples", "Samples": "samples", "n_item": "n_items"}
+    frame = pd.DataFrame({"ability": "math", "task": "t", "metric": "accuracy", "value": [0.5], name: [1]})
+    with pytest.raises(
+        ValueError, match=f"column {name!r} is unknown; did you mean {known.get(name, 'total_samples')!r}"
+    ):
+        check(frame, "here")
+
+
+def test_a_factor_with_a_similar_name_is_not_a_misspelling():
+    frame = pd.DataFrame({"ability": "math", "task": "t", "metric": "accuracy", "value": [0.5], "sampler": ["top-p"]})
+    assert check(frame, "here")["sampler"].tolist() == ["top-p"]
+    # With the column there, its neighbour is a factor of the user.
+    assert "sample" in check(frame.assign(samples=1, sample=2), "here")
+
+
+def test_names_are_stripped_and_differ_in_more_than_case():
+    frame = pd.DataFrame({"ability": ["math", "math ", " math"], "task": "t", "metric": "accuracy", "value": 0.5})
+    assert set(check(frame, "here")["ability"]) == {"math"}
+    with pytest.raises(ValueError, match="column 'ability', row 2: 'Math' and 'math' differ in upper and lower case"):
+        check(frame.assign(ability=["math", "Math", "code"]), "here")

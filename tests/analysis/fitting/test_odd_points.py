@@ -113,3 +113,12 @@ def test_a_good_fit_carries_no_warning_about_the_search(law, fits):
     _, _, curve = fits[law]
     assert not {"few_starts_agree", "not_converged"} & set(curve.warnings)
     assert set(curve.params) == set(LAWS[law].for_amounts(tuple(curve.points.x)).names)
+
+
+@pytest.mark.parametrize("law", ["additive", "multiplicative", "ratio_power", "ratio_exponential", "transfer"])
+def test_an_amount_that_does_not_vary_is_named(law):
+    points, objective = simulate(law, 0)
+    name = list(points.x)[-1]
+    flat = Points({**points.x, name: np.full(len(points), 4.4e9)}, points.value, points.trials)
+    with pytest.raises(ValueError, match=rf"{name} is 4.4e\+09 in all points, so law '{law}' cannot separate"):
+        fit(flat, law, objective)

@@ -1,9 +1,11 @@
 """Figures: each that a table supports and none that it does not, the same bytes, honest axes."""
 
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.__main__ import main
 from analysis.data.study import Study
 from analysis.fitting.series_fits import fit_series
 from analysis.report.check_figures import draw_checks
@@ -90,3 +92,30 @@ def test_further_metrics_are_rows():
     last = clean.loc[clean["fraction"] == 1.0, "value"].item()
     assert float(rows["accuracy_clean (%)"][-1]) == pytest.approx(100 * last, abs=0.05)
     assert further_table(Study(frame[frame["metric"] != "format_rate"])) is None
+
+
+def test_a_figure_of_many_series_keeps_the_height_of_its_axes(tmp_path):
+    def height(series):
+        amounts = np.array([64, 256, 1024, 4096])
+        rows = pd.concat(
+            pd.DataFrame({
+                "ability": "math", "task": "t", "metric": "accuracy", "value": 0.1 + 0.1 * np.arange(4) + i / 100,
+                "n_items": 400, "samples": amounts, "model": f"a model with a long name, number {i}",
+            })
+            for i in range(series)
+        )  # fmt: skip
+        (measure,) = Study(rows).measures
+        assert len(fit_series(measure)) == series
+        draw(measure, fit_series(measure), tmp_path)
+        pixels = matplotlib.image.imread(tmp_path / f"{measure.name}.png")
+        return pixels.shape[0]
+
+    assert height(30) - height(15) == pytest.approx(15 * 0.19 * 130, abs=2)  # a row a series, at 130 dots an inch
+
+
+def test_a_long_name_still_makes_file_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = pd.DataFrame({"ability": ["a" * 300] * 4 + ["a" * 299] * 4, "task": "t", "metric": "accuracy"})
+    rows.assign(value=[0.1, 0.3, 0.4, 0.6] * 2, n_items=400, samples=[8, 16, 32, 64] * 2).to_csv("t.csv", index=False)
+    assert main(["table=t.csv", "out=out"]) == 0
+    assert len({file.name for file in (tmp_path / "out" / "figures").glob("aaa*-residual.svg")}) == 2

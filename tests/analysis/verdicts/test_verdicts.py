@@ -154,6 +154,19 @@ def test_several_crossings_ties_and_none_are_said():
     assert "the sign changes 2 times, which noise could explain" in text([0.01, -0.01, 0.1])
 
 
+def test_no_crossing_is_placed_outside_the_amounts_measured():
+    # The sign of the slope is just certain, so that one end of Fieller's interval lies beyond 2**1024 samples.
+    logs, delta = np.arange(6.0, 12.0), np.array([0.02, 0.014, 0.01, -0.01, -0.015, -0.019])
+    line = np.polyfit(logs, delta, 1)[0]
+    for variance in np.geomspace(1e-5, 1e-3, 200):
+        effects = MixingEffects("mixed", logs, delta, np.diag(np.full(6, variance)), np.inf, ())
+        _, low, high = crossing(effects)
+        text = crossing_text(effects)
+        assert ("(below 64 to" in text) == (low < 6)
+        assert ("to beyond 2,048)" in text) == (high > 11)
+    assert line < 0
+
+
 def test_amount_and_ratio_share_what_they_cause():
     rng = np.random.default_rng(6)
     own, other = (grid.ravel() for grid in np.meshgrid(SAMPLES, SAMPLES))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
-from analysis.data.table import factors_of
+from analysis.data.table import chance, factors_of
 
 AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")
 """Columns that can be the horizontal axis, in order of preference."""
@@ -28,7 +28,7 @@ class Series:
     """Measurements that lie on one curve, ordered by amount.
 
     The arrays have one entry per measurement; ``amount`` is NaN where no amount varies, ``items`` (their number),
-    ``stderr`` and ``fraction`` where they are unknown.
+    ``stderr`` and ``fraction`` where they are unknown; ``seed`` is that of `chance`.
     """
 
     label: str
@@ -96,14 +96,13 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
     rows = rows.assign(_amount=amount).sort_values(["_amount", "value"], kind="stable")
     first = rows.iloc[0]
     label = ", ".join(_name(column, first[column]) for column in labels)
-    seeds = tuple(rows["seed"]) if "seed" in rows else ("",) * len(rows)
     return Series(
         label,
         rows["_amount"].to_numpy(float),
         rows["value"].to_numpy(float),
         _numbers(rows, "n_items"),
         _numbers(rows, "stderr"),
-        seeds,
+        tuple(chance(rows)),
         _numbers(rows, "fraction"),
         str(first["model"]) if "model" in rows else "",
     )

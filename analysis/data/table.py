@@ -39,6 +39,7 @@ COLUMNS = (
     Column("n_items", "number", "number of test items behind the value", low=1),
     Column("stderr", "number", "standard error of the value over items", low=0),
     Column("seed", "text", "random seed of the run"),
+    Column("base_seed", "text", "random seed of the base model that the run started from"),
     Column("params", "number", "parameters of the model", low=1),
     Column("model", "text", "name of the model"),
     Column("strategy", "text", "how the stages were arranged; base: not trained"),
@@ -59,7 +60,7 @@ COLUMNS = (
 )
 NO_FACTORS = (
     *("ability", "task", "metric", "kind", "better", "low", "high", "value", "n_items", "stderr"),
-    *("seed", "sweep", "cell", "settings", "overrides", "fraction_text"),
+    *("seed", "base_seed", "sweep", "cell", "settings", "overrides", "fraction_text"),
 )
 """Columns that say what was measured and in which run, not how the model was trained."""
 LABELS = ("sweep", "cell", "settings", "overrides", "fraction", "fraction_text", "hours")
@@ -79,6 +80,21 @@ RENAMED_IN_SWEEPS = {**RENAMED, "arm": "ratio_arm"}
 def factors_of(table: pd.DataFrame) -> list[str]:
     """The columns that say how a model was trained."""
     return [str(c) for c in table if c not in (*NO_FACTORS, *CONSEQUENCES)]
+
+
+def chance(rows: pd.DataFrame) -> pd.Series[str]:
+    """What tells runs of one design apart: the seed of the base model where there are several, else the run's own.
+
+    Runs from one base have its peculiarities in common, so with several bases a base is the unit of chance, and its
+    runs together are one measurement.
+    """
+    seed = rows["seed"] if "seed" in rows else pd.Series("", index=rows.index)
+    return rows["base_seed"].where(rows["base_seed"] != "", seed) if several_bases(rows) else seed
+
+
+def several_bases(rows: pd.DataFrame) -> bool:
+    """Whether the rows come from base models with different seeds."""
+    return "base_seed" in rows and rows.loc[rows["base_seed"] != "", "base_seed"].nunique() > 1
 
 
 def read(*paths: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
-from analysis.data.table import binomial_rows, factors_of
+from analysis.data.table import binomial_rows, chance, factors_of, several_bases
 
 Codes = NDArray[np.int64]
 
@@ -90,11 +90,13 @@ def arm_means(measure: Measure, rows: pd.DataFrame | None = None) -> ArmMeans:
     Shares of items have binomial noise, times the dispersion over runs of one design where that is larger than 1: runs
     answer the same items, so the noise of a difference is that of the runs. For ratings measured standard errors take
     the place of binomial ones. Other values have the variance over runs of one design, pooled over designs; without
-    such runs, that of their standard errors over items.
+    such runs, that of their standard errors over items. With several base models the runs of an arm from one base count
+    as one run, with their mean.
     """
     metric = measure.metric
     rows = measure.trained if rows is None else rows
     rows = rows[rows["value"] > 0] if metric.kind == "loss" else rows  # a loss of 0 has no logarithm
+    rows, items = _one_run_a_base(rows, measure.item_values(rows))
     merit = metric.merit(rows["value"].to_numpy(float))
     factors = factors_of(rows)
     group = rows.groupby(factors, dropna=False, sort=True).ngroup().to_numpy() if factors else np.zeros(len(rows), int)
@@ -104,11 +106,26 @@ def arm_means(measure: Measure, rows: pd.DataFrame | None = None) -> ArmMeans:
     variance, dof = _noise(rows, merit, group, mean, metric)
     table = rows.iloc[first][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
     arms = ArmMeans(measure.ability, measure.task, metric, table, dof)
-    items = measure.item_values(rows)
-    if items is None:
-        return arms
-    seed = pd.factorize(rows["seed"])[0] if "seed" in rows else np.zeros(len(rows), int)
-    return _with_items(arms, *items, merit, group, seed)
+    return arms if items is None else _with_items(arms, *items, merit, group, pd.factorize(chance(rows))[0])
+
+
+def _one_run_a_base(
+    rows: pd.DataFrame, items: tuple[Array, Array] | None
+) -> tuple[pd.DataFrame, tuple[Array, Array] | None]:
+    """The rows, and the values and weights (rows, items) behind them, with the mean over runs of one arm and base."""
+    if not several_bases(rows):
+        return rows, items
+    keys = [rows[name] for name in factors_of(rows)] + [chance(rows)]
+    base = rows.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    first = np.unique(base, return_index=True)[1]
+    numbers = [name for name in ("value", "n_items", "stderr") if name in rows]
+    means = rows[numbers].groupby(base).mean().set_index(rows.index[first])
+    merged = rows.iloc[first].copy()
+    merged[numbers] = means
+    if items is not None:
+        value, weight = (np.stack([part[base == one].mean(axis=0) for one in range(len(first))]) for part in items)
+        items = value, weight
+    return merged, items
 
 
 def _with_items(arms: ArmMeans, value: Array, weight: Array, merit: Array, group: Codes, seed: Codes) -> ArmMeans:

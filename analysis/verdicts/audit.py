@@ -17,7 +17,7 @@ from analysis.verdicts.verdict import Verdict
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals to which published shares are rounded, at most
 MOST = 1500  # items up to which a fitting number of items is named; beyond, almost any share fits
-CROSSED = ("model", "training", "fraction", "replay", "seed")
+CROSSED = ("model", "training", "fraction", "replay", "base_seed", "seed")
 
 
 def audit(study: Study) -> list[str]:
@@ -57,7 +57,7 @@ def contradictions(study: Study) -> list[str]:
     frame, factors = study.table, study.factors
     if not factors or "seed" not in frame:  # rows that differ may then be other designs, or other seeds
         return []
-    keys = [*factors, "ability", "task", "metric", "seed"]
+    keys = [*factors, "ability", "task", "metric", *(name for name in ("base_seed", "seed") if name in frame)]
     groups = frame.groupby(keys, dropna=False, sort=True)["value"]
     spread = groups.transform("max") - groups.transform("min")
     bad = frame[spread > 1e-12].drop_duplicates(keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -100,6 +100,18 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Pretraining(Recipe):
+    """The recipe of a base model that is built from scratch, and its seed: of the weights and of the corpus's order."""
+
+    seed: int = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe without the seed."""
+        return Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
+
+
+@dataclass(frozen=True)
 class Model:
     """A base model: from a hub, from a folder, or built by pretraining ``architecture`` on the corpus.
 
@@ -108,7 +120,7 @@ class Model:
 
     name: str
     architecture: Architecture | None = None
-    pretrain: Recipe | None = None
+    pretrain: Pretraining | None = None
     hub: str | None = None
     revision: str | None = None
     path: str | None = None

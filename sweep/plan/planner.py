@@ -13,9 +13,6 @@ from sweep.plan.task_stages import TaskStages
 from sweep.stages.stage import File, Stage
 from train.spec import Portion, TrainSpec
 
-BASE_SEED = 0
-"""Seed of pretraining: all seeds of a sweep start from the same base model."""
-
 
 class Planner:
     """Builds the stages of cells. A stage that many cells share is built once and is the same object.
@@ -58,13 +55,14 @@ class Planner:
         return self.data_stages.shared.once(cache_key, lambda: self._pretrained(cell), cell.data, cell.model)
 
     def _pretrained(self, cell: Cell) -> Stage:
-        assert cell.model.pretrain is not None
+        pretraining = cell.model.pretrain
+        assert pretraining is not None
         portions, tokens = [], {}
         for name, source in cell.data.corpus.items():
             rows = self.data_stages.usable_rows(f"data.corpus.{name}", source, cell.data)
             portions.append(Portion(source.ability, (name,), rows))
             tokens[name] = self.data_stages.tokens(name, cell, "corpus")
-        spec = TrainSpec(None, cell.model.architecture, tuple(portions), cell.model.pretrain, BASE_SEED)
+        spec = TrainSpec(None, cell.model.architecture, tuple(portions), pretraining.recipe, pretraining.seed)
         return Stage("train", spec, {**tokens, "tokenizer": self.data_stages.tokenizer(cell.data)})
 
     def _portions(self, cell: Cell) -> list[tuple[Portion, ...]]:

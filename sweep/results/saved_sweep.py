@@ -194,6 +194,7 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         "strategy": cell.strategy.name if samples else "base",
         "trained_on": "+".join(samples) or "base",
         "seed": cell.seed,
+        "base_seed": cell.model.pretrain.seed if cell.model.scratch and cell.model.pretrain else None,
         "fraction": float(cell.fraction.value),
         "fraction_text": cell.fraction.text,
         "replay": float(cell.replay.value) if cell.replay is not None and cell.strategy.name == "dmt" else None,
@@ -201,6 +202,7 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
     }
     hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay", "total_samples"}
+    hidden |= {"model.pretrain.seed"}
     return own | {
         key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
     }

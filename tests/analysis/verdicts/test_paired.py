@@ -78,6 +78,16 @@ def test_pairing_finds_more_than_unpaired_comparison():
     assert 0.1 < verdict.narrower < 0.5
 
 
+def test_runs_from_one_base_are_one_run_item_by_item():
+    """A run written three times under other seeds of its base says no more than it did once."""
+    frame, items = simulated(np.random.default_rng(0), 0.5, 2)
+    frame["base_seed"] = frame["seed"]
+    copies = [(c, frame.assign(cell=frame["cell"] + c, seed=c), items.assign(cell=items["cell"] + c)) for c in "xyz"]
+    thrice = paired(pd.concat([f for _, f, _ in copies], ignore_index=True), pd.concat([i for *_, i in copies]))
+    once = paired(frame, items)
+    assert (thrice.effect, thrice.low, thrice.high) == pytest.approx((once.effect, once.low, once.high))
+
+
 def test_a_single_seed_has_mcnemars_exact_p_value():
     first = np.array([1, 1, 0, 0, 0, 0, 0, 0, 1, 0], dtype=float)
     second = np.array([1, 0, 1, 1, 1, 1, 1, 1, 1, 1], dtype=float)

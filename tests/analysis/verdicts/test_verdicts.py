@@ -12,7 +12,7 @@ from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
 from analysis.verdicts.synergy import MixingEffects, crossing, crossing_text, mixing_effects, synergies
 from analysis.verdicts.verdict import holm, judge
-from tests.analysis.tables import FULL, data_amount
+from tests.analysis.tables import FULL, data_amount, only
 from tests.analysis.verdicts.arms import ACCURACY, SAMPLES, arms_of, rows
 
 
@@ -57,6 +57,35 @@ def test_noise_of_arms_is_that_of_items_and_runs():
     assert loss.table["variance"].to_numpy() == pytest.approx([pooled / 2] * 2)
     assert loss.dof == 2
     assert loss.table["mean"].to_numpy() == pytest.approx([logs[:2].mean(), logs[2:].mean()])
+
+
+def from_bases(spread: float, bases: int = 3, seeds: int = 5) -> pd.DataFrame:
+    """Losses at two amounts: each base lies ``spread`` from the next, the seeds on one base hardly differ."""
+    cells = [(n, base, seed) for n in (100, 200) for base in range(bases) for seed in range(seeds)]
+    table = pd.DataFrame(cells, columns=["samples", "base_seed", "seed"])
+    value = np.exp(-table["samples"] / 1000 - spread * table["base_seed"] - 1e-3 * table["seed"])
+    table = table.astype({"base_seed": str, "seed": str})
+    return table.assign(value=value, ability="math", task="t", metric="loss")
+
+
+def test_runs_from_one_base_are_not_independent():
+    """Five seeds on each of three bases tell as much of the bases' difference as one seed on each does."""
+    many, few = from_bases(0.2), from_bases(0.2, seeds=1)
+    assert arms_of(many).table["runs"].tolist() == [3, 3]
+    assert arms_of(many).dof == arms_of(few).dof == 4
+    seeds = arms_of(many).table["variance"].to_numpy()
+    assert seeds == pytest.approx(arms_of(few).table["variance"].to_numpy(), rel=1e-3)
+    assert seeds == pytest.approx([0.04 / 3] * 2, rel=1e-3)
+    one_base = arms_of(many[many["base_seed"] == "0"])
+    assert one_base.table["runs"].tolist() == [5, 5]
+    (series,) = only(many).series
+    assert set(series.seed) == {"0", "1", "2"} and len(series.amount) == 30
+
+
+def test_models_without_a_base_seed_keep_their_runs():
+    hub = from_bases(0.0, bases=1).assign(base_seed="", model="hub")
+    arms = arms_of(pd.concat([from_bases(0.2).assign(model="micro"), hub], ignore_index=True))
+    assert dict(zip(arms.table["model"], arms.table["runs"], strict=True)) == {"micro": 3, "hub": 5}
 
 
 def test_a_rising_curve_is_not_called_a_plateau_and_a_plateau_rises_rarely():

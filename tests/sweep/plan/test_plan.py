@@ -12,6 +12,7 @@ from sweep.config.cell import EXECUTION, LABELS
 from sweep.config.compose import freeze
 from sweep.plan.amounts import amounts
 from sweep.plan.plan import CellError
+from sweep.results.saved_sweep import factors
 from tests.sweep.composing import cell, config, leaves, plain, plan
 
 POOLS = {"math": 8192, "code": 4000, "general": 2000}
@@ -101,6 +102,16 @@ def test_seeds_share_data_and_base():
     assert kinds.count("world") == kinds.count("tokenizer") == 1
     assert kinds.count("train") == 3
     assert kinds.count("tokens") == 1 + 1 + 3  # the corpus, math, and the held-out rows of three abilities
+
+
+def test_each_base_seed_is_a_base_of_its_own_that_its_cells_share_and_the_table_names():
+    made = plan(*(cell(f"model.pretrain.seed={base}", f"seed={seed}") for base in (0, 1) for seed in (0, 1)))
+    bases = [stage for stage in made.stages if stage.kind == "train" and stage.spec.architecture]
+    assert [stage.spec.seed for stage in bases] == [0, 1]
+    assert {stage.spec.seed for stage in made.stages if stage.kind == "train"} == {0, 1}
+    assert len(made.cells) == 4
+    assert [(factors(one)["base_seed"], factors(one)["seed"]) for one in made.cells] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert factors(plan(cell("model=qwen2.5_7b", "recipe.learning_rate=1e-5")).cells[0])["base_seed"] is None
 
 
 def test_parents_stand_before_children():

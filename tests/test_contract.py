@@ -20,6 +20,8 @@ def test_the_sweep_writes_every_column_that_the_analysis_requires():
         "strategy",
         "sweep",
         "cell",
+        "after_stage",
+        "last_stage",
         "samples",
         "fraction_text",
     } <= written

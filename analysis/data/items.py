@@ -111,5 +111,5 @@ def _keys(rows: pd.DataFrame, items: pd.DataFrame, names: list[str]) -> tuple[Ar
             index, wanted = pd.Index(categories.astype(str)), rows[name].astype(str)
         place = index.get_indexer(wanted)
         left, right = left * (len(categories) + 1) + place, right * (len(categories) + 1) + column.cat.codes.to_numpy()
-        left[place < 0] = -np.inf
+        left[(place < 0) & rows[name].notna().to_numpy()] = -np.inf  # a missing entry agrees with a missing one
     return left, right

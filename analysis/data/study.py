@@ -16,7 +16,7 @@ from analysis.data.cleaning import clean
 from analysis.data.items import Items, read_items
 from analysis.data.metric import HEADLINES, Metric, metrics_of, primary
 from analysis.data.series import NAMES, Series, series_of
-from analysis.data.table import factors_of, read
+from analysis.data.table import factors_of, finished, read
 from analysis.format import amount, fraction
 
 KEYS = ["ability", "task", "metric"]
@@ -94,12 +94,14 @@ class Measure:
 class Study:
     """A checked long table, the items behind it, and ``remarks`` on what reading left out.
 
-    Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
+    ``table`` holds finished models alone; ``every_stage`` also what was measured after earlier stages of their
+    strategies. Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
     """
 
     table: pd.DataFrame
     items: Items | None = None
     remarks: tuple[str, ...] = ()
+    every_stage: pd.DataFrame | None = None
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -171,7 +173,8 @@ class Study:
 
 def read_study(tables: Sequence[Path], items: Sequence[Path] = ()) -> Study:
     """The study in long tables and files of items; errors as in `read` and `read_items`."""
-    return Study(*clean(read(*tables), read_items(*items)))
+    table = read(*tables)
+    return Study(*clean(finished(table), read_items(*items)), table)
 
 
 def untrained(rows: pd.DataFrame) -> pd.Series[bool]:

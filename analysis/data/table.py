@@ -45,6 +45,8 @@ COLUMNS = (
     Column("strategy", "text", "how the stages were arranged; base: not trained"),
     Column("sweep", "text", "name of the sweep"),
     Column("cell", "text", "name of the cell: what the sweep varied, as key=value,key=value"),
+    Column("after_stage", "number", "training stage after which the row was measured; 0: not trained", low=0),
+    Column("last_stage", "number", "number of the last training stage of the row's cell", low=0),
     Column("settings", "text", "what the sweep set for all its cells, as words key=value"),
     Column("overrides", "text", "what runs the cell again: a JSON list of texts key=value"),
     Column("samples", "number", "training samples of the ability that the row measures", low=0),
@@ -60,7 +62,7 @@ COLUMNS = (
 )
 NO_FACTORS = (
     *("ability", "task", "metric", "kind", "better", "low", "high", "value", "n_items", "stderr"),
-    *("seed", "base_seed", "sweep", "cell", "settings", "overrides", "fraction_text"),
+    *("seed", "base_seed", "sweep", "cell", "after_stage", "last_stage", "settings", "overrides", "fraction_text"),
 )
 """Columns that say what was measured and in which run, not how the model was trained."""
 LABELS = ("sweep", "cell", "settings", "overrides", "fraction", "fraction_text", "hours")
@@ -109,6 +111,19 @@ def read(*paths: Path) -> pd.DataFrame:
     frame = pd.concat(frames, ignore_index=True)
     same = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
     return frame.drop_duplicates([*same, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
+
+
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of models whose training was measured at its end: all but those after an earlier stage of a strategy.
+
+    Raises ValueError where there are none, as in the table of a sweep that is still running.
+    """
+    if not {"after_stage", "last_stage"} <= set(table):
+        return table
+    rows = table[~(table["after_stage"] < table["last_stage"])].reset_index(drop=True)
+    if not len(rows):
+        raise ValueError("every row is about an earlier stage of its strategy; run the sweep to its end")
+    return rows
 
 
 def load(path: Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from analysis.report.drawings import Drawings
 from analysis.report.page import Section
 from analysis.report.results import Results
+from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, further_table, law_table, measure_tables, overview
 from analysis.report.text import heading, sentence, warning_rows
 from analysis.report.verdict_tables import matrix_table, verdict_tables
@@ -34,7 +35,8 @@ def sections(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]
         parts.append(Section("Audit", [], sentences=results.findings.audits))
     parts += _measures(results, drawings)
     further = further_table(results.study)
-    tables = [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
+    tables = stage_tables(results.study, results.metrics)
+    tables += [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
     parts += [Section(table.title, [table]) for table in tables]
     parts += [Section(table.title, [table], sentences=HELD) for table in overlaps]
     assumed = results.assumptions()

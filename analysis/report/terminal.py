@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import SeriesFit
 from analysis.report.results import Results
+from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, measure_tables, overview
 from analysis.report.verdict_tables import verdict_tables
 from analysis.text_table import render
@@ -25,6 +26,7 @@ def terminal_text(results: Results) -> str:
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(measure, fits)]
     scores = [metric for metric in results.metrics if metric.bounded]
     pieces += [render(table) for table in elsewhere_tables(results.study, scores)]
+    pieces += [render(table) for table in stage_tables(results.study, scores)]
     pieces += [render(table) for table in verdict_tables(_headline(findings.verdicts))]
     pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
     pieces += [f"audit: {line}\n" for line in findings.audits]

@@ -19,6 +19,9 @@ FORMS = ("chat", "completion")
 WITH_COMPLETION = ("gsm8k", "humaneval", "mbpp")
 """Tasks that have the completion form, which needs no chat template and so also measures base models."""
 
+SCORED_STAGES = ("every", "last")
+"""Training stages of a strategy after which a sweep measures the model."""
+
 WITH_SHOTS = ("gsm8k", "mbpp")
 """Tasks that can show worked examples before an item."""
 
@@ -107,7 +110,8 @@ def check_form(task: str, form: str, shots: int) -> None:
 class Suite:
     """Tasks by name, and how they are run: the model's precision, items per forward pass, backend, and the judge.
 
-    ``judge`` says who grades, ``judge_client`` how it is called.
+    ``judge`` says who grades, ``judge_client`` how it is called. ``score`` says after which training stages a model is
+    measured: ``every`` one of its strategy, or the ``last``.
     """
 
     name: str
@@ -117,3 +121,8 @@ class Suite:
     judge: Judge | None = None
     judge_client: JudgeRun | None = None
     backend: str = "local"
+    score: str = "every"
+
+    def __post_init__(self) -> None:
+        if self.score not in SCORED_STAGES:
+            raise ValueError(f"score={self.score!r} is unknown; choose one of: {', '.join(SCORED_STAGES)}")

@@ -29,9 +29,12 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 EXECUTION = (
     "store", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
-    "suite.judge_client", "suite.tasks.*.references",
+    "suite.judge_client", "suite.score", "suite.tasks.*.references",
 )  # fmt: skip
-"""Config keys that say where and how the work runs. They do not enter keys of stages; of a path, the content does."""
+"""Config keys that say where and how the work runs, and which models of a cell are measured.
+
+They do not enter keys of stages; of a path, the content does.
+"""
 
 SELECTED = "selected"
 """In a strategy, stands for the ability that ``ability=`` names."""

@@ -25,12 +25,17 @@ class CellError(ValueError):
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell with its stages: those that train it, in order, and the score of each task."""
+    """A cell with its stages: those that train it, in order, and the score of each task.
+
+    ``earlier`` holds the scores after each fine-tuning stage but the last, in order; it is empty with
+    ``suite.score=last``.
+    """
 
     cell: Cell
     label: str
     trained: tuple[Stage, ...]
     scores: Mapping[str, Stage]
+    earlier: tuple[Mapping[str, Stage], ...]
     samples: Mapping[str, int]
     factors: Mapping[str, Any]
 
@@ -42,7 +47,10 @@ class PlannedCell:
 
 
 def cell_key(scores: Mapping[str, str], trained: Sequence[str]) -> str:
-    """Eight hex digits that name a cell's content: the keys of its scores by task, and of its last training stage."""
+    """Eight hex digits that name a cell's content: the keys of its scores by task, and of its last training stage.
+
+    Scores after earlier stages do not count: a cell is the same whether they are measured or not.
+    """
     text = ",".join(f"{task}:{key}" for task, key in sorted(scores.items()))
     return hashlib.sha256((text + "".join(trained[-1:])).encode()).hexdigest()[:8]
 
@@ -86,7 +94,9 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
             continue
         try:
             trained, scores = planner.stages(cell)
-            planned = PlannedCell(cell, label, trained, scores, _distinct_samples(trained), factors)
+            planned = PlannedCell(
+                cell, label, trained, scores[-1], tuple(scores[:-1]), distinct_samples(trained), factors
+            )
         except ValueError as problem:
             raise CellError(f"cell {label}: {problem}") from None
         first = distinct.setdefault(planned.key, planned)
@@ -114,7 +124,8 @@ def _collect(
             execution[stage.key] = _execution(name, stage, planned)
 
     for planned in cells:
-        for stage in (*planned.trained, *planned.scores.values()):
+        scores = [score for some in (*planned.earlier, planned.scores) for score in some.values()]
+        for stage in (*planned.trained, *scores):
             visit(stage, planned)
     return tuple(stages.values()), execution
 
@@ -130,7 +141,7 @@ def _execution(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | Eval
     return EvalRun(stage.key, cell.suite.eval_batch_size) if stage.kind == "answer" else None
 
 
-def _distinct_samples(trained: tuple[Stage, ...]) -> dict[str, int]:
+def distinct_samples(trained: Iterable[Stage]) -> dict[str, int]:
     """Distinct samples of each ability over all fine-tuning stages: portions are nested, so the largest counts."""
     samples: dict[str, int] = {}
     for stage in trained:

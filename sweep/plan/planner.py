@@ -27,16 +27,22 @@ class Planner:
         self.lengths = self.data_stages.lengths
         self.parameters: dict[str, int] = {}
 
-    def stages(self, cell: Cell) -> tuple[tuple[Stage, ...], dict[str, Stage]]:
-        """The stages that train the cell, in order, and the score of each task.
+    def stages(self, cell: Cell) -> tuple[tuple[Stage, ...], list[dict[str, Stage]]]:
+        """The stages that train the cell, in order, and the score of each task after each measured one of them.
 
-        Raises a ValueError that names key, value and remedy for a cell that cannot be planned.
+        The last scores are those of the finished model, or of the base where the cell trains on nothing. Raises a
+        ValueError that names key, value and remedy for a cell that cannot be planned.
         """
         trained = self._trained(cell)
-        scores = {name: self.task_stages.score(name, task, cell, trained) for name, task in cell.suite.tasks.items()}
-        answers = [score.inputs["answers"] for score in scores.values()]
+        first_tuned = 1 + cell.model.scratch  # stages behind the first fine-tuned model
+        ends = range(first_tuned, len(trained)) if cell.suite.score == "every" else ()
+        scores = [self._scores(cell, trained[:end]) for end in (*ends, len(trained))]
+        answers = [score.inputs["answers"] for some in scores for score in some.values()]
         self.parameters |= dict.fromkeys((stage.key for stage in (*trained, *answers)), parameters(cell))
         return trained, scores
+
+    def _scores(self, cell: Cell, trained: tuple[Stage, ...]) -> dict[str, Stage]:
+        return {name: self.task_stages.score(name, task, cell, trained) for name, task in cell.suite.tasks.items()}
 
     def _trained(self, cell: Cell) -> tuple[Stage, ...]:
         chain = [self._base(cell)] if cell.model.scratch else []

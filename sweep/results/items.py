@@ -13,9 +13,9 @@ from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 
-COLUMNS = ("sweep", "cell", "ability", "task", "metric", "item", "value", "weight")
-"""One row per cell, task and item; the last four columns are those of `ItemRow`. The weighted mean over the items is
-the table's value of that cell, task and metric."""
+COLUMNS = ("sweep", "cell", "after_stage", "ability", "task", "metric", "item", "value", "weight")
+"""One row per cell, measured stage, task and item. ``after_stage`` is as in the table; the last four columns are those
+of `ItemRow`. The weighted mean over the items is the table's value of that cell, stage, task and metric."""
 
 SCORES = "scores.jsonl"
 """The file of verdicts in a score's folder, one for each answer."""
@@ -35,7 +35,8 @@ def write(saved: SavedSweep, store: Store) -> Path:
     if path.exists() and (parquet.read_schema(path).metadata or {}).get(b"scores") == stamp.encode():
         return path
     text = pa.dictionary(pa.int32(), pa.string())
-    kinds = [*((name, text) for name in COLUMNS[:-2]), *((name, pa.float64()) for name in COLUMNS[-2:])]
+    numbers = {"after_stage": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
+    kinds = [(name, numbers.get(name, text)) for name in COLUMNS]
     schema = pa.schema(kinds, metadata={"scores": stamp})
     scratch = path.with_suffix(".tmp")
     with parquet.ParquetWriter(scratch, schema, compression="zstd") as writer:
@@ -46,17 +47,16 @@ def write(saved: SavedSweep, store: Store) -> Path:
     return path
 
 
-def _finished(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, str, str], Stage]]:
-    """Cell, ability and task of each score that is finished, with its stage."""
+def _finished(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, int, str, str], Stage]]:
+    """Cell, measured stage, ability and task of each score that is finished, with its stage in the store."""
     for cell in saved.cells:
-        for task, score in sorted(cell.scores.items()):
-            stage = saved.jobs[score["key"]].stage
-            if (store.path(stage) / SCORES).exists():
-                yield (cell.label, score["ability"], task), stage
+        for score in saved.measured(cell):
+            if (store.path(score.job.stage) / SCORES).exists():
+                yield (cell.label, score.after_stage, score.ability, score.task), score.job.stage
 
 
 def _rows(
-    sweep: str, finished: Iterable[tuple[tuple[str, str, str], Stage]], store: Store
+    sweep: str, finished: Iterable[tuple[tuple[str, int, str, str], Stage]], store: Store
 ) -> Iterator[tuple[Any, ...]]:
     for names, stage in finished:
         for row in _items(stage, store.path(stage)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,31 @@ REMEDY = "run that sweep's command again to write it anew, or remove its folder"
 
 @dataclass(frozen=True)
 class SavedCell:
-    """A cell of a saved sweep: its factors by name, its stages and scores by key."""
+    """A cell of a saved sweep: its factors by name, its stages and scores by key.
+
+    ``earlier`` holds the scores after each fine-tuning stage but the last, where they are measured.
+    """
 
     label: str
     factors: Mapping[str, Any]
     trained: tuple[str, ...]
     scores: Mapping[str, Mapping[str, str]]
+    earlier: tuple[Mapping[str, Mapping[str, str]], ...] = ()
 
     @property
     def key(self) -> str:
         """What the cell is, whatever its label; equal to the planned cell's key."""
         return cell_key({task: score["key"] for task, score in self.scores.items()}, self.trained)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A task scored after ``after_stage`` fine-tuning stages of a cell (0: the base); ``job`` is the score's."""
+
+    after_stage: int
+    task: str
+    ability: str
+    job: Job
 
 
 @dataclass(frozen=True)
@@ -62,9 +76,23 @@ class SavedSweep:
                     visit(node.key)
             stages[key] = stage
 
-        for key in (*cell.trained, *(score["key"] for score in cell.scores.values())):
+        for key in (*cell.trained, *(key for scores in (*cell.earlier, cell.scores) for key in _keys(scores))):
             visit(key)
         return list(stages.values())
+
+    def tuned(self, cell: SavedCell) -> list[Stage]:
+        """The stages that fine-tune a cell: those that train it, without the base model's pretraining."""
+        trained = [self.jobs[key].stage for key in cell.trained]
+        return [stage for stage in trained if stage.spec.architecture is None]
+
+    def measured(self, cell: SavedCell) -> list[Measured]:
+        """Every score of a cell, by stage and task."""
+        scores = [*enumerate(cell.earlier, 1), (len(self.tuned(cell)), cell.scores)]
+        return [
+            Measured(number, task, score["ability"], self.jobs[score["key"]])
+            for number, some in scores
+            for task, score in sorted(some.items())
+        ]
 
 
 def jobs(plan: Plan, store: Store) -> dict[str, Job]:
@@ -82,10 +110,8 @@ def save(plan: Plan, store: Store) -> SavedSweep:
             "label": planned.label,
             "factors": factors(planned),
             "trained": [stage.key for stage in planned.trained],
-            "scores": {
-                name: {"ability": planned.cell.suite.tasks[name].ability, "key": stage.key}
-                for name, stage in planned.scores.items()
-            },
+            "scores": _scores(planned, planned.scores),
+            "earlier": [_scores(planned, scores) for scores in planned.earlier],
         }
         for planned in plan.cells
     ]
@@ -97,10 +123,16 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     return SavedSweep(plan.name, _cells(cells), all_jobs)
 
 
+def _scores(planned: PlannedCell, scores: Mapping[str, Stage]) -> dict[str, dict[str, str]]:
+    tasks = planned.cell.suite.tasks
+    return {name: {"ability": tasks[name].ability, "key": stage.key} for name, stage in scores.items()}
+
+
 def check_replacement(plan: Plan, store: Store, replace: bool) -> None:
     """Refuse to save a plan over a sweep of the same name that has measured cells which the plan lacks.
 
-    A plan that has all of them lets the sweep grow; a cell without any score, such as one that failed, may go.
+    A plan that has all of them lets the sweep grow; a cell without any score, such as one that failed, may go. A cell
+    that is no longer measured after each of its training stages counts as dropped.
     ``replace`` allows the sweep to lose measured cells. A sweep that cannot be read, or that another version of the
     code planned, may be replaced, since its cells cannot be planned as they were. Raises ValueError that names the
     sweep and a lost cell.
@@ -109,17 +141,31 @@ def check_replacement(plan: Plan, store: Store, replace: bool) -> None:
         saved = load(store, plan.name)
     except ValueError:
         return
-    planned = {cell.key for cell in plan.cells}
+    planned = {cell.key: cell for cell in plan.cells}
     measured = [
-        c for c in saved.cells if any(store.path(saved.jobs[s["key"]].stage).exists() for s in c.scores.values())
+        cell for cell in saved.cells if any(_is_measured(saved, store, s) for s in (*cell.earlier, cell.scores))
     ]
     lost = [cell.label for cell in measured if cell.key not in planned]
+    lost += [
+        f"{cell.label} after its earlier stages"
+        for cell in measured
+        if cell.key in planned and not planned[cell.key].earlier
+        if any(_is_measured(saved, store, scores) for scores in cell.earlier)
+    ]
     if lost and not replace:
         raise ValueError(
             f"sweep {plan.name} has {plural(len(measured), 'measured cell')}, and this command would drop {len(lost)} "
             f"of them, such as {lost[0]}; give the new sweep another name with name=NAME (it shares all finished "
             "stages), or drop them with replace=true"
         )
+
+
+def _is_measured(saved: SavedSweep, store: Store, scores: Mapping[str, Mapping[str, str]]) -> bool:
+    return any(store.path(saved.jobs[key].stage).exists() for key in _keys(scores))
+
+
+def _keys(scores: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return [score["key"] for score in scores.values()]
 
 
 def load(store: Store, name: str) -> SavedSweep:
@@ -169,7 +215,12 @@ def _unreadable(path: Path, problem: Exception) -> str:
 
 
 def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
-    return tuple(SavedCell(c["label"], current_names(c["factors"]), tuple(c["trained"]), c["scores"]) for c in value)
+    return tuple(
+        SavedCell(
+            c["label"], current_names(c["factors"]), tuple(c["trained"]), c["scores"], tuple(c.get("earlier", ()))
+        )
+        for c in value
+    )
 
 
 def current_names(factors: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +235,15 @@ def sweeps(store: Store) -> list[str]:
     return sorted(path.parent.name for path in store.root.glob(f"sweeps/*/{FILE}"))
 
 
+def dose(samples: Mapping[str, int], abilities: Iterable[str]) -> dict[str, Any]:
+    """The columns that say what a model was trained on; ``samples`` holds its distinct samples by ability."""
+    return {
+        "trained_on": "+".join(samples) or "base",
+        "total_samples": sum(samples.values()),
+        **{f"samples_{ability}": samples.get(ability, 0) for ability in abilities},
+    }
+
+
 def factors(planned: PlannedCell) -> dict[str, Any]:
     """The columns of the table that describe a cell: numbers and texts, no paths."""
     cell, samples = planned.cell, planned.samples
@@ -192,14 +252,12 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         "params": parameters(cell),
         "data": cell.data.name,
         "strategy": cell.strategy.name if samples else "base",
-        "trained_on": "+".join(samples) or "base",
+        **dose(samples, cell.data.abilities),
         "seed": cell.seed,
         "base_seed": cell.model.pretrain.seed if cell.model.scratch and cell.model.pretrain else None,
         "fraction": float(cell.fraction.value),
         "fraction_text": cell.fraction.text,
         "replay": float(cell.replay.value) if cell.replay is not None and cell.strategy.name == "dmt" else None,
-        "total_samples": sum(samples.values()),
-        **{f"samples_{ability}": samples.get(ability, 0) for ability in cell.data.abilities},
     }
     hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay", "total_samples"}
     hidden |= {"model.pretrain.seed"}

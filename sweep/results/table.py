@@ -7,13 +7,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sweep.plan.plan import distinct_samples
 from sweep.results import items
-from sweep.results.saved_sweep import SavedCell, SavedSweep
+from sweep.results.saved_sweep import SavedCell, SavedSweep, dose
 from sweep.stages.stage import File
 from sweep.stages.store import Store
 
-FIRST = ("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items", "train_samples", "hours")
+FIRST = (
+    *("sweep", "cell", "after_stage", "last_stage", "ability", "task", "metric", "value", "stderr", "n_items"),
+    *("train_samples", "hours"),
+)
 """Columns that every table starts with; the factors of the cells follow.
+
+``after_stage`` is the number of the fine-tuning stage after which the row was measured (0: the untrained base),
+``last_stage`` that of the cell's last one: where they are equal, the row is about the finished model. The
+columns of samples say what the measured model was trained on.
 
 ``hours`` is the plan's estimate for the cell's fine-tuning, answers and scores on one device: a GPU where the plan
 counts on one, else a core.
@@ -47,33 +55,44 @@ def write(saved: SavedSweep, store: Store) -> Path:
 def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
     rows = []
     hours = _hours(saved, cell)
-    for task, score in sorted(cell.scores.items()):
-        summary = store.path(saved.jobs[score["key"]].stage) / "summary.json"
+    last_stage = len(saved.tuned(cell))
+    for score in saved.measured(cell):
+        factors = _factors(saved, cell, score.after_stage)
+        summary = store.path(score.job.stage) / "summary.json"
         if not summary.exists():
             continue
         for metric in json.loads(summary.read_bytes())["metrics"]:
-            ability = score["ability"]
             rows.append(
                 {
                     **dict.fromkeys(FIRST),
                     "sweep": saved.name,
                     "cell": cell.label,
-                    "ability": ability,
-                    "task": task,
+                    "after_stage": score.after_stage,
+                    "last_stage": last_stage,
+                    "ability": score.ability,
+                    "task": score.task,
                     **metric,
-                    "train_samples": cell.factors.get(f"samples_{ability}", 0),
+                    "train_samples": factors.get(f"samples_{score.ability}", 0),
                     "hours": hours,
-                    **cell.factors,
+                    **factors,
                 }
             )
     return rows
 
 
+def _factors(saved: SavedSweep, cell: SavedCell, stages: int) -> dict[str, Any]:
+    """The factors of a cell's model after its first ``stages`` fine-tuning stages."""
+    tuned = saved.tuned(cell)
+    if stages == len(tuned):
+        return dict(cell.factors)
+    abilities = [name.removeprefix("samples_") for name in cell.factors if name.startswith("samples_")]
+    return {**cell.factors, **dose(distinct_samples(tuned[:stages]), abilities)}
+
+
 def _hours(saved: SavedSweep, cell: SavedCell) -> float:
     """Estimated hours of the cell's stages, without the base model, which cells share."""
-    jobs = [saved.jobs[key] for key in cell.trained if saved.jobs[key].stage.spec.architecture is None]
-    for score in cell.scores.values():
-        scored = saved.jobs[score["key"]]
-        earlier = [node for node in scored.stage.inputs.values() if not isinstance(node, File)]
-        jobs += [scored, *(saved.jobs[node.key] for node in earlier if node.kind == "answer")]
+    jobs = [saved.jobs[stage.key] for stage in saved.tuned(cell)]
+    for score in saved.measured(cell):
+        earlier = [node for node in score.job.stage.inputs.values() if not isinstance(node, File)]
+        jobs += [score.job, *(saved.jobs[node.key] for node in earlier if node.kind == "answer")]
     return round(sum(job.seconds for job in jobs) / 3600, 6)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from sweep.results.saved_sweep import SavedSweep
+from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
 from sweep.stages.stage import File
 from sweep.stages.store import Store
 
@@ -32,12 +33,15 @@ def write(saved: SavedSweep, store: Store) -> list[str]:
 
 
 def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:
-    for task, _, stage in _scored(saved):
-        for name, node in sorted(stage.inputs.items()):
+    for _, score in _scored(saved):
+        for name, node in sorted(score.job.stage.inputs.items()):
             if not isinstance(node, File) and node.kind == "overlap":
                 summary = store.root / "overlap" / node.key / "summary.json"
                 if summary.exists():
-                    row = json.loads(summary.read_bytes()) | {"task": task, "source": name.removeprefix("overlap.")}
+                    row = json.loads(summary.read_bytes()) | {
+                        "task": score.task,
+                        "source": name.removeprefix("overlap."),
+                    }
                     yield {column: row[column] for column in OVERLAP}
 
 
@@ -56,22 +60,23 @@ def _contamination(pairs: list[dict[str, Any]]) -> list[str]:
 def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
     """One warning for each task and rate above its limit, with the cell where it is highest."""
     worst: dict[tuple[str, str], tuple[float, str, float]] = {}
-    cells: dict[tuple[str, str], int] = {}
-    for task, label, stage in _scored(saved):
-        summary = store.path(stage) / "summary.json"
+    cells: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for cell, score in _scored(saved):
+        summary = store.path(score.job.stage) / "summary.json"
+        where = f"{cell.label} after stage {score.after_stage}" if cell.earlier else cell.label
         for one in json.loads(summary.read_bytes()).get("warnings", ()) if summary.exists() else ():
-            rate = (task, one["metric"])
-            cells[rate] = cells.get(rate, 0) + 1
-            worst[rate] = max(worst.get(rate, (0.0, "", 0.0)), (one["value"], label, one["limit"]))
+            rate = (score.task, one["metric"])
+            cells[rate].add(cell.label)
+            worst[rate] = max(worst.get(rate, (0.0, "", 0.0)), (one["value"], where, one["limit"]))
     return [
-        f"warning: {task}: {metric} is above {limit:.0%} in {cells[task, metric]} of {len(saved.cells)} cells, "
-        f"up to {value:.0%} ({label})"
-        for (task, metric), (value, label, limit) in worst.items()
+        f"warning: {task}: {metric} is above {limit:.0%} in {len(cells[task, metric])} of {len(saved.cells)} cells, "
+        f"up to {value:.0%} ({where})"
+        for (task, metric), (value, where, limit) in worst.items()
     ]
 
 
-def _scored(saved: SavedSweep) -> Iterator[tuple[str, str, Any]]:
-    """Task, cell and stage of every score."""
+def _scored(saved: SavedSweep) -> Iterator[tuple[SavedCell, Measured]]:
+    """Every score, with its cell."""
     for cell in saved.cells:
-        for task, score in sorted(cell.scores.items()):
-            yield task, cell.label, saved.jobs[score["key"]].stage
+        for score in saved.measured(cell):
+            yield cell, score

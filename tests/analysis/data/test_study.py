@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -80,3 +81,46 @@ def test_columns_about_the_metric_are_no_factors(column):
     rows = pd.concat([rows, frame[frame["metric"] == "loss"].assign(**{column: ""})])
     assert column not in Study(rows).factors
     assert Study(rows).metrics["accuracy"] == metric_named("accuracy")
+
+
+def sequence(tmp_path, *, whole=True):
+    """A strategy of two stages, measured after each, and one of a single stage; with items."""
+    rows, items = [], []
+    for cell, strategy, stages in (("a", "sequential", 2), ("b", "multitask", 1)):
+        for after in range(1, stages + 1):
+            names = {"cell": cell, "after_stage": after, "ability": "math", "task": "gsm8k", "metric": "accuracy"}
+            right = [1] * (2 * after) + [0] * (10 - 2 * after)
+            rows.append({**names, "last_stage": stages, "strategy": strategy, "value": sum(right) / 10, "n_items": 10})
+            items += [{**names, "item": f"i{n}", "value": value} for n, value in enumerate(right)]
+    table = pd.DataFrame(rows)
+    table = table if whole else table[table["after_stage"] < table["last_stage"]]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame(items).to_parquet(tmp_path / "i.parquet", index=False)
+    return tmp_path / "t.csv", tmp_path / "i.parquet"
+
+
+def test_finished_models_alone_are_analysed(tmp_path):
+    table, items = sequence(tmp_path)
+    study = read_study([table], [items])
+    assert study.table[["cell", "after_stage", "value"]].to_numpy().tolist() == [["a", 2.0, 0.4], ["b", 1.0, 0.2]]
+    assert len(study.every_stage) == 3
+    assert study.factors == ["strategy"]
+    (measure,) = study.measures
+    values, _ = measure.item_values(measure.rows)
+    assert values.sum(axis=1).tolist() == [4, 2]
+
+
+def test_a_table_without_a_finished_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="earlier stage of its strategy; run the sweep to its end"):
+        read_study([sequence(tmp_path, whole=False)[0]])
+
+
+def test_items_pair_with_rows_of_tables_that_do_not_know_stages(tmp_path):
+    table, items = sequence(tmp_path)
+    old = {"cell": "old", "ability": "math", "task": "gsm8k", "metric": "accuracy"}
+    pd.DataFrame([{**old, "strategy": "dmt", "value": 0.5, "n_items": 2}]).to_csv(tmp_path / "old.csv", index=False)
+    pd.DataFrame([{**old, "item": f"i{n}", "value": n} for n in (0, 1)]).to_parquet(tmp_path / "old.parquet")
+    study = read_study([table, tmp_path / "old.csv"], [items, tmp_path / "old.parquet"])
+    (measure,) = study.measures
+    values, _ = measure.item_values(measure.rows)
+    assert np.nansum(values, axis=1).tolist() == [4, 2, 1]

@@ -131,7 +131,8 @@ OTHER = {
     "suite.precision": "bf16", "suite.backend": "vllm", "recipe.precision": "bf16", "recipe.schedule": "constant",
     "model.pretrain.precision": "bf16",
     "model.pretrain.schedule": "constant", "model.architecture.num_heads": 2, "model.architecture.num_kv_heads": 1,
-    "model.architecture.hidden_size": 128, "dry_run": True, "exclude": [{"seed": 5}], "tracker.entity": "team",
+    "model.architecture.hidden_size": 128, "suite.score": "last", "dry_run": True,
+    "exclude": [{"seed": 5}], "tracker.entity": "team",
 }  # fmt: skip
 """Another valid value for leaves that cannot simply be one more, one longer or the other truth value."""
 

@@ -61,6 +61,8 @@ def panel(axes: Axes, fit: SeriesFit, colour: str) -> None:
     if fit.line is not None:
         axes.fill_between(fit.grid, 100 * fit.line.low, 100 * fit.line.high, color=colour, alpha=0.2, linewidth=0)
         axes.plot(fit.grid, 100 * fit.line.value, color=colour, linewidth=2)
+    else:
+        axes.plot(x, mean, color=colour, linewidth=1, alpha=0.7)
     axes.errorbar(x, mean, yerr=[mean - low, high - mean], color=colour, fmt="o", markersize=5, capsize=2, linewidth=1)
     axes.set_xscale("log")
     axes.set_xticks(x, [amount(float(n)) for n in x])

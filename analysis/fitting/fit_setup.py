@@ -49,6 +49,8 @@ def prepare(
     criterion = Objective(objective, delta)
     fitted, warnings = usable(points, form.allows_zero)
     fewest = form.min_amounts if prior is None else max(2, form.min_amounts - len(prior.names))
+    if objective != "quasibinomial":  # the law's own priors hold for counts alone (see `_coordinate_prior`)
+        fewest += sum(p.prior is not None for p in form.parameters)
     if fitted.amounts() < fewest:
         raise ValueError(
             f"law {law!r} needs at least {fewest} distinct amounts above 0; the points have "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtrc, rel_entr
 
 from analysis.arrays import Array
 from analysis.data.metric import Metric
@@ -13,11 +14,13 @@ from analysis.data.study import Measure
 from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
 from analysis.fitting.points import Points
-from analysis.fitting.uncertainty import Prediction, quantile
+from analysis.fitting.uncertainty import USUAL_DOF, Prediction, quantile
 
 # Each list has a law for three amounts; the others take part as soon as there are enough amounts for them.
+COUNTED_LAWS = ("sigmoid", "neg_log_accuracy")  # of shares of a known number of items
 SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
+MISFIT = 0.01  # chance of a larger misfit, below which a law counts as wrong
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
 MIN_ANSWERS = 10  # right answers, and wrong ones, that a curve needs: with fewer the bands' normal theory fails
 
@@ -100,12 +103,51 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
     if counts and separated(points.take(trained)):
         return None, f"{explain('separated')}; measure amounts between them"
     if metric.bounded:
-        return fit_average(points, SCORE_LAWS, "quasibinomial" if counts else "least_squares"), ""
+        if not counts:
+            return fit_average(points, SCORE_LAWS, "least_squares"), ""
+        curve = fit_average(points, COUNTED_LAWS, "quasibinomial")
+        return (None, reason) if (reason := misfit(curve)) else (curve, "")
     # Logarithmic residuals extrapolate better than plain ones on fine-tuning losses.
     if metric.kind == "loss" and (series.value > 0).all():
         return fit_average(points, LOSS_LAWS, "log"), ""
     # A number without known bounds may go anywhere: only a line is assumed.
     return fit_average(points, ("log_linear",), "least_squares"), ""
+
+
+def misfit(curve: Average) -> str:
+    """Why no law of an average describes its shares; empty where one does.
+
+    The deviance of the means at each amount from the best law is compared with chi-squared, after division by the
+    dispersion of runs at one amount, which is drawn towards the usual one (see `FitError.shrunk`). Beyond `MISFIT` the
+    law is wrong, and its residuals are no measure of noise.
+    """
+    points, (x,) = curve.curves[0].points, curve.curves[0].points.x.values()
+    amounts, at = np.unique(x, return_inverse=True)
+    assert points.trials is not None
+    trials = np.bincount(at, points.trials).astype(float)
+    mean = np.bincount(at, points.trials * points.value) / trials
+    spare = len(x) - len(amounts)
+    usual = curve.curves[0].error.usual
+    within = float(_deviance(points.value, mean[at], points.trials).sum())
+    noise = (within + USUAL_DOF * usual) / (spare + USUAL_DOF)
+    nearest = np.inf
+    for law in curve.curves:
+        free = law.error.dof - spare
+        if free <= 0:
+            return ""
+        away = float(_deviance(mean, law.predict({next(iter(points.x)): amounts}).value, trials).sum())
+        if chdtrc(free, away / noise) >= MISFIT:
+            return ""
+        nearest = min(nearest, np.sqrt(away / noise / free))
+    return (
+        f"no law follows these values: they lie {nearest:.1f} times as far from the nearest one as their noise "
+        "explains; more amounts would show where the score jumps"
+    )
+
+
+def _deviance(share: Array, fitted: Array, trials: Array) -> Array:
+    """The binomial deviance of shares of ``trials`` items from fitted ones; all of the shape (points,)."""
+    return np.asarray(2 * trials * (rel_entr(share, fitted) + rel_entr(1 - share, 1 - fitted)))
 
 
 def _one_sided(series: Series, share: Array, metric: Metric) -> str:

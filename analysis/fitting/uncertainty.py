@@ -14,6 +14,10 @@ from analysis.arrays import Array
 from analysis.fitting.solver import FitProblem
 
 ONE_ERROR = 0.6827  # the level of plus or minus one standard error
+RUN_NOISE = 0.01
+"""Standard deviation between training runs at a share of one half, as published comparisons of seeds report."""
+USUAL_DOF = 3.0
+"""Degrees of freedom that `RUN_NOISE` counts for beside the residuals."""
 KINDS = ("mean", "new_run", "new_run_new_items")
 
 
@@ -63,6 +67,22 @@ class FitError:
     between: Array
     groups: int = 0
 
+    @property
+    def usual(self) -> float:
+        """The dispersion of shares that items and the usual scatter of runs give."""
+        return 1 + 4 * self.trials * RUN_NOISE**2
+
+    @property
+    def shrunk(self) -> tuple[float, float]:
+        """The dispersion with its degrees of freedom; for counts drawn towards the usual one, which weighs as much as
+        `USUAL_DOF` degrees of freedom (a scaled inverse chi-squared prior; Gelman et al. 2013, Bayesian Data Analysis,
+        section 2.6). The residuals of one seed leave two or three, which say little.
+        """
+        if not self.counts or not self.dof > 0:
+            return self.dispersion, self.dof
+        dof = self.dof + USUAL_DOF
+        return (self.dof * self.dispersion + USUAL_DOF * self.usual) / dof, dof
+
     def half_width(self, gradient: Array, level: float) -> Array:
         """Half the width (...,) of the intervals of quantities with these gradients (..., coordinates).
 
@@ -70,8 +90,9 @@ class FitError:
         degrees of freedom would be high exactly when the few groups happen to lie close together.
         """
         variance = np.einsum("...i,ij,...j->...", gradient, self.unscaled, gradient)
+        dispersion, dof = self.shrunk
         group_variance = np.einsum("...i,ij,...j->...", gradient, self.between, gradient)
-        half = quantile(level, self.dof) * np.sqrt(self.dispersion * variance)
+        half = quantile(level, dof) * np.sqrt(dispersion * variance)
         if group_variance.any():
             half = np.hypot(half, quantile(level, self.groups - 1) * np.sqrt(np.maximum(group_variance, 0.0)))
         if not self.counts:

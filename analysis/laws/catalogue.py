@@ -214,7 +214,7 @@ LAWS: dict[str, Law] = {
                 Parameter("m", "log_amount", -np.inf),
             ),
             ("g", "u"),
-            4,
+            3,
             score=True,
         ),
         Law(

@@ -107,6 +107,8 @@ def _curves(axes: Axes, measure: Measure, fits: list[SeriesFit]) -> None:
             dash = DASHES[i % len(DASHES)]
             axes.plot(fit.grid, factor * fit.line.value, color=colour, linewidth=1.6, linestyle=dash)
         x = np.array([level.amount if level.amount > 0 else left for level in fit.levels])
+        if fit.line is None:  # no curve: the eye still has to find the points of a series
+            axes.plot(x, [factor * level.mean for level in fit.levels], color=colour, linewidth=0.8, alpha=0.6)
         _points(axes, x, factor * _stack(fit.levels), i, fit.series.label or "measured, 95 % interval")
     _untrained(axes, measure, fits, factor)
     amounts = sorted({level.amount for fit in fits for level in fit.levels})

@@ -46,13 +46,15 @@ METHOD = (
     "rolling-origin error: fitted on smaller amounts, tested on larger ones. With too few amounts for that, AICc "
     "weights take its place. The band is the 95 % interval of the curve itself: t-based, with the dispersion estimated "
     "from the residuals, never narrower than the number of items allows, and including the disagreement between the "
-    "laws. Single runs scatter around it.",
+    "laws. The dispersion of shares is drawn towards what items and the usual spread between training runs give, one "
+    "point at a share of one half. Single runs scatter around the curve.",
     "Verdicts: an effect counts as equal when its 90 % interval lies within the margin (two one-sided tests). It "
     "counts as better or worse when its 95 % interval excludes 0 and, among pairs of strategies, Holm's adjusted p "
     "value is below 5 %. Power is the chance that a true effect as large as the margin is found. All runs answer the "
     "same items.",
-    "Fewer than three distinct amounts give no curve. Models trained without an ability's data are not part of its "
-    "curve.",
+    "Fewer than three distinct amounts give no curve, and neither do shares that no law follows (chi-squared test of "
+    "the best law's deviance, level 1 %); a thin line joins their points. Models trained without an ability's data are "
+    "not part of its curve.",
 )
 
 

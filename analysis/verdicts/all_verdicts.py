@@ -65,7 +65,7 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
             chances = pareto(compared)
             strategies.append((compared, tuple(map(float, chances))))
             notes += _pareto_note(compared, chances)
-        if replayed := by_replay(same):
+        for replayed in by_replay(same):
             verdicts += replays(replayed, metric.margin(margin))
             notes.append(_replay_note(metric.name, replayed, weights))
     audits = (*audit(study), *undetectable(verdicts))
@@ -111,7 +111,8 @@ def _replay_note(metric: str, replayed: ReplayMeans, weights: Mapping[str, float
     confidence = "" if np.isnan(chance) else f" (best with a chance of {100 * chance:.0f} %)"
     listed = ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
     weighting = f"weights {listed}" if listed else "equal weights of the abilities"
-    return f"{metric}: replay {fraction(k)} is best for {weighting}{confidence}."
+    of = f" of {replayed.strategy}" if replayed.strategy else ""
+    return f"{metric}: replay {fraction(k)}{of} is best for {weighting}{confidence}."
 
 
 def _pareto_note(compared: StrategyMeans, chances: Array | Sequence[float]) -> list[str]:

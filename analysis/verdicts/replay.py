@@ -21,16 +21,29 @@ WORDS = {"up": "gains", "down": "loses", "equal": "changes little", "undecided":
 
 @dataclass(frozen=True, eq=False)
 class ReplayMeans:
-    """Means (abilities, replays) by replay ``k``; the arms of each ability, and the labels of those behind each k."""
+    """Means (abilities, replays) of one strategy by replay ``k``.
+
+    ``arms`` are the arms of each ability, ``labels`` those behind each k. ``strategy`` is "" where only one has replay.
+    """
 
     k: Array
     mean: Array
     arms: tuple[ArmMeans, ...]
     labels: tuple[Mapping[float, list[int]], ...]
+    strategy: str = ""
 
 
-def by_replay(all_arms: Sequence[ArmMeans]) -> ReplayMeans | None:
-    """The means by replay, over the replays that were measured in every ability; None for fewer than two of them."""
+def by_replay(all_arms: Sequence[ArmMeans]) -> list[ReplayMeans]:
+    """The means by replay of each strategy that has several, over the replays that were measured in every ability."""
+    replayed = [arms.table[arms.table["replay"].notna()] for arms in all_arms if "replay" in arms.table]
+    names = sorted({str(name) for table in replayed if "strategy" in table for name in table["strategy"]})
+    if len(names) < 2:
+        return [means] if (means := _by_replay(all_arms, "")) else []
+    parts = {name: [arms.with_rows(arms.table["strategy"] == name) for arms in all_arms] for name in names}
+    return [means for name, part in parts.items() if (means := _by_replay(part, name))]
+
+
+def _by_replay(all_arms: Sequence[ArmMeans], strategy: str) -> ReplayMeans | None:
     labels = []
     for arms in all_arms:
         if "replay" not in arms.table or arms.table["replay"].nunique() < 2:
@@ -43,19 +56,20 @@ def by_replay(all_arms: Sequence[ArmMeans]) -> ReplayMeans | None:
     if len(shared) < 2:
         return None
     mean = [[arms.table.loc[by[k], "mean"].mean() for k in shared] for arms, by in zip(all_arms, labels, strict=True)]
-    return ReplayMeans(np.array(shared), np.array(mean, dtype=float), tuple(all_arms), tuple(labels))
+    return ReplayMeans(np.array(shared), np.array(mean, dtype=float), tuple(all_arms), tuple(labels), strategy)
 
 
 def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
     """For each ability the largest k against the smallest, and whether it changes in one direction between them."""
     verdicts = []
     for row, arms in enumerate(means.arms):
-        about = f"{arms.name}, replay {fraction(means.k[-1])} against {fraction(means.k[0])}"
+        name = f"{arms.name}, {means.strategy}" if means.strategy else arms.name
+        about = f"{name}, replay {fraction(means.k[-1])} against {fraction(means.k[0])}"
         verdict = _step(means, row, 0, -1, about, margin)
         course = f"; {_course(means, row, margin)}" if len(means.k) > 2 else ""
         change = f"{WORDS[verdict.finding]} from replay {fraction(means.k[0])} to {fraction(means.k[-1])}"
         effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
-        verdicts.append(verdict.with_sentence(f"{arms.name} {change}: {effect}{course}."))
+        verdicts.append(verdict.with_sentence(f"{name} {change}: {effect}{course}."))
     return verdicts
 
 

@@ -145,10 +145,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Strategy:
-    """Training stages in order. A stage maps each ability it trains on to the fraction of that ability's amount."""
+    """Training stages in order. A stage maps each ability it trains on to the fraction of that ability's amount.
+
+    ``interpolated`` names the config keys that the stages read, such as ``replay``. It is no key of the config.
+    """
 
     name: str
     stages: list[dict[str, Amount]]
+    interpolated: tuple[str, ...] = field(default=(), metadata={"derived": True})
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from sweep.config.cell import Cell
 from sweep.config.schema import names
-from sweep.config.template import Template, Unfit, is_literal, related
+from sweep.config.template import Template, Unfit, is_literal, references, related
 from sweep.stages.stage import restore
 
 
@@ -141,6 +141,8 @@ def freeze(config: DictConfig) -> Cell:
     except OmegaConfBaseException as problem:
         raise ValueError(explain(problem)) from None
     assert isinstance(value, dict)
+    if isinstance(value.get("strategy"), dict):
+        value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy))
     return restore(Cell, value)  # type: ignore[arg-type]
 
 

@@ -22,6 +22,11 @@ def register() -> None:
         store.store(name="schema", node=schema(Cell))
 
 
+def config_fields(cls: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass that the config sets: all but those declared with ``metadata={"derived": True}``."""
+    return [part for part in dataclasses.fields(cls) if not part.metadata.get("derived")]
+
+
 @cache
 def schema(cls: type) -> type:
     """A twin of a frozen dataclass for OmegaConf to fill: typed, closed to unknown keys, open to overrides.
@@ -31,7 +36,7 @@ def schema(cls: type) -> type:
     """
     hints = typing.get_type_hints(cls)
     parts = []
-    for part in dataclasses.fields(cls):
+    for part in config_fields(cls):
         default = dataclasses.field(default=part.default, default_factory=part.default_factory)  # type: ignore[call-overload]
         parts.append((part.name, _twin(hints[part.name]), default))
     return dataclasses.make_dataclass(cls.__name__, parts, kw_only=True)
@@ -55,7 +60,7 @@ def _twin(hint: Any) -> Any:
 def names(cls: type, prefix: str = "") -> list[str]:
     """Dotted names of all fields of a dataclass of dataclasses."""
     dotted = []
-    for part in dataclasses.fields(cls):
+    for part in config_fields(cls):
         hint = typing.get_type_hints(cls)[part.name]
         inner = next((h for h in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(h)), None)
         dotted.append(prefix + part.name)

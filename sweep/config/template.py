@@ -89,11 +89,16 @@ def is_literal(value: Any, key: str, *, below: bool = True) -> bool:
     return not any(_texts(value)) if below else not isinstance(value, str) or "$" not in value
 
 
+def references(value: Any) -> tuple[str, ...]:
+    """The keys that a plain, unresolved config reads by their full names, each once, in alphabetical order."""
+    return tuple(sorted({match[1] for _, text in _texts(value) for match in REFERENCE.finditer(text)}))
+
+
 def _varies(text: str, plain: Any, keys: Sequence[str]) -> bool:
     """Whether a text with interpolations may read a value at ``keys``."""
-    references = [match[1] for match in REFERENCE.finditer(text)]
-    reads = any(related(reference, key) for reference in references for key in keys)
-    return reads or not SIMPLE.fullmatch(text) or not all(is_literal(plain, reference) for reference in references)
+    read = references(text)
+    reads = any(related(reference, key) for reference in read for key in keys)
+    return reads or not SIMPLE.fullmatch(text) or not all(is_literal(plain, reference) for reference in read)
 
 
 def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from sweep.config.amount import Amount
@@ -12,15 +13,16 @@ _ABSENT = object()
 
 
 def is_excluded(cell: Cell, swept: Mapping[str, Any]) -> bool:
-    """Whether the cell has all values of one of its rules, as they were ``swept``, else as its config has them."""
+    """Whether the cell has all values of one of its rules, as they were ``swept`` or as its config has them."""
     return any(
-        all(_equal(swept.get(key, _value(cell, key)), value) for key, value in rule.items()) for rule in cell.exclude
+        all(_equal(swept.get(key, _ABSENT), value) or _equal(value_at(cell, key), value) for key, value in rule.items())
+        for rule in cell.exclude
     )
 
 
 def has_value(cell: Cell, key: str) -> bool:
     """Whether a dotted key names a value of the cell."""
-    return _value(cell, key) is not _ABSENT
+    return value_at(cell, key) is not _ABSENT
 
 
 def _equal(one: object, other: object) -> bool:
@@ -28,12 +30,12 @@ def _equal(one: object, other: object) -> bool:
     if str(one) == str(other):
         return True
     try:
-        return Amount.parse(one).value == Amount.parse(other).value
-    except ValueError:
+        return Fraction(str(one)) == Fraction(str(other))
+    except (ValueError, ZeroDivisionError):
         return False
 
 
-def _value(cell: Cell, key: str) -> object:
+def value_at(cell: Cell, key: str) -> object:
     """The value at a dotted key; of a group such as ``model`` its name, of an amount its text."""
     value: Any = cell
     for name in key.split("."):

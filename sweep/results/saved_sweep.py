@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
 from common.renames import current_key
 from common.wording import plural
+from sweep.config.cell import Cell
 from sweep.plan.cost import costs
+from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
 from sweep.stages.disk import SCRATCH
@@ -257,10 +260,19 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
         "base_seed": cell.model.pretrain.seed if cell.model.scratch and cell.model.pretrain else None,
         "fraction": float(cell.fraction.value),
         "fraction_text": cell.fraction.text,
-        "replay": float(cell.replay.value) if cell.replay is not None and cell.strategy.name == "dmt" else None,
+        "replay": None,
     }
     hidden = {"model", "strategy", "ability", "fraction", "seed", "data", "replay", "total_samples"}
-    hidden |= {"model.pretrain.seed"}
-    return own | {
-        key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden and key != "+grid"
-    }
+    hidden |= {"model.pretrain.seed", "+grid"}
+    swept = {key.lstrip("+"): value for key, value in planned.factors.items() if key not in hidden}
+    read = {key: _entry(cell, key) for key in cell.strategy.interpolated if key not in own or key == "replay"}
+    return own | read | swept
+
+
+def _entry(cell: Cell, key: str) -> Any:
+    """A value of a cell as an entry of the table: a number where it is one or an amount, else text."""
+    value = value_at(cell, key)
+    try:
+        return float(Fraction(str(value)))
+    except ValueError:
+        return None if value is None else str(value)

@@ -71,7 +71,7 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
     k = np.array([0.0, 1 / 64, 1 / 4, 1.0])
     math = rows(np.full(4, 1000), [0.2, 0.4, 0.6, 0.7], rng, items=5000, replay=k)
     general = rows(np.full(4, 1000), [0.6, 0.6, 0.6, 0.2], rng, items=5000, replay=k).assign(ability="general")
-    found = by_replay([arms_of(part.assign(total_samples=2000)) for part in (math, general)])
+    (found,) = by_replay([arms_of(part.assign(total_samples=2000)) for part in (math, general)])
     first, second = replays(found, 0.02)
     assert (first.finding, second.finding) == ("up", "down")
     assert "moves one way" in first.sentence
@@ -82,3 +82,17 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
     table = pd.concat([math, general]).assign(total_samples=2000, strategy="dmt")
     notes = findings(Study(table), weights={"math": 7.0, "general": 1.0}).notes
     assert any(n.startswith("accuracy: replay 1 is best for weights math 7, general 1 (best with") for n in notes)
+
+
+def test_each_strategy_with_replays_is_judged_by_itself():
+    """Where more replay helps one strategy and harms another, their mean would say that it changes nothing."""
+    rng = np.random.default_rng(9)
+    k = np.array([0.0, 1.0])
+    parts = [
+        rows(np.full(2, 1000), chance, rng, items=5000, replay=k, total_samples=2000).assign(strategy=name)
+        for name, chance in (("dmt", [0.2, 0.6]), ("mine", [0.6, 0.2]))
+    ]
+    means = by_replay([arms_of(pd.concat(parts, ignore_index=True))])
+    verdicts = [verdict for one in means for verdict in replays(one, 0.02)]
+    assert [verdict.finding for verdict in verdicts] == ["up", "down"]
+    assert ["math accuracy, dmt gains" in v.sentence for v in verdicts] == [True, False]

@@ -53,6 +53,40 @@ def test_fractions_keep_their_text(tmp_path: Path):
     assert [c["fraction"] for c in columns] == [1 / 256, 0.25, 1.0]
 
 
+def own_strategy(folder: Path, share: str) -> str:
+    """A strategy of one's own, whose second stage reads ``share``; the word that lets Hydra find it."""
+    (folder / "conf" / "strategy").mkdir(parents=True)
+    text = f'name: mine\nstages: [{{math: 1}}, {{general: 1, math: "{share}"}}]\n'
+    (folder / "conf" / "strategy" / "mine.yaml").write_text(text)
+    return f"hydra.searchpath=[{folder}/conf]"
+
+
+@pytest.mark.parametrize(
+    ("share", "swept", "column", "values"),
+    [
+        ("${replay}", "replay=1/4,1/16", "replay", [0.25, 0.0625]),
+        ("${replay}", "seed=0,1", "replay", [1 / 256, 1 / 256]),
+        ("${amount.code}", "amount.code=1/2,1/8", "amount.code", ["1/2", "1/8"]),
+        ("${amount.code}", "amount={code:1/2},{code:1/8}", "amount.code", [0.5, 0.125]),
+        ("${ratio}", "ratio=1/4,0.5", "ratio", ["1/4", "0.5"]),
+        ("${ratio.tail}", "ratio={tail:1/4},{tail:1/8}", "ratio.tail", [0.25, 0.125]),
+        ("1/4", "seed=0,1", "replay", [None, None]),
+    ],
+)
+def test_what_a_strategy_reads_is_a_factor(share: str, swept: str, column: str, values: list, tmp_path: Path):
+    path = own_strategy(tmp_path, share)
+    with hydra():
+        fast, master = composer(path)
+        words = ["strategy=mine", swept, "dry_run=true"]
+        made = plan_all(cells({}, words, fast.config_loader), fast.config_loader, master)
+    assert [factors(one)[column] for one in made.cells] == values
+
+
+def test_replay_is_empty_for_strategies_that_do_not_read_it(tmp_path: Path):
+    made = planned("strategy=multitask,dmt", "replay=1/16", store=tmp_path)
+    assert [factors(one)["replay"] for one in made.cells] == [None, 0.0625]
+
+
 @pytest.mark.parametrize(
     ("rule", "left"),
     [
@@ -63,12 +97,20 @@ def test_fractions_keep_their_text(tmp_path: Path):
         ("{model: micro_s, seed: 1}", 4),
         ("{ratio_arm: general_full}", 6),
         ("{suite.tasks.gsm8k.max_new_tokens: 48, seed: 0}", 4),
+        ("{total_samples: null, seed: 0}", 4),
+        ("{recipe.learning_rate: 3.0e-3, seed: 0}", 4),
     ],
 )
 def test_exclude_leaves_out_the_cells_that_it_means(rule: str, left: int, tmp_path: Path):
     """The sweep has fraction 1/4 and 1/16 and seeds 0, 1 and 2; everything else is as in the config."""
     words = ["strategy=single", "fraction=1/4,1/16", "seed=0,1,2", f"exclude=[{rule}]"]
     assert len(planned(*words, store=tmp_path).cells) == left
+
+
+def test_exclude_reads_swept_values_as_the_config_does(tmp_path: Path):
+    words = ["strategy=multitask", "allow_repeats=true,false", "total_samples=null,4096", "ability='math'"]
+    rule = "exclude=[{allow_repeats: true, total_samples: null, ability: math}]"
+    assert len(planned(*words, rule, store=tmp_path).excluded) == 1
 
 
 def test_exclude_names_a_key_that_does_not_exist(tmp_path: Path):

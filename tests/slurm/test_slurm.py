@@ -60,8 +60,10 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
         first, again = (_on(slurm, *held, store=store) for _ in range(2))
         queued = set(slurm.jobs()) - before
         listed = _on(slurm, "ls", "name=four", store=store)
-    finally:
+        data, base = (_first(slurm, queued, name) for name in ("four-data", "four-train"))
+    except BaseException:
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
+        raise
     # data, the base model, its four children, and the evaluation of each
     assert "SLURM: 10 jobs submitted, 0 already in flight" in first.stdout
     assert "SLURM: 0 jobs submitted, 10 already in flight" in again.stdout
@@ -70,7 +72,8 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
 
     attached = command(*words, store=store, **slurm.environment)
     try:
-        data, base = (_first(slurm, queued, name) for name in ("four-data", "four-train"))
+        # The jobs start only now, as the world is built in less than a second.
+        slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
         _until(lambda: _worker(store, "world") is not None)
         _restarted(slurm, data, lambda: os.kill(_worker(store, "world"), signal.SIGKILL))
         _until(lambda: [*store.glob("partial/train-*/resume/step-*")] != [])

@@ -51,9 +51,13 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
 def prepare(
     spec: TrainSpec, inputs: Mapping[str, Path], execution: TrainRun, group: ranks.ProcessGroup
 ) -> tuple[step.TrainSetup, PreTrainedTokenizerBase]:
-    """Load the samples, plan the batches, and load the tokenizer that the sources share."""
+    """Load the samples, plan the batches, and load the tokenizer that the sources share.
+
+    Raises a ValueError if the plan's steps would train nothing.
+    """
     data = samples.load(spec.portions, inputs)
     plan = batches.plan(spec, sizes=data.sizes(), lengths=data.lengths)
+    spec.recipe.check_steps(plan.steps)
     tokenizer = load_tokenizer(samples.tokenizer_folder(data.names, inputs), None)
     return step.TrainSetup(spec, execution.engine, group, data, plan), tokenizer
 

@@ -150,7 +150,7 @@ class Recipe:
     """AdamW settings, learning-rate schedule, length and batch size of one training stage.
 
     Exactly one of ``epochs`` and ``steps``, and one of ``batch_samples`` and ``batch_tokens``, is set.
-    ``warmup`` and ``decay`` are fractions of all steps; ``decay`` is the last phase of the ``wsd`` schedule
+    ``warmup`` and ``decay`` are fractions of all steps, rounded up; ``decay`` is the last phase of the ``wsd`` schedule
     (warmup-stable-decay). ``clip_norm`` is the largest gradient norm, in the L2 norm over all parameters.
     """
 
@@ -187,6 +187,14 @@ class Recipe:
             raise ValueError(
                 f"warmup={self.warmup}, decay={self.decay}: both are fractions of all steps, from 0 to 1, "
                 "and their sum must not exceed 1"
+            )
+
+    def check_steps(self, steps: int) -> None:
+        """Raise a ValueError if a run of ``steps`` steps trains nothing: a warm-up's first step has learning rate 0."""
+        if steps == 1 and self.warmup > 0:
+            raise ValueError(
+                f"recipe.warmup={self.warmup}, and there is only 1 step: a warm-up begins at learning rate 0, so "
+                "nothing would be trained; set recipe.warmup=0, or give more samples or epochs or a smaller batch"
             )
 
 

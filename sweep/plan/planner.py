@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from sweep.config.cell import Cell
@@ -11,7 +12,7 @@ from sweep.plan.files import Files
 from sweep.plan.shared_stages import SharedStages
 from sweep.plan.task_stages import TaskStages
 from sweep.stages.stage import File, Stage
-from train.spec import Portion, TrainSpec
+from train.spec import Portion, Recipe, TrainSpec
 
 
 class Planner:
@@ -51,6 +52,7 @@ class Planner:
             init: Mapping[str, Stage | File] = (
                 {"init": chain[-1]} if chain else self.data_stages.model_input(cell.model, "init")
             )
+            check_steps(cell.recipe, portions)
             spec = TrainSpec(None if init else hub(cell.model), None, portions, cell.recipe, cell.seed)
             chain.append(Stage("train", spec, {**tokens, **init}))
         return tuple(chain)
@@ -80,6 +82,16 @@ class Planner:
             for stage in amounts(cell, pools)
             if any(stage.values())
         ]
+
+
+def check_steps(recipe: Recipe, portions: tuple[Portion, ...]) -> None:
+    """`Recipe.check_steps` before anything runs; where batches are counted in tokens, training does it alone."""
+    samples = sum(portion.samples for portion in portions)
+    if recipe.steps is not None:
+        recipe.check_steps(recipe.steps)
+    elif recipe.epochs is not None and recipe.batch_samples is not None:
+        # Each epoch begins a batch of its own.
+        recipe.check_steps(math.ceil(recipe.epochs) * math.ceil(min(1, recipe.epochs) * samples / recipe.batch_samples))
 
 
 def parameters(cell: Cell) -> int:

@@ -81,6 +81,15 @@ def test_repeat_allows_more_than_the_source_holds():
     assert made.cells[0].samples == {"math": 9000}
 
 
+def test_a_cell_whose_one_step_would_have_learning_rate_zero_is_refused():
+    assert plan(cell("strategy=single", "amount.math=8")).cells  # three epochs are three steps
+    assert plan(cell("strategy=single", "amount.math=9", "recipe.epochs=1")).cells
+    assert plan(cell("strategy=single", "amount.math=8", "recipe.epochs=1", "recipe.warmup=0")).cells
+    for recipe in (["recipe.epochs=1"], ["recipe.epochs=null", "recipe.steps=1"]):
+        with pytest.raises(CellError, match=r"cell0.*recipe\.warmup=0\.05.*only 1 step.*set recipe\.warmup=0"):
+            plan(cell("strategy=single", "amount.math=8", *recipe))
+
+
 def test_stages_that_cells_share_are_planned_once():
     arms = [cell("strategy=dmt", f"replay={k}") for k in ("0", "1/256", "1/16")]
     made = plan(*arms, cell("strategy=mixed_sequential"))

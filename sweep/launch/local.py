@@ -21,8 +21,9 @@ from typing import IO
 from common.start import module_path
 from sweep.launch.progress import Progress
 from sweep.plan.cost import gpus
+from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.store import Store
-from sweep.stages.worker import TRY_AGAIN, Job
+from sweep.stages.worker import Job
 
 ATTEMPTS = 3
 """How often a stage is started when its process is killed. A stage whose own code fails is not started again."""

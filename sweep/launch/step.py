@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 
 from common.json_file import write_json
 from sweep.launch.tasks import inputs
+from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.stage import plain, restore
 from sweep.stages.store import Store
-from sweep.stages.worker import TRY_AGAIN, Job, build_stage
+from sweep.stages.worker import Job, build_stage
 
 KILLED = 128
 """Exit statuses of srun above this mean that a signal killed a rank."""

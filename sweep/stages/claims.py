@@ -1,7 +1,9 @@
 """Claims: small files in STORE/claims that say which process is building which stage.
 
-A claim is live while its process touches it. It is dead once that process has ended (seen at once on the same host) or
-has not touched it for `EXPIRY_SECONDS`; dead claims are removed by any command that finds them.
+A claim is live while its process touches it. It is dead once that process has not touched it for `EXPIRY_SECONDS`, or
+has ended, which only processes of the same process table can see (`process.table`): containers on one host give their
+processes numbers of their own. Any command that finds a dead claim removes it. A process whose claim has been taken
+over ends at once.
 """
 
 from __future__ import annotations
@@ -17,11 +19,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sweep.stages import process
+
 HEARTBEAT_SECONDS = 10.0
 """Time between two touches of a claim by its owner."""
 
+AGAIN_SECONDS = 1.0
+"""Time after which an owner that does not find its claim looks once more."""
+
 EXPIRY_SECONDS = 90.0
 """Age at which an untouched claim is dead, and a scratch file has lost its writer."""
+
+TRY_AGAIN = 75
+"""Exit status of a stage that was stopped, or that another process builds (EX_TEMPFAIL of sysexits.h)."""
 
 SCRATCH = (".new", ".dead", ".clock")
 """Endings of the files that exist for a moment while a claim is taken, removed or dated."""
@@ -33,7 +43,10 @@ class Busy(RuntimeError):
 
 @contextlib.contextmanager
 def held(claim: Path, owner: str) -> Iterator[None]:
-    """Hold ``claim`` for ``owner`` within the block. Raises `Busy` when another live process holds it."""
+    """Hold ``claim`` for ``owner`` within the block. Raises `Busy` when another live process holds it.
+
+    Once another process has taken the claim over, this process ends with status `TRY_AGAIN`, and its children with it.
+    """
     claim.parent.mkdir(parents=True, exist_ok=True)
     _take(claim, owner)
     stop = threading.Event()
@@ -91,7 +104,8 @@ def remove_dead(claim: Path) -> bool:
 def _take(claim: Path, owner: str) -> None:
     """Create the claim, after removing a dead one; raise `Busy` when another process holds it."""
     scratch = claim.with_name(f"{claim.name}.{owner}.new")
-    scratch.write_text(json.dumps({"owner": owner, "host": socket.gethostname(), "pid": os.getpid()}))
+    content = {"owner": owner, "host": socket.gethostname(), "pid": os.getpid(), "table": process.table()}
+    scratch.write_text(json.dumps(content | {"started": process.started(os.getpid())}))
     try:
         for _ in range(3):
             # A link appears whole or not at all, so no process ever reads a half-written claim.
@@ -115,11 +129,15 @@ def _read(claim: Path) -> dict[str, Any] | None:
 
 def _is_dead(claim: Path) -> bool:
     content = _read(claim)
-    if content is None:
-        return True
-    if content["host"] == socket.gethostname() and not _is_running(int(content["pid"])):
-        return True
-    return _is_expired(claim)
+    return content is None or _has_ended(content) or _is_expired(claim)
+
+
+def _has_ended(content: dict[str, Any]) -> bool:
+    """Whether the process that wrote a claim is known to have ended: it is missing from the table it was listed in."""
+    table = process.table()
+    if table is None or content.get("table") != table:  # claims of earlier versions name none
+        return False
+    return process.has_ended(int(content["pid"]), content["started"])
 
 
 def _is_expired(path: Path) -> bool:
@@ -141,20 +159,19 @@ def file_system_time(folder: Path) -> float:
         return time.time()
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    with contextlib.suppress(OSError, IndexError):  # a zombie has ended, though its parent has not reaped it yet
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return True
-
-
 def _keep_alive(claim: Path, owner: str, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT_SECONDS):
-        with contextlib.suppress(FileNotFoundError):
-            if owner_of(claim) == owner:
+    """Touch the claim until ``stop`` is set; end this process once the claim is lost.
+
+    A claim that is not there may be about to be put back (see `remove_dead`), so it is lost when missing twice. A file
+    system that does not answer says nothing about the claim.
+    """
+    missing = 0
+    while not stop.wait(HEARTBEAT_SECONDS if not missing else AGAIN_SECONDS):
+        with contextlib.suppress(OSError):
+            present = owner_of(claim)
+            missing = missing + 1 if present is None else 0
+            if present == owner:
                 os.utime(claim)
+            elif present is not None or missing > 1:
+                taken = f"was taken over by {present}" if present else "was removed"
+                process.end_now(f"{claim.name}: the claim of this process {taken}; it ends without a result", TRY_AGAIN)

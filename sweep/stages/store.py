@@ -2,7 +2,7 @@
 
 STORE/<kind>/<key>/          finished: stage.json (identity; sizes and digests of the files), record.json, the output
 STORE/partial/<stage>.<owner>  work in progress; kept after a crash so that training goes on from it
-STORE/claims/<stage>         the process that builds it: owner, host, pid; touched while that process lives
+STORE/claims/<stage>         the process that builds it (claims.py); touched while that process lives
 STORE/failed/<stage>.json    the last failure, for people; never read to decide anything
 STORE/logs/<stage>.log       what the last attempts printed
 STORE/trash/                 folders on their way out: moved here by one rename, then removed

@@ -19,14 +19,11 @@ from common.json_file import write_json
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
-from sweep.stages.claims import Busy
+from sweep.stages.claims import TRY_AGAIN, Busy
 from sweep.stages.disk import cached_digest, remove
 from sweep.stages.stage import File, Stage, StageRef, plain, restore
 from sweep.stages.store import Damaged, Store
 from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
-
-TRY_AGAIN = 75
-"""Exit status of a stage that was stopped, or that another process was building (EX_TEMPFAIL of sysexits.h)."""
 
 
 class InputChanged(ValueError):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -87,25 +86,6 @@ def test_the_end_of_a_process_that_lost_its_claim_leaves_the_new_owners(store_pa
         claim.unlink()
         leave_claim(claim, owner="fast")
     assert claims.owner_of(claim) == "fast"
-
-
-class Once:
-    """The stop event of a heartbeat that beats once."""
-
-    def __init__(self) -> None:
-        self.waits = 0
-
-    def wait(self, _: float) -> bool:
-        self.waits += 1
-        return self.waits > 1
-
-
-@pytest.mark.parametrize(("owner", "touched"), [("mine", True), ("theirs", False)])
-def test_a_heartbeat_touches_its_own_claim_alone(store_path: Path, owner: str, touched: bool):
-    claim = leave_claim(store_path / "claims" / "world-0", owner=owner)
-    age(claim, 50.0)
-    claims._keep_alive(claim, "mine", Once())
-    assert (time.time() - claim.stat().st_mtime < 40) == touched
 
 
 def test_a_live_claim_that_replaced_a_dead_one_in_the_last_moment_is_put_back(store_path: Path, monkeypatch):

@@ -8,10 +8,10 @@ import pytest
 from common.digest import digest_of
 from eval.spec.scores import OverlapSpec
 from eval.stages import overlap
-from sweep.stages.claims import Busy
+from sweep.stages.claims import TRY_AGAIN, Busy
 from sweep.stages.stage import File, Stage, StageRef
 from sweep.stages.store import Store
-from sweep.stages.worker import TRY_AGAIN, InputChanged, Job, build_stage
+from sweep.stages.worker import InputChanged, Job, build_stage
 from tests.sweep.stages.processes import hold, running, world
 from train.spec import WorldSpec
 

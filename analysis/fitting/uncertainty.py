@@ -16,7 +16,7 @@ from analysis.fitting.solver import FitProblem
 ONE_ERROR = 0.6827  # the level of plus or minus one standard error
 RUN_NOISE = 0.01
 """Standard deviation between training runs at a share of one half, as published comparisons of seeds report."""
-USUAL_DOF = 3.0
+USUAL_DOF = 2.0
 """Degrees of freedom that `RUN_NOISE` counts for beside the residuals."""
 KINDS = ("mean", "new_run", "new_run_new_items")
 

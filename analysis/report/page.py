@@ -49,9 +49,10 @@ METHOD = (
     "laws. The dispersion of shares is drawn towards what items and the usual spread between training runs give, one "
     "point at a share of one half. Single runs scatter around the curve.",
     "Verdicts: an effect counts as equal when its 90 % interval lies within the margin (two one-sided tests). It "
-    "counts as better or worse when its 95 % interval excludes 0 and, among pairs of strategies, Holm's adjusted p "
-    "value is below 5 %. Power is the chance that a true effect as large as the margin is found. All runs answer the "
-    "same items.",
+    "counts as better or worse when its 95 % interval excludes 0 and its p value, adjusted by Holm over all verdicts "
+    "of the report, is below 5 %. Power is the chance that a true effect as large as the margin is found. All runs "
+    "answer the same items. How far runs of one design scatter is measured where seeds repeat; for shares and ratings "
+    "it is drawn towards the usual spread, which takes its place where no seed repeats.",
     "Fewer than three distinct amounts give no curve, and neither do shares that no law follows (chi-squared test of "
     "the best law's deviance, level 1 %); a thin line joins their points. Models trained without an ability's data are "
     "not part of its curve.",

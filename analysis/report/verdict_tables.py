@@ -101,5 +101,11 @@ def findings_record(findings: Findings) -> dict[str, object]:
 def _verdict_record(verdict: Verdict) -> dict[str, object]:
     """A verdict for machines, with name, kind and direction of its metric; missing numbers are left out."""
     metric = verdict.metric
-    numbers = {k: v for k, v in vars(verdict).items() if k != "metric" and v == v}
-    return {**numbers, "metric": metric.name, "kind": metric.kind, "better": metric.better}
+    numbers = {k: v for k, v in vars(verdict).items() if k not in ("metric", "say") and v == v}
+    return {
+        **numbers,
+        "sentence": verdict.sentence,
+        "metric": metric.name,
+        "kind": metric.kind,
+        "better": metric.better,
+    }

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.data.study import Study
+from analysis.fitting.uncertainty import RUN_NOISE
 from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans, arm_means
 from analysis.verdicts.audit import audit, undetectable
@@ -18,7 +19,7 @@ from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
 from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pairs, pareto
 from analysis.verdicts.synergy import synergies
-from analysis.verdicts.verdict import MARGIN, Verdict
+from analysis.verdicts.verdict import MARGIN, Verdict, as_a_family
 
 SERIES = ("model", "strategy", "trained_on", "ratio_arm", "replay")
 """Columns that label series along an ability's own samples."""
@@ -56,7 +57,7 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
     verdicts += [v for arms in all_arms for v in sizes(arms, arms.metric.margin(margin))]
     verdicts += [v for arms in all_arms for v in synergies(arms, arms.metric.margin(margin))]
     shares = tuple(share for arms in all_arms if (share := amount_or_ratio(arms)))
-    notes: list[str] = []
+    notes = _unrepeated(all_arms)
     strategies = []
     for metric in dict.fromkeys(arms.metric for arms in all_arms):
         same = [arms for arms in all_arms if arms.metric == metric]
@@ -68,8 +69,19 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
         for replayed in by_replay(same):
             verdicts += replays(replayed, metric.margin(margin))
             notes.append(_replay_note(metric.name, replayed, weights))
-    audits = (*audit(study), *undetectable(verdicts))
-    return Findings(tuple(verdicts), shares, tuple(notes), audits, tuple(strategies))
+    family = as_a_family(verdicts)
+    audits = (*audit(study), *undetectable(family))
+    return Findings(tuple(family), shares, tuple(notes), audits, tuple(strategies))
+
+
+def _unrepeated(all_arms: Sequence[ArmMeans]) -> list[str]:
+    """What verdicts hold for where no two runs differ in seed alone: a sentence on shares and one on other values."""
+    single = [arms.metric for arms in all_arms if not arms.repeated]
+    shares, others = (", ".join(dict.fromkeys(m.name for m in single if m.bounded == part)) for part in (True, False))
+    spread = f"{100 * RUN_NOISE:g} point at a share of one half, as published runs usually do"
+    notes = [f"{shares}: no two runs differ in seed alone; intervals assume that runs scatter by {spread}."]
+    notes += [f"{others}: no two runs differ in seed alone; verdicts hold for these runs, not for new ones."]
+    return [note for note, names in zip(notes, (shares, others), strict=True) if names]
 
 
 def _trained_on_it(arms: ArmMeans) -> ArmMeans:

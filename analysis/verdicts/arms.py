@@ -13,6 +13,7 @@ from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.data.table import binomial_rows, chance, factors_of, several_bases
+from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF
 
 Codes = NDArray[np.int64]
 
@@ -24,7 +25,7 @@ class ArmMeans:
     Means are of merits (`Metric.merit`), so larger is better. ``variance`` is NaN where the noise is unknown. ``dof``
     are the degrees of freedom of its estimate, infinite where it follows from the number of items. Where items are
     known, ``items`` (arms, items) holds the contribution of each item to the mean of each arm, NaN for unknown ones,
-    and ``scatter`` how runs differ beyond their items.
+    and ``scatter`` how runs differ beyond their items. ``repeated`` says whether designs have several runs.
     """
 
     ability: str
@@ -34,6 +35,7 @@ class ArmMeans:
     dof: float
     items: Array | None = None
     scatter: RunScatter | None = None
+    repeated: bool = True
 
     @property
     def name(self) -> str:
@@ -88,7 +90,8 @@ def arm_means(measure: Measure, rows: pd.DataFrame | None = None) -> ArmMeans:
     """The arms in rows of a measure, by default those of its trained models.
 
     Shares of items have binomial noise, times the dispersion over runs of one design where that is larger than 1: runs
-    answer the same items, so the noise of a difference is that of the runs. For ratings measured standard errors take
+    answer the same items, so the noise of a difference is that of the runs. The dispersion is drawn towards the usual
+    one (`RUN_NOISE`), which takes its place where no design has several runs. For ratings measured standard errors take
     the place of binomial ones. Other values have the variance over runs of one design, pooled over designs; without
     such runs, that of their standard errors over items. With several base models the runs of an arm from one base count
     as one run, with their mean.
@@ -105,7 +108,7 @@ def arm_means(measure: Measure, rows: pd.DataFrame | None = None) -> ArmMeans:
     first = np.unique(group, return_index=True)[1]
     variance, dof = _noise(rows, merit, group, mean, metric)
     table = rows.iloc[first][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
-    arms = ArmMeans(measure.ability, measure.task, metric, table, dof)
+    arms = ArmMeans(measure.ability, measure.task, metric, table, dof, repeated=bool((runs > 1).any()))
     return arms if items is None else _with_items(arms, *items, merit, group, pd.factorize(chance(rows))[0])
 
 
@@ -148,7 +151,7 @@ def _scatter(arms: ArmMeans, residual: Array, merit: Array, group: Codes, seed: 
     """How much the runs of an arm differ beyond what their items explain, pooled over arms.
 
     ``residual`` (runs, items) is the contribution of each item minus its mean over the runs of the arm. The variance
-    of shares and ratings is taken to be proportional to p (1 - p).
+    of shares and ratings is taken to be proportional to p (1 - p), and drawn towards the usual one.
     """
     full = ~np.isnan(residual).any(axis=1) & (np.bincount(group)[group] > 1)
     mean = arms.table["mean"].to_numpy(float)
@@ -161,12 +164,16 @@ def _scatter(arms: ArmMeans, residual: Array, merit: Array, group: Codes, seed: 
     if crossed:  # a seed's effect on all arms alike makes no difference between them; two arms are too few to tell
         away = away - (np.bincount(seed, away) / np.bincount(seed))[seed]
     dof = float(spare.sum() - (seed.max() if crossed else 0))
+    usual = (4 * RUN_NOISE**2 if arms.metric.bounded else 0.0) * unit
     if dof < 1 or spare @ unit <= 0:
-        return RunScatter(np.zeros(len(mean)), np.zeros(len(mean)), float("inf"))
+        return RunScatter(usual, usual, USUAL_DOF if arms.metric.bounded else float("inf"))
     centred = residual - residual.mean(axis=1, keepdims=True)
     within = float((centred**2).sum()) / residual.shape[1] ** 2 / spare.sum()
     between = float((away**2).sum()) / dof
     scale = unit * spare.sum() / (spare @ unit)
+    if arms.metric.bounded:
+        expected = within + float(usual @ spare) / spare.sum()
+        between, dof = (dof * between + USUAL_DOF * expected) / (dof + USUAL_DOF), dof + USUAL_DOF
     return RunScatter(scale * max(0.0, between - within), scale * between, dof)
 
 
@@ -177,8 +184,12 @@ def _noise(rows: pd.DataFrame, merit: Array, group: Codes, mean: Array, metric: 
     away = (merit - mean[group]) ** 2
     unit = _item_noise(rows, group, mean, metric)
     if unit is not None:
-        dispersion = float((away / unit[group]).sum() / spare) if spare > 0 else 1.0
-        return max(1.0, dispersion) * unit / runs, spare if dispersion > 1 else float("inf")
+        usual = 1 + 4 * RUN_NOISE**2 * float(rows["n_items"].median())
+        dispersion = (float((away / unit[group]).sum()) + USUAL_DOF * usual) / (spare + USUAL_DOF)
+        if dispersion <= 1:
+            return unit / runs, float("inf")
+        # Only the scatter of runs is estimated, the noise of items is known (Satterthwaite 1946, Biometrics Bull. 2).
+        return dispersion * unit / runs, (spare + USUAL_DOF) * (dispersion / (dispersion - 1)) ** 2
     if spare > 0:
         return np.full(len(runs), away.sum() / spare) / runs, spare
     if "stderr" in rows and rows["stderr"].notna().all():

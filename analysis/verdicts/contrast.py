@@ -21,8 +21,8 @@ def contrast(question: str, about: str, arms: ArmMeans, weights: Weights, margin
     """The verdict on a weighted sum of arms.
 
     With items, the variance is that of the items' contributions to the sum plus the scatter of runs beyond it, with
-    Satterthwaite's degrees of freedom (1946, Biometrics Bull. 2); for two single runs the p value is that of McNemar's
-    exact test. Without items it follows from the arms' own variances, as if the arms were independent.
+    Satterthwaite's degrees of freedom (1946, Biometrics Bull. 2); for two single runs the p value is at least that of
+    McNemar's exact test. Without items it follows from the arms' own variances, as if the arms were independent.
     """
     labels, weight = list(weights), np.array(list(weights.values()))
     rows = arms.table.loc[labels]
@@ -35,8 +35,11 @@ def contrast(question: str, about: str, arms: ArmMeans, weights: Weights, margin
         return verdict
     saved = 1 - np.sqrt(variance / float(weight**2 @ np.diag(covariance)))
     verdict = replace(verdict, items=items.shape[1], narrower=float(saved))
-    p = mcnemar(items) if sorted(weight) == [-1, 1] and (rows["runs"] == 1).all() and arms.metric.bounded else None
-    return verdict if p is None else replace(verdict, p=p)
+    if sorted(weight) != [-1, 1] or (rows["runs"] > 1).any() or not arms.metric.bounded:
+        return verdict
+    # Exact where few items decide, but about these two runs alone; the interval also knows that runs scatter.
+    p = mcnemar(items)
+    return verdict if p is None else replace(verdict, p=max(p, verdict.p))
 
 
 def dof(arms: ArmMeans, weights: Weights) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -67,10 +68,14 @@ def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
         about = f"{name}, replay {fraction(means.k[-1])} against {fraction(means.k[0])}"
         verdict = _step(means, row, 0, -1, about, margin)
         course = f"; {_course(means, row, margin)}" if len(means.k) > 2 else ""
-        change = f"{WORDS[verdict.finding]} from replay {fraction(means.k[0])} to {fraction(means.k[-1])}"
-        effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
-        verdicts.append(verdict.with_sentence(f"{name} {change}: {effect}{course}."))
+        span = f"from replay {fraction(means.k[0])} to {fraction(means.k[-1])}"
+        verdicts.append(verdict.saying(partial(_sentence, name, span, course)))
     return verdicts
+
+
+def _sentence(name: str, span: str, course: str, verdict: Verdict) -> str:
+    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    return f"{name} {WORDS[verdict.finding]} {span}: {effect}{course}."
 
 
 def _step(means: ReplayMeans, row: int, old: int, new: int, about: str, margin: float) -> Verdict:

@@ -45,10 +45,14 @@ def scaling(arms: ArmMeans, label: str, margin: float) -> Verdict | None:
             break
         start = below
     verdict = replace(verdict, edge=_edge(arms, [labels for _, labels in levels[start:]], verdict.finding))
-    finding = EDGES.get(verdict.edge) or WORDS[verdict.finding]
     span = f"from {amount(levels[start][0])} to {amount(levels[-1][0])} samples"
-    gain = f"{with_interval(verdict)} {arms.metric.effect_unit} per doubling"
-    return verdict.with_sentence(f"{about} {finding} {span}: {gain}{qualification(verdict)}.")
+
+    def say(final: Verdict) -> str:
+        finding = EDGES.get(final.edge) or WORDS[final.finding]
+        gain = f"{with_interval(final)} {arms.metric.effect_unit} per doubling"
+        return f"{about} {finding} {span}: {gain}{qualification(final)}."
+
+    return verdict.saying(say)
 
 
 def _by_amount(arms: ArmMeans) -> list[tuple[float, list[int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import pandas as pd
@@ -49,9 +50,12 @@ def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
         about = f"{arms.name}, {amount(large)} against {amount(small)} parameters"
         weights = difference(list(pairs["label_other"]), list(pairs["label"]))
         verdict = contrast("size", about, arms, weights, margin)
-        compared = f"a model of {amount(large)} parameters {WORDS[verdict.finding]} one of {amount(small)}"
-        effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
-        verdicts.append(
-            verdict.with_sentence(f"{arms.name}: {compared} at equal data ({counted(len(pairs), 'design')}): {effect}.")
-        )
+        designs = counted(len(pairs), "design")
+        verdicts.append(verdict.saying(partial(_sentence, arms.name, amount(large), amount(small), designs)))
     return verdicts
+
+
+def _sentence(name: str, large: str, small: str, designs: str, verdict: Verdict) -> str:
+    compared = f"a model of {large} parameters {WORDS[verdict.finding]} one of {small}"
+    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    return f"{name}: {compared} at equal data ({designs}): {effect}."

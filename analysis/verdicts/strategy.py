@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -16,8 +17,8 @@ from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.size import WORDS
-from analysis.verdicts.verdict import Verdict, draws_of, holm
-from analysis.verdicts.wording import pairing, qualification, with_interval
+from analysis.verdicts.verdict import Verdict, draws_of
+from analysis.verdicts.wording import qualification, with_interval
 
 DRAWS = 2000
 ALONE = "single"
@@ -109,26 +110,20 @@ def strategy_labels(table: pd.DataFrame) -> pd.Series[str]:
 
 
 def pairs(means: StrategyMeans, margin: float) -> list[Verdict]:
-    """Every pair of strategies in every ability.
-
-    A difference counts where its p value, adjusted by Holm over all pairs and abilities, is below 5 %. The intervals
-    are those of single comparisons.
-    """
-    raw, names = [], []
+    """Every pair of strategies in every ability."""
+    verdicts = []
     for row, ability in enumerate(means.abilities):
         for old, new in combinations(means.strategies, 2):
-            about = f"{ability} {means.metric.name}, {new} against {old}"
+            name = f"{ability} {means.metric.name}"
             weights = difference(means.labels[row][new], means.labels[row][old])
-            raw.append(contrast("strategy", about, means.arms[row], weights, margin))
-            names.append((f"{ability} {means.metric.name}", old, new))
-    verdicts = []
-    for verdict, adjusted, (name, old, new) in zip(raw, holm([v.p for v in raw]), names, strict=True):
-        withdrawn = verdict.finding in ("up", "down") and adjusted >= 0.05
-        final = replace(verdict, p=adjusted, finding="undecided" if withdrawn else verdict.finding)
-        among = f"{pairing(final)}; not significant among {len(raw)} comparisons"
-        sentence = f"{name}: {new} {WORDS[final.finding]} {old}: {with_interval(final)} {means.metric.effect_unit}"
-        verdicts.append(final.with_sentence(f"{sentence}{among if withdrawn else qualification(final)}."))
+            verdict = contrast("strategy", f"{name}, {new} against {old}", means.arms[row], weights, margin)
+            verdicts.append(verdict.saying(partial(_sentence, name, new, WORDS, old)))
     return verdicts
+
+
+def _sentence(name: str, strategy: str, words: Mapping[str, str], other: str, verdict: Verdict) -> str:
+    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    return f"{name}: {strategy} {words[verdict.finding]} {other}: {effect}."
 
 
 def against_alone(means: StrategyMeans, margin: float) -> list[Verdict]:
@@ -138,12 +133,12 @@ def against_alone(means: StrategyMeans, margin: float) -> list[Verdict]:
         if np.isnan(means.alone[row]):
             continue
         for strategy in means.strategies:
-            about = f"{ability} {means.metric.name}, {strategy} against {ability} alone"
+            name = f"{ability} {means.metric.name}"
             weights = difference(means.labels[row][strategy], means.labels[row][ALONE])
+            about = f"{name}, {strategy} against {ability} alone"
             verdict = contrast("forgetting", about, means.arms[row], weights, margin)
-            compared = f"{strategy} {ALONE_WORDS[verdict.finding]} training on {ability} alone"
-            effect = f"{with_interval(verdict)} {means.metric.effect_unit}{qualification(verdict)}"
-            verdicts.append(verdict.with_sentence(f"{ability} {means.metric.name}: {compared}: {effect}."))
+            alone = f"training on {ability} alone"
+            verdicts.append(verdict.saying(partial(_sentence, name, strategy, ALONE_WORDS, alone)))
     return verdicts
 
 

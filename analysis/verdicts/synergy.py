@@ -92,9 +92,12 @@ def _at_amount(arms: ArmMeans, effects: MixingEffects, place: int, margin: float
     samples = amount(2 ** effects.logs[place])
     about = f"{arms.name}, {effects.label} minus alone at {samples} samples"
     verdict = contrast("synergy", about, arms, effects.weights[place], margin)
-    finding = f"{arms.name}: {effects.label} {WORDS[verdict.finding]} at {samples} own samples"
-    effect = f"{with_interval(verdict)} {arms.metric.effect_unit}{qualification(verdict)}"
-    return verdict.with_sentence(f"{finding}: {effect}.")
+
+    def say(final: Verdict) -> str:
+        finding = f"{arms.name}: {effects.label} {WORDS[final.finding]} at {samples} own samples"
+        return f"{finding}: {with_interval(final)} {arms.metric.effect_unit}{qualification(final)}."
+
+    return verdict.saying(say)
 
 
 def _trend(arms: ArmMeans, effects: MixingEffects, margin: float) -> Verdict:
@@ -103,10 +106,13 @@ def _trend(arms: ArmMeans, effects: MixingEffects, margin: float) -> Verdict:
     about = f"{arms.name}, {effects.label} minus alone, per doubling"
     per_doubling = margin / max(float(np.ptp(effects.logs)), 1.0)
     verdict = judge("synergy", about, effect, noise, effects.dof, per_doubling, arms.metric)
-    verdict = replace(verdict, items=effects.items)
-    finding = f"{arms.name}: the benefit of {effects.label} {TREND_WORDS[verdict.finding]} with own data"
-    size = f"{with_interval(verdict)} {arms.metric.effect_unit} per doubling{pairing(verdict)}"
-    return verdict.with_sentence(f"{finding}: {size}; {crossing_text(effects)}.")
+
+    def say(final: Verdict) -> str:
+        finding = f"{arms.name}: the benefit of {effects.label} {TREND_WORDS[final.finding]} with own data"
+        size = f"{with_interval(final)} {arms.metric.effect_unit} per doubling{pairing(final)}"
+        return f"{finding}: {size}; {crossing_text(effects)}."
+
+    return replace(verdict, items=effects.items, say=say)
 
 
 def crossing_text(effects: MixingEffects) -> str:

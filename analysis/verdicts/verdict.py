@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtr, stdtr
@@ -28,7 +29,9 @@ class Verdict:
     with a chance of 80 %. ``p`` is two-sided, for an effect of 0. ``items`` is the number of items over which the
     effect is paired (0: not paired), ``narrower`` the share of the interval's width that pairing saves. ``edge`` is
     "floor" or "ceiling" where all values lie at the worst or best possible one. Numbers are NaN where the noise is
-    unknown.
+    unknown. ``repeated`` says whether runs that differ in seed alone showed how much runs scatter. ``withdrawn_among``
+    is the number of verdicts in the family among which an effect that is clear on its own is not significant (0: it
+    is, or was not clear). ``say`` writes the sentence.
     """
 
     question: str
@@ -42,19 +45,26 @@ class Verdict:
     p: float
     finding: str
     metric: Metric
-    sentence: str = ""
     items: int = 0
     narrower: float = 0.0
     edge: str = ""
+    repeated: bool = True
+    withdrawn_among: int = 0
+    say: Callable[[Verdict], str] = field(default=lambda verdict: "", compare=False, repr=False)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return self.say(self)
 
     @property
     def small(self) -> bool:
         """Whether the effect, if not equal to 0 within the margin, is smaller than what the design can detect."""
         return self.finding != "equal" and abs(self.effect) < self.detectable
 
-    def with_sentence(self, sentence: str) -> Verdict:
-        """The same verdict with this sentence."""
-        return replace(self, sentence=sentence)
+    def saying(self, say: Callable[[Verdict], str]) -> Verdict:
+        """The same verdict with another way to write its sentence."""
+        return replace(self, say=say)
 
 
 def judge(
@@ -86,6 +96,23 @@ def tail(effect: float, error: float, dof: float) -> float:
         return float(effect == 0)
     size = abs(effect) / error
     return float(2 * (1 - (ndtr(size) if np.isinf(dof) else stdtr(dof, size))))
+
+
+def as_a_family(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts with p values adjusted by Holm over all of them, so that the chance of any false effect is 5 %.
+
+    An effect that is clear on its own but not in the family becomes undecided. The intervals stay those of single
+    comparisons, and so does the finding "equal", which is no claim of an effect.
+    """
+    adjusted = holm([verdict.p for verdict in verdicts])
+    number = sum(verdict.p == verdict.p for verdict in verdicts)
+    final = []
+    for verdict, p in zip(verdicts, adjusted, strict=True):
+        withdrawn = verdict.finding in ("up", "down") and p >= 1 - LEVEL
+        final.append(
+            replace(verdict, p=p, finding="undecided", withdrawn_among=number) if withdrawn else replace(verdict, p=p)
+        )
+    return final
 
 
 def holm(p: list[float]) -> list[float]:

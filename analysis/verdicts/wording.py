@@ -21,6 +21,8 @@ def qualification(verdict: Verdict) -> str:
     margin = unsigned(verdict, verdict.margin)
     if np.isnan(verdict.low):
         return "; runs with other seeds would show the noise"
+    if verdict.withdrawn_among:
+        return f"{pairing(verdict)}; not significant among the {verdict.withdrawn_among} effects of this report"
     if verdict.finding == "undecided":
         power = f"a true effect of {margin} {unit} would be found with a chance of {100 * verdict.power:.0f} %"
         return f"{pairing(verdict)}; {power}"

@@ -154,4 +154,4 @@ def test_the_curve_of_an_ability_is_narrowed_by_its_own_data():
     found = sorted(choices(Study(hours(data_amount())), "math"), key=lambda c: c.after)
     own = [not c.label.startswith("0 of") for c in found]
     assert not all(own)  # cells without data of it are candidates too
-    assert own[0]
+    assert any(own[:2])  # with 14 samples or fewer of another ability nearly the same is learnt

@@ -102,8 +102,9 @@ def test_a_single_seed_has_mcnemars_exact_p_value():
     verdict = paired(frame, items)
     assert verdict.p == pytest.approx(18 / 256)
     assert verdict.effect == pytest.approx(0.6)
-    error = np.sqrt((8 + 1 - 6**2 / 12) / 12**2)  # Agresti and Min: half an item in every cell of the 2 x 2 table
-    assert verdict.high - verdict.low == pytest.approx(2 * 1.959964 * error)
+    # Agresti and Min: half an item in every cell of the 2 x 2 table; and two runs that scatter by a point at one half.
+    items_alone, runs_alone = (8 + 1 - 6**2 / 12) / 12**2, 4 * 0.01**2 * (0.3 * 0.7 + 0.9 * 0.1)
+    assert verdict.high - verdict.low == pytest.approx(2 * 1.96 * np.sqrt(items_alone + runs_alone), rel=1e-3)
 
 
 def test_losses_are_paired_by_their_tokens():

@@ -1,5 +1,7 @@
 """Verdicts: right by hand, right at the promised rate, and undecided where the table cannot tell."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from analysis.verdicts.ratio import amount_or_ratio
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import sizes
 from analysis.verdicts.synergy import MixingEffects, crossing, crossing_text, mixing_effects, synergies
-from analysis.verdicts.verdict import holm, judge
+from analysis.verdicts.verdict import as_a_family, holm, judge
+from analysis.verdicts.wording import qualification
 from tests.analysis.tables import FULL, data_amount, only
 from tests.analysis.verdicts.arms import ACCURACY, SAMPLES, arms_of, rows
 
@@ -48,8 +51,10 @@ def test_noise_of_arms_is_that_of_items_and_runs():
     table = rows([100, 200], [0.5, 0.5], np.random.default_rng(0), seeds=1)
     single = arms_of(table)
     near = (table["value"] * 300 + 1) / 302
-    assert single.table["variance"].to_numpy() == pytest.approx((near * (1 - near) / 300).to_numpy())
-    assert np.isinf(single.dof)
+    # Without a second seed: runs scatter by a point at one half, .01**2 / (.25 / 300) of the items' variance.
+    assert single.table["variance"].to_numpy() == pytest.approx((1.12 * near * (1 - near) / 300).to_numpy())
+    assert single.dof == pytest.approx(2 * (1.12 / 0.12) ** 2)
+    assert not single.repeated
     noisy = pd.DataFrame({"samples": [1, 1, 2, 2], "value": [1.0, 1.2, 0.5, 0.6], "seed": list("0101")})
     loss = arms_of(noisy.assign(ability="math", task="t", metric="loss"))
     logs = -np.log([1.0, 1.2, 0.5, 0.6])
@@ -254,3 +259,42 @@ def test_losses_of_zero_and_constant_scores_have_verdicts_or_none():
     for value in (0.0, 1.0):
         found = findings(Study(frame.assign(value=value)))
         assert all(v.effect == 0 for v in found.verdicts)
+
+
+def test_runs_that_scatter_make_no_effects_without_a_second_seed():
+    """Nothing differs between single and multitask, but runs scatter by 1.5 points: at most one report in ten errs."""
+    rng = np.random.default_rng(3)
+    samples, reports, false = 64 * 4.0 ** np.arange(5), 40, 0
+    for _ in range(reports):
+        parts = []
+        for ability, (strategy, factor) in product(("math", "code", "general"), (("single", 1), ("multitask", 3))):
+            chance = 1 / (1 + np.exp(2 - 0.45 * np.log2(samples / 64)))
+            runs = chance + 2 * 0.015 * np.sqrt(chance * (1 - chance)) * rng.normal(size=5)
+            value = rng.binomial(1319, runs) / 1319
+            columns = {"ability": ability, "strategy": strategy, "value": value, "samples": samples}
+            parts.append(pd.DataFrame(columns).assign(total_samples=factor * samples))
+        table = pd.concat(parts).assign(task="t", metric="accuracy", n_items=1319, seed="0")
+        found = findings(Study(table))
+        false += any(v.finding in ("up", "down") for v in found.verdicts if v.question == "synergy")
+        assert any("no two runs differ in seed alone" in note for note in found.notes)
+    assert false <= reports / 10
+
+
+def test_losses_without_a_second_seed_are_verdicts_on_these_runs():
+    table = rows([100, 200, 400, 800], [0.5] * 4, np.random.default_rng(0), seeds=1)
+    losses = table.assign(metric="loss", value=[1.0, 0.8, 0.7, 0.6], n_items=np.nan)
+    (note,) = findings(Study(losses)).notes
+    assert note == "loss: no two runs differ in seed alone; verdicts hold for these runs, not for new ones."
+
+
+def test_effects_are_adjusted_over_the_whole_report():
+    clear = judge("scaling", "a", 0.10, 0.01**2, np.inf, 0.02, ACCURACY)
+    fair = judge("synergy", "b", 0.025, 0.01**2, np.inf, 0.02, ACCURACY)  # p .012: clear alone, and among four
+    weak = judge("size", "c", 0.021, 0.01**2, np.inf, 0.02, ACCURACY)  # p .036: clear alone only
+    none = judge("size", "d", 0.0, 0.01**2, np.inf, 0.02, ACCURACY)
+    family = as_a_family([clear, fair, weak, none])
+    assert [v.finding for v in family] == ["up", "up", "undecided", none.finding]
+    assert [v.withdrawn_among for v in family] == [0, 0, 4, 0]
+    assert family[2].p == pytest.approx(2 * weak.p)  # the third of four
+    assert "not significant among the 4 effects of this report" in qualification(family[2])
+    assert (family[2].low, family[2].high) == (weak.low, weak.high)

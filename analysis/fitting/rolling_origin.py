@@ -91,7 +91,8 @@ def _mean_square(gaps: Array, held_out: Array) -> Array:
 
 
 def _gap(problem: FitProblem, fitted: Array) -> Array:
-    """Fitted minus measured, on the scale of the objective; for shares by the angular transformation.
+    """Fitted minus measured times the root of the weight, on the scale of the objective; shares by the angular
+    transformation.
 
     Twice the arcsine of the root has the same noise for every share of n items, 1 / sqrt(n) (Anscombe 1948, Biometrika
     35), whereas logits near 0 and 1 would let a single item outweigh all other amounts. Times 2, it equals a difference
@@ -99,6 +100,6 @@ def _gap(problem: FitProblem, fitted: Array) -> Array:
     """
     if problem.objective.name != "quasibinomial":
         forward = SCALES[problem.objective.name].forward
-        return np.asarray(forward(fitted) - forward(problem.y))
+        return np.asarray((forward(fitted) - forward(problem.y)) * np.sqrt(problem.weight[0]))
     angle, measured = (np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0))) for share in (fitted, problem.y))
     return np.asarray(4 * (angle - measured))

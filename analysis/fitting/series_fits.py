@@ -21,6 +21,7 @@ COUNTED_LAWS = ("sigmoid", "neg_log_accuracy")  # of shares of a known number of
 SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
 MISFIT = 0.01  # chance of a larger misfit, below which a law counts as wrong
+LOSS_NOISE = 0.02  # relative standard deviation of a loss between training runs, as repeated runs usually show
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
 MIN_ANSWERS = 10  # right answers, and wrong ones, that a curve needs: with fewer the bands' normal theory fails
 
@@ -107,11 +108,40 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
             return fit_average(points, SCORE_LAWS, "least_squares"), ""
         curve = fit_average(points, COUNTED_LAWS, "quasibinomial")
         return (None, reason) if (reason := misfit(curve)) else (curve, "")
-    # Logarithmic residuals extrapolate better than plain ones on fine-tuning losses.
-    if metric.kind == "loss" and (series.value > 0).all():
-        return fit_average(points, LOSS_LAWS, "log"), ""
+    if metric.kind == "loss":
+        return _fit_losses(measure.axis, series)
     # A number without known bounds may go anywhere: only a line is assumed.
     return fit_average(points, ("log_linear",), "least_squares"), ""
+
+
+def _fit_losses(axis: str, series: Series) -> tuple[Average | None, str]:
+    """The average of the laws of losses, or None and the reason why there is no curve.
+
+    Each loss weighs as its noise allows: its standard error over items, where known, and the usual scatter of runs.
+    """
+    trained = series.amount > 0
+    amount, loss, stderr = series.amount[trained], series.value[trained], series.stderr[trained]
+    if (loss <= 0).any():
+        return None, f"a loss of {loss.min():g} has no logarithm, which the laws of losses need"
+    if np.polyfit(np.log(amount), np.log(loss), 1)[0] >= 0:
+        return None, "the loss does not fall with more data, as every law of losses assumes"
+    known = not np.isnan(stderr).any()
+    weight = 1 / ((stderr / loss) ** 2 + LOSS_NOISE**2) if known else np.ones(len(loss))
+    seeds = np.array(series.seed)[trained]
+    # Logarithmic residuals extrapolate better than plain ones on fine-tuning losses.
+    curve = fit_average(Points({axis: amount}, loss, group=seeds, weight=weight / weight.mean()), LOSS_LAWS, "log")
+    excess = [weight.mean() * law.error.dispersion for law in curve.curves if law.error.dof > 0]
+    chances = [chdtrc(law.error.dof, law.error.dof * weight.mean() * law.error.dispersion) for law in curve.curves]
+    if known and excess and max(chances) < MISFIT:
+        return None, _misfit_text(float(np.sqrt(min(excess))), "amounts between them would show how they fall")
+    return curve, ""
+
+
+def _misfit_text(times: float, remedy: str) -> str:
+    return (
+        f"no law follows these values: they lie {times:.1f} times as far from the nearest one as their noise explains; "
+        f"{remedy}"
+    )
 
 
 def misfit(curve: Average) -> str:
@@ -139,10 +169,7 @@ def misfit(curve: Average) -> str:
         if chdtrc(free, away / noise) >= MISFIT:
             return ""
         nearest = min(nearest, np.sqrt(away / noise / free))
-    return (
-        f"no law follows these values: they lie {nearest:.1f} times as far from the nearest one as their noise "
-        "explains; more amounts would show where the score jumps"
-    )
+    return _misfit_text(nearest, "more amounts would show where the score jumps")
 
 
 def _deviance(share: Array, fitted: Array, trials: Array) -> Array:

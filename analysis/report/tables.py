@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.metric import Metric, primary
-from analysis.data.study import Measure, Study
+from analysis.data.study import Measure, Study, trained_elsewhere
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
 from analysis.report.results import MeasureFits
@@ -77,16 +77,17 @@ def _ahead(fit: SeriesFit, origin: float) -> float:
 def further_table(study: Study) -> TextTable | None:
     """All further metrics, such as accuracy_clean or those of a task's categories: means over seeds, one row each.
 
-    The columns are the strategies (at the most data each had), or, with one strategy, the fractions. None where there
-    are no further metrics or only one column.
+    Of models trained on the ability that a metric measures, and of untrained ones. The columns are the strategies (at
+    the most data of the ability that each had), or, with one strategy, the fractions. None where there are no further
+    metrics or only one column.
     """
-    rows = study.further
+    rows = study.further[~trained_elsewhere(study.further)]
     by = next((c for c in ("strategy", "fraction") if c in rows and rows[c].nunique() > 1), None)
     if not len(rows) or by is None:
         return None
-    if by == "strategy" and "total_samples" in rows:
-        most = rows.groupby([*KEYS, by])["total_samples"].transform("max")
-        rows = rows[(rows["total_samples"] == most) | (rows["total_samples"].isna())]
+    if by == "strategy" and "samples" in rows:
+        most = rows.groupby([*KEYS, by])["samples"].transform("max")
+        rows = rows[(rows["samples"] == most) | rows["samples"].isna()]
     mean = rows.pivot_table("value", KEYS, by, sort=False)
     mean = mean[sorted(mean) if by == "fraction" else list(mean)]
     count = rows.groupby(KEYS)["n_items"].median() if "n_items" in rows else pd.Series(dtype=float)

@@ -83,3 +83,44 @@ def test_the_prior_on_a_ceiling_stands_in_for_an_amount_of_counts_alone():
     assert fit(points, "sigmoid", "quasibinomial").error.dof == 1
     with pytest.raises(ValueError, match="'sigmoid' needs at least 4 distinct amounts"):
         fit(points, "sigmoid", "least_squares")
+
+
+def losses(values, stderr=np.nan, seeds=1):
+    """The fit of one series of losses (seeds, amounts)."""
+    rows = pd.DataFrame({
+        "ability": "math", "task": "t", "metric": "loss", "value": np.ravel(values), "stderr": stderr,
+        "samples": np.tile(AMOUNTS, seeds), "seed": np.repeat(np.arange(seeds), len(AMOUNTS)).astype(str),
+    })  # fmt: skip
+    (measure,) = Study(rows).measures
+    (result,) = fit_series(measure)
+    return result
+
+
+def test_a_loss_known_poorly_bends_the_curve_little():
+    truth = 0.5 + AMOUNTS**-0.5
+    wrong = np.array([*truth[:4], 1.3 * truth[4]])
+    error = np.array([*0.005 * truth[:4], 0.3 * truth[4]])
+    away = {name: np.abs(np.log(losses(wrong, stderr).at_levels.value / truth)).max() for name, stderr in
+            (("equal weights", np.nan), ("by their errors", error))}  # fmt: skip
+    assert away["by their errors"] < 0.03
+    assert away["equal weights"] > 0.08
+
+
+def test_loss_curves_cover_the_truth():
+    rng = np.random.default_rng(2)
+    inside = []
+    for _ in range(60):
+        truth = rng.uniform(0.3, 1) + rng.uniform(0.5, 2) * (AMOUNTS / 14) ** -rng.uniform(0.3, 0.9)
+        error = np.array([0.01, 0.02, 0.01, 0.03, 0.01]) * truth
+        shown = losses(truth + error * rng.normal(size=5) + 0.02 * truth * rng.normal(size=5), error)
+        assert shown.at_levels is not None
+        inside += list((shown.at_levels.low <= truth) & (truth <= shown.at_levels.high))
+    assert np.mean(inside) >= 0.92
+
+
+def test_losses_that_no_law_follows_have_no_curve_and_say_why():
+    values = np.array([0.613, 0.218, 0.024, 0.017, 1.6e-6])
+    assert "no law follows these values" in losses(values, 0.05 * values).reason
+    assert losses(values).curve is not None  # without known errors the residuals are all there is
+    assert "does not fall with more data" in losses([0.5, 0.6, 0.7, 0.7, 0.8]).reason
+    assert "a loss of 0 has no logarithm" in losses([0.5, 0.4, 0.3, 0.2, 0.0]).reason

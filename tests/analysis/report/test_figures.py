@@ -119,3 +119,16 @@ def test_a_long_name_still_makes_file_names(tmp_path, monkeypatch):
     rows.assign(value=[0.1, 0.3, 0.4, 0.6] * 2, n_items=400, samples=[8, 16, 32, 64] * 2).to_csv("t.csv", index=False)
     assert main(["table=t.csv", "out=out"]) == 0
     assert len({file.name for file in (tmp_path / "out" / "figures").glob("aaa*-residual.svg")}) == 2
+
+
+def test_further_metrics_are_those_of_models_trained_on_the_ability():
+    """The cell with the most data in all was trained on code, and says nothing about math."""
+    rows = pd.DataFrame({
+        "ability": "math", "task": "gsm8k", "metric": ["accuracy", "accuracy_clean"] * 3,
+        "value": [0.5, 0.48, 0.977, 0.972, 0.0, 0.0], "n_items": 256, "strategy": "single",
+        "samples": [100, 100, 200, 200, 0, 0], "total_samples": [100, 100, 200, 200, 999, 999],
+        "fraction": [0.5, 0.5, 1.0, 1.0, 1.0, 1.0],
+    })  # fmt: skip
+    assert further_table(Study(rows)).rows == (("math", "gsm8k", "accuracy_clean (%)", "256", "48.0", "97.2"),)
+    several = rows.assign(strategy=["dmt"] * 2 + ["multitask"] * 4)
+    assert further_table(Study(several)).rows == (("math", "gsm8k", "accuracy_clean (%)", "256", "48.0", "97.2"),)

@@ -50,8 +50,6 @@ def main(words: Sequence[str]) -> int:
     current = [_name_as_text(current_override(word)) for word in words]
     if twice := _given_twice(words, current):
         fail(f"{twice}= is given twice; keep one")
-    # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
-    sys.argv[1:] = sorted(current, key=lambda word: word not in ("-m", "--multirun"))
 
     import hydra
     from hydra.core.hydra_config import HydraConfig
@@ -63,6 +61,8 @@ def main(words: Sequence[str]) -> int:
     from sweep.config import compose, schema
 
     schema.register()
+    # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
+    sys.argv[1:] = sorted(map(compose.as_merge, current), key=lambda word: word not in ("-m", "--multirun"))
 
     def task(config: DictConfig) -> None:
         from hydra_plugins.dosage import launcher

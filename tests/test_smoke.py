@@ -73,7 +73,7 @@ def test_a_row_says_what_it_takes_to_run_its_cell_again(store: Path):
     table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
     (settings,) = table["settings"].unique()
     assert shlex.split(settings) == TINY
-    assert table["cell"].iloc[0] == "ability=math,fraction=1/16"
+    assert table["cell"].iloc[0].startswith("ability=math,fraction=1/16,data.sources.code.held_out_rows=12,")
 
 
 def test_scores_come_with_what_the_training_data_holds_of_the_items(store: Path):

@@ -38,6 +38,9 @@ class PlanSweeper(Sweeper):
             )
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from sweep.cli import multirun
+
+        multirun.check_callbacks(hydra_context.callbacks.callbacks)
         self.config_loader = hydra_context.config_loader
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config

@@ -14,15 +14,16 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from common.options import near
 from common.renames import current_override
-from sweep.cli.overrides import OF_THE_COMMAND, columns, swept_keys, without_grid
+from sweep.cli.overrides import OF_THE_COMMAND, columns, label_of, swept_keys, without_grid
 from sweep.cli.plan_table import show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
-from sweep.config.compose import CellComposer, freeze
+from sweep.config.compose import CellComposer, as_merge, freeze
 from sweep.config.schema import names
 from sweep.launch.run import run_on_slurm
 from sweep.launch.slurm import Settings
@@ -43,6 +44,21 @@ def refuse_launcher() -> NoReturn:
     fail("this launcher runs cell by cell and shares nothing; choose hydra/launcher=local or submitit_slurm")
 
 
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """End the command where a callback of ``hydra.callbacks`` expects to run once a cell.
+
+    The cells of a sweep share stages, which run in other processes. Callbacks for the whole command do run.
+    """
+    for callback in callbacks:
+        for hook in ("on_job_start", "on_job_end"):
+            own = getattr(type(callback), hook, None)
+            if own is not None and own is not getattr(Callback, hook):
+                fail(
+                    f"hydra.callbacks: {type(callback).__name__} has {hook}, which would run once a cell; the cells of "
+                    "a sweep share their stages. Use on_multirun_start and on_multirun_end"
+                )
+
+
 def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: ConfigLoader) -> list[list[str]]:
     """The overrides of every cell, as Hydra's basic sweeper makes them.
 
@@ -58,11 +74,14 @@ def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: Co
         if override.is_sweep_override() and key in OF_THE_COMMAND:
             raise HydraException(f"{override.input_line}: {key} is one for the whole command; give it one value")
         if override.is_sweep_override():
-            choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            choices[key] = [as_merge(f"{key}={value}") for value in override.sweep_string_iterator()]
         elif override.value_type is None:  # ~key; Hydra 1.4 would take ~key=null for the deletion of a null
             choices[key] = [key]
         else:
-            choices[key] = [f"{key}={override.get_value_element_as_str()}"]
+            # Dictionaries that are added under one key all count: each merges its own entries.
+            merges = key[0] == "+" and isinstance(override.value(), dict)
+            word = f"{key}={override.get_value_element_as_str()}"
+            choices[word if merges else key] = [word]
     return [list(overrides) for overrides in product(*choices.values())]
 
 
@@ -81,7 +100,7 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
     composed: list[tuple[str, Cell, dict[str, str]]] = []
     for overrides in job_overrides:
         values = {key: value for key, _, value in (o.partition("=") for o in overrides) if key in swept}
-        label = ",".join(f"{key}={value}" for key, value in values.items()) or "default"
+        label = label_of(overrides)
         try:
             cell = composer.cell(overrides)
         except ValueError as problem:
@@ -119,8 +138,8 @@ def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
     """A run without ``--multirun``: one cell. Refuses a grid, whose values only a multirun would use."""
     if hydra_config.sweeper.params:
         fail("a grid is swept by a multirun; add -m to the command")
-    again = columns(hydra_config.overrides.task, ())
-    run(lambda: plan_cells([("default", freeze(config), again)], None), execute)
+    overrides = hydra_config.overrides.task
+    run(lambda: plan_cells([(label_of(overrides), freeze(config), columns(overrides, ()))], None), execute)
 
 
 def run(make_plan: Callable[[], Plan], execute: Execute) -> None:

@@ -4,20 +4,58 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 OF_THE_COMMAND = ("name", "store", "workers", "dry_run", "replace", "exclude")
 """Keys that say nothing about a cell."""
 
+DESIGN = ("model", "strategy", "ability", "ratio_arm", "ratio", "fraction", "replay", "seed")
+"""Keys that a cell's label begins with, in this order."""
+
+UNSAID = ("engine", "tracker")
+"""Beginnings of keys that say how a cell runs. They do not enter its label."""
+
 
 def swept_keys(all_overrides: Sequence[Sequence[str]]) -> set[str]:
     """Keys whose values differ between the cells."""
-    values: dict[str, set[str]] = {}
+    values: dict[str, set[tuple[str, ...]]] = {}
     for overrides in all_overrides:
+        own: dict[str, list[str]] = {}
         for override in overrides:
             key, _, value = override.partition("=")
-            values.setdefault(key, set()).add(value)
+            own.setdefault(key, []).append(value)
+        for key, listed in own.items():
+            values.setdefault(key, set()).add(tuple(listed))
     return {key for key, seen in values.items() if len(seen) > 1}
+
+
+def label_of(overrides: Sequence[str]) -> str:
+    """A cell's label: its overrides, those of `DESIGN` first, the others in alphabetical order.
+
+    It is the same in every sweep that has the cell by these overrides, whichever of them the sweep varies.
+    """
+    return ",".join(_label_words(overrides)) or "default"
+
+
+def short_labels(cells: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str, list[str]]:
+    """For cells with their columns: the part of the labels that all share, and what is left of each."""
+    words = [
+        _label_words(json.loads(factors["overrides"])) if "overrides" in factors else [label]
+        for label, factors in cells
+    ]
+    shared = [word for word in words[0] if len(words) > 1 and all(word in own for own in words)]
+    return ",".join(shared), [",".join(word for word in own if word not in shared) or "default" for own in words]
+
+
+def _label_words(overrides: Sequence[str]) -> list[str]:
+    own = [word for word in without_grid(overrides) if _is_of_the_cell(word) and not word.startswith(UNSAID)]
+    place = {key: number for number, key in enumerate(DESIGN)}
+    return sorted(own, key=lambda word: (place.get(_key(word), len(DESIGN)), _key(word)))
+
+
+def _is_of_the_cell(override: str) -> bool:
+    return _key(override) not in OF_THE_COMMAND and not _key(override).startswith("hydra")
 
 
 def without_grid(overrides: Sequence[str]) -> list[str]:
@@ -31,7 +69,7 @@ def columns(overrides: Sequence[str], swept: Collection[str]) -> dict[str, str]:
     ``overrides`` is a JSON list of ``key=value`` texts. ``settings``, which goes with the next release, is a line of
     those that all cells share.
     """
-    task = [text for text in overrides if _key(text) not in OF_THE_COMMAND and not _key(text).startswith("hydra")]
+    task = [text for text in overrides if _is_of_the_cell(text)]
     shared = [text for text in without_grid(task) if text.partition("=")[0] not in swept]
     return {"overrides": json.dumps(task, ensure_ascii=False), "settings": shlex.join(shared)}
 

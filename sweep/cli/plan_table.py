@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.wording import plural
+from sweep.cli.overrides import short_labels
 from sweep.launch.progress import span
 from sweep.plan import judge_cost
 from sweep.plan.cost import Cost, costs, memory_gib
@@ -39,16 +40,17 @@ def show_plan(plan: Plan, store: Store) -> int:
 
 
 def _cells(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Counter[str]) -> Table:
-    table = Table(title=f"sweep {plan.name}", title_justify="left")
+    shared, labels = short_labels([(planned.label, planned.factors) for planned in plan.cells])
+    table = Table(title=f"sweep {plan.name}" + (f", all cells: {shared}" if shared else ""), title_justify="left")
     for name, side in (
         ("cell", "left"), ("model", "left"), ("samples", "left"), ("stages", "right"), ("shared", "right"),
         ("to run", "right"), ("tokens", "right"), ("FLOPs", "right"), ("GiB/rank", "right"),
     ):  # fmt: skip
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
-    for planned in plan.cells[:ROWS]:
+    for planned, label in zip(plan.cells[:ROWS], labels, strict=False):
         trained = [estimate[stage.key] for stage in planned.trained]
         table.add_row(
-            planned.label,
+            label,
             planned.cell.model.name,
             " ".join(f"{ability}:{count}" for ability, count in planned.samples.items()) or "untrained",
             str(len(planned.trained)),

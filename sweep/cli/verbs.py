@@ -11,6 +11,7 @@ from typing import NoReturn
 from common.options import Command, option
 from common.sweep_name import check_sweep_name
 from common.wording import plural
+from sweep.cli.overrides import short_labels
 from sweep.launch import squeue
 from sweep.launch.states import STATES, cell_states, stages_in_flight
 from sweep.results import garbage
@@ -94,9 +95,11 @@ def ls(options: List) -> int:
         counts = {word: sum(state.state == word for state in states) for word in STATES}
         print(f"{name}: {plural(len(states), 'cell')}, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
         if options.name:
-            width = max(len(state.cell.label) for state in states)
-            for state in states:
-                print(f"  {state.cell.label:<{width}}  {state.state:<8} {state.detail}".rstrip())
+            shared, labels = short_labels([(state.cell.label, state.cell.factors) for state in states])
+            print(f"  all cells: {shared}" if shared else "", end="\n" if shared else "")
+            width = max(map(len, labels))
+            for label, state in zip(labels, states, strict=True):
+                print(f"  {label:<{width}}  {state.state:<8} {state.detail}".rstrip())
     return status
 
 

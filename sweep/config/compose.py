@@ -121,6 +121,32 @@ class CellComposer:
         )
 
 
+def as_merge(word: str) -> str:
+    """``+data.sources.mine={…}`` as ``++data.sources={mine: {…}}``, and the same for the corpus and the suite's tasks.
+
+    OmegaConf refuses a dictionary for a new source or task, whose type is a class, but merges one into their table. All
+    other overrides stay as they are, also those with several values to sweep.
+    """
+    key, _, value = word.partition("=")
+    if not (entry := NEW_ENTRY.fullmatch(key)) or not value or _is_sweep(word):
+        return word
+    for name in reversed(entry[2].split(".")):
+        value = f"{{{name}: {value}}}"
+    return f"++{entry[1]}={value}"
+
+
+def _is_sweep(word: str) -> bool:
+    """Whether an override has several values, or is none."""
+    try:
+        return parse(word).is_sweep_override()
+    except ValueError:
+        return True
+
+
+NEW_ENTRY = re.compile(r"\+{1,2}(data\.sources|data\.corpus|suite\.tasks)\.(\w[\w.-]*)")
+"""The key of an override that adds a source or a task, or a part of one."""
+
+
 def _without_hydra(load: Callable[[], DictConfig]) -> DictConfig:
     """A config as ``load`` composes it, without Hydra's own node. Raises a ValueError for overrides that do not fit."""
     try:

@@ -18,6 +18,9 @@ from sweep.plan.planner import Planner
 from sweep.stages.stage import Stage
 from train.spec import TrainRun
 
+LONGEST_TITLE = 100
+"""Letters of what a training is called in logs and trackers; W&B takes up to 128."""
+
 
 class CellError(ValueError):
     """A cell that cannot be planned; the message names the cell, the value and the remedy."""
@@ -135,6 +138,8 @@ def _execution(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | Eval
     if stage.kind == "train":
         title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"
         tags = (cell.model.name, cell.strategy.name, cell.data.name)
+        if len(title) > LONGEST_TITLE:
+            title = title[: LONGEST_TITLE - 1] + "…"
         return TrainRun(stage.key, title, name, tags, cell.engine, cell.tracker)
     if stage.kind == "score" and stage.spec.judge is not None:
         return replace(cell.suite.judge_client or JudgeRun(), ledger=name)

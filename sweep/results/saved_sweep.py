@@ -17,6 +17,7 @@ from sweep.plan.cost import costs
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
+from sweep.results import cell_configs
 from sweep.stages.disk import SCRATCH
 from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Store
@@ -105,7 +106,10 @@ def jobs(plan: Plan, store: Store) -> dict[str, Job]:
 
 
 def save(plan: Plan, store: Store) -> SavedSweep:
-    """Save the plan in the sweep's folder, so that `load` reads back what ran and what is to run."""
+    """Save the plan in the sweep's folder, so that `load` reads back what ran and what is to run.
+
+    The config of every cell lies beside it, for people.
+    """
     folder = store.sweep(plan.name)
     folder.mkdir(parents=True, exist_ok=True)
     cells = [
@@ -123,6 +127,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     for text in texts:
         text.pop("store")  # the store may be moved
     write_json(folder / FILE, {"cells": cells, "jobs": texts})
+    cell_configs.write(plan.cells, folder)
     return SavedSweep(plan.name, _cells(cells), all_jobs)
 
 

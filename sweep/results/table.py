@@ -14,8 +14,8 @@ from sweep.stages.stage import File
 from sweep.stages.store import Store
 
 FIRST = (
-    *("sweep", "cell", "after_stage", "last_stage", "ability", "task", "metric", "value", "stderr", "n_items"),
-    *("train_samples", "hours"),
+    *("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items"),
+    *("after_stage", "last_stage", "train_samples", "hours"),
 )
 """Columns that every table starts with; the factors of the cells follow.
 

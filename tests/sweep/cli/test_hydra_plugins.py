@@ -1,5 +1,6 @@
 """Hydra finds our plugins the way it documents, and other programs of the environment hardly notice them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,39 @@ def test_hydras_own_sweeper_gives_the_same_plan(tmp_path: Path):
     ]
     assert "4 distinct" in plans[0]
     assert plans[0] == plans[1]
+
+
+CALLBACKS = """
+from hydra.experimental.callback import Callback
+
+class Whole(Callback):
+    def on_multirun_start(self, config, **kwargs):
+        print("begins with", config.hydra.sweeper.params)
+
+    def on_multirun_end(self, config, **kwargs):
+        print("is over")
+
+class Each(Callback):
+    def on_job_end(self, config, job_return, **kwargs):
+        print("a job has ended")
+"""
+
+
+@pytest.mark.parametrize("flags", [["-m", "seed=0,1"], ["seed=0"]], ids=["a sweep", "one cell"])
+@pytest.mark.parametrize("name", ["Whole", "Each"])
+def test_callbacks_run_or_are_refused(name: str, flags: list[str], tmp_path: Path):
+    """Those of the whole command run; those of a job run for one cell and are refused for a sweep of several."""
+    (tmp_path / "mine.py").write_text(CALLBACKS)
+    words = [*flags, "dry_run=true", f"+hydra.callbacks.own._target_=mine.{name}", f"store={tmp_path}"]
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ended = subprocess.run(
+        [sys.executable, "-m", "sweep", *words], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    lines = ended.stdout.splitlines()
+    if name == "Each" and "-m" in flags:
+        assert ended.returncode == 2 and "Each has on_job_end" in ended.stderr and not lines
+    elif name == "Whole" and "-m" in flags:
+        assert lines[0].startswith("begins with") and lines[-1] == "is over"
+    else:
+        assert ended.returncode == 0 and ("a job has ended" in lines) == (name == "Each")

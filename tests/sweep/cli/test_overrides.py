@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from sweep.cli.multirun import cells, plan_all
+from sweep.cli.overrides import columns, label_of, short_labels
+from sweep.config.compose import as_merge, freeze
 from sweep.plan.plan import CellError, Plan
 from sweep.results.saved_sweep import factors
-from tests.sweep.composing import cell, composer, hydra, plan
+from tests.conftest import sweep
+from tests.sweep.composing import cell, composer, config, hydra, plan
 
 
 def planned(*words: str, store: Path) -> Plan:
@@ -116,3 +119,68 @@ def test_exclude_reads_swept_values_as_the_config_does(tmp_path: Path):
 def test_exclude_names_a_key_that_does_not_exist(tmp_path: Path):
     with pytest.raises(CellError, match=r"exclude: fractoin is not in the config; did you mean 'fraction'"):
         planned("seed=0,1", "exclude=[{fractoin: 1}]", store=tmp_path)
+
+
+def test_a_label_does_not_depend_on_what_is_swept(tmp_path: Path):
+    wide = planned("ability=math,code", "fraction=1/4,1", "recipe.epochs=2", "strategy=single", store=tmp_path)
+    narrow = planned("strategy=single", "recipe.epochs=2,3", "fraction=1/4", "ability=math", store=tmp_path)
+    (alone,) = planned("fraction=1/4", "recipe.epochs=2", "ability=math", "strategy=single", store=tmp_path).cells
+    labels = [{cell.key: cell.label for cell in made.cells}[alone.key] for made in (wide, narrow)]
+    assert labels == [alone.label] * 2 == ["strategy=single,ability=math,fraction=1/4,recipe.epochs=2"] * 2
+
+
+def test_a_label_says_nothing_of_how_the_sweep_runs():
+    words = ["seed=1", "engine=zero2", "engine.ranks=2", "tracker=wandb", "name=x", "store=y", "hydra/launcher=local",
+             "+grid=mixture", "workers=2", "~suite.tasks.mbpp", "model=micro_m"]  # fmt: skip
+    assert label_of(words) == "model=micro_m,seed=1,~suite.tasks.mbpp"
+    assert label_of(["dry_run=true"]) == "default"
+
+
+def test_what_all_labels_share_is_said_once():
+    cells = [(label_of(words), columns(words, ())) for words in (["seed=1", "fraction=1/4"], ["fraction=1/4"])]
+    assert short_labels(cells) == ("fraction=1/4", ["seed=1", "default"])
+    assert short_labels(cells[:1]) == ("", ["fraction=1/4,seed=1"])
+    assert short_labels([("a", {}), ("b", {})]) == ("", ["a", "b"])
+
+
+SUMS = "{ability: math, format: gsm8k, path: FILE, held_out_rows: 1}"
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Path:
+    (tmp_path / "sums.jsonl").write_text('{"question": "1 + 1?", "answer": "#### 2"}\n' * 4)
+    return tmp_path / "sums.jsonl"
+
+
+def test_sources_and_tasks_are_added_and_removed_on_the_command_line(sums: Path, store_path: Path):
+    words = [
+        f"+data.sources.mine={SUMS.replace('FILE', str(sums))}", "~data.sources.math", "seed=0,1", "dry_run=true",
+        "+suite.tasks.my-loss={ability: math, task: loss}", "+data.corpus.more.ability=corpus",
+        "+data.corpus.more.format=text", f"+data.corpus.more.path={sums}", "+data.corpus.more.columns={text: question}",
+    ]  # fmt: skip
+    current = list(map(as_merge, words))
+    with hydra():
+        fast, master = composer()
+        made = plan_all(cells({}, current, fast.config_loader), fast.config_loader, master)
+    one, _ = made.cells
+    assert list(one.cell.data.of("math")) == ["mine"] and one.samples == {"math": 3}
+    assert list(one.cell.suite.tasks)[-1] == "my-loss"
+    assert one.cell.data.corpus["more"].columns == {"text": "question"}
+    assert freeze(config(*(word for word in current if not word.startswith("seed")))).data == one.cell.data
+    for flags in ([], ["-m"]):
+        ended = sweep(*flags, *(word for word in words if not word.startswith("seed")), store=store_path)
+        assert ended.returncode == 0 and "math:3" in ended.stdout, ended.stderr
+
+
+def test_an_added_source_can_be_swept(sums: Path):
+    source = SUMS.replace("FILE", str(sums))
+    words = [f"+data.sources.mine={source},{source.replace('math', 'code')}", "ability=math", "dry_run=true"]
+    with hydra():
+        fast, master = composer()
+        made = plan_all(cells({}, list(map(as_merge, words)), fast.config_loader), fast.config_loader, master)
+    assert [one.samples["math"] for one in made.cells] == [3584 + 3, 3584]
+
+
+@pytest.mark.parametrize("word", ["+data.sources.mine={ability: math,", "+amount.law=1", "data.sources.x={a: 1}", "-m"])
+def test_other_words_stay_as_they_are(word: str):
+    assert as_merge(word) == word

@@ -65,7 +65,9 @@ def predicted(curve: Average, measure: Measure, amounts: Array) -> Prediction:
     prediction = curve.predict({measure.axis: amounts})
     if not measure.metric.bounded:
         return prediction
-    return Prediction(*measure.metric.values((prediction.value, prediction.low, prediction.high)))
+    # Without a number of items the curve is fitted on the scale of values, where it may leave their range.
+    ends = (np.clip(merit, 0.0, 1.0) for merit in (prediction.value, prediction.low, prediction.high))
+    return Prediction(*measure.metric.values((next(ends), next(ends), next(ends))))
 
 
 def _series_fit(measure: Measure, series: Series) -> SeriesFit:

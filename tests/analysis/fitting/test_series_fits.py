@@ -124,3 +124,14 @@ def test_losses_that_no_law_follows_have_no_curve_and_say_why():
     assert losses(values).curve is not None  # without known errors the residuals are all there is
     assert "does not fall with more data" in losses([0.5, 0.6, 0.7, 0.7, 0.8]).reason
     assert "a loss of 0 has no logarithm" in losses([0.5, 0.4, 0.3, 0.2, 0.0]).reason
+
+
+def test_a_curve_of_shares_without_items_stays_within_their_range():
+    rows = pd.DataFrame({"ability": "math", "task": "t", "metric": "accuracy", "value": [0.3, 0.5, 0.6]})
+    (measure,) = Study(rows.assign(samples=[100, 400, 1600])).measures
+    (result,) = fit_series(measure)
+    assert result.at_levels is not None
+    assert (result.at_levels.low[0], result.at_levels.high[-1]) == (
+        0.0,
+        1.0,
+    )  # three points leave one degree of freedom

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import isotonic_regression
 
 from analysis.arrays import Array
 from analysis.fitting.uncertainty import quantile
@@ -21,6 +22,7 @@ from analysis.verdicts.wording import pairing, qualification, with_interval
 MIXTURE = ("strategy", "trained_on", "total_samples", "fraction", "replay", "ratio_arm", "ratio")
 """Columns in which mixed and alone may differ; besides, the amounts of other abilities."""
 WORDS = {"up": "helps", "down": "hurts", "equal": "changes little", "undecided": "has no clear effect"}
+PLACES = 401  # amounts at which the difference is compared with 0
 TREND_WORDS = {"up": "grows", "down": "shrinks", "equal": "stays the same", "undecided": "has no clear trend"}
 
 
@@ -142,28 +144,28 @@ def crossing_text(effects: MixingEffects) -> str:
 
 
 def crossing(effects: MixingEffects) -> tuple[float, float, float]:
-    """Where the line through the differences is 0, as logarithm to base 2, and Fieller's 95 % interval of it.
+    """Where mixed and alone cross, as logarithm to base 2, and a 95 % interval of it.
 
-    Fieller 1954, J. R. Stat. Soc. B 16. The ends are infinite where the sign of the slope is not certain.
+    The differences, made monotone (isotonic regression), are joined by straight lines; the crossing is where these pass
+    0, NaN where they do not. The interval holds all amounts between the measured ones at which the interpolated
+    difference does not differ from 0, as Fieller's does for one line (1954, J. R. Stat. Soc. B 16). An end is infinite
+    where that is so at the smallest or largest amount, or where the noise is unknown.
     """
+    logs, delta = effects.logs, effects.delta
     known = bool(np.isfinite(effects.covariance).all()) and effects.dof > 0
-    size = len(effects.logs)
-    inverse = np.linalg.inv(effects.covariance + 1e-24 * np.eye(size)) if known else np.eye(size)
-    weight = inverse.sum(axis=0)
-    centre = float(weight @ effects.logs / weight.sum())  # there level and slope are independent
-    s, var_s = slope(effects.logs, effects.delta, effects.covariance)
-    if s == 0:
-        return math.nan, -math.inf, math.inf
-    level = float(weight @ effects.delta / weight.sum())
-    at = centre - level / s
+    weights = 1 / (np.diag(effects.covariance) + 1e-24) if known else np.ones(len(logs))
+    rising = slope(logs, delta, effects.covariance)[0] > 0
+    level = isotonic_regression(delta, weights=weights, increasing=bool(rising)).x
+    at = float(np.interp(0.0, level if rising else level[::-1], logs if rising else logs[::-1]))
+    at = at if level.min() <= 0 <= level.max() and np.ptp(level) > 0 else math.nan
     if not known:
         return at, -math.inf, math.inf
-    t = quantile(LEVEL, effects.dof)
-    away = effects.logs - centre
-    var_level = var_s * float(away @ inverse @ away) / float(weight.sum())  # raised as the slope's variance is
-    a, b, c = s**2 - t**2 * var_s, level * s, level**2 - t**2 * var_level
-    inside = b**2 - a * c
-    if a <= 0 or inside < 0:
-        return at, -math.inf, math.inf
-    roots = sorted(centre + (-b - sign * math.sqrt(inside)) / a for sign in (-1, 1))
-    return at, roots[0], roots[1]
+    x = np.linspace(logs[0], logs[-1], PLACES)
+    joined = np.stack([np.interp(x, logs, unit) for unit in np.eye(len(logs))], axis=1)
+    error = np.sqrt(np.einsum("pi,ij,pj->p", joined, effects.covariance, joined))
+    near = np.flatnonzero(np.abs(joined @ delta) <= quantile(LEVEL, effects.dof) * error)
+    if not len(near):
+        return at, at, at
+    low = -math.inf if near[0] == 0 else float(x[near[0]])
+    high = math.inf if near[-1] == PLACES - 1 else float(x[near[-1]])
+    return at, low, high

@@ -298,3 +298,26 @@ def test_effects_are_adjusted_over_the_whole_report():
     assert family[2].p == pytest.approx(2 * weak.p)  # the third of four
     assert "not significant among the 4 effects of this report" in qualification(family[2])
     assert (family[2].low, family[2].high) == (weak.low, weak.high)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda x, at: -0.02 * (x - at),
+        lambda x, at: np.where(x < at + 1, -0.04 * (x - at), -0.04),  # a gain, then a constant loss
+        lambda x, at: 0.08 * (np.exp(-(x - 6) / 3) - np.exp(-(at - 6) / 3)),
+        lambda x, at: np.where(x < at - 1, 0.03, -0.03 * (x - at)),
+    ],
+    ids=["linear", "kinked", "curved", "flat, then falling"],
+)
+def test_crossings_of_any_shape_are_covered(shape):
+    rng = np.random.default_rng(0)
+    logs, inside, away = np.arange(6.0, 15.0, 2.0), 0, []
+    for _ in range(300):
+        truth = rng.uniform(8, 12)
+        delta = shape(logs, truth) + rng.normal(0, 0.02, 5)
+        at, low, high = crossing(MixingEffects("mixed", logs, delta, np.diag(np.full(5, 0.02**2)), np.inf, ()))
+        inside += low <= truth <= high
+        away.append(at - truth)
+    assert inside >= 0.93 * 300
+    assert abs(np.nanmedian(away)) < 0.5  # doublings

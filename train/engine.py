@@ -23,6 +23,9 @@ class Engine(Protocol):
     def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
         """Losses [targets] of one micro-batch, in nats; the arguments are those of `TokenLoss.forward`."""
 
+    def evaluate(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+        """`losses` without dropout and without a gradient. Every rank must call it."""
+
     def backward(self, loss: Tensor, *, last: bool) -> None:
         """Accumulate the gradient of one micro-batch's loss; ``last`` marks the last micro-batch of the step.
 
@@ -42,11 +45,22 @@ class Engine(Protocol):
         """Write the model as a Hugging Face folder. Every rank must call it."""
 
 
+def full_shape(parameter: nn.Parameter) -> torch.Size:
+    """The shape of a parameter, also where DeepSpeed has sharded it and left an empty tensor in its place."""
+    shape: torch.Size = getattr(parameter, "ds_shape", parameter.shape)
+    return shape
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of weights of a module; a weight that two layers share counts once."""
+    return sum(full_shape(parameter).numel() for parameter in module.parameters())
+
+
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
     """Optimiser groups of the trained parameters: weight decay for matrices, none for norms and biases."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in trained if parameter.ndim >= 2]
-    vectors = [parameter for parameter in trained if parameter.ndim < 2]
+    matrices = [parameter for parameter in trained if len(full_shape(parameter)) >= 2]
+    vectors = [parameter for parameter in trained if len(full_shape(parameter)) < 2]
     groups = [
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
@@ -69,6 +83,13 @@ class TorchEngine:
     def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             losses: Tensor = self.module(ids, position_ids, logit_index, labels)
+        return losses
+
+    @torch.no_grad()
+    def evaluate(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+        self.module.eval()
+        losses = self.losses(ids, position_ids, logit_index, labels)
+        self.module.train()
         return losses
 
     def backward(self, loss: Tensor, *, last: bool) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from common.json_file import write_json
-from train import batches, checkpoint, model, ranks, records, samples, step, stop, track
-from train.engine import Engine, TorchEngine
+from train import batches, checkpoint, model, probe, ranks, records, samples, step, stop, track
+from train.engine import Engine, TorchEngine, count_parameters
 from train.render import load_tokenizer
 from train.spec import TrainRun, TrainSpec
 
@@ -35,6 +35,7 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
     with ranks.join(execution.engine.ranks, always=always) as group, stop.on_signals() as stop_flag:
         setup, tokenizer = prepare(spec, inputs, execution, group)
         engine, parameters = make_engine(setup, inputs, tokenizer)
+        setup = probe.unpack_if_leaking(setup, engine)
         point = checkpoint.latest(out, execution.engine)
         if point is not None:
             engine.load(point.folder)
@@ -74,7 +75,7 @@ def make_engine(
         if config.zero_stage == 3:
             read_folder = partial(zero.read_sharded, recipe=recipe, config=config)
     network = model.load(setup.spec, inputs, tokenizer, read_folder)
-    parameters = network.num_parameters()
+    parameters = count_parameters(network)
     network.train()
     if config.activation_checkpointing:
         network.gradient_checkpointing_enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -33,6 +34,9 @@ class TokenLoss(nn.Module):
         super().__init__()
         self.model = model
         self.plain_head = model.config.model_type in PLAIN_HEADS
+        parameters = inspect.signature(model.forward).parameters.values()
+        # Families without position ids refuse them or ignore them; `train.probe` sees that packing does not suit those.
+        self.takes_positions = any(part.name == "position_ids" or part.kind is part.VAR_KEYWORD for part in parameters)
 
     def forward(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
         """Losses [targets] in nats for ``ids`` [rows, width].
@@ -45,7 +49,8 @@ class TokenLoss(nn.Module):
             output = self.model.base_model(input_ids=ids, position_ids=position_ids, use_cache=False)
             logits = self.model.get_output_embeddings()(output.last_hidden_state.flatten(0, 1)[logit_index])
         else:
-            output = self.model(input_ids=ids, position_ids=position_ids, use_cache=False)
+            positions = {"position_ids": position_ids} if self.takes_positions else {}
+            output = self.model(input_ids=ids, use_cache=False, **positions)
             logits = output.logits.flatten(0, 1)[logit_index]
         # In bf16, the loss of a large vocabulary would lose precision.
         return functional.cross_entropy(logits.float(), labels, reduction="none")

@@ -65,7 +65,10 @@ def presented(setup: TrainSetup, steps: int) -> tuple[int, int]:
 
 
 def summary(setup: TrainSetup, metrics: list[dict[str, float]], *, parameters: int) -> dict[str, object]:
-    """The content of summary.json: steps, model size, final losses, and the samples and tokens of every source."""
+    """The content of summary.json: steps, model size, final losses, and the samples and tokens of every source.
+
+    ``packed`` says whether samples shared rows.
+    """
     data = setup.data
     presentations = np.zeros(len(data.source), dtype=np.int64)
     for step in range(setup.plan.steps):
@@ -79,7 +82,8 @@ def summary(setup: TrainSetup, metrics: list[dict[str, float]], *, parameters: i
     total = _dose(setup, presentations)
     return {
         "steps": setup.plan.steps, "samples": total["presentations"], "tokens": total["tokens"],
-        "supervised_tokens": total["supervised_tokens"], "parameters": parameters, "sources": sources,
+        "supervised_tokens": total["supervised_tokens"], "parameters": parameters,
+        "packed": setup.engine_config.pack, "sources": sources,
         "final_loss": final_losses(data.names, metrics),
     }  # fmt: skip
 

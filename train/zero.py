@@ -89,6 +89,13 @@ class ZeroEngine:
         losses: Tensor = self.deepspeed(ids, position_ids, logit_index, labels)
         return losses
 
+    @torch.no_grad()
+    def evaluate(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
+        self.deepspeed.eval()
+        losses = self.losses(ids, position_ids, logit_index, labels)
+        self.deepspeed.train()
+        return losses
+
     def backward(self, loss: Tensor, *, last: bool) -> None:
         self.deepspeed.set_gradient_accumulation_boundary(last)
         # The loss is already divided by the supervised tokens of the whole step.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 
 from tests.train import processes
+from tests.train.families import LEAKING, write
 from tests.train.tiny import execution, metrics, outputs, train_spec
 from train import checkpoint, loop, step
 from train.engine import TorchEngine
@@ -31,6 +34,10 @@ def torch_gradient(inputs: dict[str, Path]) -> dict[str, torch.Tensor]:
 ZERO_TWO = execution(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128)
 FREEZING = train_spec(steps=2, learning_rate=1e-12)  # too small to change any weight
 MOVING = train_spec(steps=12)
+LEAKING_RUN = execution(
+    name="deepspeed", zero_stage=3, ranks=2, micro_tokens=128, pack=True, activation_checkpointing=True
+)
+DECAYING = replace(train_spec(steps=3, learning_rate=1e-2, weight_decay=10.0), architecture=None)
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +45,21 @@ def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     """A folder written by two ranks.
 
     It holds STAGE.pt (the gradient of the first step under each ZeRO stage), frozen/ (a ZeRO-3 stage that starts from
-    start/) and whole/ (a ZeRO-2 stage).
+    start/), whole/ (a ZeRO-2 stage) and leaking/ (a ZeRO-3 stage with large weight decay that starts from falcon/, a
+    model that cannot be trained packed).
     """
     pytest.importorskip("deepspeed")
     folder = tmp_path_factory.mktemp("two")
-    for name in ("start", "frozen", "whole"):
+    for name in ("start", "frozen", "whole", "leaking"):
         (folder / name).mkdir()
+    write(LEAKING["falcon, rotary"], folder / "falcon")
     loop.run(train_spec(), inputs, folder / "start", execution())
     stages = [execution(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
     calls = (
         ("gradients", (train_spec(batch_samples=20), inputs, folder, stages)),
         ("train", (FREEZING, inputs | {"init": folder / "start"}, folder / "frozen", stages[3])),
         ("train", (MOVING, inputs, folder / "whole", ZERO_TWO)),
+        ("train", (DECAYING, inputs | {"init": folder / "falcon"}, folder / "leaking", LEAKING_RUN)),
     )
     processes.finish(processes.start("several", calls, folder, ranks=2))
     return folder
@@ -75,6 +85,18 @@ def test_zero_three_reads_a_folder_and_writes_one(inputs: dict[str, Path], two_r
     assert ours["model.safetensors"] == theirs["model.safetensors"]
     sharded, plain = metrics(two_ranks / "frozen"), metrics(tmp_path)
     assert [line["loss"] for line in sharded] == pytest.approx([line["loss"] for line in plain], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_zero_three_trains_a_leaking_model_unpacked_and_decays_its_weights(
+    inputs: dict[str, Path], two_ranks: Path, tmp_path: Path
+) -> None:
+    loop.run(DECAYING, inputs | {"init": two_ranks / "falcon"}, tmp_path, execution(micro_tokens=128))
+    sharded, plain = metrics(two_ranks / "leaking"), metrics(tmp_path)
+    assert [line["loss"] for line in sharded] == pytest.approx([line["loss"] for line in plain], abs=1e-5)
+    ours, theirs = (json.loads((folder / "summary.json").read_text()) for folder in (two_ranks / "leaking", tmp_path))
+    assert ours.pop("final_loss") == pytest.approx(theirs.pop("final_loss"), abs=1e-5)
+    assert ours == theirs  # the number of parameters, and that it was trained unpacked
 
 
 @pytest.mark.slow

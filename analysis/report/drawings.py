@@ -50,9 +50,9 @@ def _draw_strategies(findings: Findings, folder: Path) -> dict[str, str]:
     drawn = {}
     for compared, chances in findings.strategies:
         if not np.isnan(compared.alone).all():
-            drawn[f"forgetting-{compared.metric.file_name}"] = draw_matrix(compared, folder)
+            drawn[f"forgetting-{compared.file_name}"] = draw_matrix(compared, folder)
         if len(compared.abilities) > 1:
-            drawn[f"pareto-{compared.metric.file_name}"] = draw_pareto(compared, chances, folder)
+            drawn[f"pareto-{compared.file_name}"] = draw_pareto(compared, chances, folder)
     return drawn
 
 

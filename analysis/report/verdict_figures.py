@@ -34,9 +34,9 @@ def draw_matrix(compared: StrategyMeans, folder: Path) -> str:
             axes.text(column, row, text, ha="center", va="center")
         axes.set_xticks(range(len(compared.abilities)), compared.abilities)
         axes.set_yticks(range(len(compared.strategies)), compared.strategies)
-        axes.set_title(f"{compared.metric.name} against training alone, {compared.metric.short_unit}")
+        axes.set_title(f"{compared.name} against training alone, {compared.metric.short_unit}")
         axes.tick_params(length=0)
-        return save(figure, folder, f"forgetting-{compared.metric.file_name}")
+        return save(figure, folder, f"forgetting-{compared.file_name}")
 
 
 def draw_pareto(compared: StrategyMeans, chances: Sequence[float], folder: Path) -> str:
@@ -57,7 +57,7 @@ def draw_pareto(compared: StrategyMeans, chances: Sequence[float], folder: Path)
                 axes.invert_yaxis()
             if panel == 0:
                 legend(figure, axes)
-        return save(figure, folder, f"pareto-{compared.metric.file_name}")
+        return save(figure, folder, f"pareto-{compared.file_name}")
 
 
 def _point(axes: Axes, x: float, y: float, bars: list[list[list[float]]], k: int, name: str, filled: bool) -> None:

@@ -16,6 +16,7 @@ from analysis.verdicts.wording import unsigned, with_interval
 QUESTIONS = {
     "scaling": "does more of its data still help, per doubling at the largest amounts?",
     "size": "is a larger model better at equal data?",
+    "factor": "what do further factors change at equal data?",
     "synergy": "does mixing with other abilities help or hurt?",
     "strategy": "which strategy is better?",
     "forgetting": "what is lost or gained against training on the ability alone?",
@@ -57,6 +58,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     detectable += " > effect" if verdict.small else ""
     finding = verdict.edge or FINDINGS.get(verdict.question, {}).get(verdict.finding, verdict.finding)
     finding = {"up": "better", "down": "worse"}.get(finding, finding)
+    finding += f" among {verdict.withdrawn_among}" if verdict.withdrawn_among else ""
     return verdict.about, with_interval(verdict), unsigned(verdict, verdict.margin), power, detectable, finding
 
 
@@ -68,7 +70,7 @@ def matrix_table(compared: StrategyMeans, chances: Sequence[float]) -> TextTable
         chance = "-" if np.isnan(chances[j]) else f"{100 * chances[j]:.0f} %"
         rows.append((strategy, *cells, chance))
     unit = compared.metric.short_unit
-    title = f"{compared.metric.name} against training on the ability alone, in {unit}; chance of being undominated"
+    title = f"{compared.name} against training on the ability alone, in {unit}; chance of being undominated"
     return TextTable(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
 
 
@@ -86,7 +88,7 @@ def findings_record(findings: Findings) -> dict[str, object]:
         for s in findings.shares
     ]
     fronts = {
-        compared.metric.name: {name: c for name, c in zip(compared.strategies, chances, strict=True) if c == c}
+        compared.name: {name: c for name, c in zip(compared.strategies, chances, strict=True) if c == c}
         for compared, chances in findings.strategies
     }
     return {

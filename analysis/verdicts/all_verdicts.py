@@ -16,7 +16,8 @@ from analysis.verdicts.audit import audit, undetectable
 from analysis.verdicts.ratio import DevianceShares, amount_or_ratio
 from analysis.verdicts.replay import ReplayMeans, best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling
-from analysis.verdicts.size import sizes
+from analysis.verdicts.size import factors, sizes
+from analysis.verdicts.strata import by_stratum, strata
 from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pairs, pareto
 from analysis.verdicts.synergy import synergies
 from analysis.verdicts.verdict import MARGIN, Verdict, as_a_family
@@ -29,7 +30,7 @@ SERIES = ("model", "strategy", "trained_on", "ratio_arm", "replay")
 class Findings:
     """Verdicts in the order of the questions; deviance shares; further sentences; audits; and strategies.
 
-    ``strategies`` has, for each metric, the compared strategies with their chances of being undominated.
+    ``strategies`` has, for each metric and stratum, the compared strategies with their chances of being undominated.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -53,22 +54,25 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
         raise ValueError(f"weights name ability {unknown[0]!r}; the table has {', '.join(study.abilities)}")
     all_arms = [_trained_on_it(arm_means(measure)) for measure in study.measures if len(measure.trained)]
     all_arms = [arms for arms in all_arms if len(arms.table)]
-    verdicts = [v for arms in all_arms for v in _scalings(arms, arms.metric.margin(margin))]
-    verdicts += [v for arms in all_arms for v in sizes(arms, arms.metric.margin(margin))]
-    verdicts += [v for arms in all_arms for v in synergies(arms, arms.metric.margin(margin))]
-    shares = tuple(share for arms in all_arms if (share := amount_or_ratio(arms)))
+    parts = [part for arms in all_arms for part in strata(arms)]
+    verdicts = [v for arms in parts for v in _scalings(arms, arms.metric.margin(margin))]
+    for arms in all_arms:
+        verdicts += factors(arms, arms.metric.margin(margin))
+        verdicts += [v for a in strata(arms, models=False) for v in sizes(a, arms.metric.margin(margin))]
+    verdicts += [v for arms in parts for v in synergies(arms, arms.metric.margin(margin))]
+    shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))
     notes = _unrepeated(all_arms)
     strategies = []
     for metric in dict.fromkeys(arms.metric for arms in all_arms):
-        same = [arms for arms in all_arms if arms.metric == metric]
-        if compared := compare(same):
-            verdicts += pairs(compared, metric.margin(margin)) + against_alone(compared, metric.margin(margin))
-            chances = pareto(compared)
-            strategies.append((compared, tuple(map(float, chances))))
-            notes += _pareto_note(compared, chances)
-        for replayed in by_replay(same):
-            verdicts += replays(replayed, metric.margin(margin))
-            notes.append(_replay_note(metric.name, replayed, weights))
+        for same in by_stratum([arms for arms in all_arms if arms.metric == metric]):
+            if compared := compare(same):
+                verdicts += pairs(compared, metric.margin(margin)) + against_alone(compared, metric.margin(margin))
+                chances = pareto(compared)
+                strategies.append((compared, tuple(map(float, chances))))
+                notes += _pareto_note(compared, chances)
+            for replayed in by_replay(same):
+                verdicts += replays(replayed, metric.margin(margin))
+                notes.append(_replay_note(replayed, weights))
     family = as_a_family(verdicts)
     audits = (*audit(study), *undetectable(family))
     return Findings(tuple(family), shares, tuple(notes), audits, tuple(strategies))
@@ -118,12 +122,14 @@ def _label(name: str, value: object) -> str:
     return f"{name} {fraction(value)}" if isinstance(value, float) else str(value)
 
 
-def _replay_note(metric: str, replayed: ReplayMeans, weights: Mapping[str, float] | None) -> str:
+def _replay_note(replayed: ReplayMeans, weights: Mapping[str, float] | None) -> str:
     k, chance = best_k(replayed, weights)
     confidence = "" if np.isnan(chance) else f" (best with a chance of {100 * chance:.0f} %)"
     listed = ", ".join(f"{name} {weight:g}" for name, weight in (weights or {}).items())
     weighting = f"weights {listed}" if listed else "equal weights of the abilities"
     of = f" of {replayed.strategy}" if replayed.strategy else ""
+    where = replayed.arms[0].where
+    metric = replayed.arms[0].metric.name + (f" ({where})" if where else "")
     return f"{metric}: replay {fraction(k)}{of} is best for {weighting}{confidence}."
 
 
@@ -132,5 +138,4 @@ def _pareto_note(compared: StrategyMeans, chances: Array | Sequence[float]) -> l
         return []
     order = np.argsort(-np.asarray(chances), kind="stable")
     listed = ", ".join(f"{compared.strategies[i]} {100 * chances[i]:.0f} %" for i in order)
-    name = compared.metric.name
-    return [f"{name}: the chance that no other strategy is at least as good in every ability: {listed}."]
+    return [f"{compared.name}: the chance that no other strategy is at least as good in every ability: {listed}."]

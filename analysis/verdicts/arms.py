@@ -25,7 +25,8 @@ class ArmMeans:
     Means are of merits (`Metric.merit`), so larger is better. ``variance`` is NaN where the noise is unknown. ``dof``
     are the degrees of freedom of its estimate, infinite where it follows from the number of items. Where items are
     known, ``items`` (arms, items) holds the contribution of each item to the mean of each arm, NaN for unknown ones,
-    and ``scatter`` how runs differ beyond their items. ``repeated`` says whether designs have several runs.
+    and ``scatter`` how runs differ beyond their items. ``repeated`` says whether designs have several runs,
+    ``where`` which stratum these arms are (see `analysis.verdicts.strata`).
     """
 
     ability: str
@@ -36,11 +37,12 @@ class ArmMeans:
     items: Array | None = None
     scatter: RunScatter | None = None
     repeated: bool = True
+    where: str = ""
 
     @property
     def name(self) -> str:
-        """Ability and metric, as sentences name them."""
-        return f"{self.ability} {self.metric.name}"
+        """Ability and metric, and the stratum where there are several, as sentences name them."""
+        return f"{self.ability} {self.metric.name}" + (f" ({self.where})" if self.where else "")
 
     def with_rows(self, keep: pd.Series[bool]) -> ArmMeans:
         """The arms in the rows marked by ``keep``; they keep their labels."""

@@ -50,8 +50,6 @@ def _by_replay(all_arms: Sequence[ArmMeans], strategy: str) -> ReplayMeans | Non
         if "replay" not in arms.table or arms.table["replay"].nunique() < 2:
             return None
         table = arms.table[arms.table["replay"].notna() & (arms.table["samples"] > 0)]
-        if "params" in table and table["params"].nunique() > 1:
-            return None
         labels.append({float(k): [int(i) for i in part.index] for k, part in table.groupby("replay")})
     shared = sorted(set.intersection(*map(set, labels))) if labels else []
     if len(shared) < 2:

@@ -1,25 +1,26 @@
-"""What a larger model gains at equal data."""
+"""What a larger model, or another value of a further factor, gains at equal data."""
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pandas as pd
 
 from analysis.format import amount, counted
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
+from analysis.verdicts.strata import RESULTS, own_factors, value_text
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import qualification, with_interval
 
+MOST_VALUES = 4
 WORDS = {
     "up": "is better than",
     "down": "is worse than",
     "equal": "equals",
     "undecided": "does not clearly differ from",
 }
-RESULTS = ("mean", "variance", "runs", "label")
 
 
 def matched(left: pd.DataFrame, right: pd.DataFrame, ignore_columns: tuple[str, ...]) -> pd.DataFrame:
@@ -33,6 +34,27 @@ def matched(left: pd.DataFrame, right: pd.DataFrame, ignore_columns: tuple[str, 
         return left.merge(right, how="cross", suffixes=("", "_other"))
     filled = [t.assign(**{c: t[c].astype(object).where(t[c].notna(), "") for c in by}) for t in (left, right)]
     return filled[0].merge(filled[1], on=by, suffixes=("", "_other"))
+
+
+def factors(arms: ArmMeans, margin: float) -> list[Verdict]:
+    """For each further factor the mean gain of each value over each other, over the designs that both have.
+
+    Neighbours alone are compared where a factor has more than `MOST_VALUES` values.
+    """
+    verdicts = []
+    for column in own_factors(arms.table):
+        values = sorted(arms.table[column].dropna().unique(), key=lambda v: (str(type(v)), v))
+        for old, new in combinations(values, 2) if len(values) <= MOST_VALUES else pairwise(values):
+            left, right = (arms.table[arms.table[column] == value] for value in (old, new))
+            pairs = matched(left, right, (column,))
+            if not len(pairs):
+                continue
+            first, second = value_text(column, new), value_text(column, old)
+            weights = difference(list(pairs["label_other"]), list(pairs["label"]))
+            verdict = contrast("factor", f"{arms.name}, {first} against {second}", arms, weights, margin)
+            designs = counted(len(pairs), "design")
+            verdicts.append(verdict.saying(partial(_sentence, arms.name, first, second, designs)))
+    return verdicts
 
 
 def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
@@ -51,11 +73,12 @@ def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
         weights = difference(list(pairs["label_other"]), list(pairs["label"]))
         verdict = contrast("size", about, arms, weights, margin)
         designs = counted(len(pairs), "design")
-        verdicts.append(verdict.saying(partial(_sentence, arms.name, amount(large), amount(small), designs)))
+        names = f"a model of {amount(large)} parameters", f"one of {amount(small)}"
+        verdicts.append(verdict.saying(partial(_sentence, arms.name, *names, designs)))
     return verdicts
 
 
-def _sentence(name: str, large: str, small: str, designs: str, verdict: Verdict) -> str:
-    compared = f"a model of {large} parameters {WORDS[verdict.finding]} one of {small}"
+def _sentence(name: str, first: str, second: str, designs: str, verdict: Verdict) -> str:
+    compared = f"{first} {WORDS[verdict.finding]} {second}"
     effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
     return f"{name}: {compared} at equal data ({designs}): {effect}."

@@ -49,6 +49,16 @@ class StrategyMeans:
     arms: tuple[ArmMeans, ...]
     labels: tuple[Mapping[str, list[int]], ...]
 
+    @property
+    def name(self) -> str:
+        """The metric, and the stratum where there are several."""
+        return self.metric.name + (f" ({self.arms[0].where})" if self.arms[0].where else "")
+
+    @property
+    def file_name(self) -> str:
+        """The name with ``_`` for every character that is not a letter or digit."""
+        return "".join(c if c.isalnum() else "_" for c in self.name).strip("_")
+
     def draws(self, ability: int, count: int, seed: int) -> Array:
         """Draws (count, strategies) of the means of one ability; arms that answered the same items vary together."""
         arms, parts = self.arms[ability], [self.labels[ability][s] for s in self.strategies]
@@ -69,8 +79,6 @@ def compare(all_arms: Sequence[ArmMeans]) -> StrategyMeans | None:
     labels = []
     for arms in all_arms:
         table = arms.table[arms.table["samples"] > 0].copy()
-        if "params" in table and table["params"].nunique() > 1:
-            return None
         if table.loc[table["strategy"] != ALONE, "strategy"].nunique() < 2:
             return None
         best = table.assign(_name=strategy_labels(table))[table["samples"] == table["samples"].max()]
@@ -112,9 +120,9 @@ def strategy_labels(table: pd.DataFrame) -> pd.Series[str]:
 def pairs(means: StrategyMeans, margin: float) -> list[Verdict]:
     """Every pair of strategies in every ability."""
     verdicts = []
-    for row, ability in enumerate(means.abilities):
+    for row in range(len(means.abilities)):
         for old, new in combinations(means.strategies, 2):
-            name = f"{ability} {means.metric.name}"
+            name = means.arms[row].name
             weights = difference(means.labels[row][new], means.labels[row][old])
             verdict = contrast("strategy", f"{name}, {new} against {old}", means.arms[row], weights, margin)
             verdicts.append(verdict.saying(partial(_sentence, name, new, WORDS, old)))
@@ -133,7 +141,7 @@ def against_alone(means: StrategyMeans, margin: float) -> list[Verdict]:
         if np.isnan(means.alone[row]):
             continue
         for strategy in means.strategies:
-            name = f"{ability} {means.metric.name}"
+            name = means.arms[row].name
             weights = difference(means.labels[row][strategy], means.labels[row][ALONE])
             about = f"{name}, {strategy} against {ability} alone"
             verdict = contrast("forgetting", about, means.arms[row], weights, margin)

@@ -1,0 +1,73 @@
+"""Strata: the models and further factors within which questions are answered, so that none is averaged unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis.format import amount
+from analysis.verdicts.arms import ArmMeans
+
+DESIGN = ("samples", "total_samples", "fraction", "replay", "strategy", "trained_on", "ratio_arm", "ratio")
+"""Columns that the questions are about; besides, the amounts of single abilities."""
+MODEL = ("model", "params")
+RESULTS = ("mean", "variance", "runs", "label")
+"""Columns of arms that are no factors."""
+
+
+def own_factors(table: pd.DataFrame) -> list[str]:
+    """The columns of arms that vary besides design and model, such as a filter of the data or a learning rate.
+
+    One that follows from the others, such as a number of steps, is none.
+    """
+    others = [c for c in table if c not in (*DESIGN, *MODEL, *RESULTS) and not str(c).startswith("samples_")]
+    given = [c for c in table if c not in (*others, *RESULTS)]
+    names: list[str] = []
+    for column in others:
+        keys = [table[c] for c in (*given, *names)] or [pd.Series(0, index=table.index)]
+        if (table[column].groupby(keys, dropna=False).nunique(dropna=False) > 1).any():
+            names.append(str(column))
+    return names
+
+
+def strata(arms: ArmMeans, *, models: bool = True) -> list[ArmMeans]:
+    """The arms of each value of the further factors, and of each model unless ``models`` is False.
+
+    Each part names its values in ``where``. Without such columns: the arms as they are.
+    """
+    table = arms.table
+    model = next((c for c in MODEL if models and c in table and table[c].nunique() > 1), None)
+    columns = [*([model] if model else []), *own_factors(table)]
+    if not columns:
+        return [arms]
+    parts = table.groupby(columns, dropna=False, sort=False)
+    order = sorted(parts, key=lambda part: _size(part[1]))
+    return [
+        replace(arms.with_rows(table.index.isin(part.index)), where=", ".join(map(value_text, columns, key)))
+        for key, part in order
+    ]
+
+
+def by_stratum(all_arms: Sequence[ArmMeans]) -> list[list[ArmMeans]]:
+    """The arms of all abilities, stratum by stratum."""
+    parts: dict[str, list[ArmMeans]] = {}
+    for arms in all_arms:
+        for part in strata(arms):
+            parts.setdefault(part.where, []).append(part)
+    return list(parts.values())
+
+
+def value_text(column: str, value: object) -> str:
+    """A factor's value as text: ``micro_s``, ``242,112 parameters``, ``data filtered``."""
+    if column == "model":
+        return str(value)
+    if column == "params":
+        return f"{amount(float(str(value)))} parameters"
+    return f"{column} {value:g}" if isinstance(value, float) else f"{column} {value}"
+
+
+def _size(part: pd.DataFrame) -> float:
+    """The parameters of a stratum's model, by which strata are ordered; the order of the table where it is unknown."""
+    return float(part["params"].iloc[0]) if "params" in part else 0.0

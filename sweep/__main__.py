@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -20,7 +21,6 @@ if __name__ == "__main__":
 
 from common.options import HELP, run
 from common.renames import current_override
-from common.sweep_name import ALLOWED
 from sweep.cli.overrides import OF_THE_COMMAND
 from sweep.cli.verbs import VERBS, fail
 from sweep.stages.store import Damaged
@@ -91,9 +91,14 @@ def _raised_in(problem: BaseException, package: str) -> bool:
 
 
 def _name_as_text(word: str) -> str:
-    """``name=1e3`` with its value in quotes: Hydra would read a number and call the sweep ``1000.0``."""
+    """``name=1e3`` with its value in quotes: Hydra would read a number and call the sweep ``1000.0``.
+
+    What Hydra's grammar means otherwise stays: null, quotes, interpolations, lists of values and calls.
+    """
     key, _, value = word.partition("=")
-    return f"name='{value}'" if key == "name" and value != "null" and ALLOWED.fullmatch(value) else word
+    return (
+        f"name='{value}'" if key == "name" and value != "null" and not re.search(r"[\\'\"$,(){}\[\]]", value) else word
+    )
 
 
 def _given_twice(words: Sequence[str], current: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ Hydra meets this module through the plugins in ``hydra_plugins/dosage``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import product
 from typing import Any, NoReturn
 
@@ -107,8 +107,9 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
             raise CellError(f"cell {label}: {problem}") from None
         if not composed:
             again = without_grid if _is_grid_spent(composer, overrides, cell) else list
-            _check_exclude(composer, overrides, cell)
         composed.append((label, cell, {**values, **columns(again(overrides), swept)}))
+    overridden = {word.partition("=")[0].lstrip("+") for overrides in job_overrides for word in overrides}
+    _check_exclude(composer, overridden, [cell for _, cell, _ in composed])
     return plan_cells(composed, config.hydra.runtime.choices.get("grid"))
 
 
@@ -120,11 +121,10 @@ def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell)
         return False
 
 
-def _check_exclude(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> None:
-    """Raise a CellError for a key in ``exclude`` that no override and no part of the config has."""
-    overridden = [override.partition("=")[0].lstrip("+") for override in overrides]
-    for key in (key for rule in cell.exclude for key in rule):
-        if not (key in overridden or composer.is_group(key) or has_value(cell, key)):
+def _check_exclude(composer: CellComposer, overridden: Collection[str], cells: Sequence[Cell]) -> None:
+    """Raise a CellError for a key in ``exclude`` that no override and no cell's config has."""
+    for key in dict.fromkeys(key for rule in cells[0].exclude for key in rule):
+        if not (key in overridden or composer.is_group(key) or any(has_value(cell, key) for cell in cells)):
             raise CellError(f"exclude: {key} is not in the config{near(key, [*overridden, *names(Cell)])}")
 
 
@@ -157,6 +157,12 @@ def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
 def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | None) -> Plan:
     """The plan of composed cells; the sweep is named by ``name=``, else by its grid, else by its content."""
     first = cells[0][1]
+    for key in OF_THE_COMMAND:
+        if other := next((cell for _, cell, _ in cells if getattr(cell, key) != getattr(first, key)), None):
+            raise CellError(
+                f"{key} differs between cells, such as {getattr(first, key)} and {getattr(other, key)}; it is one for "
+                "the whole command, so let it depend on nothing that the sweep varies"
+            )
     store = Store(first.store)
     files = Files(store)
     plan = make(first.name or (grid and grid.replace("/", "-")), cells, files)

@@ -17,6 +17,11 @@ from tests.conftest import sweep
         (["total=512", "total_samples=256", "dry_run=true"], "total_samples= is given twice"),
         (["-m", "name=a,b", "dry_run=true"], "name is one for the whole command"),
         (["-m", "dry_run=false,true"], "dry_run is one for the whole command"),
+        (["-m", "name=lr_${seed}", "seed=0,1"], "name differs between cells, such as lr_0 and lr_1"),
+        (["-m", "workers=${seed}", "seed=1,2"], "workers differs between cells, such as 1 and 2"),
+        (["name=.5", "dry_run=true"], "name=.5 cannot name a sweep"),
+        (["name=+5", "dry_run=true"], "name=+5 cannot name a sweep"),
+        (["name='llama/seed 0'", "dry_run=true"], "name=llama/seed 0 cannot name a sweep"),
         (["dry_run=true", "gc"], "gc is a verb; write it first"),
         ([f"name={'a' * 101}", "dry_run=true"], "at most 100 letters"),
         (["dry_run=true", "suite.judge_client.url=x"], "Unexpected type"),
@@ -38,6 +43,13 @@ def test_help_may_stand_anywhere(store_path: Path):
     assert ended.returncode == 0 and "python -m sweep VERB" in ended.stdout
 
 
+def test_a_name_may_read_what_all_cells_share(store_path: Path):
+    ended = sweep(
+        "-m", "name=math_${ability}_${recipe.epochs}", "recipe.epochs=2", "seed=0,1", "dry_run=true", store=store_path
+    )
+    assert ended.returncode == 0 and "sweep math_math_2" in ended.stdout, ended.stderr
+
+
 @pytest.mark.parametrize("place", ["", "FILE"])
 def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
     (tmp_path / "FILE").touch()
@@ -47,7 +59,7 @@ def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
         Garbage(store=str(tmp_path / place) if place else "")
 
 
-@pytest.mark.parametrize("name", ["1e3", "01", "7", "true", "v1.2"])
+@pytest.mark.parametrize("name", ["1e3", "01", "7", "true", "v1.2", "2024_10_05", "0x10", "5.", "nan"])
 def test_a_name_that_looks_like_a_number_stays_as_written(name: str, store_path: Path):
     ended = sweep(f"name={name}", "dry_run=true", store=store_path)
     assert ended.returncode == 0 and f"sweep {name} " in ended.stdout

@@ -116,6 +116,11 @@ def test_exclude_reads_swept_values_as_the_config_does(tmp_path: Path):
     assert len(planned(*words, rule, store=tmp_path).excluded) == 1
 
 
+def test_exclude_may_name_what_only_some_cells_have(tmp_path: Path):
+    made = planned("suite=micro,base", "exclude=[{suite.tasks.mbpp.shots: 3}]", store=tmp_path)
+    assert (len(made.cells), len(made.excluded)) == (1, 1)
+
+
 def test_exclude_names_a_key_that_does_not_exist(tmp_path: Path):
     with pytest.raises(CellError, match=r"exclude: fractoin is not in the config; did you mean 'fraction'"):
         planned("seed=0,1", "exclude=[{fractoin: 1}]", store=tmp_path)

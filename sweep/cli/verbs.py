@@ -71,8 +71,14 @@ class Retry(_Named):
 
 @dataclass(frozen=True)
 class Garbage(_InStore):
+    name: str | None = option("also give up what this sweep has replaced, with its tables", None, default_text="none")
     damaged: bool = option("remove only folders whose content is not what was published", False)
     dry_run: bool = option("list what would be removed, and remove nothing", False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name is not None and (check_sweep_name(self.name) not in sweeps(self.opened) or self.damaged):
+            raise ValueError(f"name={self.name}: give a sweep of the store, without damaged=true")
 
 
 def ls(options: List) -> int:
@@ -162,7 +168,7 @@ def gc(options: Garbage) -> int:
     Returns 1 where something had to be kept that cannot be judged, such as the stages of a sweep that is unreadable.
     """
     store = options.opened
-    doomed = garbage.damaged(store) if options.damaged else garbage.unused(store)
+    doomed = garbage.damaged(store) if options.damaged else garbage.unused(store, options.name)
     if not options.dry_run:
         garbage.remove(store, doomed)
     print(*doomed.paths, sep="\n", end="\n" if doomed.paths else "")

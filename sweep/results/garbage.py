@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.results import replaced
 from sweep.results.saved_sweep import used_stages
 from sweep.stages import claims
 from sweep.stages.claims import EXPIRY_SECONDS
@@ -49,15 +50,18 @@ def damaged(store: Store) -> Garbage:
     return Garbage(tuple(paths), _size(paths), tuple(kept))
 
 
-def unused(store: Store) -> Garbage:
+def unused(store: Store, name: str | None = None) -> Garbage:
     """Stages that no sweep uses, unfinished work that no process will resume, and leftovers of killed processes.
 
+    With the name of a sweep also what it has replaced, which counts as used otherwise: its tables and its stages.
     While a sweep.json cannot be read, nobody knows which stages its sweep uses, and no stage is garbage.
     """
-    used, unreadable = used_stages(store)
+    earlier = store.sweep(name) / replaced.FOLDER if name else None
+    used, unreadable = used_stages(store, earlier)
     folders = {store.path(stage) for stage in used}
     stages = [] if unreadable else [folder for folder in _published(store) if folder not in folders]
-    paths = [*stages, *_abandoned(store, None if unreadable else folders), *_leftovers(store)]
+    tables = [earlier] if earlier is not None and earlier.exists() else []
+    paths = [*tables, *stages, *_abandoned(store, None if unreadable else folders), *_leftovers(store)]
     kept = tuple(f"stages that no sweep uses are kept: {problem}" for problem in unreadable)
     return Garbage(tuple(paths), _size(paths), kept)
 

@@ -17,7 +17,7 @@ from sweep.plan.cost import costs
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
-from sweep.results import cell_configs
+from sweep.results import cell_configs, replaced
 from sweep.stages.disk import SCRATCH
 from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Store
@@ -108,7 +108,8 @@ def jobs(plan: Plan, store: Store) -> dict[str, Job]:
 def save(plan: Plan, store: Store) -> SavedSweep:
     """Save the plan in the sweep's folder, so that `load` reads back what ran and what is to run.
 
-    The config of every cell lies beside it, for people.
+    The config of every cell lies beside it, for people. A sweep of that name which has scores that the plan lacks is
+    moved aside with its table, into the folder ``replaced``.
     """
     folder = store.sweep(plan.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,6 +127,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     texts = [job.to_json() for job in all_jobs.values()]
     for text in texts:
         text.pop("store")  # the store may be moved
+    replaced.keep(folder / FILE, all_jobs)
     write_json(folder / FILE, {"cells": cells, "jobs": texts})
     cell_configs.write(plan.cells, folder)
     return SavedSweep(plan.name, _cells(cells), all_jobs)
@@ -197,15 +199,18 @@ def load(store: Store, name: str) -> SavedSweep:
     return saved
 
 
-def used_stages(store: Store) -> tuple[set[StageRef], list[str]]:
+def used_stages(store: Store, given_up: Path | None = None) -> tuple[set[StageRef], list[str]]:
     """The stages of all sweeps in the store, and a sentence on each sweep whose stages cannot be told.
 
-    Keys are read as they stand in the files, so a sweep that another version of the code planned counts too.
+    Keys are read as they stand in the files, so a sweep that another version of the code planned counts too, and so
+    does one that was replaced. Sweeps below the folder ``given_up`` do not count.
     """
     used: set[StageRef] = set()
     problems = []
     files = sorted(store.root.glob(f"sweeps/**/{FILE}"))
     for path in files:
+        if given_up is not None and path.is_relative_to(given_up):
+            continue
         try:
             used |= {StageRef(job["kind"], job["key"]) for job in json.loads(path.read_bytes())["jobs"]}
         except UNREADABLE as problem:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from sweep.cli.verbs import Garbage
 from sweep.config.cell import Cell
 from sweep.plan.files import Files
 from sweep.plan.plan import Plan, make
-from sweep.results.saved_sweep import check_replacement, load, save
+from sweep.results import garbage
+from sweep.results.saved_sweep import check_replacement, load, save, sweeps
 from sweep.stages.store import Store
 from tests.conftest import sweep
 from tests.sweep.composing import cell
@@ -100,3 +102,60 @@ def test_commands_refuse_such_names_and_a_plan_that_would_drop_cells(tmp_path: P
         assert "this command would drop 3 of them, such as cell0" in ended.stdout + ended.stderr
     assert len(load(store, "s").cells) == 3
     assert not list(tmp_path.rglob("stage.json"))
+
+
+def published(plan: Plan, store: Store) -> Plan:
+    """The plan, with every stage as its worker would leave it, as far as gc looks, and a table."""
+    for stage in plan.stages:
+        store.path(stage).mkdir(parents=True, exist_ok=True)
+        (store.path(stage) / "stage.json").touch()
+    (store.sweep(plan.name) / "table.csv").write_text(f"{len(plan.cells)} cells\n")
+    return plan
+
+
+def test_what_is_replaced_stays_with_its_table_until_it_is_given_up(tmp_path: Path, cells: list[Cell]):
+    store = Store(tmp_path)
+    for some in (cells[:1], cells[:2], cells[2:], cells[1:2]):  # grows once, is replaced twice
+        plan = planned(store, *some)
+        save(plan, store)
+        published(plan, store)
+    tables = {path.parent.name: path.read_text() for path in store.sweep("s").glob("replaced/*/table.csv")}
+    assert tables == {"1": "2 cells\n", "2": "1 cells\n"}
+    assert (store.sweep("s") / "table.csv").exists() and sweeps(store) == ["s"]
+    assert garbage.unused(store).paths == ()
+    given_up = garbage.unused(store, "s").paths
+    assert given_up[0] == store.sweep("s") / "replaced"
+    kept = {store.path(stage) for stage in planned(store, cells[1]).stages}
+    everything = {store.path(stage) for stage in planned(store, *cells).stages}
+    assert set(given_up[1:]) == everything - kept
+    garbage.remove(store, garbage.unused(store, "s"))
+    assert len(load(store, "s").cells) == 1 and garbage.unused(store, "s").paths == ()
+
+
+def test_a_sweep_that_another_version_planned_is_kept_too(tmp_path: Path, cells: list[Cell]):
+    store = Store(tmp_path)
+    save(planned(store, cells[0]), store)
+    published(planned(store, cells[0]), store)
+    file = store.sweep("s") / "sweep.json"
+    file.write_text(file.read_text().replace(planned(store, cells[0]).cells[0].scores["gsm8k"].key, "0" * 16))
+    (tmp_path / "score" / ("0" * 16)).mkdir()
+    save(planned(store, *cells), store)
+    assert (store.sweep("s") / "replaced" / "1" / "table.csv").exists()
+
+
+def test_unmeasured_and_unreadable_sweeps_are_written_anew(tmp_path: Path, cells: list[Cell]):
+    store = Store(tmp_path)
+    save(planned(store, cells[0]), store)
+    save(planned(store, cells[1]), store)
+    published(planned(store, cells[1]), store)
+    (store.sweep("s") / "sweep.json").write_text("{")
+    save(planned(store, cells[2]), store)
+    assert not (store.sweep("s") / "replaced").exists()
+
+
+def test_gc_takes_the_name_of_a_sweep_of_the_store(tmp_path: Path, cells: list[Cell]):
+    save(planned(Store(tmp_path), cells[0]), Store(tmp_path))
+    assert Garbage(store=str(tmp_path), name="s").name == "s"
+    for options in ({"name": "t"}, {"name": "s", "damaged": True}):
+        with pytest.raises(ValueError, match="give a sweep of the store"):
+            Garbage(store=str(tmp_path), **options)

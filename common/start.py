@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import site
 import sys
 from pathlib import Path
 
@@ -34,13 +33,6 @@ def own_packages() -> None:
                 file=sys.stderr,
             )
             sys.exit(2)
-
-
-def module_path() -> str:
-    """PYTHONPATH of a process that imports Dosage's packages and does not search the current folder (``python -P``)."""
-    # Site-packages stay behind the standard library, some of whose modules old packages there replace.
-    places = [] if str(ROOT) in site.getsitepackages() else [str(ROOT)]
-    return os.pathsep.join([*places, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def conf_folder() -> Path:

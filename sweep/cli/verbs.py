@@ -13,7 +13,7 @@ from common.sweep_name import check_sweep_name
 from common.wording import plural
 from sweep.cli.overrides import short_labels
 from sweep.launch import squeue
-from sweep.launch.states import STATES, cell_states, stages_in_flight
+from sweep.launch.states import STATES, cell_states, may_be_queued, stages_in_flight
 from sweep.results import garbage
 from sweep.results.saved_sweep import load, sweeps
 from sweep.stages.store import Store
@@ -168,7 +168,10 @@ def gc(options: Garbage) -> int:
     Returns 1 where something had to be kept that cannot be judged, such as the stages of a sweep that is unreadable.
     """
     store = options.opened
-    doomed = garbage.damaged(store) if options.damaged else garbage.unused(store, options.name)
+    if options.damaged:
+        doomed = garbage.damaged(store)
+    else:
+        doomed = garbage.unused(store, options.name, queued=may_be_queued(store))
     if not options.dry_run:
         garbage.remove(store, doomed)
     print(*doomed.paths, sep="\n", end="\n" if doomed.paths else "")

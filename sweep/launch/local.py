@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
-import json
 import os
-import select
 import signal
 import socket
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
+from typing import Any
 
-from common.start import module_path
+from sweep.launch.job_queue import Queue
 from sweep.launch.progress import Progress
+from sweep.launch.server import GRACE_SECONDS
+from sweep.launch.workers import Server, ServerGone
 from sweep.plan.cost import gpus
+from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
@@ -34,65 +30,25 @@ PAUSE_SECONDS = 1.0
 SAVE_SECONDS = 60.0
 """Time that workers have to save their state after Ctrl-C."""
 
+STOP_SILENT_SECONDS = 5.0
+"""Time without a sign of life after which a process counts as hanging once Ctrl-C was given."""
+
+SERVERS = 2
+"""How many worker servers one run starts. When the second is killed too, a third would hardly fare better."""
+
 
 @dataclass
 class Outcome:
-    """The jobs by how they ended, and whether Ctrl-C stopped the run. Skipped jobs lacked an input."""
+    """The jobs by how they ended. Skipped jobs lacked an input.
+
+    ``stopped`` says that Ctrl-C stopped the run, ``problem`` why it could not go on, if that is so.
+    """
 
     built: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
     skipped: list[Job] = field(default_factory=list)
     stopped: bool = False
-
-
-class Server:
-    """The launcher's end of the worker server, `sweep.launch.server`."""
-
-    def __init__(self, log: Path) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
-        environment = {**os.environ, **quiet, "OMP_NUM_THREADS": "1", "PYTHONPATH": module_path()}
-        with log.open("a") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "sweep.launch.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                bufsize=0, stderr=errors, env=environment, start_new_session=True,
-            )  # fmt: skip
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.requests: IO[bytes] = self.process.stdin
-        self.reports: IO[bytes] = self.process.stdout
-        self.log = log
-        self.buffer = b""
-
-    def send(self, request: dict[str, object]) -> None:
-        """Send one request. Raises `ServerGone` when the server has ended."""
-        try:
-            self.requests.write(json.dumps(request).encode() + b"\n")
-        except BrokenPipeError:
-            raise self._gone() from None
-
-    def reports_within(self, seconds: float) -> list[dict[str, int]]:
-        """The reports that have arrived, after waiting up to ``seconds`` for the first. Raises `ServerGone`."""
-        if not select.select([self.reports], [], [], seconds)[0]:
-            return []
-        block = os.read(self.reports.fileno(), 1 << 16)
-        if not block:
-            raise self._gone()
-        *lines, self.buffer = (self.buffer + block).split(b"\n")
-        return [json.loads(line) for line in lines]
-
-    def _gone(self) -> ServerGone:
-        return ServerGone(f"the worker server ended (status {self.process.wait()}); its log: {self.log}")
-
-    def close(self) -> None:
-        """End the server, which first stops its workers, and wait for it."""
-        with contextlib.suppress(BrokenPipeError):
-            self.requests.close()
-        self.process.wait()
-        self.reports.close()
-
-
-class ServerGone(RuntimeError):
-    """The worker server has ended, and its workers with it."""
+    problem: str = ""
 
 
 @dataclass
@@ -103,59 +59,8 @@ class Running:
     numbers: list[int]
     slots: list[str]
     statuses: list[int] = field(default_factory=list)
-
-
-class Queue:
-    """The missing jobs: those whose inputs exist, most urgent first, and those that wait for an input or a moment."""
-
-    def __init__(self, jobs: Mapping[str, Job], store: Store) -> None:
-        self.missing = {key: job for key, job in jobs.items() if not store.has(job.stage)}
-        self.children: dict[str, list[str]] = {}
-        self.awaited: dict[str, int] = {}
-        self.urgency = _urgency(jobs)
-        self.ready: list[tuple[float, str]] = []
-        self.later: list[tuple[float, str]] = []
-        for key, job in self.missing.items():
-            parents = {node.key for node in job.stage.inputs.values() if node.key in self.missing}
-            self.awaited[key] = len(parents)
-            for parent in parents:
-                self.children.setdefault(parent, []).append(key)
-            if not parents:
-                self.push(key)
-
-    def push(self, key: str) -> None:
-        heapq.heappush(self.ready, (-self.urgency[key], key))
-
-    def push_later(self, key: str, seconds: float) -> None:
-        heapq.heappush(self.later, (time.monotonic() + seconds, key))
-
-    def pop(self) -> Job | None:
-        """The most urgent job that can start, or None."""
-        while self.later and self.later[0][0] <= time.monotonic():
-            self.push(heapq.heappop(self.later)[1])
-        return self.missing[heapq.heappop(self.ready)[1]] if self.ready else None
-
-    def done(self, key: str) -> None:
-        self.missing.pop(key)
-        for child in self.children.pop(key, []):
-            self.awaited[child] -= 1
-            if not self.awaited[child]:
-                self.push(child)
-
-    @property
-    def idle(self) -> bool:
-        """True when no job can start until a running one ends."""
-        return not self.ready and not self.later
-
-
-def _urgency(jobs: Mapping[str, Job]) -> dict[str, float]:
-    """Estimated seconds of the longest chain of stages that starts with each job, by key."""
-    seconds: dict[str, float] = {}
-    for key, job in reversed(list(jobs.items())):
-        seconds[key] = seconds.get(key, 0.0) + job.seconds
-        for node in job.stage.inputs.values():
-            seconds[node.key] = max(seconds.get(node.key, 0.0), seconds[key])
-    return seconds
+    patient_until: float | None = None
+    """By the server's clock, when the other processes are killed, once one has failed."""
 
 
 class Pool:
@@ -170,6 +75,7 @@ class Pool:
         self.size = {kind: len(slots) for kind, slots in self.free.items()}
         self.running: dict[int, Running] = {}
         self.attempts: dict[str, int] = {}
+        self.elsewhere: dict[str, Mapping[str, Any]] = {}
         self.outcome = Outcome()
         self.number = 0
         # offline runs of W&B go to store/wandb
@@ -181,36 +87,73 @@ class Pool:
         if not self.queue.missing:
             return self.outcome
         previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        server = Server(self.store.root / "logs" / "server.log")
         try:
-            while self.running or not self.queue.idle:
-                self._start_ready(server, progress)
-                for report in server.reports_within(0.2):
-                    self._ended(report["id"], report["status"], progress)
-                progress.tick()
+            code = snapshot.take(self.store.code)
+            for number in range(SERVERS):
+                try:
+                    self._run_on(Server(self.store.root / "logs" / "server.log", code), progress)
+                    break
+                except ServerGone as problem:
+                    self._requeue_all(progress)
+                    if number + 1 < SERVERS:
+                        progress.note(f"{problem}; starting another one")
+                    else:
+                        self.outcome.problem = str(problem)
         except KeyboardInterrupt:
             self.outcome.stopped = True
-            progress.note("stopping: workers save their state (Ctrl-C again kills them)")
-            self._stop(server)
         finally:
-            server.close()
             signal.signal(signal.SIGTERM, previous)
         failed = {job.stage.key for job in self.outcome.failed}
         self.outcome.skipped = [job for key, job in self.queue.missing.items() if key not in failed]
         return self.outcome
 
+    def _run_on(self, server: Server, progress: Progress) -> None:
+        """Build on one server until nothing is left. Raises `ServerGone`, and KeyboardInterrupt after Ctrl-C."""
+        try:
+            while self.running or not self.queue.idle:
+                self._start_ready(server, progress)
+                for number, status in server.ended_within(0.2):
+                    self._ended(number, status, progress)
+                self._kill_hanging(server, progress)
+                progress.tick()
+        except KeyboardInterrupt:
+            progress.note("stopping: workers save their state (Ctrl-C again kills them)")
+            self._stop(server)
+            raise
+        except ServerGone:
+            server.abandon(GRACE_SECONDS)
+            raise
+        finally:
+            with _ignored_ctrl_c():
+                server.close()
+
     def _start_ready(self, server: Server, progress: Progress) -> None:
         blocked = []
-        while any(self.free.values()) and (job := self.queue.pop()):
-            kind = "gpu" if self.size["gpu"] and job.runs_model else "cpu"
-            # With more ranks than slots, the ranks share all slots, so all must be free.
-            if len(self.free[kind]) >= min(job.ranks, self.size[kind]):
-                self._start(job, kind, server)
-                progress.started(job)
-            else:
-                blocked.append(job.stage.key)
-        for key in blocked:
-            self.queue.push(key)
+        try:
+            while any(self.free.values()) and (job := self.queue.pop()):
+                kind = "gpu" if self.size["gpu"] and job.runs_model else "cpu"
+                # With more ranks than slots, the ranks share all slots, so all must be free.
+                if len(self.free[kind]) < min(job.ranks, self.size[kind]):
+                    blocked.append(job.stage.key)
+                elif self._is_built_elsewhere(job, progress):
+                    self.queue.push_later(job.stage.key, PAUSE_SECONDS)
+                else:
+                    self._start(job, kind, server)
+                    progress.started(job)
+        finally:
+            for key in blocked:
+                self.queue.push(key)
+
+    def _is_built_elsewhere(self, job: Job, progress: Progress) -> bool:
+        """Whether a process of another command builds the stage. Says so once, and once more when that has died."""
+        owner, key = self.store.owner(job.stage), job.stage.key
+        if owner:
+            if key not in self.elsewhere:
+                progress.note(f"{job.title}: waiting for {_place(owner)}, which builds it for another command")
+            self.elsewhere[key] = owner
+        elif (former := self.elsewhere.pop(key, None)) and not self.store.has(job.stage):
+            progress.note(f"{job.title}: {_place(former)} has stopped building it; it goes on here")
+        return owner is not None
 
     def _start(self, job: Job, kind: str, server: Server) -> None:
         slots = [self.free[kind].pop(0) for _ in range(min(job.ranks, self.size[kind]))]
@@ -224,19 +167,43 @@ class Pool:
                 environment |= _rank_environment(rank, job.ranks, port)
             log = str(self.store.log(job.stage))
             request = {"id": self.number, "job": job.to_json(), "owner": owner, "rank": rank, "log": log}
-            server.send({**request, "env": environment})
             self.running[self.number] = running
             running.numbers.append(self.number)
+            server.send({**request, "env": environment})
+
+    def _kill_hanging(self, server: Server, progress: Progress) -> None:
+        """Kill jobs of which a process is silent, and what is left of jobs of which a process has failed."""
+        for running in {id(running): running for running in self.running.values()}.values():
+            silent = [number for number in running.numbers if server.silent(number)]
+            for number in silent:
+                process = f"process {server.workers[number].pid}"
+                progress.note(f"{running.job.title}: {process} hangs, silent for {server.patience:.0f} s; killed")
+            if any(running.statuses) and running.patient_until is None:
+                running.patient_until = server.clock + GRACE_SECONDS
+            if silent or (running.patient_until is not None and server.clock > running.patient_until):
+                for number in running.numbers:
+                    server.kill(number)
+
+    def _requeue_all(self, progress: Progress) -> None:
+        """Put the jobs of a server that is gone back into the queue."""
+        for running in {id(running): running for running in self.running.values()}.values():
+            self._release(running)
+            self.queue.push(running.job.stage.key)
+            progress.paused(running.job)
+        self.running.clear()
+
+    def _release(self, running: Running) -> None:
+        """Free the slots of a job that has ended, and remove the claim of a process that was killed before it could."""
+        self.free["cpu" if running.slots[0].startswith("cpu") else "gpu"] += running.slots
+        self.store.owner(running.job.stage)
 
     def _ended(self, number: int, status: int, progress: Progress) -> None:
         running = self.running.pop(number)
         running.statuses.append(status)
         if len(running.statuses) < len(running.numbers):
             return
-        self.free["cpu" if running.slots[0].startswith("cpu") else "gpu"] += running.slots
+        self._release(running)
         job = running.job
-        if min(running.statuses) < 0:
-            self.store.owner(job.stage)  # removes the claim of a process that was killed before it could
         if self.store.has(job.stage):  # the exit status does not count: gloo may abort a rank after all is saved
             self.queue.done(job.stage.key)
             self.outcome.built.append(job)
@@ -259,15 +226,36 @@ class Pool:
         progress.failed(job, f"killed by signal {-min(statuses)}" if killed else f"exit status {max(statuses)}")
 
     def _stop(self, server: Server) -> None:
-        """Tell every worker to save its state and end; kill them after a second Ctrl-C or `SAVE_SECONDS`."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(KeyboardInterrupt):
-                for worker in list(self.running):
-                    server.send({"signal": int(number), "id": worker})
-                deadline = time.monotonic() + SAVE_SECONDS
-                while self.running and time.monotonic() < deadline:
-                    for report in server.reports_within(0.2):
-                        self.running.pop(report["id"], None)
+        """Tell every worker to save its state; return when all have ended, hang, or have had `SAVE_SECONDS`.
+
+        A second Ctrl-C ends the wait. What still runs then is killed with the server.
+        """
+        server.patience = STOP_SILENT_SECONDS
+        deadline = server.clock + SAVE_SECONDS
+        with contextlib.suppress(KeyboardInterrupt):
+            for number in server.workers:
+                server.signal(number, signal.SIGTERM)
+            try:
+                while server.workers and server.clock < deadline:
+                    server.ended_within(0.2)
+                    for number in [number for number in server.workers if server.silent(number)]:
+                        server.kill(number)
+            except ServerGone:
+                server.abandon(SAVE_SECONDS)
+
+
+@contextlib.contextmanager
+def _ignored_ctrl_c() -> Iterator[None]:
+    """Ignore Ctrl-C for the few seconds in which processes are ended, so that none is left behind."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _place(owner: Mapping[str, Any]) -> str:
+    return f"process {owner['pid']} on {owner['host']}"
 
 
 def _rank_environment(rank: int, ranks: int, port: int) -> dict[str, str]:

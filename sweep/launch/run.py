@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 
 from common.extras import require
@@ -30,7 +32,10 @@ def run_here(plan: Plan, store: Store) -> int:
 
 
 def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
-    """Build the missing stages, write the table, print a summary. Returns 0, 1 (a stage failed) or 130 (Ctrl-C)."""
+    """Build the missing stages, write the table, print a summary.
+
+    Returns 0, 1 (a stage or the worker server failed) or 130 (Ctrl-C).
+    """
     console = Console(soft_wrap=True, highlight=False)
     pool = Pool(saved.jobs, store, workers)
     missing = len(pool.queue.missing)
@@ -43,6 +48,9 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
             f"stopped after {len(outcome.built)} of {plural(missing, 'stage')}; the same command continues from here"
         )
         return INTERRUPTED
+    if outcome.problem:
+        print(f"error: {outcome.problem}; the same command continues from here", file=sys.stderr)
+        return 1
     return _conclude(saved, store, outcome, progress, console)
 
 

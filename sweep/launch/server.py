@@ -3,8 +3,8 @@
 It reads requests as JSON lines from standard input and writes reports to standard output:
 
     {"id": 7, "job": {...}, "owner": "...", "rank": 0, "log": "...", "env": {...}}   request: fork a worker
-    {"signal": 15, "id": 7}                                                          request: signal a worker
-    {"id": 7, "status": 0}                 report: a worker has ended (a status below 0 is the signal that killed it)
+    {"id": 7, "status": 0}      report: a worker has ended (a status below 0 is the signal that killed it)
+    {"id": 7, "pid": 1234}      report: a worker lives, every second from the fork on; 0 is the server itself
 
 When its input ends, because the launcher closed it or died, the server stops its workers and ends.
 """
@@ -19,15 +19,23 @@ import os
 import selectors
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from common.start import ROOT
+from sweep.stages.claims import HEARTBEAT_SECONDS
 
 GRACE_SECONDS = 20.0
 """Time that workers have to save a resume point after the launcher has gone."""
 
+BEAT_SECONDS = 1.0
+"""Time between two reports that a process lives."""
+
 PRELOAD = ("torch", "transformers", "train.loop", "eval.stages.answer", "eval.stages.score", "sweep.stages.worker")
-"""Modules that workers need and that are slow to import."""
+"""Modules that workers need and that are slow to import. The others come from the copy of the code, as these do."""
 
 PR_SET_PDEATHSIG = 1
 """Option of prctl(2): the signal a process gets when its parent dies."""
@@ -39,7 +47,8 @@ def serve() -> None:
     os.dup2(2, 1)  # what libraries print while they are imported must not mix with the reports
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)  # Ctrl-C reaches the launcher, which tells us what to stop
-    _preload()
+    with _beating(report, 0):
+        _preload()
     children: dict[int, int] = {}
     wakeup, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -50,8 +59,13 @@ def serve() -> None:
     reader.register(sys.stdin.fileno(), selectors.EVENT_READ)
     reader.register(wakeup, selectors.EVENT_READ)
     buffer = b""
+    touched = time.monotonic()
     while True:
-        for key, _ in reader.select():
+        _beat(report, 0)
+        if time.monotonic() - touched > HEARTBEAT_SECONDS:
+            touched = time.monotonic()
+            _touch_code()
+        for key, _ in reader.select(BEAT_SECONDS):
             if key.fd == wakeup:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wakeup, 4096)
@@ -61,8 +75,14 @@ def serve() -> None:
                 return _stop(children, report)
             *lines, buffer = (buffer + block).split(b"\n")
             for line in lines:
-                _request(json.loads(line), children)
+                _fork(json.loads(line), children, report)
         _reap(children, report)
+
+
+def _touch_code() -> None:
+    """Tell ``gc`` that this copy of the code is in use."""
+    with contextlib.suppress(OSError):
+        os.utime(ROOT)
 
 
 def _preload() -> None:
@@ -70,10 +90,13 @@ def _preload() -> None:
 
     import torch
 
+    from sweep.stages import snapshot
+
     torch.set_num_threads(1)
     for name in PRELOAD:
         importlib.import_module(name)
     _warm_lazy_modules()
+    snapshot.digest()  # kept for the workers' records
     gc.collect()
     gc.freeze()  # else the collector would write to every object, and workers would copy the pages they share
 
@@ -88,20 +111,42 @@ def _warm_lazy_modules() -> None:
     )
 
 
-def _request(request: dict[str, Any], children: dict[int, int]) -> None:
-    if "signal" in request:
-        for pid, number in children.items():
-            if number == request["id"]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, request["signal"])
-        return
+def _beat(report: int, number: int, pid: int | None = None) -> None:
+    """Report that a process lives, this one by default."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(report, json.dumps({"id": number, "pid": pid or os.getpid()}).encode() + b"\n")
+
+
+@contextlib.contextmanager
+def _beating(report: int, number: int) -> Iterator[None]:
+    """Report every second from a thread of its own that this process lives."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_SECONDS):
+            _beat(report, number)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _fork(request: dict[str, Any], children: dict[int, int], report: int) -> None:
+    """Fork the worker of a request. It gets the signals sent to it since its birth once it no longer ignores them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     pid = os.fork()
     if pid == 0:
-        _work(request)
+        _work(request, report)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     children[pid] = request["id"]
+    _beat(report, request["id"], pid)
 
 
-def _work(request: dict[str, Any]) -> None:
+def _work(request: dict[str, Any], report: int) -> None:
     """Build the requested stage in this new process, then end the process."""
     status = 1
     try:
@@ -109,6 +154,7 @@ def _work(request: dict[str, Any]) -> None:
         for name in ("SIGINT", "SIGTERM", "SIGCHLD"):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
         os.setsid()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         log = Path(request["log"])
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +166,8 @@ def _work(request: dict[str, Any]) -> None:
 
         from sweep.stages.worker import Job, build_stage
 
-        status = build_stage(Job.from_json(request["job"]), request["owner"], request["rank"])
+        with _beating(report, request["id"]):
+            status = build_stage(Job.from_json(request["job"]), request["owner"], request["rank"])
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()

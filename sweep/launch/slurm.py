@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from common.extras import require
-from sweep.launch import snapshot, squeue
+from sweep.launch import squeue
 from sweep.launch.step import Step, freeze, run
 from sweep.launch.tasks import Array, Shape, SlurmTask, pack, split
 from sweep.results.saved_sweep import SavedSweep
+from sweep.stages import snapshot
 from sweep.stages.store import Store
 
 
@@ -117,7 +118,7 @@ def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
             settings.step(task.shape)  # raises before anything is submitted
         numbers: dict[SlurmTask, str] = {}
         arrays = pack(tasks, squeue.array_limit()) if tasks else []
-        code = snapshot.take(folder / "code") if tasks else folder
+        code = snapshot.take(store.code) if tasks else folder
         for array in arrays:
             numbers |= _submit(array, numbers, _Place(saved.name, folder / "jobs", code, logs), settings)
     return Submission(len(arrays), len(tasks), len(set(flight.values())), logs)

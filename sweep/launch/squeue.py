@@ -53,6 +53,11 @@ def command(*words: str) -> str:
     return done.stdout
 
 
+def were_submitted(store: Store) -> bool:
+    """Whether any sweep of the store was ever submitted to SLURM; ``squeue`` may be installed without a cluster."""
+    return any(store.root.glob("sweeps/*/jobs/*.json"))
+
+
 def jobs_for(store: Store) -> list[Queued]:
     """All users' SLURM jobs for this store, except those that can never start because a job before them failed."""
     jobs = []

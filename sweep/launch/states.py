@@ -60,10 +60,18 @@ def _state(missing: list[Stage], total: int, store: Store, in_flight: Mapping[st
     return "waiting", f"{len(missing)} of {total} stages missing"
 
 
-def stages_in_flight(store: Store) -> Mapping[str, Queued]:
-    """The SLURM job of each stage in SLURM's queue, by key; empty without SLURM, or when it does not answer."""
+def may_be_queued(store: Store) -> bool:
+    """Whether SLURM jobs of this store may wait or run: they do, or were submitted once and SLURM does not answer."""
     try:
-        return squeue.stages(squeue.jobs_for(store)) if shutil.which("squeue") else {}
+        return squeue.were_submitted(store) and bool(squeue.jobs_for(store))
+    except ValueError:
+        return True
+
+
+def stages_in_flight(store: Store) -> Mapping[str, Queued]:
+    """The SLURM job of each stage in SLURM's queue, by key; empty when none was submitted or SLURM does not answer."""
+    try:
+        return squeue.stages(squeue.jobs_for(store)) if shutil.which("squeue") and squeue.were_submitted(store) else {}
     except ValueError as problem:
         print(f"SLURM: {problem}", file=sys.stderr)
         return {}

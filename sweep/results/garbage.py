@@ -50,11 +50,12 @@ def damaged(store: Store) -> Garbage:
     return Garbage(tuple(paths), _size(paths), tuple(kept))
 
 
-def unused(store: Store, name: str | None = None) -> Garbage:
+def unused(store: Store, name: str | None = None, queued: bool = False) -> Garbage:
     """Stages that no sweep uses, unfinished work that no process will resume, and leftovers of killed processes.
 
     With the name of a sweep also what it has replaced, which counts as used otherwise: its tables and its stages.
-    While a sweep.json cannot be read, nobody knows which stages its sweep uses, and no stage is garbage.
+    ``queued`` says that SLURM jobs may still need the copies of the code that they were submitted with. While a
+    sweep.json cannot be read, nobody knows which stages its sweep uses, and no stage is garbage.
     """
     earlier = store.sweep(name) / replaced.FOLDER if name else None
     used, unreadable = used_stages(store, earlier)
@@ -62,6 +63,7 @@ def unused(store: Store, name: str | None = None) -> Garbage:
     stages = [] if unreadable else [folder for folder in _published(store) if folder not in folders]
     tables = [earlier] if earlier is not None and earlier.exists() else []
     paths = [*tables, *stages, *_abandoned(store, None if unreadable else folders), *_leftovers(store)]
+    paths += [] if queued else _old_code(store)
     kept = tuple(f"stages that no sweep uses are kept: {problem}" for problem in unreadable)
     return Garbage(tuple(paths), _size(paths), kept)
 
@@ -96,11 +98,19 @@ def _abandoned(store: Store, used: Collection[Path] | None) -> Iterator[Path]:
 def _leftovers(store: Store) -> Iterator[Path]:
     """Scratch files outside of stages whose writers were killed, and what a killed ``gc`` had still to remove."""
     now = claims.file_system_time(store.root / "claims")
-    for pattern in ("*", "failed/*", "sweeps/**/*"):
+    for pattern in ("*", "failed/*", "code/*", "sweeps/**/*"):
         for path in sorted(store.root.glob(pattern)):
             if path.name.endswith(SCRATCH) and now - _changed(path) > EXPIRY_SECONDS:
                 yield path
     yield from sorted(path for path in store.root.glob("trash/*") if DISCARDED.fullmatch(path.name))
+
+
+def _old_code(store: Store) -> Iterator[Path]:
+    """Copies of the code that no worker server has touched for a while."""
+    now = claims.file_system_time(store.root / "claims")
+    for path in sorted([*store.code.glob("*"), *store.root.glob("sweeps/*/code/*")]):  # the latter by earlier versions
+        if KEY.fullmatch(path.name) and now - path.stat().st_mtime > EXPIRY_SECONDS:
+            yield path
 
 
 def _changed(path: Path) -> float:

@@ -17,6 +17,9 @@ ENDED = ("Z", "X")
 """States of a process that has ended but is still listed, since its parent has not yet asked for its status."""
 
 
+STOPPED = ("T", "t")
+
+
 @cache
 def table() -> str | None:
     """The table in which this process's number is listed: the boot of the machine and its namespace of processes.
@@ -40,6 +43,12 @@ def started(pid: int) -> int | None:
     """
     facts = _stat(pid)
     return None if facts is None or facts[STATE] in ENDED else int(facts[STARTED])
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process of this table has been stopped, as by SIGSTOP or a debugger."""
+    facts = _stat(pid)
+    return facts is not None and facts[STATE] in STOPPED
 
 
 def has_ended(pid: int, start: int | None) -> bool:

@@ -6,6 +6,7 @@ STORE/claims/<stage>         the process that builds it (claims.py); touched whi
 STORE/failed/<stage>.json    the last failure, for people; never read to decide anything
 STORE/logs/<stage>.log       what the last attempts printed
 STORE/trash/                 folders on their way out: moved here by one rename, then removed
+STORE/code/<digest>/         a copy of the code that stages are built with (snapshot.py)
 STORE/sweeps/<name>/         a sweep: its cells and its table
 """
 
@@ -61,6 +62,10 @@ class Store:
 
     def claim(self, stage: Stage) -> Path:
         return self.root / "claims" / stage.name
+
+    @property
+    def code(self) -> Path:
+        return self.root / "code"
 
     def sweep(self, name: str) -> Path:
         return self.root / "sweeps" / check_sweep_name(name)

@@ -19,6 +19,7 @@ from common.json_file import write_json
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
+from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN, Busy
 from sweep.stages.disk import cached_digest, remove
 from sweep.stages.stage import File, Stage, StageRef, plain, restore
@@ -202,11 +203,11 @@ def _wait_for(folder: Path, seconds: float = 120.0) -> Path:
 
 
 def _record(job: Job, began: float) -> dict[str, Any]:
-    """What record.json keeps of one build: when, where, with which libraries and from which files."""
+    """What record.json keeps of one build: when, where, with which code and libraries and from which files."""
     files = {name: node for name, node in job.stage.inputs.items() if isinstance(node, File)}
     return {
         "began": round(began, 3), "seconds": round(time.time() - began, 3), "host": socket.gethostname(),
-        "python": platform.python_version(), "how": plain(job.execution),
+        "python": platform.python_version(), "code": snapshot.digest(), "how": plain(job.execution),
         "versions": {library: metadata.version(library) for library in LIBRARIES if library in sys.modules},
         "files": {name: str(node.path) for name, node in files.items()},
         "digests": {name: node.digest for name, node in files.items()},

@@ -113,7 +113,7 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     log = Path(re.findall(r"failed tokens-\w+; log: (\S+)", failed.stdout)[0])
     assert "bad.jsonl" in log.read_text() and "answer" in log.read_text()
 
-    assert f"{store}/sweeps/bad/code/" in log.read_text()  # the job ran the copy of the code
+    assert f"{store}/code/" in log.read_text()  # the job ran the copy of the code
 
     slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
     try:

@@ -33,7 +33,7 @@ def save(store: Store, name: str, *seeds: int) -> Path:
 
 
 def collect(store: Store) -> garbage.Garbage:
-    doomed = garbage.unused(store)
+    doomed = garbage.unused(store, queued=False)
     garbage.remove(store, doomed)
     return doomed
 
@@ -94,7 +94,7 @@ def test_sealed_folders_that_are_not_published_are_not_counted_as_stages(store: 
     killed = store.partial(world(2), "victim")  # between its seal and the rename
     shutil.copytree(store.path(world(0)), killed)
     (killed / "rows.txt").write_text("abcdeg")
-    assert garbage.unused(store).paths == garbage.damaged(store).paths == ()
+    assert garbage.unused(store, queued=False).paths == garbage.damaged(store).paths == ()
 
 
 def partial_work(store: Store, seed: int, days: float) -> Path:
@@ -111,7 +111,7 @@ def test_old_work_of_a_killed_owner_goes_with_its_claim(store: Store):
     old = partial_work(store, 2, 30)
     leave_claim(store.claim(world(2)), host="elsewhere")
     age(store.claim(world(2)))
-    garbage.unused(store)  # a dry run
+    garbage.unused(store, queued=False)  # a dry run
     assert old.exists() and store.claim(world(2)).exists()
     assert set(collect(store).paths) == {store.path(world(1)), store.partial(world(0), "victim"), old}
     assert not list((store.root / "partial").iterdir()) and not list((store.root / "claims").iterdir())
@@ -209,6 +209,6 @@ def test_folders_that_no_store_made_are_never_touched(tmp_path: Path):
         folder.mkdir(parents=True)
         (folder / "file").touch()
     store = Store(tmp_path)
-    assert garbage.unused(store).paths == () and garbage.damaged(store).paths == ()
-    garbage.remove(store, garbage.unused(store))
+    assert garbage.unused(store, queued=False).paths == () and garbage.damaged(store).paths == ()
+    garbage.remove(store, garbage.unused(store, queued=False))
     assert all((folder / "file").exists() for folder in others)

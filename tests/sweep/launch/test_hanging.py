@@ -1,0 +1,180 @@
+"""Nothing waits for ever: stopped and killed workers and servers, hosts that are gone; and what is no hang."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sweep.stages import process
+from sweep.stages.store import Store
+from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
+from tests.sweep.stages.processes import age, leave_claim
+
+GRID = ["-m", "name=s", "ability=math", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
+SILENT = 10.0
+DRIVER = """
+import sys
+from sweep.launch import local, workers
+workers.SILENT_SECONDS, local.SAVE_SECONDS = {silent}, 1e6
+from sweep.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""Hangs are noticed after ``silent`` seconds; who waits for a hanging worker to save its state after Ctrl-C hangs."""
+
+
+def start(store: Path, silent: float = SILENT) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER.format(silent=silent), *GRID, f"store={store}"], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_heed_ctrl_c,
+    )  # fmt: skip
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for never came"
+        time.sleep(0.02)
+
+
+def worker(store: Path, kind: str = "train") -> int | None:
+    """The process that builds a stage of this kind."""
+    for claim in store.glob(f"claims/{kind}-????????????????"):
+        try:
+            return int(json.loads(claim.read_bytes())["pid"])
+        except (FileNotFoundError, ValueError):
+            continue
+    return None
+
+
+def server(launcher: subprocess.Popen[str]) -> int | None:
+    """The worker server, a child of the launcher; its workers look alike."""
+    for pid in process.descendants(launcher.pid):
+        try:
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[process.PARENT])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == launcher.pid and b"sweep.launch.server" in command and process.started(pid):
+            return pid
+    return None
+
+
+def stop_worker(store: Path) -> int:
+    wait_for(lambda: worker(store) is not None)
+    pid = worker(store)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def ended(launcher: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = launcher.communicate(timeout=HANG_SECONDS)
+    return launcher.returncode, out, err
+
+
+def test_a_stopped_worker_is_named_and_replaced(store_path: Path):
+    launcher = start(store_path)
+    pid = stop_worker(store_path)
+    code, out, err = ended(launcher)
+    assert code == 0, out + err
+    assert f"process {pid} hangs, silent for {SILENT:.0f} s; killed" in out
+
+
+def test_a_killed_server_is_started_once_more_and_then_the_sweep_ends_in_one_line(store_path: Path):
+    launcher = start(store_path)
+    wait_for(lambda: worker(store_path, "world"))
+    first = server(launcher)
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: server(launcher) not in (None, first))
+    second = server(launcher)
+    wait_for(lambda: worker(store_path))
+    family = process.descendants(launcher.pid)
+    os.kill(second, signal.SIGKILL)
+    code, out, err = ended(launcher)
+    assert code == 1
+    assert out.count("the worker server ended (status -9); its log: ") == 1 and "starting another one" in out
+    assert err.count("\n") == 1 and err.startswith("error: the worker server ended (status -9)")
+    assert not [pid for pid in family if process.started(pid)]
+    assert sweep(*GRID, store=store_path).returncode == 0
+
+
+def test_a_stopped_server_is_replaced_and_its_workers_save_their_state(store_path: Path):
+    launcher = start(store_path)
+    wait_for(lambda: worker(store_path))
+    os.kill(server(launcher), signal.SIGSTOP)
+    code, out, err = ended(launcher)
+    assert code == 0, out + err
+    assert f"hangs: silent for {SILENT:.0f} s; starting another one" in out
+
+
+def test_ctrl_c_ends_a_sweep_whose_server_and_workers_are_stopped(store_path: Path):
+    launcher = start(store_path, silent=1e6)
+    stop_worker(store_path)
+    os.kill(server(launcher), signal.SIGSTOP)
+    family = process.descendants(launcher.pid)
+    launcher.send_signal(signal.SIGINT)
+    code, out, _ = ended(launcher)
+    assert code == 130
+    assert "the same command continues" in out
+    assert not [pid for pid in family if process.started(pid)]
+    assert sweep(*GRID, store=store_path).returncode == 0
+
+
+def test_ctrl_c_ends_a_sweep_with_a_stopped_worker(store_path: Path):
+    launcher = start(store_path, silent=1e6)
+    stop_worker(store_path)
+    family = process.descendants(launcher.pid)
+    launcher.send_signal(signal.SIGINT)
+    assert ended(launcher)[0] == 130
+    assert not [pid for pid in family if process.started(pid)]
+
+
+def test_a_sweep_that_was_stopped_as_a_whole_goes_on_as_if_nothing_had_been(store_path: Path):
+    """As by Ctrl-Z and fg, by a scheduler that suspends jobs, or by ``docker pause``."""
+    launcher = start(store_path)
+    wait_for(lambda: worker(store_path))
+    family = [launcher.pid, *process.descendants(launcher.pid)]
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(SILENT + 2)
+    for pid in family:
+        os.kill(pid, signal.SIGCONT)
+    code, out, err = ended(launcher)
+    assert code == 0, out + err
+    assert "hangs" not in out + err
+
+
+def test_a_launcher_that_was_stopped_alone_suspects_nobody(store_path: Path):
+    launcher = start(store_path)
+    wait_for(lambda: worker(store_path))
+    launcher.send_signal(signal.SIGSTOP)
+    time.sleep(SILENT + 2)
+    launcher.send_signal(signal.SIGCONT)
+    code, out, err = ended(launcher)
+    assert code == 0, out + err
+    assert "hangs" not in out + err
+
+
+def test_a_stage_that_a_lost_host_was_building_is_named_and_built_here(store_path: Path):
+    dry = sweep(*GRID, "hydra/launcher=local", store=store_path)
+    assert dry.returncode == 0
+    (stage,) = store_path.glob("world/*")
+    claim = leave_claim(store_path / "claims" / f"world-{stage.name}", host="elsewhere", pid=77)
+    Store(store_path).discard(stage)
+    again = start(store_path)
+    lines: list[str] = []
+    while not lines or "waiting" not in lines[-1]:
+        lines.append(again.stdout.readline())
+        assert lines[-1], lines
+    assert "waiting for process 77 on elsewhere, which builds it for another command" in lines[-1]
+    age(claim)
+    code, out, err = ended(again)
+    assert code == 0, out + err
+    assert "process 77 on elsewhere has stopped building it; it goes on here" in out

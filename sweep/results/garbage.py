@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sweep.results import replaced
 from sweep.results.saved_sweep import used_stages
-from sweep.stages import claims
+from sweep.stages import claims, snapshot
 from sweep.stages.claims import EXPIRY_SECONDS
 from sweep.stages.disk import SCRATCH
 from sweep.stages.stage import REVISION
@@ -106,10 +106,10 @@ def _leftovers(store: Store) -> Iterator[Path]:
 
 
 def _old_code(store: Store) -> Iterator[Path]:
-    """Copies of the code that no worker server has touched for a while."""
+    """Copies of other versions of the code that no worker server has touched for a while."""
     now = claims.file_system_time(store.root / "claims")
     for path in sorted([*store.code.glob("*"), *store.root.glob("sweeps/*/code/*")]):  # the latter by earlier versions
-        if KEY.fullmatch(path.name) and now - path.stat().st_mtime > EXPIRY_SECONDS:
+        if KEY.fullmatch(path.name) and path.name != snapshot.digest() and now - path.stat().st_mtime > EXPIRY_SECONDS:
             yield path
 
 

@@ -9,6 +9,7 @@ from sweep.launch.workers import Server
 from sweep.results import garbage
 from sweep.results.saved_sweep import save, sweeps
 from sweep.stages import snapshot
+from sweep.stages.claims import EXPIRY_SECONDS
 from sweep.stages.store import Store
 from tests.conftest import HANG_SECONDS, ROOT, TINY, command, sweep
 from tests.sweep.composing import cell, plan
@@ -50,28 +51,42 @@ def test_a_copy_is_made_once_for_each_code(store_path: Path, tmp_path: Path, mon
     assert (first / "train" / "loop.py").read_text() == (ROOT / "train" / "loop.py").read_text()
 
 
+def old_copy(store: Store) -> Path:
+    """A copy that another version of the code made long ago."""
+    copy = store.code / "0123456789abcdef"
+    shutil.copytree(snapshot.take(store.code), copy)
+    age(copy)
+    return copy
+
+
 def test_gc_removes_copies_that_nothing_runs(store_path: Path):
     store = Store(store_path)
-    copy = snapshot.take(store.code)
-    earlier = store.root / "sweeps" / "s" / "code" / "0123456789abcdef"
+    copy = old_copy(store)
+    own = snapshot.take(store.code)
+    age(own)
+    earlier = store.root / "sweeps" / "s" / "code" / copy.name  # where earlier versions kept them
     earlier.mkdir(parents=True)
-    assert garbage.unused(store, queued=False).paths == ()
-    age(copy)
+    assert garbage.unused(store, queued=False).paths == (copy,)
     age(earlier)
     assert garbage.unused(store, queued=True).paths == ()
-    assert garbage.unused(store, queued=False).paths == (copy, earlier)
-    assert snapshot.take(store.code) == copy  # a new command takes it into use again
-    assert garbage.unused(store, queued=False).paths == (earlier,)
+    garbage.remove(store, garbage.unused(store, queued=False))
+    assert (own.exists(), copy.exists(), earlier.exists()) == (True, False, False)
 
 
 def test_a_running_server_keeps_its_copy_from_gc(store_path: Path):
-    copy = snapshot.take(Store(store_path).code)
-    age(copy)
-    server = Server(store_path / "server.log", copy)
+    store = Store(store_path)
+    server = Server(store_path / "server.log", old_copy(store))
     try:
-        wait_for(lambda: server.ended_within(0.2) or garbage.unused(Store(store_path), queued=False).paths == ())
+        wait_for(lambda: server.ended_within(0.2) or garbage.unused(store, queued=False).paths == ())
     finally:
         server.close()
+
+
+def test_taking_a_copy_tells_gc_that_it_is_in_use(store_path: Path):
+    copy = snapshot.take(store_path)
+    age(copy)
+    before = copy.stat().st_mtime
+    assert snapshot.take(store_path).stat().st_mtime > before + EXPIRY_SECONDS
 
 
 def test_copies_stay_while_slurm_does_not_say_what_is_queued(store_path: Path, tmp_path: Path, monkeypatch):

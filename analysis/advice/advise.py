@@ -11,6 +11,7 @@ import numpy as np
 from analysis.advice.commands import overrides
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.arrays import Array
+from analysis.data.metric import Metric, common_metric, primary
 from analysis.data.study import Measure, Study
 from analysis.verdicts.arms import arm_means
 
@@ -39,6 +40,11 @@ class Advice:
     beyond: tuple[str, ...]
 
     @property
+    def metric(self) -> Metric:
+        """The metric of the weighted sums."""
+        return common_metric([model.metric for model in self.surrogates])
+
+    @property
     def total(self) -> Array:
         """The weighted sums of the draws, (draws, candidates)."""
         return np.asarray(self.draws @ self.weights)
@@ -54,17 +60,21 @@ class Advice:
 
 
 def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
-    """One surrogate per ability, of the study's primary metric.
+    """One surrogate per ability, of its first share or rating (see `primary`); where no ability has one, of the study's
+    primary metric.
 
     Raises ValueError for models of several sizes, and for an ability with too few designs, which it names.
     """
     sizes = study.table["params"].nunique() if "params" in study.table else 1
     if sizes > 1:
         raise ValueError(f"the table holds {sizes} sizes of model; advice is for one size: keep its rows only")
+    bounded = any(measure.metric.bounded for measure in study.measures)
     measures: dict[str, Measure] = {}
-    for measure in study.measures:
-        if measure.metric == study.primary:
-            measures.setdefault(measure.ability, measure)
+    for ability in study.abilities:
+        own = [m for m in study.measures if m.ability == ability and (m.metric.bounded or not bounded)]
+        headline = primary(m.metric for m in own) if bounded else study.primary
+        if of_headline := [m for m in own if m.metric == headline]:
+            measures[ability] = of_headline[0]
     surrogates = []
     for ability, measure in measures.items():
         fitted = surrogate(arm_means(measure, measure.rows))

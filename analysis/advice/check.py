@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.advice.advise import surrogates_of, weighting
 from analysis.advice.surrogate import Surrogate, strategies, values
 from analysis.arrays import Array
+from analysis.data.metric import common_metric
 from analysis.data.study import Measure, Study
 from analysis.format import counted, fraction
 from analysis.text_table import TextTable
@@ -107,7 +108,7 @@ def _predictions(model: Surrogate, measure: Measure) -> dict[str, Array]:
 def check_table(check: AdviceCheck) -> TextTable:
     """Each cell as predicted, with the interval of a new measurement, and as measured; best predicted first."""
     total, measured, _ = check.totals()
-    metric = check.models[0].metric
+    metric = common_metric([model.metric for model in check.models])
     rows = []
     for k in np.argsort(-total, kind="stable")[:SHOWN]:
         texts = [text for i in range(len(check.models)) for text in _predicted_and_measured(check, int(k), i)]
@@ -146,7 +147,7 @@ def _ranking_line(check: AdviceCheck) -> str:
     first, second = np.triu_indices(len(total), 1)
     agree = np.sign(total[first] - total[second]) == np.sign(measured[first] - measured[second])
     clear = np.abs(measured[first] - measured[second]) > Z * np.hypot(error[first], error[second])
-    metric = check.models[0].metric
+    metric = common_metric([model.metric for model in check.models])
     lost = metric.effect(float(measured.max() - measured[total.argmax()])).lstrip("+")
     ordered = f"{agree.sum()} of {counted(len(agree), 'pair')} of cells came out in the predicted order"
     clearly = f"{agree[clear].sum()} of the {counted(int(clear.sum()), 'pair')} that differ clearly"

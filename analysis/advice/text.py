@@ -33,9 +33,9 @@ def advice_text(tables: Sequence[Path], budget: float, weights: Mapping[str, flo
         text += "note: the table holds one strategy only, so there is nothing to compare it with\n"
     if not mixed(study):
         text += "note: the table holds no mixed training, so how abilities affect each other is a guess\n"
-    metric = advice.surrogates[0].metric.name
     left_out = [ability for ability in study.abilities if ability not in advice.abilities]
-    text += "".join(f"note: {ability} is left out, as it has no {metric}\n" for ability in left_out)
+    needed = advice.metric.name if not advice.metric.bounded else "share or rating"
+    text += "".join(f"note: {ability} is left out, as it has no {needed}\n" for ability in left_out)
     text += "".join(
         f"note: the best composition has more {name} data than any cell measured\n" for name in advice.beyond
     )
@@ -64,8 +64,8 @@ def advice_tables(advice: Advice) -> list[TextTable]:
     head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
     values = advice.abilities
     first = TextTable(
-        f"best composition of each strategy: predicted {advice.surrogates[0].metric.label} with 95 % intervals, and "
-        "how far it is expected to be below the truly best",
+        f"best composition of each strategy: predicted {_labels(advice)} with 95 % intervals, and how far it is "
+        "expected to be below the truly best",
         (*head, *values, "weighted", "shortfall", "best strategy"),
         tuple(rows),
     )
@@ -75,6 +75,14 @@ def advice_tables(advice: Advice) -> list[TextTable]:
         tuple(_row(advice, i) for i in _ends(advice)),
     )
     return [first, second]
+
+
+def _labels(advice: Advice) -> str:
+    """What is predicted: the metric of all abilities, or that of each."""
+    labels = [model.metric.label for model in advice.surrogates]
+    if len(set(labels)) == 1:
+        return labels[0]
+    return "; ".join(f"{name} {label}" for name, label in zip(advice.abilities, labels, strict=True))
 
 
 def _ends(advice: Advice) -> list[int]:
@@ -90,7 +98,7 @@ def _row(advice: Advice, which: int) -> tuple[str, ...]:
     cells = []
     for i, model in enumerate(advice.surrogates):
         cells.append(_interval(advice.draws[:, which, i], model.metric))
-    metric = advice.surrogates[0].metric
+    metric = advice.metric
     return (
         str(advice.strategy[which]),
         " + ".join(f"{n:.0f}" for n in advice.samples[which]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -273,6 +273,11 @@ def _only(name: str, rows: pd.DataFrame, column: str) -> str | float | None:
             f"metric {name!r}: column {column!r} holds {shown}; a metric has one, so rename one of the two"
         )
     return declared[0] if declared else None
+
+
+def common_metric(metrics: Sequence[Metric]) -> Metric:
+    """The metric of weighted sums of merits: the one that all are, else the share of each metric's range."""
+    return metrics[0] if len(set(metrics)) == 1 else Metric("share of each range", "share")
 
 
 def primary(metrics: Iterable[Metric]) -> Metric | None:

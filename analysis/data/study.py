@@ -115,10 +115,19 @@ class Study:
 
     @cached_property
     def headline(self) -> pd.Series[bool]:
-        """Which rows are analysed: those of accuracy and loss, of every metric for an ability that has neither."""
-        main = self.table["metric"].isin(HEADLINES)
-        covered = set(self.table.loc[main, "ability"])
-        return main | ~self.table["ability"].isin(covered)
+        """Which rows are analysed: those of accuracy and loss; for an ability without accuracy, the loss and its first
+        rating or share; for one with neither, every metric.
+        """
+        ability, metric = self.table["ability"], self.table["metric"]
+        main = metric.isin(HEADLINES)
+        for name in self.abilities:
+            present = list(dict.fromkeys(metric[ability == name]))
+            scores = [m for m in present if self.metrics[m].bounded]
+            if "accuracy" not in present and "loss" in present and scores:
+                first = min(scores, key=lambda m: (self.metrics[m].kind == "share", self.metrics[m].better == "lower"))
+                main |= (ability == name) & (metric == first)
+        covered = set(ability[main])
+        return main | ~ability.isin(covered)
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:

@@ -30,11 +30,12 @@ def draw_matrix(compared: StrategyMeans, folder: Path) -> str:
         axes = figure.add_subplot()
         axes.imshow(difference, cmap="PuOr", vmin=-1.6 * largest, vmax=1.6 * largest, aspect="auto")
         for (row, column), value in np.ndenumerate(difference):
-            text = "-" if np.isnan(value) else compared.metric.effect(float(value))
+            text = "-" if np.isnan(value) else compared.metrics[column].effect(float(value))
             axes.text(column, row, text, ha="center", va="center")
         axes.set_xticks(range(len(compared.abilities)), compared.abilities)
         axes.set_yticks(range(len(compared.strategies)), compared.strategies)
-        axes.set_title(f"{compared.name} against training alone, {compared.metric.short_unit}")
+        units = " or ".join(dict.fromkeys(metric.short_unit for metric in compared.metrics))
+        axes.set_title(f"{compared.name} against training alone, {units}")
         axes.tick_params(length=0)
         return save(figure, folder, f"forgetting-{compared.file_name}")
 
@@ -50,11 +51,11 @@ def draw_pareto(compared: StrategyMeans, chances: Sequence[float], folder: Path)
             for k, name in enumerate(compared.strategies):
                 bars = [[[value[m, k] - low[m, k]], [high[m, k] - value[m, k]]] for m in (i, j)]
                 _point(axes, value[i, k], value[j, k], bars, k, name, bool(chances[k] >= UNDOMINATED))
-            axes.set_xlabel(f"{compared.abilities[i]}, {compared.metric.label}")
-            axes.set_ylabel(f"{compared.abilities[j]}, {compared.metric.label}")
-            if compared.metric.better == "lower":
-                axes.invert_xaxis()
-                axes.invert_yaxis()
+            axes.set_xlabel(f"{compared.abilities[i]}, {compared.metrics[i].label}")
+            axes.set_ylabel(f"{compared.abilities[j]}, {compared.metrics[j].label}")
+            # Better values are further up and right.
+            axes.xaxis.set_inverted(compared.metrics[i].better == "lower")
+            axes.yaxis.set_inverted(compared.metrics[j].better == "lower")
             if panel == 0:
                 legend(figure, axes)
         return save(figure, folder, f"pareto-{compared.file_name}")
@@ -72,11 +73,12 @@ def _point(axes: Axes, x: float, y: float, bars: list[list[list[float]]], k: int
 
 def _shown(compared: StrategyMeans) -> tuple[Array, Array, Array]:
     """Means and interval ends (abilities, strategies) as they are shown."""
-    metric = compared.metric
     t = np.array([quantile(0.95, dof) if dof > 0 else np.nan for dof in compared.dof])[:, None]
     half = np.where(np.isfinite(t), t, np.nan) * np.sqrt(compared.variance)
-    low, high = compared.mean - half, compared.mean + half
-    if metric.bounded:
-        low, high = np.clip([low, high], 0, 1)
-    value, low, high = metric.values((compared.mean, low, high))
-    return metric.factor * value, metric.factor * low, metric.factor * high
+    shown = np.empty((3, *compared.mean.shape))
+    for i, metric in enumerate(compared.metrics):
+        low, high = compared.mean[i] - half[i], compared.mean[i] + half[i]
+        if metric.bounded:
+            low, high = np.clip([low, high], 0, 1)
+        shown[:, i] = metric.factor * np.stack(metric.values((compared.mean[i], low, high)))
+    return shown[0], shown[1], shown[2]

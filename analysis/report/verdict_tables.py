@@ -66,11 +66,12 @@ def matrix_table(compared: StrategyMeans, chances: Sequence[float]) -> TextTable
     """The matrix of forgetting and transfer: strategies by ability, against training on the ability alone."""
     rows = []
     for j, strategy in enumerate(compared.strategies):
-        cells = [compared.metric.effect(float(d)) for d in compared.mean[:, j] - compared.alone]
+        away = compared.mean[:, j] - compared.alone
+        cells = [metric.effect(float(d)) for metric, d in zip(compared.metrics, away, strict=True)]
         chance = "-" if np.isnan(chances[j]) else f"{100 * chances[j]:.0f} %"
         rows.append((strategy, *cells, chance))
-    unit = compared.metric.short_unit
-    title = f"{compared.name} against training on the ability alone, in {unit}; chance of being undominated"
+    units = " or ".join(dict.fromkeys(metric.short_unit for metric in compared.metrics))
+    title = f"{compared.name} against training on the ability alone, in {units}; chance of being undominated"
     return TextTable(title, ("strategy", *compared.abilities, "undominated"), tuple(rows))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Array
+from analysis.data.metric import primary
 from analysis.data.study import Study
 from analysis.fitting.uncertainty import RUN_NOISE
 from analysis.format import fraction
@@ -63,19 +64,33 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))
     notes = _unrepeated(all_arms)
     strategies = []
-    for metric in dict.fromkeys(arms.metric for arms in all_arms):
-        for same in by_stratum([arms for arms in all_arms if arms.metric == metric]):
+    for group in _comparable(all_arms):
+        for same in by_stratum(group):
             if compared := compare(same):
-                verdicts += pairs(compared, metric.margin(margin)) + against_alone(compared, metric.margin(margin))
+                verdicts += pairs(compared, margin) + against_alone(compared, margin)
                 chances = pareto(compared)
                 strategies.append((compared, tuple(map(float, chances))))
                 notes += _pareto_note(compared, chances)
             for replayed in by_replay(same):
-                verdicts += replays(replayed, metric.margin(margin))
+                verdicts += replays(replayed, margin)
                 notes.append(_replay_note(replayed, weights))
     family = as_a_family(verdicts)
     audits = (*audit(study), *undetectable(family))
     return Findings(tuple(family), shares, tuple(notes), audits, tuple(strategies))
+
+
+def _comparable(all_arms: Sequence[ArmMeans]) -> list[list[ArmMeans]]:
+    """The arms in groups whose merits have one scale: all shares and ratings, as shares of their range; other metrics
+    each alone. An ability that has several shares and ratings enters by the first of them (see `primary`).
+    """
+    groups: dict[str, list[ArmMeans]] = {}
+    for arms in all_arms:
+        metrics = [other.metric for other in all_arms if other.ability == arms.ability and other.metric.bounded]
+        if not arms.metric.bounded:
+            groups.setdefault(arms.metric.name, []).append(arms)
+        elif arms.metric == primary(metrics):
+            groups.setdefault("", []).append(arms)
+    return list(groups.values())
 
 
 def _unrepeated(all_arms: Sequence[ArmMeans]) -> list[str]:
@@ -129,8 +144,8 @@ def _replay_note(replayed: ReplayMeans, weights: Mapping[str, float] | None) -> 
     weighting = f"weights {listed}" if listed else "equal weights of the abilities"
     of = f" of {replayed.strategy}" if replayed.strategy else ""
     where = replayed.arms[0].where
-    metric = replayed.arms[0].metric.name + (f" ({where})" if where else "")
-    return f"{metric}: replay {fraction(k)}{of} is best for {weighting}{confidence}."
+    metrics = ", ".join(dict.fromkeys(arms.metric.name for arms in replayed.arms)) + (f" ({where})" if where else "")
+    return f"{metrics}: replay {fraction(k)}{of} is best for {weighting}{confidence}."
 
 
 def _pareto_note(compared: StrategyMeans, chances: Array | Sequence[float]) -> list[str]:
@@ -138,4 +153,5 @@ def _pareto_note(compared: StrategyMeans, chances: Array | Sequence[float]) -> l
         return []
     order = np.argsort(-np.asarray(chances), kind="stable")
     listed = ", ".join(f"{compared.strategies[i]} {100 * chances[i]:.0f} %" for i in order)
-    return [f"{compared.name}: the chance that no other strategy is at least as good in every ability: {listed}."]
+    abilities = ", ".join(dict.fromkeys(compared.abilities))
+    return [f"{compared.name}: the chance that no other strategy is at least as good in all of {abilities}: {listed}."]

@@ -59,7 +59,10 @@ def _by_replay(all_arms: Sequence[ArmMeans], strategy: str) -> ReplayMeans | Non
 
 
 def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
-    """For each ability the largest k against the smallest, and whether it changes in one direction between them."""
+    """For each ability the largest k against the smallest, and whether it changes in one direction between them.
+
+    ``margin`` is relative to a metric's range, or to a loss.
+    """
     verdicts = []
     for row, arms in enumerate(means.arms):
         name = f"{arms.name}, {means.strategy}" if means.strategy else arms.name
@@ -80,7 +83,7 @@ def _step(means: ReplayMeans, row: int, old: int, new: int, about: str, margin: 
     """The effect of going from one k to another, given by their places."""
     labels = means.labels[row]
     weights = difference(labels[float(means.k[new])], labels[float(means.k[old])])
-    return contrast("replay", about, means.arms[row], weights, margin)
+    return contrast("replay", about, means.arms[row], weights, means.arms[row].metric.margin(margin))
 
 
 def _course(means: ReplayMeans, row: int, margin: float) -> str:

@@ -45,14 +45,19 @@ class StrategyMeans:
     alone: Array
     alone_variance: Array
     dof: Array
-    metric: Metric
     arms: tuple[ArmMeans, ...]
     labels: tuple[Mapping[str, list[int]], ...]
 
     @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metric of each ability."""
+        return tuple(arms.metric for arms in self.arms)
+
+    @property
     def name(self) -> str:
-        """The metric, and the stratum where there are several."""
-        return self.metric.name + (f" ({self.arms[0].where})" if self.arms[0].where else "")
+        """The metrics, and the stratum where there are several."""
+        names = ", ".join(dict.fromkeys(metric.name for metric in self.metrics))
+        return names + (f" ({self.arms[0].where})" if self.arms[0].where else "")
 
     @property
     def file_name(self) -> str:
@@ -92,7 +97,7 @@ def compare(all_arms: Sequence[ArmMeans]) -> StrategyMeans | None:
     dofs = np.array([arms.dof if arms.scatter is None else _least_dof(arms, by) for arms, by in pairs])
     return StrategyMeans(
         tuple(arms.ability for arms in all_arms), tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1],
-        variance[:, -1], dofs, all_arms[0].metric, tuple(all_arms), tuple(labels),
+        variance[:, -1], dofs, tuple(all_arms), tuple(labels),
     )  # fmt: skip
 
 
@@ -118,13 +123,14 @@ def strategy_labels(table: pd.DataFrame) -> pd.Series[str]:
 
 
 def pairs(means: StrategyMeans, margin: float) -> list[Verdict]:
-    """Every pair of strategies in every ability."""
+    """Every pair of strategies in every ability; ``margin`` is relative to a metric's range, or to a loss."""
     verdicts = []
     for row in range(len(means.abilities)):
         for old, new in combinations(means.strategies, 2):
             name = means.arms[row].name
             weights = difference(means.labels[row][new], means.labels[row][old])
-            verdict = contrast("strategy", f"{name}, {new} against {old}", means.arms[row], weights, margin)
+            about, arms = f"{name}, {new} against {old}", means.arms[row]
+            verdict = contrast("strategy", about, arms, weights, arms.metric.margin(margin))
             verdicts.append(verdict.saying(partial(_sentence, name, new, WORDS, old)))
     return verdicts
 
@@ -144,7 +150,7 @@ def against_alone(means: StrategyMeans, margin: float) -> list[Verdict]:
             name = means.arms[row].name
             weights = difference(means.labels[row][strategy], means.labels[row][ALONE])
             about = f"{name}, {strategy} against {ability} alone"
-            verdict = contrast("forgetting", about, means.arms[row], weights, margin)
+            verdict = contrast("forgetting", about, means.arms[row], weights, means.arms[row].metric.margin(margin))
             alone = f"training on {ability} alone"
             verdicts.append(verdict.saying(partial(_sentence, name, strategy, ALONE_WORDS, alone)))
     return verdicts

@@ -174,12 +174,39 @@ def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
     assert "note: the table holds no mixed training, so how abilities affect each other is a guess" in text
 
 
-def test_abilities_without_the_primary_metric_are_named(table, tmp_path):
+def rated(frame):
+    """The same table with the accuracy of general as a judge's rating from 1 to 10, of the same share of its range."""
+    general = (frame["ability"] == "general") & (frame["metric"] == "accuracy")
+    share, items = frame["value"], frame["n_items"]
+    return frame.assign(
+        metric=frame["metric"].mask(general, "score"),
+        value=share.mask(general, 1 + 9 * share),
+        stderr=frame["stderr"].mask(general, 9 * np.sqrt((share * (1 - share)).clip(lower=1 / items) / items)),
+    )
+
+
+def test_an_ability_with_a_rating_is_advised_on_the_scale_of_its_range(table, advice):
+    with_rating = advise(Study(rated(table.table)), 6000, {})
+    assert with_rating.abilities == advice.abilities
+    assert [s.metric.name for s in with_rating.surrogates] == ["accuracy", "accuracy", "score"]
+    merit = {a.metric.name: a.draws[:, 0, 2].mean() for a in (advice, with_rating)}
+    assert merit["share of each range"] == pytest.approx(merit["accuracy"], abs=0.02)
+    assert np.abs(with_rating.samples[0] - advice.samples[0]).max() <= 2 * 6000 / 16
+
+
+def test_each_ability_is_shown_in_its_own_unit(table, tmp_path):
+    rated(table.table).to_csv(tmp_path / "t.csv", index=False)
+    text = " ".join(advice_text([tmp_path / "t.csv"], 6000, {}, 0).split())
+    assert "math accuracy in %; code accuracy in %; general score from 1 to 10" in text
+    assert "left out" not in text
+
+
+def test_abilities_without_a_share_or_rating_are_named(table, tmp_path):
     frame = table.table
-    renamed = frame["metric"].where(frame["ability"] != "code", frame["metric"].replace("accuracy", "pass@1"))
-    frame.assign(metric=renamed).to_csv(tmp_path / "t.csv", index=False)
+    renamed = frame["metric"].where(frame["ability"] != "code", "bleu")
+    frame[frame["metric"] == "accuracy"].assign(metric=renamed).to_csv(tmp_path / "t.csv", index=False)
     text = advice_text([tmp_path / "t.csv"], 6000, {}, 0)
-    assert "note: code is left out, as it has no accuracy" in text
+    assert "note: code is left out, as it has no share or rating" in text
     assert "samples of math + general" in " ".join(text.split())
 
 

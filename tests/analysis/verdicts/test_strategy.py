@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.data.study import Study
+from analysis.report.verdict_figures import draw_pareto
 from analysis.report.verdict_tables import verdict_tables
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.audit import undetectable
@@ -97,3 +99,20 @@ def test_each_strategy_with_replays_is_judged_by_itself():
     verdicts = [verdict for one in means for verdict in replays(one, 0.02)]
     assert [verdict.finding for verdict in verdicts] == ["up", "down"]
     assert ["math accuracy, dmt gains" in v.sentence for v in verdicts] == [True, False]
+
+
+def test_a_rating_and_an_accuracy_are_compared_together(tmp_path):
+    cells = [("a", "math", 0.9), ("a", "general", 4.0), ("b", "math", 0.3), ("b", "general", 8.0)]
+    frame = pd.DataFrame(cells, columns=["strategy", "ability", "value"])
+    frame["metric"] = frame["ability"].map({"math": "accuracy", "general": "score"})
+    frame["stderr"] = frame["ability"].map({"math": np.nan, "general": 0.2})
+    found = findings(Study(frame.assign(task="t", n_items=400, samples=1000, total_samples=2000, seed="0")))
+    ((compared, chances),) = found.strategies
+    assert {metric.name for metric in compared.metrics} == {"accuracy", "score"}
+    assert chances == pytest.approx((1.0, 1.0), abs=0.01)  # each is best in one of the two
+    (note,) = [note for note in found.notes if "at least as good" in note]
+    assert "the chance that no other strategy is at least as good in all of" in note
+    effects = {v.metric.name: v for v in found.verdicts if v.question == "strategy"}
+    assert (effects["accuracy"].finding, effects["score"].finding) == ("down", "up")
+    assert "+4.00 (" in effects["score"].sentence
+    assert "</svg>" in draw_pareto(compared, chances, tmp_path)

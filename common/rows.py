@@ -1,4 +1,7 @@
-"""Rows of .jsonl, .json, .csv and .parquet files: read, count and write them. The text formats may be gzipped."""
+"""Rows of .jsonl, .json, .csv and .parquet files: read, count and write them. The text formats may be gzipped.
+
+Text is UTF-8, with or without a byte order mark.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,21 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 GZIP = b"\x1f\x8b"
 """The first two bytes of a gzip file (RFC 1952), whatever the file's name."""
+
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""The JSON escape of half a character beyond U+FFFF; without its other half it is no text."""
+
+NOT_UTF8 = "is not UTF-8 text; save the file as UTF-8, for example with iconv -f LATIN1 -t UTF-8"
+HALF_CHARACTER = "holds half of a character (a lone surrogate such as \\ud83d); give its other half, or remove it"
 
 
 @dataclass(frozen=True)
@@ -27,30 +38,52 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a .jsonl, .json, .csv (each also .gz) or .parquet file in order.
+    """Yield the rows of a .jsonl, .json, .csv (each also .gz) or .parquet file in order, or those of a folder's files.
 
-    A .jsonl line that is not JSON, or a .csv line with too many values, is a row with a `problem`; the caller decides
-    what to do with it. Raises ValueError for a missing file, an unknown ending, and a file that cannot be parsed.
+    A .jsonl line that is not JSON, a .csv line with too many values, or a row that holds no text that UTF-8 can hold is
+    a row with a `problem`; the caller decides what to do with it. Raises ValueError for a missing file, an unknown
+    ending, and a file that cannot be parsed.
     """
-    ending = _ending(path)
-    if ending not in READERS:
-        raise ValueError(f"{path}: the ending {ending!r} is unknown; use one of: {', '.join(READERS)} (or .gz)")
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such file; check the path")
-    return READERS[ending](path)
+    files = _files(path)
+    return (row for file in files for row in READERS[_ending(file)](file))
 
 
 def count_rows(path: Path) -> int:
     """The number of rows that `read_rows` yields. Raises the same errors."""
+    return sum(_count_rows(file) for file in _files(path))
+
+
+def _count_rows(path: Path) -> int:
     match _ending(path):
         case ".jsonl":
-            with open_text(path) as lines:  # counting needs no parsing
+            with open_text(path, errors="replace") as lines:  # counting needs no parsing
                 return sum(1 for line in lines if line.strip())
         case ".parquet":
             from pyarrow import parquet  # slow to import
 
             return int(parquet.read_metadata(path).num_rows)
-    return sum(1 for _ in read_rows(path))
+    return sum(1 for _ in READERS[_ending(path)](path))
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or the files of a folder in order; all must have one ending, so that no other file is taken for data.
+
+    Raises ValueError for a missing or empty folder or file, and for an unknown ending.
+    """
+    if path.is_dir():
+        files = data_files(path)
+        endings = sorted({_ending(file) for file in files})
+        if len(endings) != 1:
+            contents = f"files that end in {', '.join(endings)}" if endings else "no file of rows"
+            raise ValueError(
+                f"{path} is a folder with {contents}; name a file, or a folder whose files have one ending"
+            )
+        return files
+    if _ending(path) not in READERS:
+        raise ValueError(f"{path}: the ending {_ending(path)!r} is unknown; use one of: {', '.join(READERS)} (or .gz)")
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file; check the path")
+    return [path]
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -87,13 +120,23 @@ def data_files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if _ending(file) in READERS)
 
 
-def open_text(path: Path) -> IO[str]:
-    """Open a UTF-8 text file, gzipped or not, with its newlines untouched."""
+def open_text(path: Path, errors: str = "strict") -> IO[str]:
+    """Open a UTF-8 text file, gzipped or not, with its newlines untouched; ``errors`` is that of `open`."""
     with path.open("rb") as start:
         gzipped = start.read(2) == GZIP
     if gzipped:
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", errors=errors, newline="")
+    return path.open(encoding="utf-8-sig", errors=errors, newline="")
+
+
+@contextmanager
+def _utf8(path: Path) -> Iterator[IO[str]]:
+    """The file as strict UTF-8 text. Raises ValueError that names it where it is not."""
+    try:
+        with open_text(path) as stream:
+            yield stream
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: {NOT_UTF8} (byte 0x{error.object[error.start]:02x})") from None
 
 
 def _ending(path: Path) -> str:
@@ -101,33 +144,53 @@ def _ending(path: Path) -> str:
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
-    with open_text(path) as lines:
+    with open_text(path, errors="surrogateescape") as lines:  # bytes that are not UTF-8 concern their line alone
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield Row(path.name, "line", number, json.loads(line))
-            except json.JSONDecodeError as error:
-                yield Row(path.name, "line", number, None, f"is not JSON ({error.msg} at column {error.colno})")
+            if line.strip():
+                yield _json_line(path, number, line)
+
+
+def _json_line(path: Path, number: int, line: str) -> Row:
+    if not _is_text(line):
+        return Row(path.name, "line", number, None, NOT_UTF8)
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        return Row(path.name, "line", number, None, f"is not JSON ({error.msg} at column {error.colno})")
+    if SURROGATE.search(line) and not _is_text(json.dumps(record, ensure_ascii=False)):
+        return Row(path.name, "line", number, None, HALF_CHARACTER)
+    return Row(path.name, "line", number, record)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _json(path: Path) -> Iterator[Row]:
-    with open_text(path) as stream:
-        try:
-            records = json.load(stream)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); "
-                "correct the file, or give it the ending .jsonl if it holds one object per line"
-            ) from error
+    with _utf8(path) as stream:
+        text = stream.read()
+    lines = "give it the ending .jsonl if it holds one object per line"
+    try:
+        records = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); "
+            f"correct the file, or {lines}"
+        ) from error
     if not isinstance(records, list):
-        raise ValueError(f"{path}: holds {type(records).__name__}, expected a list of rows")
+        raise ValueError(f"{path}: holds {type(records).__name__}, expected a list of rows; {lines}")
+    has_escapes = SURROGATE.search(text) is not None
     for number, record in enumerate(records, start=1):
-        yield Row(path.name, "row", number, record)
+        broken = has_escapes and not _is_text(json.dumps(record, ensure_ascii=False))
+        yield Row(path.name, "row", number, None if broken else record, HALF_CHARACTER if broken else "")
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    with open_text(path) as stream:
+    with _utf8(path) as stream:
         reader = csv.DictReader(stream, strict=True)
         while True:
             line = reader.line_num + 1
@@ -145,9 +208,14 @@ def _csv(path: Path) -> Iterator[Row]:
 def _parquet(path: Path) -> Iterator[Row]:
     from pyarrow import parquet  # slow to import
 
-    records = (record for batch in parquet.ParquetFile(path).iter_batches() for record in batch.to_pylist())
-    for number, record in enumerate(records, start=1):
-        yield Row(path.name, "row", number, record)
+    number = 0
+    for batch in parquet.ParquetFile(path).iter_batches():
+        for place in range(0, batch.num_rows):
+            number += 1
+            try:
+                yield Row(path.name, "row", number, batch.slice(place, 1).to_pylist()[0])
+            except UnicodeDecodeError:
+                yield Row(path.name, "row", number, None, NOT_UTF8)
 
 
 Reader = Callable[[Path], Iterator[Row]]

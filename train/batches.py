@@ -41,7 +41,8 @@ def plan(spec: TrainSpec, *, sizes: Mapping[str, int], lengths: np.ndarray) -> B
     """The batch plan of a stage.
 
     ``sizes`` is the number of samples of each source, ``lengths`` [samples] the tokens of each sample, sources in the
-    same order. Raises a ValueError if a portion has only empty sources or if no portion asks for a sample.
+    same order. Raises a ValueError if a portion has only empty sources, if it asks for more samples than they hold
+    without ``repeats``, or if no portion asks for a sample.
     """
     starts = dict(zip(sizes, np.concatenate([[0], np.cumsum(list(sizes.values()))])[:-1], strict=True))
     portions = []
@@ -57,12 +58,18 @@ def plan(spec: TrainSpec, *, sizes: Mapping[str, int], lengths: np.ndarray) -> B
 def portion_samples(pool: np.ndarray, portion: Portion, *, seed: int) -> np.ndarray:
     """The first ``portion.samples`` of ``pool`` [sample numbers] in an order fixed by seed and ability.
 
-    A smaller portion is therefore the beginning of a larger one. Raises a ValueError if the pool is empty.
+    A smaller portion is therefore the beginning of a larger one. Raises a ValueError if the pool is empty, and if it
+    holds fewer samples than the portion asks for without ``portion.repeats``.
     """
     if not len(pool) and portion.samples:
         raise ValueError(
             f"ability {portion.ability!r}: its sources {', '.join(portion.sources)} have no samples; "
             "add rows to one of them or set its amount to 0"
+        )
+    if portion.samples > len(pool) and not portion.repeats:
+        raise ValueError(
+            f"ability {portion.ability!r}: {portion.samples} samples were planned, but its sources "
+            f"{', '.join(portion.sources)} hold {len(pool)}; run the sweep's command again, which counts them"
         )
     order = _generator("subset", portion.ability, seed).permutation(pool)
     # np.resize repeats the order from its start where more samples are asked for.

@@ -5,9 +5,11 @@ Evaluation renders its prompts with the same templates (`tests/test_templates.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -67,10 +69,15 @@ def set_template(tokenizer: PreTrainedTokenizerBase, template: str) -> None:
         return
     tokenizer.chat_template = template_text(template)
     end = END_OF_TURN.get(template, tokenizer.eos_token)
-    if end is None or end not in tokenizer.get_vocab():
+    if end is None:
         raise ValueError(
-            f"template={template!r} ends a turn with {end or 'eos_token'!r}, which this tokenizer does not have; "
-            "choose another template, such as vicuna or alpaca"
+            f"template={template!r} ends a turn with the tokenizer's eos_token, which this tokenizer does not have; "
+            "name one of its tokens as eos_token in its tokenizer_config.json"
+        )
+    if end not in tokenizer.get_vocab():
+        remedy = "choose another template, such as vicuna or alpaca" if template in END_OF_TURN else "correct eos_token"
+        raise ValueError(
+            f"template={template!r} ends a turn with {end!r}, which this tokenizer does not have; {remedy}"
         )
     tokenizer.eos_token = end
 
@@ -79,12 +86,16 @@ class Renderer:
     """Turns conversations into samples with one tokenizer and its chat template.
 
     ``system`` is the system turn for conversations without one ('' for none). ``supervise`` is 'assistant', where the
-    answers with their end-of-turn tokens carry loss, or 'all'.
+    answers with their end-of-turn tokens carry loss, or 'all'. Raises a ValueError if the system turn holds a special
+    token.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, system: str, supervise: str) -> None:
         self.tokenizer, self.system, self.supervise = tokenizer, system, supervise
-        self.special = [token for token in tokenizer.all_special_tokens if token]
+        self.special = special_tokens(tokenizer)
+        for token in self.special:
+            if token in system:
+                raise ValueError(f"system={system!r} holds {token!r}, a special token of the tokenizer; remove it")
 
     def check(self) -> None:
         """Render two short conversations; raise a ValueError if the template does not split them into answers."""
@@ -110,32 +121,53 @@ class Renderer:
         return results
 
     def _texts(self, turns: tuple[Message, ...]) -> RenderedTexts:
-        specials = [token for token in self.special for turn in turns if token in turn.content]
-        if specials:
-            return RenderedTexts([], f"the text holds {specials[0]!r}, a special token of the tokenizer")
+        for token in self.special:
+            if any(token in text for text in texts_of(turns)):
+                return RenderedTexts([], f"the text holds {token!r}, a special token of the tokenizer")
         if turns[0].role == "text":
             return RenderedTexts([turns[0].content])
-        messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-        if self.system and turns[0].role != "system":
+        tools = json.loads(turns[0].content) if turns[0].role == "tools" else None
+        messages = [_as_template_input(turn) for turn in turns if turn.role != "tools"]
+        if self.system and messages[0]["role"] != "system":
             messages.insert(0, {"role": "system", "content": self.system})
         answers = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
         try:
             # The prompts are rendered as evaluation renders them, and must turn out as beginnings of the whole.
-            whole = self._apply(messages, prompt=False)
-            return RenderedTexts([whole] + [self._apply(messages[:number], prompt=True) for number in answers])
+            whole = self._apply(messages, tools, prompt=False)
+            if ignored := self._ignored_field(messages, tools, whole):
+                remedy = "use a template that does, such as the model's own (template: tokenizer)"
+                return RenderedTexts([], f"the chat template does not use it; {remedy}", ignored)
+            prompts = [self._apply(messages[:number], tools, prompt=True) for number in answers]
         except Exception as error:  # templates raise errors of any class
             return RenderedTexts([], f"the template refuses it ({error})")
+        return RenderedTexts([whole, *prompts])
 
-    def _apply(self, messages: list[dict[str, str]], *, prompt: bool) -> str:
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
+    def _apply(self, messages: list[dict[str, Any]], tools: list[Any] | None, *, prompt: bool) -> str:
+        return str(
+            self.tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
+        )
+
+    def _ignored_field(self, messages: list[dict[str, Any]], tools: list[Any] | None, whole: str) -> str:
+        """What of the conversation the template leaves out of the ``whole`` text: a role or field, '' for nothing."""
+        for message in messages:
+            if message["role"] != "assistant" and message["content"].strip() not in whole:
+                return str(message["role"])
+        if tools and self._apply(messages, None, prompt=False) == whole:
+            return "tools"
+        for number, message in enumerate(messages):
+            without_calls = {name: value for name, value in message.items() if name != "tool_calls"}
+            rest = [*messages[:number], without_calls, *messages[number + 1 :]]
+            if without_calls != message and self._apply(rest, tools, prompt=False) == whole:
+                return "tool_calls"
+        return ""
 
     def _result(self, turns: tuple[Message, ...], rendered: RenderedTexts, ids: list[list[int]]) -> RenderResult:
         if rendered.problem:
-            return RenderResult(None, rendered.problem)
+            return RenderResult(None, rendered.problem, rendered.field)
         if turns[0].role == "text":
             return RenderResult(self._text_sample(ids[0]))
         try:
-            return RenderResult(self._chat_sample(ids[0], ids[1:]))
+            return RenderResult(self._chat_sample(turns, ids[0], ids[1:]))
         except RenderError as error:
             return RenderResult(None, str(error))
 
@@ -144,7 +176,7 @@ class Renderer:
         framed = ([] if bos is None else [bos]) + ids + ([] if eos is None else [eos])
         return Sample(framed, [False] + [True] * (len(framed) - 1))
 
-    def _chat_sample(self, ids: list[int], prompts: list[list[int]]) -> Sample:
+    def _chat_sample(self, turns: tuple[Message, ...], ids: list[int], prompts: list[list[int]]) -> Sample:
         """Mask the tokens ``ids`` of a conversation; ``prompts`` are the tokens of what precedes each answer.
 
         Each answer's tokens are those after its prompt, up to and including the next end-of-turn token.
@@ -152,10 +184,11 @@ class Renderer:
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         if bos is not None and bos != eos and ids.count(bos) > 1:
             raise RenderError(f"it holds {ids.count(bos)} start tokens {self.tokenizer.bos_token!r} instead of one")
-        if self.supervise == "all":
-            return Sample(ids, [False] + [True] * (len(ids) - 1))
-        supervised = [False] * len(ids)
-        for number, prompt in enumerate(prompts, start=1):
+        answers = [turn for turn in turns if turn.role == "assistant"]
+        supervised = [self.supervise == "all"] * len(ids)
+        for number, (answer, prompt) in enumerate(zip(answers, prompts, strict=True), start=1):
+            if self.supervise == "all" and answer.trained:
+                continue
             if ids[: len(prompt)] != prompt:
                 raise RenderError(
                     f"the prompt of answer {number} is not the beginning of the whole conversation in tokens"
@@ -163,8 +196,28 @@ class Renderer:
             if eos not in ids[len(prompt) :]:
                 raise RenderError(f"answer {number} does not end with eos_token {self.tokenizer.eos_token!r}")
             end = ids.index(eos, len(prompt)) + 1
-            supervised[len(prompt) : end] = [True] * (end - len(prompt))
+            supervised[len(prompt) : end] = [answer.trained] * (end - len(prompt))
+        supervised[:1] = [False]  # nothing predicts it, even where the template renders nothing before an answer
         return Sample(ids, supervised)
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The texts that the tokenizer reads as control tokens wherever they stand, those without a role included."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return [token for token in dict.fromkeys([*tokenizer.all_special_tokens, *added]) if token]
+
+
+def texts_of(turns: Sequence[Message]) -> Iterator[str]:
+    """Every text of a conversation that is rendered: what is said, the calls of tools and the tools on offer."""
+    for turn in turns:
+        yield turn.content
+        if turn.tool_calls:
+            yield turn.tool_calls
+
+
+def _as_template_input(turn: Message) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    return message | ({"tool_calls": json.loads(turn.tool_calls)} if turn.tool_calls else {})
 
 
 @dataclass(frozen=True)
@@ -173,17 +226,19 @@ class RenderedTexts:
 
     texts: list[str]
     problem: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True)
 class RenderResult:
-    """A sample, or the reason why there is none."""
+    """A sample, or the reason why there is none, with the field of the row that is the cause, if it is one."""
 
     sample: Sample | None
     problem: str = ""
+    field: str = ""
 
     def result(self) -> Sample:
         """The sample. Raises `RenderError` if there is none."""
         if self.sample is None:
-            raise RenderError(self.problem)
+            raise RenderError(f"{self.field}: {self.problem}" if self.field else self.problem)
         return self.sample

@@ -7,13 +7,18 @@ hold no path, device or cadence. `EngineConfig`, `TrackerConfig` and `TrainRun` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FORMATS = ("gsm8k", "alpaca", "sharegpt", "messages", "completion", "text")
 SCHEDULES = ("cosine", "constant", "wsd")
 PRECISIONS = ("fp32", "bf16")
 POLICIES = ("error", "skip")
 LONG_POLICIES = ("error", "skip", "truncate")
+CLEANING = (
+    "drop_unknown_speakers", "drop_empty_turns", "drop_leading_assistant", "merge_consecutive_turns",
+    "drop_empty_conversations", "drop_special_tokens",
+)  # fmt: skip
+"""The steps by which conversations can be cleaned; `train.cleaning` says what each does."""
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -85,17 +90,16 @@ class TextFile:
 class TokensSpec:
     """One tokenised source.
 
-    The rows come from the input ``data`` (a file, or ``file`` inside a folder) or from ``hub``; the tokenizer comes
-    from the input ``tokenizer`` (a folder) or from ``tokenizer_hub``. ``fields`` maps fields of the format to columns
-    of the file where their names differ. ``held_out`` is the number of rows set aside for evaluation, the same rows for
-    every seed; ``part`` says whether this stage tokenises those rows or all others. Samples longer than ``max_length``
-    tokens are handled as ``on_long`` says.
+    The rows come from the input ``data``: a file, ``file`` inside a folder, or all files of a folder. The tokenizer
+    comes from the input ``tokenizer`` (a folder) or from ``tokenizer_hub``. ``fields`` maps fields of the format to
+    columns of the file where their names differ. ``held_out`` is the number of rows set aside for evaluation, the same
+    rows for every seed; ``part`` says whether this stage tokenises those rows or all others. Samples longer than
+    ``max_length`` tokens are handled as ``on_long`` says. ``clean`` names the steps of `CLEANING` in the order in which
+    they are applied. With ``complete`` every row must give a sample, because the plan counts on it.
     """
 
     format: str
     file: str
-    hub: Hub | None
-    split: str
     fields: tuple[tuple[str, str], ...]
     tokenizer_hub: Hub | None
     template: str
@@ -106,9 +110,13 @@ class TokensSpec:
     part: str
     on_bad_row: str
     on_long: str
+    clean: tuple[str, ...] = field(default=(), metadata={"neutral": ()})
+    complete: bool = field(default=False, metadata={"neutral": False})
 
     def __post_init__(self) -> None:
         one_of("format", self.format, FORMATS)
+        for step in self.clean:
+            one_of("clean", step, CLEANING)
         one_of("supervise", self.supervise, ("assistant", "all"))
         one_of("part", self.part, ("train", "held_out"))
         one_of("on_bad_row", self.on_bad_row, POLICIES)
@@ -203,12 +211,14 @@ class Portion:
     """The samples of one ability in each epoch of a stage.
 
     The ``sources`` (names of stage inputs) are concatenated in this order into one pool. The portion is the first
-    ``samples`` of a seeded permutation of the pool; if it asks for more than the pool holds, the permutation repeats.
+    ``samples`` of a seeded permutation of the pool. It may ask for more than the pool holds only with ``repeats``;
+    the permutation then starts over.
     """
 
     ability: str
     sources: tuple[str, ...]
     samples: int
+    repeats: bool = field(default=False, metadata={"neutral": False})
 
 
 @dataclass(frozen=True)

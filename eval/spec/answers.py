@@ -98,17 +98,26 @@ class AnswerSpec:
 
 
 ROWS = "rows.jsonl"
-"""The file that a rows stage writes."""
+"""The file that a rows stage writes for a split."""
 
 
 @dataclass(frozen=True)
 class HubRows:
-    """The rows of one split of a hub data set at one revision. Only this stage reads a data set from the hub."""
+    """The rows of a hub data set at one revision: of one ``split`` of its ``config``, or of ``file`` in its repository.
+
+    Only this stage reads a data set from the hub.
+    """
 
     repo: str
     revision: str
     config: str | None
     split: str
+    file: str = field(default="", metadata={"neutral": ""})
+
+    @property
+    def result(self) -> str:
+        """The name of the file that holds the rows: that of ``file`` if there is one."""
+        return self.file.rpartition("/")[2] or ROWS
 
 
 @dataclass(frozen=True)

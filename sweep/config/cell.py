@@ -11,6 +11,7 @@ from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
 from sweep.config.amount import Amount
 from train.spec import (
+    CLEANING,
     FORMATS,
     LONG_POLICIES,
     POLICIES,
@@ -44,9 +45,11 @@ SELECTED = "selected"
 class Source:
     """Training rows for one ability: a file of the embedded world, a file of the user, or a hub data set.
 
-    ``columns`` maps the field names of the format to the columns of the file. ``held_out_rows`` rows are set aside for
-    the loss. A malformed row is an error or skipped (``on_bad_row``); so is one longer than the model takes, unless it
-    is truncated (``on_overlong``). ``num_rows`` and ``tokens_per_sample`` let a plan be made without the file.
+    Of a hub data set, ``config`` and ``split`` or the ``file`` in its repository say which rows. ``columns`` maps the
+    field names of the format to the columns of the file. ``clean`` names the steps that clean the rows, in order.
+    ``held_out_rows`` rows are set aside for the loss. A malformed row is an error or skipped (``on_bad_row``); so is
+    one longer than the model takes, unless it is truncated (``on_overlong``). ``num_rows`` and ``tokens_per_sample``
+    let a plan be estimated without the file.
     """
 
     ability: str
@@ -55,10 +58,13 @@ class Source:
     path: str | None = None
     hub: str | None = None
     revision: str | None = None
+    config: str | None = None
+    file: str | None = None
     split: str = "train"
     num_rows: int | None = None
     tokens_per_sample: int | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    clean: list[str] = field(default_factory=list)
     held_out_rows: int = 0
     on_bad_row: str = "error"
     on_overlong: str = "truncate"
@@ -72,6 +78,13 @@ class Source:
         one_of("on_overlong", self.on_overlong, LONG_POLICIES)
         if self.hub is not None and (self.revision is None or self.num_rows is None):
             raise ValueError(f"hub={self.hub!r}: also give revision and num_rows, for the plan")
+        for name, value in (("config", self.config), ("file", self.file)):
+            if value is not None and self.hub is None:
+                raise ValueError(f"{name}={value!r} is about a hub data set; give hub and revision, or drop it")
+        if self.config is not None and self.file is not None:
+            raise ValueError(f"config={self.config!r} and file={self.file!r} exclude each other")
+        for step in self.clean:
+            one_of("clean", step, CLEANING)
         if self.held_out_rows < 0:
             raise ValueError(f"held_out_rows={self.held_out_rows} must be 0 or more")
 

@@ -55,19 +55,19 @@ class DataStages:
         build = lambda: self.tokens_of(where, source, cell, part)  # noqa: E731
         return self.shared.once(cache_key, build, cell.data, cell.model)
 
-    def tokens_of(
-        self, where: str, source: Source, cell: Cell, part: str, rows: tuple[Stage | File, str] | None = None
-    ) -> Stage:
-        """Any source, tokenised. ``rows`` is an input that already holds its rows, and the file in that input."""
+    def tokens_of(self, where: str, source: Source, cell: Cell, part: str) -> Stage:
+        """Any source, tokenised."""
         data = cell.data
+        rows, file = self.rows_input(where, source, data)
         spec = TokensSpec(
-            format=source.format, file=rows[1] if rows else source.world or "", hub=None if rows else hub(source),
-            split=source.split, fields=tuple(sorted(source.columns.items())), tokenizer_hub=hub(cell.model),
-            template=data.template, system=data.system, supervise="all" if part == "corpus" else "assistant",
-            max_length=data.max_length, held_out=source.held_out_rows, on_bad_row=source.on_bad_row,
-            on_long=source.on_overlong, part="held_out" if part == "held_out" else "train",
+            format=source.format, file=file, fields=tuple(sorted(source.columns.items())),
+            tokenizer_hub=hub(cell.model), template=data.template, system=data.system,
+            supervise="all" if part == "corpus" else "assistant", max_length=data.max_length,
+            held_out=source.held_out_rows, on_bad_row=source.on_bad_row, on_long=source.on_overlong,
+            part="held_out" if part == "held_out" else "train", clean=tuple(source.clean),
+            complete=source.world is not None,
         )  # fmt: skip
-        inputs: dict[str, Stage | File] = {"data": rows[0]} if rows else dict(self.rows_input(where, source, data))
+        inputs: dict[str, Stage | File] = {"data": rows}
         if cell.model.scratch:
             inputs["tokenizer"] = self.tokenizer(data)
         else:
@@ -85,13 +85,15 @@ class DataStages:
         bytes_per_row = self.files.bytes(f"{where}.path", source.path) / self.files.rows(f"{where}.path", source.path)
         return min(bytes_per_row / BYTES_PER_TOKEN, data.max_length)
 
-    def rows_input(self, where: str, source: Source, data: Data) -> Mapping[str, Stage | File]:
-        """The input ``data`` that holds a source's rows; nothing for a hub data set, which its reader downloads."""
+    def rows_input(self, where: str, source: Source, data: Data) -> tuple[Stage | File, str]:
+        """The input that holds a source's rows, and their file in that input, '' if the input is the file."""
         if source.world is not None:
-            return {"data": self.world(where, data)}
-        if source.path is None:
-            return {}
-        return {"data": self.files.file(f"{where}.path", source.path, source.num_rows is not None)}
+            return self.world(where, data), source.world
+        if source.hub is not None:
+            rows = self.hub_rows(source.hub, source.revision, source.config, source.split, source.file)
+            return rows, rows.spec.result
+        assert source.path is not None
+        return self.files.file(f"{where}.path", source.path, source.num_rows is not None), ""
 
     def world(self, where: str, data: Data) -> Stage:
         """The embedded world of the data. Raises a ValueError that names ``where`` it is needed if there is none."""
@@ -99,9 +101,11 @@ class DataStages:
             raise ValueError(f"{where}.world: data={data.name} has no world; set data.world, or give a path")
         return self.shared.once(("world", id(data)), lambda: Stage("world", data.world, {}), data)
 
-    def hub_rows(self, repo: str, revision: str | None, config: str | None, split: str) -> Stage:
-        """The rows of one split of a hub data set."""
-        spec = HubRows(repo, revision or "", config, split)
+    def hub_rows(
+        self, repo: str, revision: str | None, config: str | None, split: str, file: str | None = None
+    ) -> Stage:
+        """The rows of one split, or of one file, of a hub data set."""
+        spec = HubRows(repo, revision or "", config, "" if file else split, file or "")
         return self.shared.once(("rows", spec), lambda: Stage("rows", spec, {}))
 
     def tokenizer(self, data: Data) -> Stage:
@@ -115,8 +119,8 @@ class DataStages:
             )
         texts, inputs = [], {}
         for name, source in data.corpus.items():
-            texts.append(TextFile(name, source.world or "", source.format, tuple(sorted(source.columns.items()))))
-            inputs[name] = self.rows_input(f"data.corpus.{name}", source, data)["data"]
+            inputs[name], file = self.rows_input(f"data.corpus.{name}", source, data)
+            texts.append(TextFile(name, file, source.format, tuple(sorted(source.columns.items()))))
         return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
 
     def model_input(self, model: Model, name: str) -> Mapping[str, Stage | File]:
@@ -124,9 +128,9 @@ class DataStages:
         return {name: self.files.file("model.path", model.path)} if model.path is not None else {}
 
 
-def hub(place: Model | Source) -> Hub | None:
-    """Where on the hub a model or source lies; None for one that lies elsewhere."""
-    return Hub(place.hub, place.revision or "") if place.hub is not None else None
+def hub(model: Model) -> Hub | None:
+    """Where on the hub a model lies; None for one that lies elsewhere."""
+    return Hub(model.hub, model.revision or "") if model.hub is not None else None
 
 
 def count_rows(where: str, source: Source, world: WorldSpec | None, files: Files) -> int:

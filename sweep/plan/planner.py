@@ -78,7 +78,11 @@ class Planner:
         abilities = dict.fromkeys(name for stage in cell.stages for name in stage)
         pools = {ability: self.data_stages.pool(cell.data, ability) for ability in abilities}
         return [
-            tuple(Portion(ability, tuple(cell.data.of(ability)), count) for ability, count in stage.items() if count)
+            tuple(
+                Portion(ability, tuple(cell.data.of(ability)), count, repeats=count > pools[ability])
+                for ability, count in stage.items()
+                if count
+            )
             for stage in amounts(cell, pools)
             if any(stage.values())
         ]

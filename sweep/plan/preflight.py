@@ -47,7 +47,7 @@ def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
     spec = stage.spec
     match stage.kind:
         case "tokens":
-            return [(kind, hub) for kind, hub in (("data set", spec.hub), ("model", spec.tokenizer_hub)) if hub]
+            return [("model", spec.tokenizer_hub)] if spec.tokenizer_hub else []
         case "train":
             return [("model", spec.hub)] if spec.hub else []
         case "rows":

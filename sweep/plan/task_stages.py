@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -51,11 +50,10 @@ class TaskStages:
         """The answers in a task's own file, tokenised for its loss."""
         where, cache_key = f"suite.tasks.{name}", ("answers", id(cell.data), id(cell.model), id(task))
         source = Source(
-            task.ability, task.format or "", task.world, task.path, task.hub, task.revision, task.split,
-            task.max_items or (0 if task.hub else None), columns=task.columns,
+            task.ability, task.format or "", task.world, task.path, task.hub, task.revision, task.config,
+            split=task.split, num_rows=task.max_items or (0 if task.hub else None), columns=task.columns,
         )  # fmt: skip
-        rows = self._place(where, task, task.split, cell.data) if task.hub else None
-        build = partial(self.data_stages.tokens_of, where, source, cell, "train", rows)
+        build = partial(self.data_stages.tokens_of, where, source, cell, "train")
         return self.data_stages.shared.once(cache_key, build, cell, task)
 
     def _place(self, where: str, task: Task, place: str, data: Data) -> tuple[Stage | File, str]:
@@ -93,13 +91,9 @@ class TaskStages:
 
     def _overlap(self, name: str, task: Task, where: str, source: Source, data: Data) -> Stage:
         items, items_file = self._place(f"suite.tasks.{name}", task, _items_place(task), data)
-        rows: Mapping[str, Stage | File] = self.data_stages.rows_input(where, source, data)
-        source_file = source.world or ""
-        if source.hub is not None:
-            rows = {"data": self.data_stages.hub_rows(source.hub, source.revision, None, source.split)}
-            source_file = ROWS
+        rows, source_file = self.data_stages.rows_input(where, source, data)
         spec = overlap_spec(task, items_file=items_file, source_file=source_file)
-        return Stage("overlap", spec, {"data": items, "source": rows["data"]})
+        return Stage("overlap", spec, {"data": items, "source": rows})
 
 
 def _items_place(task: Task) -> str:

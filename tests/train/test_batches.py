@@ -30,11 +30,17 @@ def all_samples(batches: BatchPlan) -> list[int]:
 @given(small=st.integers(0, 60), more=st.integers(0, 60), seed=st.integers(0, 9), size=st.integers(1, 40))
 def test_a_smaller_portion_is_the_beginning_of_a_larger_one(small: int, more: int, seed: int, size: int) -> None:
     pool = np.arange(size) + 7
-    fewer = portion_samples(pool, Portion("math", ("a",), small), seed=seed)
-    larger = portion_samples(pool, Portion("math", ("a",), small + more), seed=seed)
+    fewer = portion_samples(pool, Portion("math", ("a",), small, repeats=True), seed=seed)
+    larger = portion_samples(pool, Portion("math", ("a",), small + more, repeats=True), seed=seed)
     assert larger[: len(fewer)].tolist() == fewer.tolist()
     counts = np.bincount(larger, minlength=size + 7)[7:]
     assert counts.max() - counts.min() <= 1  # repeats only after the whole pool
+
+
+def test_more_samples_than_the_sources_hold_are_refused_unless_they_may_repeat() -> None:
+    with pytest.raises(ValueError, match=r"'math': 8 samples were planned, but its sources a, b hold 7"):
+        portion_samples(np.arange(7), Portion("math", ("a", "b"), 8), seed=0)
+    assert sorted(portion_samples(np.arange(7), Portion("math", ("a",), 7), seed=0)) == list(range(7))
 
 
 def test_seed_and_ability_choose_the_subset() -> None:

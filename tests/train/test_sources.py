@@ -9,8 +9,7 @@ import pytest
 
 from common.rows import Row, read_rows
 from tests.conftest import SHARED_DATA
-from train.sources import BadRow, Message, conversation, read_hub
-from train.spec import Hub
+from train.sources import BadRow, Message, conversation
 
 PAIR = (Message("user", "Q"), Message("assistant", "A"))
 
@@ -94,13 +93,6 @@ def test_rows_that_the_reader_could_not_parse_are_bad_rows(tmp_path: Path) -> No
     assert conversation(first, "completion", {}) == PAIR
     with pytest.raises(BadRow, match=r"a\.csv, line 3: has 1 value"):
         conversation(second, "completion", {})
-
-
-def test_an_unreachable_hub_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match=r"'no-one/nothing' at revision 'abc' could not be read.*network.*local copy"):
-        read_hub(Hub("no-one/nothing", "abc"), file="rows.jsonl", split="train")
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data folder is absent")

@@ -72,7 +72,7 @@ def make_tokenizer(folder: Path, template: str = "micro", vocabulary: int = 400)
 
 def tokens_spec(**changes: Any) -> TokensSpec:
     usual: dict[str, Any] = {
-        "format": "gsm8k", "file": "", "hub": None, "split": "train", "fields": (), "tokenizer_hub": None,
+        "format": "gsm8k", "file": "", "fields": (), "tokenizer_hub": None,
         "template": "micro", "system": "", "supervise": "assistant", "max_length": 128, "held_out": 0, "part": "train",
         "on_bad_row": "error", "on_long": "error",
     }  # fmt: skip

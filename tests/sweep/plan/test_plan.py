@@ -159,6 +159,7 @@ PAIRED = (
     "answers_per_item",
     "split",
     "config",
+    "file",
     "form",
     "top_p",
     "shots",
@@ -191,6 +192,8 @@ def matches(path: str, pattern: str) -> bool:
 def other(path: str, value: object) -> object:
     if path in OTHER:
         return OTHER[path]
+    if path.endswith(".clean"):
+        return ["drop_empty_turns"]
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):

@@ -15,12 +15,23 @@ from eval.spec.judge import Judge
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from eval.spec.tasks import TASKS
 from sweep.stages.stage import File, Stage, canonical, plain, restore
-from train.spec import FORMATS, Architecture, Hub, Portion, Recipe, TokenizerSpec, TokensSpec, TrainSpec, WorldSpec
+from train.spec import (
+    CLEANING,
+    FORMATS,
+    Architecture,
+    Hub,
+    Portion,
+    Recipe,
+    TokenizerSpec,
+    TokensSpec,
+    TrainSpec,
+    WorldSpec,
+)
 
 RECIPE = Recipe(3.0, None, 16, None, 1e-3, "cosine", 0.03, 0.0, 0.0, 0.9, 0.95, 1e-8, 1.0, "fp32")
 TRAIN = TrainSpec(None, Architecture(64, 128, 2, 4, 4, 128, 1e4), (Portion("math", ("gsm8k",), 32),), RECIPE, 0)
 TOKENS = TokensSpec(
-    "gsm8k", "math.jsonl", None, "train", (("question", "q"),), Hub("org/model", "abc"), "micro", "", "assistant",
+    "gsm8k", "math.jsonl", (("question", "q"),), Hub("org/model", "abc"), "micro", "", "assistant",
     128, 10, "train", "error", "truncate",
 )  # fmt: skip
 WORLD = WorldSpec(0, 100, 100, 100, 10, 500)
@@ -64,6 +75,8 @@ WORDS = {
 def from_hint(name, hint):
     if name in WORDS:
         return st.sampled_from(WORDS[name])
+    if name == "clean":
+        return st.lists(st.sampled_from(CLEANING), max_size=3).map(tuple)
     if hint is Recipe:
         return st.sampled_from([RECIPE, dataclasses.replace(RECIPE, learning_rate=2e-3)])
     if hint == Architecture | None:

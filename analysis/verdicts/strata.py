@@ -22,14 +22,29 @@ def own_factors(table: pd.DataFrame) -> list[str]:
 
     One that follows from the others, such as a number of steps, is none.
     """
-    others = [c for c in table if c not in (*DESIGN, *MODEL, *RESULTS) and not str(c).startswith("samples_")]
-    given = [c for c in table if c not in (*others, *RESULTS)]
+    others = [str(c) for c in table if c not in (*DESIGN, *MODEL, *RESULTS) and not str(c).startswith("samples_")]
+    given = [str(c) for c in table if c not in (*others, *RESULTS)]
     names: list[str] = []
     for column in others:
-        keys = [table[c] for c in (*given, *names)] or [pd.Series(0, index=table.index)]
-        if (table[column].groupby(keys, dropna=False).nunique(dropna=False) > 1).any():
-            names.append(str(column))
+        if _varies(table, column, [*given, *names]):
+            names.append(column)
     return names
+
+
+def _varies(table: pd.DataFrame, column: str, given: Sequence[str]) -> bool:
+    """Whether a column has several values where the given ones are equal."""
+    keys = [table[c] for c in given] or [pd.Series(0, index=table.index)]
+    return bool((table[column].groupby(keys, dropna=False).nunique(dropna=False) > 1).any())
+
+
+def _model(table: pd.DataFrame) -> list[str]:
+    """The column that tells models apart. Names count where one design has several: evaluation tools also call every
+    trained checkpoint a model. Sizes always count.
+    """
+    design = [str(c) for c in table if c in DESIGN or str(c).startswith("samples_")]
+    sized = "params" in table and table["params"].nunique() > 1
+    named = "model" in table and table["model"].nunique() > 1 and (sized or _varies(table, "model", design))
+    return ["model"] if named else ["params"] if sized else []
 
 
 def strata(arms: ArmMeans, *, models: bool = True) -> list[ArmMeans]:
@@ -38,8 +53,7 @@ def strata(arms: ArmMeans, *, models: bool = True) -> list[ArmMeans]:
     Each part names its values in ``where``. Without such columns: the arms as they are.
     """
     table = arms.table
-    model = next((c for c in MODEL if models and c in table and table[c].nunique() > 1), None)
-    columns = [*([model] if model else []), *own_factors(table)]
+    columns = [*(_model(table) if models else []), *own_factors(table)]
     if not columns:
         return [arms]
     parts = table.groupby(columns, dropna=False, sort=False)

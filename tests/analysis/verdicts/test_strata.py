@@ -71,3 +71,12 @@ def test_a_column_that_follows_from_the_design_is_no_further_factor():
     ]  # fmt: skip
     one = arms.with_rows((arms.table["model"] == "small") & (arms.table["data"] == "all"))
     assert [part.where for part in strata(one)] == [""]
+
+
+def test_checkpoints_that_a_tool_calls_models_are_one_stratum():
+    frame = table()
+    frame = frame[(frame["model"] == "small") & (frame["data"] == "all")]
+    named = frame.assign(model=[f"ckpt-{i}" for i in range(len(frame))])
+    (measure,) = Study(named).measures
+    assert [part.where for part in strata(arm_means(measure))] == [""]
+    assert verdicts("strategy", named)["math accuracy, multitask against dmt"].effect == 0

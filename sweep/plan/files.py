@@ -36,7 +36,8 @@ class Files:
         if has_declared_rows and not Path(path).exists():
             self.absent[f"{where}={path}"] = None
             return File(Path(path).absolute(), "absent")
-        return File(Path(path).absolute(), self._look(where, path)["digest"])
+        facts = self._look(where, path)
+        return File(Path(path).absolute(), facts["digest"], facts["stamp"])
 
     def rows(self, where: str, path: str) -> int:
         """Number of rows (jsonl: lines that are not blank; json: list items; csv, parquet: rows).

@@ -26,10 +26,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class File:
-    """A file or folder of the user's. The digest of its content enters keys; its path does not."""
+    """A file or folder of the user's. The digest of its content enters keys; its path does not.
+
+    ``stamp`` is the file's `disk.stamp` at the time when it was digested, or "". While it stays the same, so does the
+    content.
+    """
 
     path: Path = field(compare=False)
     digest: str
+    stamp: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:

@@ -21,7 +21,7 @@ from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN, Busy
-from sweep.stages.disk import cached_digest, remove
+from sweep.stages.disk import cached_digest, remove, stamp
 from sweep.stages.stage import File, Stage, StageRef, plain, restore
 from sweep.stages.store import Damaged, Store
 from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
@@ -53,6 +53,9 @@ STAGE_TYPES = {
 
 MODEL_KINDS = ("train", "answer")
 """Kinds that always run a model."""
+
+STAMPS = "stamps.json"
+"""In the folder of a stage that is being built: the `stamp` of each of the user's files when its building began."""
 
 LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")
 """Libraries whose versions record.json keeps, where the stage has imported them."""
@@ -89,7 +92,7 @@ class Job:
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` turns back into the job."""
         inputs = {
-            name: {"path": str(node.path), "digest": node.digest}
+            name: {"path": str(node.path), "digest": node.digest, "stamp": node.stamp}
             if isinstance(node, File)
             else {"kind": node.kind, "key": node.key}
             for name, node in self.stage.inputs.items()
@@ -104,7 +107,9 @@ class Job:
         """The job that `to_json` wrote. Raises a ValueError when this version of the code gives it another key."""
         stage_type = STAGE_TYPES[value["kind"]]
         inputs: dict[str, Stage | StageRef | File] = {
-            name: File(Path(node["path"]), node["digest"]) if "path" in node else StageRef(node["kind"], node["key"])
+            name: File(Path(node["path"]), node["digest"], node.get("stamp", ""))
+            if "path" in node
+            else StageRef(node["kind"], node["key"])
             for name, node in value["inputs"].items()
         }
         stage = Stage(value["kind"], restore(stage_type.spec, value["spec"]), inputs)
@@ -152,6 +157,7 @@ def build_stage(job: Job, owner: str, rank: int = 0) -> int:
 
 def _run_and_record(job: Job, store: Store, out: Path) -> None:
     began = time.time()
+    _clear_if_files_were_touched(job.stage, out)
     try:
         try:
             _run(job, store, out)
@@ -161,7 +167,24 @@ def _run_and_record(job: Job, store: Store, out: Path) -> None:
         remove(out)  # some of it may come from other content than the key names
         out.mkdir()
         raise
+    (out / STAMPS).unlink(missing_ok=True)
     write_json(out / "record.json", _record(job, began))
+
+
+def _clear_if_files_were_touched(stage: Stage, out: Path) -> None:
+    """Remove what a killed attempt left in ``out`` if a file of the user's has been touched since that attempt began.
+
+    The attempt may have read it while it was edited, even if it is now as it was planned.
+    """
+    files = {name: node.path for name, node in stage.inputs.items() if isinstance(node, File)}
+    stamps = {name: stamp(path) if path.exists() else "missing" for name, path in files.items()}
+    left = out / STAMPS
+    if left.exists() and json.loads(left.read_bytes()) != stamps:
+        print(f"{stage.name}: a file that it reads was touched after an attempt that was killed; it begins anew")
+        remove(out)
+        out.mkdir()
+    if stamps:
+        write_json(left, stamps)
 
 
 def _run(job: Job, store: Store, out: Path) -> None:
@@ -183,7 +206,7 @@ def _run(job: Job, store: Store, out: Path) -> None:
 def check_files(stage: Stage) -> None:
     """Raise `InputChanged` when a file of the user's that the stage reads is not what it was when it was planned."""
     for node in stage.inputs.values():
-        if not isinstance(node, File):
+        if not isinstance(node, File) or (node.stamp and node.path.exists() and stamp(node.path) == node.stamp):
             continue
         present = cached_digest(node.path) if node.path.exists() else "missing"
         if present != node.digest:

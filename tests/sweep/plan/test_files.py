@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,6 +73,72 @@ def test_a_file_replaced_by_an_older_one_of_equal_size_is_another(tmp_path: Path
     os.utime(other, (past - 1000, past - 1000))
     other.replace(model / "weights")
     assert Files(store).file("model.path", str(model)).digest != before
+
+
+def _in_place(weights: Path, other: Path) -> None:
+    subprocess.run(["cp", "-p", other, weights], check=True)
+
+
+def _by_rename(weights: Path, other: Path) -> None:
+    other.replace(weights)
+
+
+def _through_another_link(weights: Path, other: Path) -> None:
+    link = other.with_name("link")
+    os.link(weights, link)
+    subprocess.run(["cp", "-p", other, link], check=True)
+
+
+def _by_a_symlink(weights: Path, other: Path) -> None:
+    weights.unlink()
+    weights.symlink_to(other)
+
+
+def _by_swapping_names(weights: Path, other: Path) -> None:
+    (weights.parent / "config.json").rename(other.parent / "aside")
+    weights.rename(weights.parent / "config.json")
+    (other.parent / "aside").rename(weights)
+
+
+REPLACEMENTS = [_in_place, _by_rename, _through_another_link, _by_a_symlink, _by_swapping_names]
+
+
+@pytest.mark.parametrize("single", [True, False], ids=["file", "folder"])
+@pytest.mark.parametrize("replace", REPLACEMENTS, ids=lambda function: function.__name__)
+def test_whatever_way_content_of_equal_size_is_replaced_the_digest_changes(tmp_path: Path, replace, single: bool):
+    """All files have the same size and the same time in nanoseconds, so that only the rest can tell them apart."""
+    model = tmp_path / "model"
+    model.mkdir()
+    weights, other = model / "weights", tmp_path / "other"
+    for path, text in ((weights, "old"), (model / "config.json", "new"), (other, "new")):
+        path.write_text(text)
+        os.utime(path, ns=(10**18, 10**18))
+    store = Store(tmp_path / "store")
+    files = Files(store)
+    read = str(weights if single else model)
+    before = files.file("model.path", read)
+    files.save()
+    replace(weights, other)
+    assert weights.read_text() == "new"
+    assert weights.stat().st_mtime_ns == 10**18
+    after = Files(store).file("model.path", read)
+    assert (after.digest != before.digest, after.stamp != before.stamp) == (True, True)
+
+
+def test_a_symlink_that_points_to_other_content_is_another_file(tmp_path: Path):
+    """As the files of a hub snapshot, which are links to blobs."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+        os.utime(tmp_path / name, ns=(10**18, 10**18))
+    link = tmp_path / "weights"
+    link.symlink_to(tmp_path / "a")
+    store = Store(tmp_path / "store")
+    files = Files(store)
+    before = files.file("model.path", str(link)).digest
+    files.save()
+    link.unlink()
+    link.symlink_to(tmp_path / "b")
+    assert Files(store).file("model.path", str(link)).digest != before
 
 
 def test_facts_are_remembered_until_the_file_changes(tmp_path: Path):

@@ -1,6 +1,8 @@
 """What a worker checks before and after a stage: the user's files as planned, the store's as published."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,12 @@ import pytest
 from common.digest import digest_of
 from eval.spec.scores import OverlapSpec
 from eval.stages import overlap
+from sweep.stages import disk, worker
 from sweep.stages.claims import TRY_AGAIN, Busy
 from sweep.stages.stage import File, Stage, StageRef
 from sweep.stages.store import Store
 from sweep.stages.worker import InputChanged, Job, build_stage
-from tests.sweep.stages.processes import hold, running, world
+from tests.sweep.stages.processes import hold, kill_at, running, world
 from train.spec import WorldSpec
 
 QUESTION = "how many apples are left when nine of twelve are eaten by bears"
@@ -148,3 +151,41 @@ def test_a_rank_whose_first_rank_never_claims_gives_up(job: Job):
 
     with pytest.raises(Busy, match="rank 0 has not claimed"):
         _wait_for(Store(job.store).partial(job.stage, "me"), seconds=0.1)
+
+
+def kill_in_the_middle(job: Job, hang) -> None:
+    overlap.run = lambda spec, inputs, out: (out / "items.jsonl").write_text("made from what was read") and hang()
+    build_stage(job, "killed")
+
+
+def keep_times(path: Path, change) -> None:
+    """Change a file and put its times back, as ``cp -p`` of a backup would."""
+    status = path.stat()
+    change(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_work_of_a_killed_attempt_is_kept_unless_a_file_was_touched_since(job: Job, monkeypatch, edited: bool):
+    """Edited and put back exactly: the killed attempt may have read what stood there in between."""
+    kill_at(kill_in_the_middle, job)
+    if edited:
+        keep_times(source(job), lambda path: write_rows(path, "mam") and write_rows(path, "sir"))
+    seen = []
+    monkeypatch.setattr(overlap, "run", lambda spec, inputs, out: seen.append(sorted(p.name for p in out.iterdir())))
+    assert build_stage(job, "me") == 0
+    assert seen == [["stamps.json"] if edited else ["items.jsonl", "stamps.json"]]
+    assert not (Store(job.store).path(job.stage) / "stamps.json").exists()
+
+
+def test_a_file_whose_stamp_is_as_planned_is_not_read_again(job: Job, monkeypatch):
+    planned = {name: replace(node, stamp=disk.stamp(node.path)) for name, node in job.stage.inputs.items()}
+    again = Job.from_json(replace(job, stage=replace(job.stage, inputs=planned)).to_json())
+    reads = []
+    monkeypatch.setattr(worker, "cached_digest", lambda path: reads.append(path) or digest_of(path))
+    worker.check_files(again.stage)
+    assert reads == []
+    keep_times(source(job), lambda path: write_rows(path, "mam"))
+    with pytest.raises(InputChanged, match="has changed since"):
+        worker.check_files(again.stage)
+    assert reads == [source(job)]

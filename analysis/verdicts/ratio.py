@@ -15,6 +15,7 @@ from analysis.verdicts.verdict import LEVEL, draws_of
 
 DRAWS = 400
 MIN_ARMS = 6  # with data of the ability and of others
+MIN_RANGE = np.log(1.5)  # of amounts and of ratios: below, rounding of samples makes most of their differences
 MAX_CORRELATION = 0.98  # of amount and ratio; beyond it the design cannot tell them apart
 TAKEN_OUT = ("strategy", "replay", "params")  # what explains differences between arms besides amount and ratio
 STEPS = 12  # of Newton's method
@@ -46,10 +47,10 @@ class DevianceShares:
         shares = [_per_cent(*entry) for entry in zip(self.value, self.low, self.high, strict=True)]
         partial = [_per_cent(*entry) for entry in self.partial]
         return (
-            f"{self.about}: own amount ({amounts} samples) explains {shares[0]} of the deviance, the ratio to other "
-            f"data ({ratios}) {shares[1]}, their interaction {shares[2]} (Shapley shares); given the ratio, amount "
-            f"explains {partial[0]}; given the amount, the ratio explains {partial[1]}. Over other ranges the shares "
-            "would differ."
+            f"{self.about}: given the ratio, own amount ({amounts} samples) explains {partial[0]} of the deviance; given "
+            f"the amount, the ratio to other data ({ratios}) explains {partial[1]}. What they have in common shared out "
+            f"(Shapley): amount {shares[0]}, ratio {shares[1]}, their interaction {shares[2]}. Over other ranges the "
+            "shares would differ."
         )
 
 
@@ -73,7 +74,7 @@ def amount_or_ratio(arms: ArmMeans, seed: int = 0) -> DevianceShares | None:
     own = table["samples"].to_numpy(float)
     ratio = own / (table["total_samples"].to_numpy(float) - own)
     logs = [np.log(own), np.log(ratio)]
-    if len(table) < MIN_ARMS or min(map(np.ptp, logs)) < 1e-9 or abs(np.corrcoef(*logs)[0, 1]) > MAX_CORRELATION:
+    if len(table) < MIN_ARMS or min(map(np.ptp, logs)) < MIN_RANGE or abs(np.corrcoef(*logs)[0, 1]) > MAX_CORRELATION:
         return None
     columns = [column - column.mean() for column in logs]
     mean, variance = table["mean"].to_numpy(float), table["variance"].to_numpy(float)

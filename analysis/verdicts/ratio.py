@@ -47,10 +47,10 @@ class DevianceShares:
         shares = [_per_cent(*entry) for entry in zip(self.value, self.low, self.high, strict=True)]
         partial = [_per_cent(*entry) for entry in self.partial]
         return (
-            f"{self.about}: given the ratio, own amount ({amounts} samples) explains {partial[0]} of the deviance; given "
-            f"the amount, the ratio to other data ({ratios}) explains {partial[1]}. What they have in common shared out "
-            f"(Shapley): amount {shares[0]}, ratio {shares[1]}, their interaction {shares[2]}. Over other ranges the "
-            "shares would differ."
+            f"{self.about}: given the ratio, own amount ({amounts} samples) explains {partial[0]} of the deviance; "
+            f"given the amount, the ratio to other data ({ratios}) explains {partial[1]}. With what they have in "
+            f"common shared out (Shapley): amount {shares[0]}, ratio {shares[1]}, their interaction {shares[2]}. Over "
+            "other ranges the shares would differ."
         )
 
 

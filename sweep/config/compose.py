@@ -168,7 +168,7 @@ def freeze(config: DictConfig) -> Cell:
         raise ValueError(explain(problem)) from None
     assert isinstance(value, dict)
     if isinstance(value.get("strategy"), dict):
-        value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy))
+        value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy)["stages"])  # type: ignore[index,call-overload]
     return restore(Cell, value)  # type: ignore[arg-type]
 
 

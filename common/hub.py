@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,17 @@ def download(repo: str, revision: str, patterns: list[str] | None, *, kind: str 
         return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub library raises many unrelated classes when a host cannot be reached
         raise unreadable(kind, repo, revision, error) from error
+
+
+def cached(repo: str, revision: str, *, kind: str = "model") -> Path | None:
+    """The folder of a hub ``model`` or ``dataset`` in the cache of this machine, or a local folder named ``repo``."""
+    if Path(repo).is_dir():
+        return Path(repo)
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    root = Path(os.environ.get("HF_HUB_CACHE", home / "hub")) / f"{kind}s--{repo.replace('/', '--')}"
+    commit = root / "refs" / revision
+    folder = root / "snapshots" / (commit.read_text().strip() if commit.is_file() else revision)
+    return folder if folder.is_dir() else None
 
 
 def split_rows(repo: str, revision: str, config: str | None, split: str) -> Iterable[dict[str, Any]]:

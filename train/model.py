@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from transformers.utils import logging
 
 from common.hub import download
+from common.model_folder import check, weight_files
 from train.render import TOKENIZER_FILES
 from train.spec import Architecture, TrainSpec
 
@@ -64,12 +66,15 @@ def load(
 ) -> PreTrainedModel:
     """The model to train, in fp32, with its special tokens set to the tokenizer's. ``read`` loads a model folder.
 
-    Raises a ValueError if there is nothing to start from, or if the tokenizer has more tokens than the model.
+    Raises a ValueError if there is nothing to start from, if a hub model lacks a part, or if the tokenizer has more
+    tokens than the model.
     """
     if "init" in inputs:
         model = read(inputs["init"])
     elif spec.hub is not None:
-        model = read(download(spec.hub.repo, spec.hub.revision, MODEL_FILES))
+        folder = download(spec.hub.repo, spec.hub.revision, MODEL_FILES)
+        check(folder, f"the model {spec.hub.repo!r} at revision {spec.hub.revision!r}")
+        model = read(folder)
     elif spec.architecture is not None:
         model = build(spec.architecture, vocabulary=len(tokenizer), seed=spec.seed)
     else:
@@ -100,29 +105,46 @@ def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaFor
 
 
 def read_folder(folder: Path) -> PreTrainedModel:
-    """Load the model of a Hugging Face folder in fp32 and check it with `check_weights`."""
-    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    """Load the model of a Hugging Face folder in fp32 and check it with `check_weights`.
+
+    Raises a ValueError if the folder lacks a weight, which transformers would draw at random.
+    """
+    loaded: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, output_loading_info=True)
+    model: PreTrainedModel = loaded[0]
+    if missing := loaded[1]["missing_keys"]:
+        raise ValueError(lacking(folder, missing))
     check_weights(model, folder)
     return model
 
 
-def check_weights(model: PreTrainedModel, folder: Path) -> None:
-    """Raise a RuntimeError unless a few loaded weights equal those in the folder's model.safetensors.
+def lacking(folder: Path, names: Iterable[str]) -> str:
+    """The message about weights that the files of ``folder`` lack."""
+    first = sorted(names)
+    return (
+        f"{folder}: its files lack {len(first)} weights of the model, {', '.join(first[:3])} first; "
+        "get all files again, or give the folder of a whole causal language model"
+    )
 
-    Some releases of transformers re-initialised weights while loading them, without a message. A folder with its
-    weights in several files is not checked.
+
+def check_weights(model: PreTrainedModel, folder: Path) -> None:
+    """Raise a RuntimeError unless a few loaded weights equal those in the folder's safetensors files.
+
+    Some releases of transformers re-initialised weights while loading them, without a message.
     """
-    file = folder / "model.safetensors"
-    if not file.is_file():
-        return
+    files: dict[str, Path] = {}
+    for file in weight_files(folder):
+        if file.suffix == ".safetensors":
+            with safe_open(str(file), framework="pt") as stored:
+                files |= dict.fromkeys(stored.keys(), file)
     weights = model.state_dict()
-    with safe_open(str(file), framework="pt") as stored:
-        names = sorted(stored.keys())
-        for name in names[:: max(1, len(names) // CHECKED_WEIGHTS)]:
-            weight = weights.get(name)
-            if weight is None or weight.numel() == 0:  # stored under another name, or held by another rank
-                continue
-            if not torch.equal(weight.cpu(), stored.get_tensor(name).to(weight.dtype)):
-                raise RuntimeError(
-                    f"{file}: {name} differs after loading, as transformers re-initialised it; use another release"
-                )
+    names = sorted(files)
+    for name in names[:: max(1, len(names) // CHECKED_WEIGHTS)]:
+        weight = weights.get(name)
+        if weight is None:  # stored under another name
+            continue
+        with safe_open(str(files[name]), framework="pt") as stored:
+            expected = stored.get_tensor(name).to(weight.dtype)
+        if not torch.equal(weight.cpu(), expected):
+            raise RuntimeError(
+                f"{files[name]}: {name} differs after loading, as transformers re-initialised it; use another release"
+            )

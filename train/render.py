@@ -14,6 +14,7 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from common.hub import download
+from common.model_folder import check
 from train.sources import Message
 from train.spec import Hub
 
@@ -38,12 +39,17 @@ class RenderError(ValueError):
 
 
 def load_tokenizer(folder: Path | None, hub: Hub | None) -> PreTrainedTokenizerBase:
-    """The tokenizer of ``folder`` if given, else of the hub model. Raises a ValueError if both are None."""
-    if folder is not None:
-        return AutoTokenizer.from_pretrained(str(folder))
-    if hub is None:
-        raise ValueError("no tokenizer: give the input `tokenizer`, or set `tokenizer_hub`")
-    return AutoTokenizer.from_pretrained(str(download(hub.repo, hub.revision, TOKENIZER_FILES)))
+    """The tokenizer of ``folder`` if given, else of the hub model.
+
+    Raises a ValueError if both are None or if there are no files of a tokenizer, for which transformers makes an empty
+    one for some models.
+    """
+    if folder is None:
+        if hub is None:
+            raise ValueError("no tokenizer: give the input `tokenizer`, or set `tokenizer_hub`")
+        folder = download(hub.repo, hub.revision, TOKENIZER_FILES)
+    check(folder, f"the model {hub.repo!r} at revision {hub.revision!r}" if hub else str(folder), weights=False)
+    return AutoTokenizer.from_pretrained(str(folder))
 
 
 def template_text(name: str) -> str:

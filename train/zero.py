@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from train.engine import parameter_groups, write_model
-from train.model import TokenLoss
+from train.model import TokenLoss, lacking
 from train.ranks import ProcessGroup
 from train.spec import EngineConfig, Recipe
 
@@ -50,24 +50,32 @@ def settings(recipe: Recipe, config: EngineConfig) -> dict[str, object]:
 def read_sharded(folder: Path, recipe: Recipe, config: EngineConfig) -> PreTrainedModel:
     """Read the model of a Hugging Face folder, in fp32, sharding each weight over the ranks as soon as it is read.
 
-    Raises a RuntimeError if the folder lacks a weight, which would otherwise keep its random initial values.
+    Raises a ValueError if the folder lacks a weight, which would otherwise keep its random initial values.
     """
     model_config = AutoConfig.from_pretrained(str(folder))
     # transformers would zero the pad token's row of the embedding, which may lie in another rank's shard.
     model_config.pad_token_id = None
     with deepspeed.zero.Init(config_dict_or_path=settings(recipe, config)):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(model_config, dtype=torch.float32)
-    missing = dict(model.named_parameters())
+    missing: dict[str, Tensor] = dict(model.named_parameters())
+    buffers = dict(model.named_buffers())
+    missing |= {
+        name: buffers[name] for name in model.state_dict().keys() & buffers.keys()
+    }  # not those of the code alone
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(str(file), framework="pt") as stored:
             for name in sorted(set(stored.keys()) & set(missing)):
                 weight = missing.pop(name)
+                if name in buffers:  # whole on every rank
+                    weight.copy_(stored.get_tensor(name))
+                    continue
                 with GatheredParameters([weight], modifier_rank=0):
                     if dist.get_rank() == 0:
                         weight.data.copy_(stored.get_tensor(name))
     if missing:
-        raise RuntimeError(
-            f"{folder}: its safetensors files lack {', '.join(sorted(missing)[:3])}; get all files again"
+        raise ValueError(
+            f"{lacking(folder, missing)}; where transformers loads them under other names, as of experts, or from .bin "
+            "files, choose engine=zero2, which lets it load the model"
         )
     return model
 

@@ -131,7 +131,8 @@ class Pretraining(Recipe):
 class Model:
     """A base model: from a hub, from a folder, or built by pretraining ``architecture`` on the corpus.
 
-    For a model from elsewhere ``architecture`` and ``parameters`` only serve the estimates.
+    For a model from elsewhere ``architecture`` and ``parameters`` only serve the estimates. Laid over a model that is
+    built here, a hub or folder takes the place of its architecture and pretraining.
     """
 
     name: str
@@ -149,11 +150,21 @@ class Model:
             raise ValueError(f"hub={self.hub!r} needs a revision")
         if self.scratch and (self.architecture is None or self.pretrain is None):
             raise ValueError("give hub, path, or architecture with a pretrain recipe")
+        if not self.scratch and self.pretrain is not None:
+            object.__setattr__(self, "architecture", None)
+            object.__setattr__(self, "pretrain", None)
 
     @property
     def scratch(self) -> bool:
         """Whether the model is built by pretraining."""
         return self.hub is None and self.path is None
+
+    @property
+    def place(self) -> str:
+        """Where the model comes from, as the config says it."""
+        if self.path is not None:
+            return f"model.path={self.path}"
+        return f"model.hub={self.hub} model.revision={self.revision}" if self.hub is not None else "pretraining"
 
 
 @dataclass(frozen=True)

@@ -91,12 +91,15 @@ class CellComposer:
         return all(is_literal(plain, other.key_or_group, below=not other.is_delete()) for _, other in others)
 
     def _sets_single_value(self, override: Override) -> bool:
-        """Whether the override is a plain ``key=value`` outside Hydra's node whose value is no dictionary or list."""
+        """Whether the override is a plain ``key=value`` whose value is no dictionary or list.
+
+        Not so are keys in Hydra's node, and `PLACES`.
+        """
         value, key = override.value(), override.key_or_group
         if override.type != OverrideType.CHANGE or override.package is not None:
             return False
         literal = value is None or (isinstance(value, bool | int | float | str) and "$" not in str(value))
-        return literal and value != "???" and _is_plain(key) and not self.is_group(key)
+        return literal and value != "???" and _is_plain(key) and key not in PLACES and not self.is_group(key)
 
     def _is_group(self, key: str) -> bool:
         """Whether a group of that name lies in Hydra's search path."""
@@ -163,6 +166,7 @@ def _without_hydra(load: Callable[[], DictConfig]) -> DictConfig:
 def freeze(config: DictConfig) -> Cell:
     """The frozen, checked cell of a composed config. Raises a ValueError that names the key and the remedy."""
     try:
+        _check_recipe(config)
         value = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as problem:
         raise ValueError(explain(problem)) from None
@@ -170,6 +174,22 @@ def freeze(config: DictConfig) -> Cell:
     if isinstance(value.get("strategy"), dict):
         value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy)["stages"])  # type: ignore[index,call-overload]
     return restore(Cell, value)  # type: ignore[arg-type]
+
+
+def _check_recipe(config: DictConfig) -> None:
+    """Raise a ValueError for a recipe that reads the pretraining of a model that is not pretrained here."""
+    read = references(OmegaConf.to_container(config.recipe))
+    for key in PLACES:
+        place = OmegaConf.select(config, key)
+        if place is not None and any(related(reference, "model.pretrain") for reference in read):
+            raise ValueError(
+                f"{key}={place}: the recipe takes its learning rate from the model's pretraining, but this model has "
+                "none here; give recipe=paper, or a learning rate such as recipe.learning_rate=2e-5"
+            )
+
+
+PLACES = ("model.path", "model.hub")
+"""Keys that say where a model comes from, and so how the config of model and recipe is read."""
 
 
 def explain(problem: BaseException) -> str:

@@ -6,20 +6,38 @@ import dataclasses
 import types
 import typing
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
 from sweep.config import old_spellings
 from sweep.config.cell import Cell
 
 
 def register() -> None:
-    """Make `Cell` known to Hydra as the config named ``schema``, and let it read files with old names of keys."""
+    """Make `Cell` known to Hydra as the config named ``schema``, and let it read files with old names of keys.
+
+    In a config ``${model_name:NAME}`` is `model_name`.
+    """
     old_spellings.register()
+    OmegaConf.register_new_resolver("model_name", model_name, replace=True)
     store = ConfigStore.instance()
     if "schema.yaml" not in store.repo:
         store.store(name="schema", node=schema(Cell))
+
+
+def model_name(name: str, *, _parent_: DictConfig) -> str:
+    """``name``, unless the model comes from a folder or the hub: then the last part of its path or repository.
+
+    A revision of the hub other than main is added after an @.
+    """
+    place = _parent_.get("path") or _parent_.get("hub")
+    if place is None:
+        return name
+    revision = _parent_.get("revision") if _parent_.get("hub") else None
+    return Path(str(place)).absolute().name + ("" if revision in (None, "main") else f"@{revision}")
 
 
 def config_fields(cls: Any) -> list[dataclasses.Field[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from common import model_folder
 from eval.spec.answers import HubRows
 from sweep.config.cell import Cell, Data, Model, Source
 from sweep.plan.files import Files
@@ -28,6 +29,7 @@ class DataStages:
     def __init__(self, files: Files, shared: SharedStages) -> None:
         self.files, self.shared = files, shared
         self.lengths: dict[str, float] = {}
+        self._whole_models: set[str] = set()
         self._usable_rows: dict[tuple[int, str], tuple[Data, int]] = {}
 
     def pool(self, data: Data, ability: str) -> int:
@@ -124,8 +126,16 @@ class DataStages:
         return Stage("tokenizer", TokenizerSpec(data.vocabulary, data.template, tuple(texts)), inputs)
 
     def model_input(self, model: Model, name: str) -> Mapping[str, Stage | File]:
-        """The user's own model folder as the input ``name``; nothing for a model of a hub."""
-        return {name: self.files.file("model.path", model.path)} if model.path is not None else {}
+        """The user's own model folder as the input ``name``; nothing for a model of a hub.
+
+        Raises a ValueError for a folder that lacks a part of a model.
+        """
+        if model.path is None:
+            return {}
+        if model.path not in self._whole_models and Path(model.path).exists():
+            model_folder.check(Path(model.path), f"model.path={model.path}")
+            self._whole_models.add(model.path)
+        return {name: self.files.file("model.path", model.path)}
 
 
 def hub(model: Model) -> Hub | None:

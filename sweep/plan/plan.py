@@ -105,12 +105,25 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
         first = distinct.setdefault(planned.key, planned)
         if first is not planned:
             duplicates.append((label, first.label))
+    _check_names(distinct.values())
     name = name or f"run-{key_of(sorted(distinct))[:8]}"
     stages, execution = _collect(name, distinct.values())
     return Plan(
         name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, execution,
         planner.lengths, planner.parameters, tuple(files.absent),
     )  # fmt: skip
+
+
+def _check_names(cells: Iterable[PlannedCell]) -> None:
+    """Raise a ValueError where the table would call models from two places by one name, and so pool their results."""
+    places: dict[str, str] = {}
+    for planned in cells:
+        model = planned.cell.model
+        if places.setdefault(model.name, model.place) != model.place:
+            raise ValueError(
+                f"model.name={model.name} stands for both {places[model.name]} and {model.place}; "
+                "give each a name of its own: model.name=NAME, or a file conf/model/NAME.yaml for each"
+            )
 
 
 def _collect(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
+from common import model_folder
+from common.hub import cached
 from sweep.config.cell import Cell
 from sweep.plan.amounts import amounts
 from sweep.plan.data_stages import DataStages, hub
@@ -99,7 +102,14 @@ def check_steps(recipe: Recipe, portions: tuple[Portion, ...]) -> None:
 
 
 def parameters(cell: Cell) -> int:
-    """Parameters of the cell's model: declared, or those of its architecture with the data's vocabulary."""
-    if cell.model.parameters is not None:
-        return cell.model.parameters
-    return cell.model.architecture.parameters(cell.data.vocabulary) if cell.model.architecture else 0
+    """Parameters of the cell's model: declared, of its architecture with the data's vocabulary, or counted in files.
+
+    0 where none of these is known, for a hub model that is not on this machine.
+    """
+    model = cell.model
+    if model.parameters is not None:
+        return model.parameters
+    if model.architecture is not None:
+        return model.architecture.parameters(cell.data.vocabulary)
+    folder = Path(model.path) if model.path is not None else cached(model.hub or "", model.revision or "")
+    return (model_folder.parameters(folder.absolute()) if folder is not None else None) or 0

@@ -6,9 +6,10 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
+from common import model_folder
 from common.extras import require
+from common.hub import cached
 from sweep.plan import judge_cost
 from sweep.plan.plan import Plan
 from sweep.stages.extras import extras
@@ -26,16 +27,15 @@ def check_plan(plan: Plan) -> None:
     require("this sweep", extras((s, plan.execution[s.key]) for s in plan.stages if not store.has(s)))
     problems = [f"{place}: no such file; get it, or give its path" for place in plan.absent]
     problems += judge_cost.problems(plan, store)
-    missing = [(kind, hub) for kind, hub in dict.fromkeys(hubs(plan)) if not cached(kind, hub)]
+    missing = [f"{name}: {why}" for name, why in _uncached(plan).items()]
     if missing and (why := unreachable()):
-        problems += [f"{kind} {hub.repo}, revision {hub.revision}: not in the local hub cache" for kind, hub in missing]
-        problems.append(why)
+        problems += [*missing, why]
     if problems:
         raise ValueError("\n  ".join(["the plan needs what cannot be reached from here:", *problems]))
 
 
 def hubs(plan: Plan) -> Iterator[tuple[str, Hub]]:
-    """Every hub repository that a missing stage reads, with its kind: "model" or "data set"."""
+    """Every hub repository that a missing stage reads, with its kind: "model", "tokenizer" or "data set"."""
     store = Store(plan.path)
     for stage in plan.stages:
         repositories = _repositories(stage)
@@ -47,7 +47,7 @@ def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
     spec = stage.spec
     match stage.kind:
         case "tokens":
-            return [("model", spec.tokenizer_hub)] if spec.tokenizer_hub else []
+            return [("tokenizer", spec.tokenizer_hub)] if spec.tokenizer_hub else []
         case "train":
             return [("model", spec.hub)] if spec.hub else []
         case "rows":
@@ -57,14 +57,17 @@ def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
     return []
 
 
-def cached(kind: str, hub: Hub) -> bool:
-    """Whether the hub's cache on this machine holds the repository at the revision, or it is a local folder."""
-    if Path(hub.repo).is_dir():
-        return True
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    root = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    folder = root / f"{'datasets' if kind == 'data set' else 'models'}--{hub.repo.replace('/', '--')}"
-    return (folder / "refs" / hub.revision).exists() or (folder / "snapshots" / hub.revision).exists()
+def _uncached(plan: Plan) -> dict[str, str]:
+    """What the hub's cache on this machine lacks, by repository."""
+    lacking: dict[str, str] = {}
+    for kind, hub in dict.fromkeys(hubs(plan)):
+        folder = cached(hub.repo, hub.revision, kind="dataset" if kind == "data set" else "model")
+        parts = model_folder.problems(folder, weights=kind == "model") if folder and kind != "data set" else []
+        if folder is None or parts:
+            lacking[f"{kind} {hub.repo}, revision {hub.revision}"] = (
+                f"in the local hub cache, but with {'; '.join(parts)}" if parts else "not in the local hub cache"
+            )
+    return lacking
 
 
 def unreachable() -> str:

@@ -262,7 +262,7 @@ def factors(planned: PlannedCell) -> dict[str, Any]:
     cell, samples = planned.cell, planned.samples
     own = {
         "model": cell.model.name,
-        "params": parameters(cell),
+        "params": parameters(cell) or None,
         "data": cell.data.name,
         "strategy": cell.strategy.name if samples else "base",
         **dose(samples, cell.data.abilities),

@@ -29,6 +29,10 @@ ISOLATING: dict[str, PreTrainedConfig] = {
     "olmo2": transformers.Olmo2Config(**SIZES),
     "gemma2, sliding window": transformers.Gemma2Config(**SIZES, sliding_window=WINDOW),
     "gemma3, sliding window": transformers.Gemma3TextConfig(**SIZES, sliding_window=WINDOW),
+    "gemma4, buffers": transformers.Gemma4TextConfig(
+        **SIZES, hidden_size_per_layer_input=0, global_head_dim=8, layer_types=["sliding_attention", "full_attention"],
+        num_kv_shared_layers=0,
+    ),
     "phi3": transformers.Phi3Config(**SIZES),
     "gpt_neox": transformers.GPTNeoXConfig(**SIZES),
     "gpt2, dropout, learned positions": transformers.GPT2Config(**GPT2),
@@ -77,5 +81,8 @@ def write(config: PreTrainedConfig, folder: Path) -> Path:
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(4)
+        for name, buffer in model.named_buffers():
+            if name in model.state_dict():
+                buffer.fill_(0.5)
     model.save_pretrained(str(folder))
     return folder

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.train import processes
-from tests.train.families import LEAKING, write
+from tests.train.families import ISOLATING, LEAKING, write
 from tests.train.tiny import execution, metrics, outputs, train_spec
 from train import checkpoint, loop, step
 from train.engine import TorchEngine
@@ -45,13 +45,14 @@ def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     """A folder written by two ranks.
 
     It holds STAGE.pt (the gradient of the first step under each ZeRO stage), frozen/ (a ZeRO-3 stage that starts from
-    start/), whole/ (a ZeRO-2 stage) and leaking/ (a ZeRO-3 stage with large weight decay that starts from falcon/, a
-    model that cannot be trained packed).
+    start/), whole/ (a ZeRO-2 stage), leaking/ (a ZeRO-3 stage with large weight decay that starts from falcon/, a
+    model that cannot be trained packed) and buffers/ (one that starts from gemma/, a model with stored buffers).
     """
     pytest.importorskip("deepspeed")
     folder = tmp_path_factory.mktemp("two")
-    for name in ("start", "frozen", "whole", "leaking"):
+    for name in ("start", "frozen", "whole", "leaking", "buffers"):
         (folder / name).mkdir()
+    write(ISOLATING["gemma4, buffers"], folder / "gemma")
     write(LEAKING["falcon, rotary"], folder / "falcon")
     loop.run(train_spec(), inputs, folder / "start", execution())
     stages = [execution(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
@@ -60,6 +61,7 @@ def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
         ("train", (FREEZING, inputs | {"init": folder / "start"}, folder / "frozen", stages[3])),
         ("train", (MOVING, inputs, folder / "whole", ZERO_TWO)),
         ("train", (DECAYING, inputs | {"init": folder / "falcon"}, folder / "leaking", LEAKING_RUN)),
+        ("train", (DECAYING, inputs | {"init": folder / "gemma"}, folder / "buffers", stages[3])),
     )
     processes.finish(processes.start("several", calls, folder, ranks=2))
     return folder
@@ -97,6 +99,13 @@ def test_zero_three_trains_a_leaking_model_unpacked_and_decays_its_weights(
     ours, theirs = (json.loads((folder / "summary.json").read_text()) for folder in (two_ranks / "leaking", tmp_path))
     assert ours.pop("final_loss") == pytest.approx(theirs.pop("final_loss"), abs=1e-5)
     assert ours == theirs  # the number of parameters, and that it was trained unpacked
+
+
+@pytest.mark.slow
+def test_zero_three_reads_stored_buffers(inputs: dict[str, Path], two_ranks: Path, tmp_path: Path) -> None:
+    loop.run(DECAYING, inputs | {"init": two_ranks / "gemma"}, tmp_path, execution())
+    sharded, plain = metrics(two_ranks / "buffers"), metrics(tmp_path)
+    assert [line["loss"] for line in sharded] == pytest.approx([line["loss"] for line in plain], abs=1e-5)
 
 
 @pytest.mark.slow

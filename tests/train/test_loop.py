@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from sweep.stages.stage import REVISION
 from tests.conftest import ROOT
 from tests.train import processes
 from tests.train.tiny import PORTIONS, execution, make_tokenizer, metrics, outputs, train_spec
 from train import checkpoint, loop, model, samples
+from train.render import load_tokenizer
 from train.spec import Hub, Portion, TrainSpec
 
 GOLDEN = ROOT / "tests" / "golden" / "train_loss.txt"
@@ -193,3 +194,46 @@ def test_weights_that_changed_while_loading_are_noticed(finished: Path) -> None:
         next(network.parameters()).add_(1e-3)
     with pytest.raises(RuntimeError, match="differs after loading"):
         model.check_weights(network, finished)
+
+
+def test_weights_in_several_files_are_checked_too(finished: Path, tmp_path: Path) -> None:
+    network = AutoModelForCausalLM.from_pretrained(str(finished))
+    network.save_pretrained(str(tmp_path), max_shard_size="20KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    model.check_weights(network, tmp_path)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    with pytest.raises(RuntimeError, match="differs after loading"):
+        model.check_weights(network, tmp_path)
+
+
+def test_a_model_whose_folder_lacks_weights_is_refused_instead_of_drawn_at_random(
+    finished: Path, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    config = AutoConfig.from_pretrained(str(finished), tie_word_embeddings=False)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(str(tmp_path / "classifier"))
+    spec = replace(train_spec(), architecture=None)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(
+        ValueError, match=r"classifier: its files lack 1 weights .*lm_head\.weight first; get all files"
+    ):
+        loop.run(spec, inputs | {"init": tmp_path / "classifier"}, tmp_path / "out", execution())
+
+
+def test_a_hub_model_without_weights_or_tokenizer_is_named(
+    finished: Path, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    commit = "0" * 40
+    folder = tmp_path / "models--org--small" / "snapshots" / commit
+    folder.mkdir(parents=True)
+    shutil.copy(finished / "config.json", folder)
+    hub = Hub("org/small", commit)
+    with pytest.raises(ValueError, match=r"'org/small' at revision '0+': no weights .*; no tokenizer"):
+        loop.run(replace(train_spec(), architecture=None, hub=hub), inputs, tmp_path, execution())
+    with pytest.raises(ValueError, match=r"'org/small' at revision '0+': no tokenizer"):
+        load_tokenizer(None, hub)
+    with pytest.raises(ValueError, match="no tokenizer"):
+        load_tokenizer(folder, None)

@@ -25,14 +25,14 @@ from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
 from sweep.config.compose import CellComposer, as_merge, freeze
 from sweep.config.schema import names
-from sweep.launch.run import run_on_slurm
+from sweep.launch.run import run_on_slurm, tokenise
 from sweep.launch.slurm import Settings
 from sweep.plan.exclude import has_value
 from sweep.plan.files import Files
-from sweep.plan.plan import CellError, Plan, make
-from sweep.plan.preflight import check_plan
+from sweep.plan.plan import CellError, Plan, make, uncounted
+from sweep.plan.preflight import check_plan, check_stages
 from sweep.results.saved_sweep import check_replacement
-from sweep.stages.stage import restore
+from sweep.stages.stage import restore, with_parents
 from sweep.stages.store import Damaged, Store
 
 Execute = Callable[[Plan, Store], int]
@@ -146,6 +146,8 @@ def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
     """Make the plan and run it, or with ``dry_run`` print it. Ends the process with one line where that fails."""
     try:
         plan = make_plan()
+        for note in plan.notes:
+            print(f"note: {note}")
         store = Store(plan.path)
         status = show_plan(plan, store) if plan.cells[0].cell.dry_run else execute(plan, store)
     except (ValueError, Damaged) as problem:
@@ -165,6 +167,10 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
             )
     store = Store(first.store)
     files = Files(store)
+    if not first.dry_run and (sources := uncounted(cells, files)):
+        check_stages([(stage, None) for stage in with_parents(sources.values())], files.absent, store)
+        files.save()
+        tokenise(sources, store, first.workers)
     plan = make(first.name or (grid and grid.replace("/", "-")), cells, files)
     if not plan.cells:
         raise CellError(f"all {len(cells)} cells are excluded; loosen exclude={first.exclude}")

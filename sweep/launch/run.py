@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from sweep.plan.plan import Plan
 from sweep.results import table, warnings
 from sweep.results.saved_sweep import SavedSweep, save
 from sweep.stages.extras import extras
+from sweep.stages.stage import Stage, with_parents
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
@@ -29,6 +31,31 @@ def run_here(plan: Plan, store: Store) -> int:
     if plan.duplicates or plan.excluded:
         print(f"{plural(len(plan.duplicates), 'duplicate cell')} by content, {len(plan.excluded)} excluded")
     return run_saved(save(plan, store), store, plan.cells[0].cell.workers)
+
+
+def tokenise(sources: Mapping[str, Stage], store: Store, workers: int | None) -> None:
+    """Build the tokens of ``sources`` (by config key) and what they are made of, on this machine.
+
+    Raises a ValueError with the reason for each source that cannot be tokenised. Ends the process after Ctrl-C.
+    """
+    jobs = {stage.key: Job(stage, None, store.root, 1.0) for stage in with_parents(sources.values())}
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"tokenising {plural(len(sources), 'source')} to count {'its' if len(sources) == 1 else 'their'} samples"
+    )
+    pool = Pool(jobs, store, workers)
+    with Progress(pool.queue.missing.values(), store, console) as progress:
+        outcome = pool.run(progress)
+    if outcome.stopped:
+        console.print("stopped; the same command continues from here")
+        sys.exit(INTERRUPTED)
+    failed = {job.stage.key: job for job in outcome.failed}
+    problems = [
+        f"{name}: {_last_line(failed[stage.key], store)}" for name, stage in sources.items() if stage.key in failed
+    ]
+    problems += [_last_line(job, store) for job in outcome.failed if job.stage not in sources.values()]
+    if outcome.problem or problems:
+        raise ValueError("\n  ".join(filter(None, [outcome.problem, *problems])))
 
 
 def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:

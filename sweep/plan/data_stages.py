@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from common import model_folder
 from eval.spec.answers import HubRows
@@ -24,36 +26,78 @@ BYTES_PER_TOKEN = 4
 
 
 class DataStages:
-    """Builds the stages of a cell's data. ``lengths`` holds the estimated tokens in a sample, by the tokens' key."""
+    """Builds the stages of a cell's data. ``lengths`` holds the tokens in a sample, mostly estimated, by tokens' key.
+
+    The samples of a source are counted in its tokens, once the store has them; until then every row is taken for a
+    sample, and the source's config key is in ``estimated``. ``notes`` are sentences for the user, each once.
+    """
 
     def __init__(self, files: Files, shared: SharedStages) -> None:
         self.files, self.shared = files, shared
         self.lengths: dict[str, float] = {}
         self._whole_models: set[str] = set()
-        self._usable_rows: dict[tuple[int, str], tuple[Data, int]] = {}
+        self.estimated: dict[str, None] = {}
+        self.notes: dict[str, None] = {}
+        self._manifests: dict[str, Mapping[str, Any] | None] = {}
+        self._samples: dict[tuple[int, int, str, str], tuple[Cell, int]] = {}
 
-    def pool(self, data: Data, ability: str) -> int:
-        """Rows of all sources of an ability that training may use."""
-        sources = data.of(ability).items()
-        return sum(self.usable_rows(f"data.sources.{name}", source, data) for name, source in sources)
+    def pool(self, cell: Cell, ability: str) -> int:
+        """Samples in all sources of an ability that training may use."""
+        return sum(self.samples(name, cell, "train") for name in cell.data.of(ability))
 
-    def usable_rows(self, where: str, source: Source, data: Data) -> int:
-        """Rows of a source that training may use: all but those held out. Raises a ValueError when there are none."""
-        cache_key = (id(data), where)
-        if cache_key not in self._usable_rows:
-            rows = count_rows(where, source, data.world, self.files)
-            if rows <= source.held_out_rows:
-                raise ValueError(
-                    f"{where}.held_out_rows={source.held_out_rows}: the source has {rows} rows; leave some to train on"
-                )
-            self._usable_rows[cache_key] = (data, rows - source.held_out_rows)  # `data` keeps its id while it is here
-        return self._usable_rows[cache_key][1]
+    def samples(self, name: str, cell: Cell, part: str) -> int:
+        """Samples of a source, or with ``part`` "corpus" of the corpus, that training may use; none is held out.
+
+        Raises a ValueError when there are none.
+        """
+        cache_key = (id(cell.data), id(cell.model), name, part)
+        if cache_key not in self._samples:
+            self._samples[cache_key] = (cell, self._count(name, cell, part))  # the ids stay taken while `cell` is here
+        return self._samples[cache_key][1]
+
+    def _count(self, name: str, cell: Cell, part: str) -> int:
+        where, source = _source(name, cell, part)
+        rows = count_rows(where, source, cell.data.world, self.files)
+        manifest = None if source.world else self.manifest(self.tokens(name, cell, part))
+        if manifest is not None:
+            present = manifest["rows"] + source.held_out_rows
+            if source.num_rows not in (None, present):
+                self.notes[f"{where}.num_rows={source.num_rows}, but the data has {present} rows; correct it"] = None
+            return int(manifest["samples"])
+        if rows <= source.held_out_rows:
+            raise ValueError(
+                f"{where}.held_out_rows={source.held_out_rows}: the source has {rows} rows; leave some to train on"
+            )
+        if not source.world:
+            self.estimated[where] = None
+        return rows - source.held_out_rows
+
+    def uncounted(self, cell: Cell) -> dict[str, Stage]:
+        """The tokens that the store lacks of the sources whose samples a plan of the cell counts, by config key.
+
+        All rows of the embedded world are samples, which its tokens check.
+        """
+        abilities = dict.fromkeys(name for stage in cell.stages for name in stage)
+        parts = [(name, "train") for ability in abilities for name in cell.data.of(ability)]
+        parts += [(name, "corpus") for name in cell.data.corpus if cell.model.scratch]
+        stages = {}
+        for name, part in parts:
+            where, source = _source(name, cell, part)
+            if not source.world and self.manifest(stage := self.tokens(name, cell, part)) is None:
+                stages[where] = stage
+        return stages
+
+    def manifest(self, tokens: Stage) -> Mapping[str, Any] | None:
+        """What the tokens say about themselves, read once; None if the store lacks them."""
+        if tokens.key not in self._manifests:
+            path = self.files.store.path(tokens) / "manifest.json"
+            self._manifests[tokens.key] = json.loads(path.read_bytes()) if path.exists() else None
+        return self._manifests[tokens.key]
 
     def tokens(self, name: str, cell: Cell, part: str) -> Stage:
         """A source of the cell's data, tokenised: its ``part`` "train" or "held_out", or "corpus" for the corpus."""
         cache_key = ("tokens", id(cell.data), id(cell.model), name, part)
-        source = (cell.data.corpus if part == "corpus" else cell.data.sources)[name]
-        where = f"data.{'corpus' if part == 'corpus' else 'sources'}.{name}"
+        where, source = _source(name, cell, part)
         build = lambda: self.tokens_of(where, source, cell, part)  # noqa: E731
         return self.shared.once(cache_key, build, cell.data, cell.model)
 
@@ -75,11 +119,13 @@ class DataStages:
         else:
             inputs |= self.model_input(cell.model, "tokenizer")
         stage = Stage("tokens", spec, inputs)
-        self.lengths[stage.key] = self._length(where, source, data)
+        self.lengths[stage.key] = self._length(where, source, data, None if source.world else self.manifest(stage))
         return stage
 
-    def _length(self, where: str, source: Source, data: Data) -> float:
-        """Tokens in a sample, for estimates: as declared, else from the size of the file, else the world's."""
+    def _length(self, where: str, source: Source, data: Data, manifest: Mapping[str, Any] | None) -> float:
+        """Tokens in a sample: as counted, else as declared, else from the size of the file, else the world's."""
+        if manifest is not None:
+            return float(manifest["tokens"] / manifest["samples"])
         if source.tokens_per_sample is not None:
             return source.tokens_per_sample
         if source.path is None or not Path(source.path).exists():
@@ -136,6 +182,13 @@ class DataStages:
             model_folder.check(Path(model.path), f"model.path={model.path}")
             self._whole_models.add(model.path)
         return {name: self.files.file("model.path", model.path)}
+
+
+def _source(name: str, cell: Cell, part: str) -> tuple[str, Source]:
+    """The config key and the source of a name among the sources, or with ``part`` "corpus" in the corpus."""
+    group = "corpus" if part == "corpus" else "sources"
+    sources: Mapping[str, Source] = getattr(cell.data, group)
+    return f"data.{group}.{name}", sources[name]
 
 
 def hub(model: Model) -> Hub | None:

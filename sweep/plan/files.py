@@ -18,6 +18,7 @@ class Files:
     """Digests, sizes and row counts of files, remembered in the store until a file's `stamp` changes."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self.memory = store.root / "files.json"
         try:
             self.facts: dict[str, dict[str, Any]] = json.loads(self.memory.read_bytes())

@@ -64,7 +64,8 @@ class Plan:
 
     ``duplicates`` holds the label of each cell that is the same by content as another, with the other's label.
     ``execution`` says how each stage is run, by key; ``lengths`` and ``parameters`` are those of the `Planner`.
-    ``absent`` lists the files that the plan could be made without, as KEY=PATH.
+    ``absent`` lists the files that the plan could be made without, as KEY=PATH. ``notes`` are sentences on what the
+    plan could only estimate, or found to differ from the config.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Plan:
     lengths: Mapping[str, float]
     parameters: Mapping[str, int]
     absent: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def path(self) -> Path:
@@ -110,7 +112,7 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
     stages, execution = _collect(name, distinct.values())
     return Plan(
         name, tuple(distinct.values()), tuple(duplicates), tuple(excluded), stages, execution,
-        planner.lengths, planner.parameters, tuple(files.absent),
+        planner.lengths, planner.parameters, tuple(files.absent), planner.notes,
     )  # fmt: skip
 
 
@@ -124,6 +126,21 @@ def _check_names(cells: Iterable[PlannedCell]) -> None:
                 f"model.name={model.name} stands for both {places[model.name]} and {model.place}; "
                 "give each a name of its own: model.name=NAME, or a file conf/model/NAME.yaml for each"
             )
+
+
+def uncounted(cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> dict[str, Stage]:
+    """The tokens that the store lacks of sources whose samples a plan of the cells counts, by config key.
+
+    Raises `CellError` for the first cell whose sources cannot be read.
+    """
+    planner = Planner(files)
+    stages: dict[str, Stage] = {}
+    for label, cell, factors in cells:
+        try:
+            stages |= {} if is_excluded(cell, factors) else planner.data_stages.uncounted(cell)
+        except ValueError as problem:
+            raise CellError(f"cell {label}: {problem}") from None
+    return stages
 
 
 def _collect(

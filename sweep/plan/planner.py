@@ -31,6 +31,13 @@ class Planner:
         self.lengths = self.data_stages.lengths
         self.parameters: dict[str, int] = {}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the numbers of the cells planned so far."""
+        estimated = ", ".join(self.data_stages.estimated)
+        line = f"{estimated}: every row is taken for a sample; before it trains, the sweep counts the samples"
+        return (*([line] if estimated else []), *self.data_stages.notes)
+
     def stages(self, cell: Cell) -> tuple[tuple[Stage, ...], list[dict[str, Stage]]]:
         """The stages that train the cell, in order, and the score of each task after each measured one of them.
 
@@ -70,8 +77,7 @@ class Planner:
         assert pretraining is not None
         portions, tokens = [], {}
         for name, source in cell.data.corpus.items():
-            rows = self.data_stages.usable_rows(f"data.corpus.{name}", source, cell.data)
-            portions.append(Portion(source.ability, (name,), rows))
+            portions.append(Portion(source.ability, (name,), self.data_stages.samples(name, cell, "corpus")))
             tokens[name] = self.data_stages.tokens(name, cell, "corpus")
         spec = TrainSpec(None, cell.model.architecture, tuple(portions), pretraining.recipe, pretraining.seed)
         return Stage("train", spec, {**tokens, "tokenizer": self.data_stages.tokenizer(cell.data)})
@@ -79,7 +85,7 @@ class Planner:
     def _portions(self, cell: Cell) -> list[tuple[Portion, ...]]:
         """The portions of each stage that trains on anything."""
         abilities = dict.fromkeys(name for stage in cell.stages for name in stage)
-        pools = {ability: self.data_stages.pool(cell.data, ability) for ability in abilities}
+        pools = {ability: self.data_stages.pool(cell, ability) for ability in abilities}
         return [
             tuple(
                 Portion(ability, tuple(cell.data.of(ability)), count, repeats=count > pools[ability])

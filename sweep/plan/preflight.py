@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import Any
 
 from common import model_folder
 from common.extras import require
@@ -24,26 +25,30 @@ SECONDS = 5.0
 def check_plan(plan: Plan) -> None:
     """Raise a ValueError that lists every library, file, hub repository and judge that missing stages cannot reach."""
     store = Store(plan.path)
-    require("this sweep", extras((s, plan.execution[s.key]) for s in plan.stages if not store.has(s)))
-    problems = [f"{place}: no such file; get it, or give its path" for place in plan.absent]
-    problems += judge_cost.problems(plan, store)
-    missing = [f"{name}: {why}" for name, why in _uncached(plan).items()]
-    if missing and (why := unreachable()):
-        problems += [*missing, why]
-    if problems:
-        raise ValueError("\n  ".join(["the plan needs what cannot be reached from here:", *problems]))
+    stages = [(stage, plan.execution[stage.key]) for stage in plan.stages]
+    check_stages(stages, plan.absent, store, judge_cost.problems(plan, store))
 
 
-def hubs(plan: Plan) -> Iterator[tuple[str, Hub]]:
-    """Every hub repository that a missing stage reads, with its kind: "model", "tokenizer" or "data set"."""
-    store = Store(plan.path)
-    for stage in plan.stages:
-        repositories = _repositories(stage)
-        if repositories and not store.has(stage):
-            yield from repositories
+def check_stages(
+    stages: Iterable[tuple[Stage, Any]], absent: Iterable[str], store: Store, problems: Iterable[str] = ()
+) -> None:
+    """Raise a ValueError that lists every library, file and hub repository that missing stages cannot reach.
+
+    ``stages`` holds each stage with its execution settings, ``absent`` the files that are known to be missing as
+    KEY=PATH; ``problems`` are listed too.
+    """
+    missing = [(stage, execution) for stage, execution in stages if not store.has(stage)]
+    require("this sweep", extras(missing))
+    lines = [f"{place}: no such file; get it, or give its path" for place in absent] + list(problems)
+    uncached = [f"{name}: {why}" for name, why in _uncached(stage for stage, _ in missing).items()]
+    if uncached and (why := unreachable()):
+        lines += [*uncached, why]
+    if lines:
+        raise ValueError("\n  ".join(["the plan needs what cannot be reached from here:", *lines]))
 
 
 def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
+    """The hub repositories that the stage reads, each with its kind: "model", "tokenizer" or "data set"."""
     spec = stage.spec
     match stage.kind:
         case "tokens":
@@ -57,10 +62,10 @@ def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
     return []
 
 
-def _uncached(plan: Plan) -> dict[str, str]:
-    """What the hub's cache on this machine lacks, by repository."""
+def _uncached(stages: Iterable[Stage]) -> dict[str, str]:
+    """What the hub's cache on this machine lacks of the repositories that the stages read, by repository."""
     lacking: dict[str, str] = {}
-    for kind, hub in dict.fromkeys(hubs(plan)):
+    for kind, hub in dict.fromkeys(repository for stage in stages for repository in _repositories(stage)):
         folder = cached(hub.repo, hub.revision, kind="dataset" if kind == "data set" else "model")
         parts = model_folder.problems(folder, weights=kind == "model") if folder and kind != "data set" else []
         if folder is None or parts:

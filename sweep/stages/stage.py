@@ -11,7 +11,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -83,6 +83,21 @@ class Stage:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+def with_parents(stages: Iterable[Stage]) -> list[Stage]:
+    """The stages and all that they are made of, each once, parents before children."""
+    ordered: dict[str, Stage] = {}
+
+    def visit(stage: Stage) -> None:
+        if stage.key not in ordered:
+            for parent in stage.parents:
+                visit(parent)
+            ordered[stage.key] = stage
+
+    for stage in stages:
+        visit(stage)
+    return list(ordered.values())
 
 
 @lru_cache(maxsize=4096)

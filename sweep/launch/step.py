@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ from typing import Any, NoReturn
 
 from common.json_file import write_json
 from sweep.launch.tasks import inputs
-from sweep.stages.claims import TRY_AGAIN
+from sweep.stages import claims
+from sweep.stages.claims import EXPIRY_SECONDS, HEARTBEAT_SECONDS, TRY_AGAIN
 from sweep.stages.stage import plain, restore
 from sweep.stages.store import Store
 from sweep.stages.worker import Job, build_stage
@@ -54,12 +56,36 @@ def run(file: str, index: int) -> None:
     restart = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     if _done(jobs):
         return
-    status = subprocess.run(_srun(step, file, index, f"slurm{number}-{restart}"), env=_environment(step)).returncode
+    status = _run_ranks(step, file, index, f"slurm{number}-{restart}")
     if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
     if status != TRY_AGAIN and 0 <= status < KILLED:
         sys.exit(1)
     _requeue(number, restart, step.requeues)
+
+
+def _run_ranks(step: Step, file: str, index: int, owner: str) -> int:
+    """Start the ranks through srun and wait for them; return srun's exit status, or that of a killed one for a hang.
+
+    Rank 0 hangs when its claim stays untouched at every look for `EXPIRY_SECONDS`. A job that SLURM suspends does not
+    look, so it does not take itself to hang.
+    """
+    claimed = {job.stage.name: Store(job.store).claim(job.stage) for job in _read_task(Path(file), index)[1]}
+    srun = subprocess.Popen(_srun(step, file, index, owner), env=_environment(step))
+    last: dict[str, int] = {}
+    looks = 0
+    try:
+        while looks * HEARTBEAT_SECONDS < EXPIRY_SECONDS:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return srun.wait(HEARTBEAT_SECONDS)
+            touches = {name: claims.touched(claim, owner) for name, claim in claimed.items()}
+            held = {name: touch for name, touch in touches.items() if touch is not None}
+            looks = looks + 1 if held and held == last else 0
+            last = held
+    finally:
+        srun.kill()
+    print(f"{', '.join(last)}: rank 0 hangs, silent for {EXPIRY_SECONDS:.0f} s; killed", file=sys.stderr)
+    return KILLED + signal.SIGKILL
 
 
 def _read_task(file: Path, index: int) -> tuple[Step, list[Job]]:

@@ -82,6 +82,14 @@ def owner_of(claim: Path) -> str | None:
     return None if content is None else str(content["owner"])
 
 
+def touched(claim: Path, owner: str) -> int | None:
+    """When ``owner`` last touched its claim, in nanoseconds of the file system's clock; None without such a claim."""
+    with contextlib.suppress(FileNotFoundError):
+        if owner_of(claim) == owner:
+            return claim.stat().st_mtime_ns
+    return None
+
+
 def remove_dead(claim: Path) -> bool:
     """Remove the claim if it is dead. True when the claim is gone, by this process or by another."""
     victim = owner_of(claim)

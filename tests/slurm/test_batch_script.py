@@ -119,6 +119,47 @@ def test_a_task_that_is_being_cancelled_does_not_come_back(programs: Path, task:
     assert (stop.value.code, asked(programs)) == (TRY_AGAIN, [])
 
 
+RANK = """
+import os, signal, sys
+from sweep.stages import claims
+from tests.slurm.test_batch_script import Store, world
+claims.HEARTBEAT_SECONDS = 0.05
+with Store(sys.argv[1]).build(world(0), "slurm7-0") as out:
+    {act}
+"""
+"""What srun starts: a rank that claims the stage and then acts."""
+
+
+def rank(programs: Path, store: Path, act: str) -> None:
+    script = programs / "rank.py"
+    script.write_text(RANK.format(act=act))
+    write(programs / "srun", f"exec {sys.executable} {script} '{store}'")
+
+
+def test_a_rank_that_hangs_is_named_and_its_task_goes_back_into_the_queue(
+    programs: Path, task: Path, store_path: Path, monkeypatch, capfd
+):
+    monkeypatch.setattr(step, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(step, "EXPIRY_SECONDS", 2.0)
+    rank(programs, store_path, "os.kill(os.getpid(), signal.SIGSTOP)")
+    write(programs / "squeue", "echo RUNNING")
+    with pytest.raises(SystemExit) as stop:
+        step.run(str(task), 0)
+    assert (stop.value.code, asked(programs)) == (TRY_AGAIN, ["requeue 7"])
+    assert f"{world(0).name}: rank 0 hangs, silent for 2 s; killed" in capfd.readouterr().err
+
+
+def test_a_rank_that_works_longer_than_a_claim_lives_does_not_hang(
+    programs: Path, task: Path, store_path: Path, monkeypatch
+):
+    monkeypatch.setattr(step, "HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr(step, "EXPIRY_SECONDS", 2.0)
+    rank(programs, store_path, '__import__("time").sleep(5); (out / "rows.txt").write_text("whole")')
+    step.run(str(task), 0)
+    assert Store(store_path).has(world(0))
+    assert asked(programs) == []
+
+
 def test_a_task_whose_stages_are_stored_is_done_whatever_srun_says(programs: Path, task: Path, store_path: Path):
     once = f"{sys.executable} -c 'import sys; from tests.slurm.test_batch_script import finish; finish(sys.argv[1])'"
     write(programs / "srun", f'{once} "{store_path}"\nexit 134')

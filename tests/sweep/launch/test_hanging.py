@@ -1,20 +1,29 @@
 """Nothing waits for ever: stopped and killed workers and servers, hosts that are gone; and what is no hang."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from sweep.launch import local
+from sweep.launch.progress import Progress
+from sweep.launch.workers import Server
 from sweep.stages import process
 from sweep.stages.store import Store
+from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
-from tests.sweep.stages.processes import age, leave_claim
+from tests.sweep.stages.processes import age, leave_claim, world
 
 GRID = ["-m", "name=s", "ability=math", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
+STARTED: list[subprocess.Popen[str]] = []
 SILENT = 10.0
 DRIVER = """
 import sys
@@ -26,11 +35,25 @@ sys.exit(main(sys.argv[1:]))
 """Hangs are noticed after ``silent`` seconds; who waits for a hanging worker to save its state after Ctrl-C hangs."""
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Kill what a failed test leaves."""
+    yield
+    while STARTED:
+        launcher = STARTED.pop()
+        if launcher.poll() is None:
+            for pid in [launcher.pid, *process.descendants(launcher.pid)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
 def start(store: Path, silent: float = SILENT) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    launcher = subprocess.Popen(
         [sys.executable, "-c", DRIVER.format(silent=silent), *GRID, f"store={store}"], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_heed_ctrl_c,
     )  # fmt: skip
+    STARTED.append(launcher)
+    return launcher
 
 
 def _heed_ctrl_c() -> None:
@@ -114,10 +137,44 @@ def test_a_stopped_server_is_replaced_and_its_workers_save_their_state(store_pat
     assert f"hangs: silent for {SILENT:.0f} s; starting another one" in out
 
 
+def test_ranks_do_not_outlive_one_that_has_failed(store_path: Path, monkeypatch):
+    """The first rank fails before it claims the stage, for which the second would wait two minutes."""
+    monkeypatch.setattr(local, "GRACE_SECONDS", 1.0)
+    store = Store(store_path)
+    job = Job(world(0), None, store_path, 1.0)
+    pool = local.Pool({job.stage.key: job}, store, 1)
+    running = local.Running(job, [1, 2], ["cpu0"])
+    pool.running = {1: running, 2: running}
+    server = Server(store_path / "server.log", ROOT)
+    try:
+        for number in running.numbers:
+            planned = job.to_json() | ({"kind": "no such kind"} if number == 1 else {})
+            server.send(
+                {
+                    "id": number,
+                    "job": planned,
+                    "owner": "me",
+                    "rank": number - 1,
+                    "log": str(store_path / "log"),
+                    "env": {},
+                }
+            )
+        with Progress([job], store, Console()) as progress:
+            while pool.running:
+                for number, status in server.ended_within(0.2):
+                    pool._ended(number, status, progress)
+                pool._kill_hanging(server, progress)
+    finally:
+        server.close()
+    assert running.statuses == [1, -signal.SIGKILL]
+
+
 def test_ctrl_c_ends_a_sweep_whose_server_and_workers_are_stopped(store_path: Path):
     launcher = start(store_path, silent=1e6)
-    stop_worker(store_path)
+    wait_for(lambda: worker(store_path))
     os.kill(server(launcher), signal.SIGSTOP)
+    time.sleep(2)  # so that the server is found to hang before the worker
+    stop_worker(store_path)
     family = process.descendants(launcher.pid)
     launcher.send_signal(signal.SIGINT)
     code, out, _ = ended(launcher)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,15 @@ def test_epochs_hold_every_sample_once_and_end_after_the_set_amount(
             if by_samples
             else LENGTHS[members_of_step].sum() <= tokens or len(members_of_step) == 1
         )
+
+
+def test_batches_of_tokens_are_filled_to_the_limit() -> None:
+    """Every sample has 5 tokens: 10 hold two, 14 too, 15 three, and 4 none, so that each is a batch of its own."""
+    spec = TrainSpec(None, None, (Portion("math", ("a",), 6),), recipe(), 0)
+    for tokens, sizes in ((10, [2, 2, 2]), (14, [2, 2, 2]), (15, [3, 3]), (25, [5, 1]), (4, [1] * 6), (30, [6])):
+        changed = replace(spec, recipe=recipe(epochs=2, steps=None, batch_samples=None, batch_tokens=tokens))
+        batches = plan(changed, sizes={"a": 6}, lengths=np.full(6, 5))
+        assert [len(batches.batch(step)) for step in range(batches.steps)] == sizes * 2
 
 
 @given(steps=st.integers(1, 60), batch=st.integers(1, 70))

@@ -97,6 +97,15 @@ def test_a_special_token_in_the_text_is_a_bad_row(tmp_path: Path, tokenizer_fold
         tokenise(tmp_path, tokenizer_folder, rows)
 
 
+def test_a_sample_of_exactly_the_longest_length_is_whole(tmp_path: Path, tokenizer_folder: Path) -> None:
+    _, whole = tokenise(tmp_path, tokenizer_folder, problems(1))
+    length = whole["longest"]
+    _, exact = tokenise(tmp_path, tokenizer_folder, problems(1), max_length=length)
+    assert (exact["samples"], exact["too_long"], exact["longest"]) == (1, 0, length)
+    with pytest.raises(ValueError, match=f"line 1: {length} tokens, over max_length={length - 1}"):
+        tokenise(tmp_path, tokenizer_folder, problems(1), max_length=length - 1)
+
+
 def test_long_samples_stop_are_skipped_or_cut(tmp_path: Path, tokenizer_folder: Path) -> None:
     rows = problems(4)
     rows[1]["answer"] = "1 + 1 = 2. " * 40 + "#### 2"

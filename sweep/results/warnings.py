@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from common.wording import plural
 from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
 from sweep.stages.stage import File
 from sweep.stages.store import Store
@@ -29,7 +30,7 @@ def write(saved: SavedSweep, store: Store) -> list[str]:
             writer.writeheader()
             writer.writerows(pairs)
         scratch.replace(scratch.with_name("overlap.csv"))
-    return [*_contamination(pairs), *_high_rates(saved, store)]
+    return [*_contamination(pairs), *_high_rates(saved, store), *_unpacked(saved, store)]
 
 
 def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:
@@ -72,6 +73,18 @@ def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
         f"warning: {task}: {metric} is above {limit:.0%} in {len(cells[task, metric])} of {len(saved.cells)} cells, "
         f"up to {value:.0%} ({where})"
         for (task, metric), (value, where, limit) in worst.items()
+    ]
+
+
+def _unpacked(saved: SavedSweep, store: Store) -> list[str]:
+    """A note on training stages that were to pack samples and did not (`train.probe`): slower, with the same result."""
+    summaries = [store.path(job.stage) / "summary.json" for job in saved.jobs.values() if job.packs]
+    apart = [file for file in summaries if file.exists() and json.loads(file.read_bytes()).get("packed") is False]
+    if not apart:
+        return []
+    return [
+        f"note: {len(apart)} of {plural(len(summaries), 'training stage')} ran with one sample a row, not packed: "
+        "slower, with the same result; their models let samples in a row see each other, or packing was off at the time"
     ]
 
 

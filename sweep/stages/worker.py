@@ -80,6 +80,11 @@ class Job:
         return self.execution.engine.ranks if isinstance(self.execution, TrainRun) else 1
 
     @property
+    def packs(self) -> bool:
+        """Whether the stage is a training that puts several samples into one row."""
+        return isinstance(self.execution, TrainRun) and self.execution.engine.pack
+
+    @property
     def runs_model(self) -> bool:
         """True for a stage that runs a model, on a GPU where there is one; of the scores, those with a local judge."""
         return self.stage.kind in MODEL_KINDS or "judge" in self.stage.inputs

@@ -9,7 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import curves, extrapolation, generation, gsm8k, judging, planning, programs, recovery, stages, sweeps
+from tests.bench import (
+    calibration,
+    curves,
+    extrapolation,
+    generation,
+    gsm8k,
+    judging,
+    planning,
+    programs,
+    recovery,
+    stages,
+    sweeps,
+)
 
 MEASURES: dict[str, Callable[[], str]] = {
     "demo": sweeps.demo,
@@ -33,6 +45,8 @@ MEASURES: dict[str, Callable[[], str]] = {
     "families": extrapolation.families,
     "pooled": extrapolation.pooled,
     "recovery": recovery.recovery,
+    "coverage": calibration.coverage,
+    "false_findings": calibration.false_findings,
 }
 
 
@@ -42,7 +56,7 @@ def main(names: list[str]) -> None:
     if unknown:
         sys.exit(f"error: unknown measure {', '.join(sorted(unknown))}; known: {', '.join(MEASURES)}")
     for name in names or MEASURES:
-        print(f"{name:<10} {MEASURES[name]()}", flush=True)
+        print(f"{name:<14} {MEASURES[name]()}", flush=True)
 
 
 if __name__ == "__main__":

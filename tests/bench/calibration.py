@@ -1,0 +1,74 @@
+"""How often what the analysis says of simulated tables is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from analysis.arrays import Array
+from analysis.data.study import Study
+from analysis.fitting.series_fits import fit_series
+from analysis.verdicts.all_verdicts import findings
+from tests.analysis.fitting.test_series_fits import AMOUNTS, jumping, kinked, smooth
+
+CURVES, REPORTS = 60, 60
+NOISE = (0.0, 0.0075, 0.015)
+"""Standard deviations between runs at a share of one half."""
+
+
+def coverage() -> str:
+    """What is shown at an amount, a curve or the measurement: how often it covers the truth, and its width."""
+    return "; ".join(
+        f"{truth.__name__}, {items} items, {seeds} seed{'s' if seeds > 1 else ''}: {_covered(truth, items, seeds)}"
+        for truth, items, seeds in product((smooth, kinked, jumping), (256, 1319), (1, 3))
+    )
+
+
+def _covered(truth: Callable[[np.random.Generator], Array], items: int, seeds: int) -> str:
+    rng = np.random.default_rng(0)
+    inside, widths, joined = [], [], 0
+    for _, noise in product(range(CURVES // len(NOISE)), NOISE):
+        chance = truth(rng)
+        table = pd.concat(_runs(rng, chance, items, seeds, noise), ignore_index=True)
+        ((fit,),) = (fit_series(measure) for measure in Study(table).measures)
+        measured = np.array([(level.low, level.high) for level in fit.levels]).T
+        low, high = measured if fit.at_levels is None else (fit.at_levels.low, fit.at_levels.high)
+        inside += list((low <= chance) & (chance <= high))
+        widths += list((high - low) / (measured[1] - measured[0]))
+        joined += fit.curve is None
+    covered = f"{100 * np.mean(inside):.0f} %, {np.median(widths):.2f} times a measurement's width"
+    return f"{covered}, no law for {joined} of {CURVES}"
+
+
+def false_findings() -> str:
+    """Tables in which mixing changes nothing: how many have a false verdict on it, and how many slopes are found."""
+    parts = []
+    for items, noise, seeds in product((164, 1319), NOISE, (1, 3)):
+        rng = np.random.default_rng(5)
+        false, slopes = 0, []
+        for _ in range(REPORTS):
+            verdicts = findings(Study(pd.concat(_nothing(rng, items, seeds, noise), ignore_index=True))).verdicts
+            false += any(v.finding in ("up", "down") for v in verdicts if v.question == "synergy")
+            slopes += [v.finding == "up" for v in verdicts if v.question == "scaling"]
+        rates = f"{100 * false / REPORTS:.0f} % false, {100 * np.mean(slopes):.0f} % of slopes found"
+        parts.append(f"{items} items, {100 * noise:g} points between runs, seeds {seeds}: {rates}")
+    return "; ".join(parts)
+
+
+def _nothing(rng: np.random.Generator, items: int, seeds: int, noise: float) -> Iterator[pd.DataFrame]:
+    """Three abilities, alone and mixed, rising along five amounts by the same curve."""
+    chance = 1 / (1 + np.exp(2 - 0.9 * np.arange(len(AMOUNTS))))
+    for ability, (strategy, factor) in product(("math", "code", "general"), (("single", 1), ("multitask", 3))):
+        for run in _runs(rng, chance, items, seeds, noise):
+            yield run.assign(ability=ability, strategy=strategy, total_samples=factor * run["samples"])
+
+
+def _runs(rng: np.random.Generator, chance: Array, items: int, seeds: int, noise: float) -> Iterator[pd.DataFrame]:
+    """The rows of each seed: accuracies of runs that scatter around ``chance`` (amounts,)."""
+    for seed in range(seeds):
+        run = np.clip(chance + 2 * noise * np.sqrt(chance * (1 - chance)) * rng.normal(size=len(chance)), 0, 1)
+        values = {"samples": AMOUNTS, "value": rng.binomial(items, run) / items, "n_items": items, "seed": str(seed)}
+        yield pd.DataFrame(values).assign(ability="math", task="t", metric="accuracy")

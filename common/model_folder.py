@@ -20,6 +20,9 @@ TOKENIZERS = (
 HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 """Endings of the architectures in config.json that predict a next token."""
 
+LENGTHS = ("max_position_embeddings", "n_positions")
+"""Names of the number of positions in config.json."""
+
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of a weight by the ``dtype`` of config.json."""
 
@@ -92,6 +95,12 @@ def parameters(folder: Path) -> int | None:
     config = _read(folder / "config.json")
     dtype = str(config.get("dtype") or config.get("torch_dtype") or "float16")
     return sum(file.stat().st_size for file in files) // BYTES.get(dtype, 2)
+
+
+def max_length(folder: Path) -> int | None:
+    """Positions that the model knows, as config.json says; None where it does not."""
+    config = _read(folder / "config.json")
+    return next((int(config[name]) for name in LENGTHS if isinstance(config.get(name), int)), None)
 
 
 def _is_whole(file: Path) -> bool:

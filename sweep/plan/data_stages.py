@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common import model_folder
+from common.hub import cached
 from eval.spec.answers import HubRows
 from sweep.config.cell import Cell, Data, Model, Source
 from sweep.plan.files import Files
@@ -117,6 +118,7 @@ class DataStages:
         if cell.model.scratch:
             inputs["tokenizer"] = self.tokenizer(data)
         else:
+            check_length(cell)
             inputs |= self.model_input(cell.model, "tokenizer")
         stage = Stage("tokens", spec, inputs)
         self.lengths[stage.key] = self._length(where, source, data, None if source.world else self.manifest(stage))
@@ -182,6 +184,24 @@ class DataStages:
             model_folder.check(Path(model.path), f"model.path={model.path}")
             self._whole_models.add(model.path)
         return {name: self.files.file("model.path", model.path)}
+
+
+def folder_of(model: Model) -> Path | None:
+    """The folder of a model that lies on this machine: the user's own, or in the hub's cache."""
+    if model.path is not None:
+        return Path(model.path).absolute()
+    return cached(model.hub, model.revision or "") if model.hub is not None else None
+
+
+def check_length(cell: Cell) -> None:
+    """Raise a ValueError if samples may be longer than the model's files say that it takes."""
+    folder = folder_of(cell.model)
+    limit = model_folder.max_length(folder) if folder is not None else None
+    if limit is not None and cell.data.max_length > limit:
+        raise ValueError(
+            f"data.max_length={cell.data.max_length} is more than the {limit} positions in {folder}/config.json; "
+            f"set data.max_length={limit} or less"
+        )
 
 
 def _source(name: str, cell: Cell, part: str) -> tuple[str, Source]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from common import model_folder
-from common.hub import cached
 from sweep.config.cell import Cell
 from sweep.plan.amounts import amounts
-from sweep.plan.data_stages import DataStages, hub
+from sweep.plan.data_stages import DataStages, folder_of, hub
 from sweep.plan.files import Files
 from sweep.plan.shared_stages import SharedStages
 from sweep.plan.task_stages import TaskStages
@@ -117,5 +115,5 @@ def parameters(cell: Cell) -> int:
         return model.parameters
     if model.architecture is not None:
         return model.architecture.parameters(cell.data.vocabulary)
-    folder = Path(model.path) if model.path is not None else cached(model.hub or "", model.revision or "")
-    return (model_folder.parameters(folder.absolute()) if folder is not None else None) or 0
+    folder = folder_of(model)
+    return (model_folder.parameters(folder) if folder is not None else None) or 0

@@ -44,6 +44,12 @@ def test_more_samples_than_the_sources_hold_are_refused_unless_they_may_repeat()
     assert sorted(portion_samples(np.arange(7), Portion("math", ("a",), 7), seed=0)) == list(range(7))
 
 
+def test_an_ability_whose_sources_are_empty_is_refused_unless_nothing_is_asked_of_it() -> None:
+    with pytest.raises(ValueError, match=r"'math': its sources a, b have no samples; add rows"):
+        portion_samples(np.arange(0), Portion("math", ("a", "b"), 1, repeats=True), seed=0)
+    assert len(portion_samples(np.arange(0), Portion("math", ("a",), 0), seed=0)) == 0
+
+
 def test_seed_and_ability_choose_the_subset() -> None:
     pool = np.arange(1000)
     chosen = {

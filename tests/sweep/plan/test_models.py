@@ -103,6 +103,16 @@ def test_a_folder_that_lacks_a_part_ends_the_plan(tmp_path: Path, part: str, mes
         plan(cell(f"model.path={folder}", "recipe=paper"))
 
 
+@pytest.mark.parametrize("name", ["max_position_embeddings", "n_positions"])
+def test_samples_longer_than_the_model_takes_are_refused(tmp_path: Path, name: str) -> None:
+    folder = model_folder(tmp_path / "mine")
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", name: 64}))
+    words = (f"model.path={folder}", "recipe=paper")
+    with pytest.raises(CellError, match=rf"data\.max_length=65 is more than the 64 positions in {folder}/config\.json"):
+        plan(cell(*words, "data.max_length=65"))
+    assert plan(cell(*words, "data.max_length=64")).cells
+
+
 def test_a_dry_run_refuses_a_folder_without_weights(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "mine")
     (folder / "model.safetensors").unlink()

@@ -1,6 +1,8 @@
 """The one thing sweep and analysis share: the columns of the long table."""
 
-from analysis.data.table import COLUMNS, RENAMED
+import pandas as pd
+
+from analysis.data.table import COLUMNS, RENAMED, factors_of
 from sweep.results.saved_sweep import factors
 from sweep.results.table import FIRST
 from tests.sweep.composing import cell, plan
@@ -24,7 +26,16 @@ def test_the_sweep_writes_every_column_that_the_analysis_requires():
         "last_stage",
         "samples",
         "fraction_text",
+        "machine",
+        "base_seed",
     } <= written
+
+
+def test_what_a_run_happened_on_is_no_factor():
+    written = plan(cell("strategy=dmt")).cells[0]
+    table = pd.DataFrame([{**dict.fromkeys(FIRST, "x"), **factors(written)}])
+    assert not {"machine", "seed", "base_seed", "cell", "hours"} & set(factors_of(table))
+    assert {"strategy", "model", "total_samples"} <= set(factors_of(table))
 
 
 def test_columns_both_know_mean_the_same_type():

@@ -58,11 +58,13 @@ COLUMNS = (
     Column("better", "text", "which values of the metric are better", words=WAYS),
     Column("low", "number", "the lowest value that a rating can take"),
     Column("high", "number", "the highest value that a rating can take"),
+    Column("machine", "text", "where the cell was trained and measured: processor or GPU, instruction set, torch"),
     Column("hours", "number", "hours on one device that the stages of this cell alone take", low=0),
 )
 NO_FACTORS = (
     *("ability", "task", "metric", "kind", "better", "low", "high", "value", "n_items", "stderr"),
     *("seed", "base_seed", "sweep", "cell", "after_stage", "last_stage", "settings", "overrides", "fraction_text"),
+    "machine",
 )
 """Columns that say what was measured and in which run, not how the model was trained."""
 LABELS = ("sweep", "cell", "settings", "overrides", "fraction", "fraction_text", "hours")

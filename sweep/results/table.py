@@ -9,13 +9,13 @@ from typing import Any
 
 from sweep.plan.plan import distinct_samples
 from sweep.results import items
+from sweep.results.machines import machines, own_stages
 from sweep.results.saved_sweep import SavedCell, SavedSweep, dose
-from sweep.stages.stage import File
 from sweep.stages.store import Store
 
 FIRST = (
     *("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items"),
-    *("after_stage", "last_stage", "train_samples", "hours"),
+    *("after_stage", "last_stage", "train_samples", "hours", "machine"),
 )
 """Columns that every table starts with; the factors of the cells follow.
 
@@ -24,7 +24,7 @@ FIRST = (
 columns of samples say what the measured model was trained on.
 
 ``hours`` is the plan's estimate for the cell's fine-tuning, answers and scores on one device: a GPU where the plan
-counts on one, else a core.
+counts on one, else a core. ``machine`` is where it was trained and answered: processor or GPU, instruction set, torch.
 """
 
 
@@ -54,7 +54,7 @@ def write(saved: SavedSweep, store: Store) -> Path:
 
 def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, Any]]:
     rows = []
-    hours = _hours(saved, cell)
+    whole_cell = {"hours": _hours(saved, cell), "machine": machines(saved, cell, store)}
     last_stage = len(saved.tuned(cell))
     for score in saved.measured(cell):
         factors = _factors(saved, cell, score.after_stage)
@@ -73,7 +73,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
                     "task": score.task,
                     **metric,
                     "train_samples": factors.get(f"samples_{score.ability}", 0),
-                    "hours": hours,
+                    **whole_cell,
                     **factors,
                 }
             )
@@ -90,9 +90,5 @@ def _factors(saved: SavedSweep, cell: SavedCell, stages: int) -> dict[str, Any]:
 
 
 def _hours(saved: SavedSweep, cell: SavedCell) -> float:
-    """Estimated hours of the cell's stages, without the base model, which cells share."""
-    jobs = [saved.jobs[stage.key] for stage in saved.tuned(cell)]
-    for score in saved.measured(cell):
-        earlier = [node for node in score.job.stage.inputs.values() if not isinstance(node, File)]
-        jobs += [score.job, *(saved.jobs[node.key] for node in earlier if node.kind == "answer")]
-    return round(sum(job.seconds for job in jobs) / 3600, 6)
+    """Estimated hours of the cell's own stages."""
+    return round(sum(saved.jobs[stage.key].seconds for stage in own_stages(saved, cell)) / 3600, 6)

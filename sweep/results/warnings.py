@@ -1,4 +1,4 @@
-"""Warnings printed under a sweep's table: contamination, high rates of invalid answers."""
+"""Warnings printed under a sweep's table: contamination, high rates of invalid answers, a mixture of machines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.wording import plural
+from sweep.results.machines import mixture
 from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
 from sweep.stages.stage import File
 from sweep.stages.store import Store
@@ -30,7 +31,7 @@ def write(saved: SavedSweep, store: Store) -> list[str]:
             writer.writeheader()
             writer.writerows(pairs)
         scratch.replace(scratch.with_name("overlap.csv"))
-    return [*_contamination(pairs), *_high_rates(saved, store), *_unpacked(saved, store)]
+    return [*_contamination(pairs), *_high_rates(saved, store), *_unpacked(saved, store), *mixture(saved, store)]
 
 
 def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import platform
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from eval.spec.scores import OverlapSpec, ScoreSpec
 from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN, Busy
 from sweep.stages.disk import cached_digest, remove, stamp
+from sweep.stages.machine import machine
 from sweep.stages.stage import File, Stage, StageRef, plain, restore
 from sweep.stages.store import Damaged, Store
 from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
@@ -56,9 +55,6 @@ MODEL_KINDS = ("train", "answer")
 
 STAMPS = "stamps.json"
 """In the folder of a stage that is being built: the `stamp` of each of the user's files when its building began."""
-
-LIBRARIES = ("torch", "transformers", "numpy", "deepspeed")
-"""Libraries whose versions record.json keeps, where the stage has imported them."""
 
 
 @dataclass(frozen=True)
@@ -231,12 +227,11 @@ def _wait_for(folder: Path, seconds: float = 120.0) -> Path:
 
 
 def _record(job: Job, began: float) -> dict[str, Any]:
-    """What record.json keeps of one build: when, where, with which code and libraries and from which files."""
+    """What record.json keeps of one build: when, on which machine, with which code and libraries and from which files."""
     files = {name: node for name, node in job.stage.inputs.items() if isinstance(node, File)}
     return {
         "began": round(began, 3), "seconds": round(time.time() - began, 3), "host": socket.gethostname(),
-        "python": platform.python_version(), "code": snapshot.digest(), "how": plain(job.execution),
-        "versions": {library: metadata.version(library) for library in LIBRARIES if library in sys.modules},
+        "code": snapshot.digest(), "how": plain(job.execution), **machine(),
         "files": {name: str(node.path) for name, node in files.items()},
         "digests": {name: node.digest for name, node in files.items()},
     }  # fmt: skip

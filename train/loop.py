@@ -25,8 +25,8 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
     """Train a model and write a Hugging Face folder, metrics.jsonl, summary.json and timings.json to ``out``.
 
     Called in each of ``execution.engine.ranks`` processes. Continues from the newest resume point in ``out``; on one
-    processor the result then equals that of an uninterrupted run byte for byte. After SIGTERM, SIGINT or SIGUSR2 it saves a
-    resume point and exits with code 75. Raises a ValueError if the loss or the gradient is not finite.
+    processor the result then equals that of an uninterrupted run byte for byte. After SIGTERM, SIGINT or SIGUSR2 it
+    saves a resume point and exits with code 75. Raises a ValueError if the loss or the gradient is not finite.
     """
     if (out / SUMMARY).is_file():  # the summary is written last, so a killed attempt had only to clean up
         checkpoint.clear(out)

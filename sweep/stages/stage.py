@@ -1,7 +1,7 @@
 """Stages: what is computed from which inputs, and the key that identifies the result.
 
-A stage is a function from a frozen spec and the folders of earlier stages to a new folder. Of a stage that runs a model,
-the last digits also depend on the machine and the libraries, which the key leaves out and record.json names.
+A stage is a function from a frozen spec and the folders of earlier stages to a new folder. The last
+digits of a model also depend on the machine and the libraries, which the key leaves out and record.json names.
 """
 
 from __future__ import annotations

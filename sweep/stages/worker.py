@@ -227,7 +227,7 @@ def _wait_for(folder: Path, seconds: float = 120.0) -> Path:
 
 
 def _record(job: Job, began: float) -> dict[str, Any]:
-    """What record.json keeps of one build: when, on which machine, with which code and libraries and from which files."""
+    """What record.json keeps of one build: when, on which machine, with which code and libraries, from which files."""
     files = {name: node for name, node in job.stage.inputs.items() if isinstance(node, File)}
     return {
         "began": round(began, 3), "seconds": round(time.time() - began, 3), "host": socket.gethostname(),

@@ -35,6 +35,11 @@ def own_packages() -> None:
             sys.exit(2)
 
 
+def packaged_store() -> Path:
+    """The read-only store of the small base models that come with Dosage."""
+    return Path(__file__).with_name("bases")
+
+
 def conf_folder() -> Path:
     """The folder of the config groups: in an installed wheel beside this file, in a checkout at the top."""
     installed = Path(__file__).with_name("conf")

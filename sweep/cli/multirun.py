@@ -148,7 +148,7 @@ def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
         plan = make_plan()
         for note in plan.notes:
             print(f"note: {note}")
-        store = Store(plan.path)
+        store = plan.store
         status = show_plan(plan, store) if plan.cells[0].cell.dry_run else execute(plan, store)
     except (ValueError, Damaged) as problem:
         fail(str(problem))
@@ -165,11 +165,12 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
                 f"{key} differs between cells, such as {getattr(first, key)} and {getattr(other, key)}; it is one for "
                 "the whole command, so let it depend on nothing that the sweep varies"
             )
-    store = Store(first.store)
+    store = Store(first.store, first.upstream)
     files = Files(store)
     if not first.dry_run and (sources := uncounted(cells, files)):
         check_stages([(stage, None) for stage in with_parents(sources.values())], files.absent, store)
         files.save()
+        store.remember_upstream()
         tokenise(sources, store, first.workers)
     plan = make(first.name or (grid and grid.replace("/", "-")), cells, files)
     if not plan.cells:

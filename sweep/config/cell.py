@@ -28,7 +28,7 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 """Config keys that only name things in tables, or matter only where another key interpolates them."""
 
 EXECUTION = (
-    "store", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
+    "store", "upstream", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
     "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
     "suite.judge_client", "suite.score", "suite.tasks.*.references",
 )  # fmt: skip
@@ -190,6 +190,7 @@ class Cell:
 
     name: str | None
     store: str
+    upstream: list[str]
     workers: int | None
     dry_run: bool
     replace: bool

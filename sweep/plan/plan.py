@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from common.digest import key_of
@@ -16,6 +15,7 @@ from sweep.plan.exclude import is_excluded
 from sweep.plan.files import Files
 from sweep.plan.planner import Planner
 from sweep.stages.stage import Stage
+from sweep.stages.store import Store
 from train.spec import TrainRun
 
 LONGEST_TITLE = 100
@@ -80,9 +80,9 @@ class Plan:
     notes: tuple[str, ...]
 
     @property
-    def path(self) -> Path:
-        """The store that the first cell names; all cells of a sweep share one."""
-        return Path(self.cells[0].cell.store)
+    def store(self) -> Store:
+        """The store that the first cell names, with its upstream stores; all cells of a sweep share one."""
+        return Store(self.cells[0].cell.store, self.cells[0].cell.upstream)
 
 
 def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:

@@ -59,7 +59,7 @@ def unused(store: Store, name: str | None = None, queued: bool = False) -> Garba
     """
     earlier = store.sweep(name) / replaced.FOLDER if name else None
     used, unreadable = used_stages(store, earlier)
-    folders = {store.path(stage) for stage in used}
+    folders = {store.own(stage) for stage in used}
     stages = [] if unreadable else [folder for folder in _published(store) if folder not in folders]
     tables = [earlier] if earlier is not None and earlier.exists() else []
     paths = [*tables, *stages, *_abandoned(store, None if unreadable else folders), *_leftovers(store)]

@@ -113,6 +113,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     """
     folder = store.sweep(plan.name)
     folder.mkdir(parents=True, exist_ok=True)
+    store.remember_upstream()
     cells = [
         {
             "label": planned.label,

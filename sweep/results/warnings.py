@@ -38,7 +38,7 @@ def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:
     for _, score in _scored(saved):
         for name, node in sorted(score.job.stage.inputs.items()):
             if not isinstance(node, File) and node.kind == "overlap":
-                summary = store.root / "overlap" / node.key / "summary.json"
+                summary = store.path(node) / "summary.json"
                 if summary.exists():
                     row = json.loads(summary.read_bytes()) | {
                         "task": score.task,

@@ -55,7 +55,7 @@ def facts(record: Record) -> dict[str, Any]:
         "threads": record["threads"],
     }
     device = {"GPU": record["gpu"]} if record["gpu"] else on_processor
-    return device | {"Python": record["python"]} | record["versions"]
+    return {**device, "Python": record["python"], **record["versions"]}
 
 
 def text(record: Record) -> str | None:

@@ -8,6 +8,7 @@ STORE/logs/<stage>.log       what the last attempts printed
 STORE/trash/                 folders on their way out: moved here by one rename, then removed
 STORE/code/<digest>/         a copy of the code that stages are built with (snapshot.py)
 STORE/sweeps/<name>/         a sweep: its cells and its table
+STORE/upstream.json          the stores whose stages are used too, and never changed (upstream.py)
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from common.digest import digest_of
 from common.json_file import write_json
 from common.sweep_name import check_sweep_name
-from sweep.stages import claims
+from sweep.stages import claims, upstream
 from sweep.stages.claims import Busy
 from sweep.stages.disk import cached_digest, files_of, remove, remove_scratch, sync
 from sweep.stages.stage import Stage, StageRef
@@ -41,14 +43,36 @@ class Unreadable(Damaged):
 
 
 class Store:
-    """A store at ``root``. Several processes and machines may share it if it honours exclusive create and rename."""
+    """A store at ``root``. Several processes and machines may share it if it honours exclusive create and rename.
 
-    def __init__(self, root: Path | str) -> None:
+    Stages of the stores ``upstream``, and of those that it lists, count as its own.
+    """
+
+    def __init__(self, root: Path | str, upstream: Sequence[str] = ()) -> None:
         self.root = Path(root).absolute()
+        self.upstream_names = tuple(upstream)
+
+    @cached_property
+    def upstream(self) -> tuple[Path, ...]:
+        """The stores read after this one. Raises a ValueError for one that is not there."""
+        return upstream.folders(self.root, upstream.joined(self.root, self.upstream_names))
+
+    def remember_upstream(self) -> None:
+        """List the upstream stores in this one, for every process that opens it from now on."""
+        upstream.remember(self.root, self.upstream_names)
+
+    def own(self, stage: Stage | StageRef) -> Path:
+        """The folder in this store to which the stage is published."""
+        return self.root / stage.kind / stage.key
 
     def path(self, stage: Stage | StageRef) -> Path:
-        """The folder of the stage once it is published."""
-        return self.root / stage.kind / stage.key
+        """The folder of the stage once it is published: here, or else in the first upstream store that has it."""
+        own = self.own(stage)
+        if not own.exists():
+            for root in self.upstream:
+                if (folder := root / stage.kind / stage.key).exists():
+                    return folder
+        return own
 
     def partial(self, stage: Stage, owner: str) -> Path:
         """The private folder in which one owner builds the stage."""
@@ -95,7 +119,7 @@ class Store:
             if present != published:
                 raise Damaged(
                     f"{folder}/{name}: its digest was {published} when it was published and is {present} now; "
-                    f"{self._remedy}"
+                    f"{self._remedy(folder)}"
                 )
 
     def _check_sizes(self, folder: Path) -> Mapping[str, Any]:
@@ -104,23 +128,27 @@ class Store:
             seal: dict[str, Any] = json.loads((folder / SEAL).read_bytes())
             key, files = _key(seal["identity"]), seal["files"].items()
         except FileNotFoundError:
-            raise Damaged(f"{folder} has lost its {SEAL}; {self._remedy}") from None
+            raise Damaged(f"{folder} has lost its {SEAL}; {self._remedy(folder)}") from None
         except OSError as problem:
             raise _unreadable(folder, problem) from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Damaged(f"{folder}/{SEAL} cannot be read; {self._remedy}") from None
+            raise Damaged(f"{folder}/{SEAL} cannot be read; {self._remedy(folder)}") from None
         if key != folder.name:
-            raise Damaged(f"{folder} holds another stage than its name says; {self._remedy}")
+            raise Damaged(f"{folder} holds another stage than its name says; {self._remedy(folder)}")
         for name, size in files:
             present = _size(folder / name)
             if present is None:
-                raise Damaged(f"{folder}/{name} is missing; {self._remedy}")
+                raise Damaged(f"{folder}/{name} is missing; {self._remedy(folder)}")
             if present != size:
-                raise Damaged(f"{folder}/{name}: {size} bytes were published, {present} are there; {self._remedy}")
+                raise Damaged(f"{folder}/{name}: {size} bytes were published, {present} are there; {self._remedy(folder)}")
         return seal
 
-    @property
-    def _remedy(self) -> str:
+    def _remedy(self, folder: Path) -> str:
+        if not folder.is_relative_to(self.root):
+            return (
+                f"it lies in an upstream store, which {self.root} only reads: have its owner mend it, or leave that "
+                f"store out of upstream= and {self.root / upstream.FILE}"
+            )
         return f"remove it with: python -m sweep gc damaged=true store={self.root}; the next run builds it again"
 
     def owner(self, stage: Stage) -> dict[str, Any] | None:
@@ -167,7 +195,7 @@ class Store:
         return part
 
     def _publish(self, stage: Stage, part: Path) -> None:
-        final = self.path(stage)
+        final = self.own(stage)
         try:
             _seal(stage, part)
         except FileNotFoundError:

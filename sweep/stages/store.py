@@ -140,7 +140,9 @@ class Store:
             if present is None:
                 raise Damaged(f"{folder}/{name} is missing; {self._remedy(folder)}")
             if present != size:
-                raise Damaged(f"{folder}/{name}: {size} bytes were published, {present} are there; {self._remedy(folder)}")
+                raise Damaged(
+                    f"{folder}/{name}: {size} bytes were published, {present} are there; {self._remedy(folder)}"
+                )
         return seal
 
     def _remedy(self, folder: Path) -> str:

@@ -20,7 +20,10 @@ PACKAGED = "packaged"
 
 
 def listed(root: Path) -> list[str]:
-    """What the store at ``root`` lists: absolute paths and `PACKAGED`. Raises a ValueError for a file that is no list."""
+    """What the store at ``root`` lists: absolute paths and `PACKAGED`.
+
+    Raises a ValueError for a file that is not a list of texts.
+    """
     try:
         names = json.loads((root / FILE).read_bytes())
     except FileNotFoundError:

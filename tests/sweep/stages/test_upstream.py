@@ -1,0 +1,86 @@
+"""Upstream stores: their stages count as a store's own, and nothing there is written, claimed or removed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from common.start import packaged_store
+from sweep.results import garbage
+from sweep.stages.stage import StageRef
+from sweep.stages.store import Damaged, Store
+from sweep.stages.upstream import FILE, PACKAGED
+from tests.sweep.composing import cell, plan
+from tests.sweep.stages.processes import build, world
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """A colleague's store, with one finished stage."""
+    build(Store(tmp_path / "lab"), world(0), "theirs")
+    return tmp_path / "lab"
+
+
+def files(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.rglob("*")}
+
+
+def test_a_stage_upstream_counts_and_stays_as_it_is(store_path: Path, lab: Path):
+    before = files(lab)
+    store = Store(store_path, [str(lab)])
+    assert store.has(world(0))
+    assert (store.path(world(0)) / "rows.txt").read_text() == "theirs"
+    store.verify(store.path(world(0)))
+    build(store, world(1), "mine")
+    assert store.path(world(1)).is_relative_to(store_path)
+    garbage.remove(store, garbage.unused(store))
+    assert not store.has(world(1))  # no sweep uses it
+    assert files(lab) == before
+
+
+def test_the_stage_of_the_store_itself_comes_first(store_path: Path, lab: Path):
+    build(Store(store_path), world(0), "mine")
+    assert (Store(store_path, [str(lab)]).path(world(0)) / "rows.txt").read_text() == "mine"
+
+
+def test_a_store_remembers_its_upstream_for_other_processes(store_path: Path, lab: Path):
+    store = Store(store_path, [PACKAGED, str(lab)])
+    store.remember_upstream()
+    assert Store(store_path).has(world(0))
+    assert Store(store_path).upstream == (packaged_store(), lab)
+
+
+def test_a_damaged_stage_upstream_is_named_with_its_place(store_path: Path, lab: Path):
+    (Store(lab).path(world(0)) / "rows.txt").write_text("changed in length")
+    with pytest.raises(Damaged, match=f"{lab}.*lies in an upstream store, which {store_path} only reads"):
+        Store(store_path, [str(lab)]).has(world(0))
+
+
+def test_an_upstream_store_that_is_not_there_is_named(store_path: Path, lab: Path):
+    Store(store_path, [str(lab)]).remember_upstream()
+    shutil.rmtree(lab)
+    with pytest.raises(ValueError, match=f"the upstream store {lab} is not there; mount it, or leave it out"):
+        Store(store_path).has(world(0))
+    (store_path / FILE).write_text("{}")
+    with pytest.raises(ValueError, match="cannot be read; write a list of stores into it"):
+        Store(store_path).has(world(0))
+
+
+@pytest.mark.parametrize("model", ["micro_xs", "micro_s"])
+def test_the_packaged_bases_are_those_that_the_config_plans(model: str, store_path: Path):
+    """Where a change to config or code gives the bases other keys, they are trained anew: see docs/models.md."""
+    (planned,) = plan(cell(f"model={model}", "fraction=0"), store=store_path).cells
+    (base,) = planned.trained
+    store = Store(store_path, [PACKAGED])
+    assert store.path(base).is_relative_to(packaged_store())
+    assert store.has(base)
+    store.verify(store.path(base))
+
+
+def test_nothing_else_is_packaged():
+    kinds = sorted(path.name for path in packaged_store().iterdir())
+    assert kinds == ["train"]
+    keys = sorted(path.name for path in (packaged_store() / "train").iterdir())
+    planned = [plan(cell(f"model={model}", "fraction=0")).cells[0].trained[0].key for model in ("micro_xs", "micro_s")]
+    assert keys == sorted(planned)
+    assert all(Store(packaged_store()).has(StageRef("train", key)) for key in keys)

@@ -169,12 +169,30 @@ def test_ranks_do_not_outlive_one_that_has_failed(store_path: Path, monkeypatch)
     assert running.statuses == [1, -signal.SIGKILL]
 
 
+def test_a_server_is_abandoned_with_a_worker_that_was_stopped_after_it(store_path: Path):
+    """The server is found to hang first. A worker that is stopped cannot save its state, so nobody waits for it."""
+    job = Job(world(0), None, store_path, 1.0)
+    server = Server(store_path / "server.log", ROOT)
+    try:
+        waiting = {"job": job.to_json(), "owner": "me", "rank": 1, "log": str(store_path / "log"), "env": {}}
+        server.send({"id": 1, **waiting})  # rank 0 never comes, for which it would wait two minutes
+        while 1 not in server.workers:
+            server.ended_within(0.2)
+        pid = server.workers[1].pid
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: process.is_stopped(pid))
+        server.process.send_signal(signal.SIGSTOP)
+        server.abandon(HANG_SECONDS)
+        assert server.workers == {}
+        wait_for(lambda: process.started(pid) is None)
+    finally:
+        server.close()
+
+
 def test_ctrl_c_ends_a_sweep_whose_server_and_workers_are_stopped(store_path: Path):
     launcher = start(store_path, silent=1e6)
-    wait_for(lambda: worker(store_path))
-    os.kill(server(launcher), signal.SIGSTOP)
-    time.sleep(2)  # so that the server is found to hang before the worker
     stop_worker(store_path)
+    os.kill(server(launcher), signal.SIGSTOP)
     family = process.descendants(launcher.pid)
     launcher.send_signal(signal.SIGINT)
     code, out, _ = ended(launcher)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,22 @@ from sweep.stages.store import Store
 
 FIRST = (
     *("sweep", "cell", "ability", "task", "metric", "value", "stderr", "n_items"),
-    *("after_stage", "last_stage", "train_samples", "hours", "machine"),
+    *("after_stage", "last_stage", "train_samples", "presentations", "tokens", "supervised_tokens", "hours", "machine"),
 )
 """Columns that every table starts with; the factors of the cells follow.
 
 ``after_stage`` is the number of the fine-tuning stage after which the row was measured (0: the untrained base),
 ``last_stage`` that of the cell's last one: where they are equal, the row is about the finished model. The
-columns of samples say what the measured model was trained on.
+columns of samples say what the measured model was trained on, as its training recorded it: ``train_samples`` distinct
+samples of the ability, and over all abilities and stages ``presentations`` of samples, their ``tokens`` and those of
+them that carried loss.
 
 ``hours`` is the plan's estimate for the cell's fine-tuning, answers and scores on one device: a GPU where the plan
 counts on one, else a core. ``machine`` is where it was trained and answered: processor or GPU, instruction set, torch.
 """
+
+TOTALS = ("presentations", "tokens", "supervised_tokens")
+"""What the training stages of a model add up to."""
 
 
 def write(saved: SavedSweep, store: Store) -> Path:
@@ -57,7 +63,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
     whole_cell = {"hours": _hours(saved, cell), "machine": machines(saved, cell, store)}
     last_stage = len(saved.tuned(cell))
     for score in saved.measured(cell):
-        factors = _factors(saved, cell, score.after_stage)
+        factors = _factors(saved, cell, score.after_stage, store)
         summary = store.path(score.job.stage) / "summary.json"
         if not summary.exists():
             continue
@@ -80,13 +86,26 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
     return rows
 
 
-def _factors(saved: SavedSweep, cell: SavedCell, stages: int) -> dict[str, Any]:
-    """The factors of a cell's model after its first ``stages`` fine-tuning stages."""
-    tuned = saved.tuned(cell)
-    if stages == len(tuned):
-        return dict(cell.factors)
+def _factors(saved: SavedSweep, cell: SavedCell, stages: int, store: Store) -> dict[str, Any]:
+    """The factors of a cell's model after its first ``stages`` fine-tuning stages, and what it was trained on.
+
+    An ability's samples are nested over the stages, so the stage that saw most of them counts.
+    """
+    samples: dict[str, int] = {}
+    totals = dict.fromkeys(TOTALS, 0)
+    for stage in saved.tuned(cell)[:stages]:
+        summary = store.path(stage) / "summary.json"
+        if not summary.exists():
+            totals = {}  # a model that was trained elsewhere or is gone; what was planned stands in the factors
+            samples = distinct_samples(saved.tuned(cell)[:stages])
+            break
+        seen: Counter[str] = Counter()
+        for source in json.loads(summary.read_bytes())["sources"].values():
+            seen[source["ability"]] += source["samples"]
+            totals = {name: total + source[name] for name, total in totals.items()}
+        samples |= {ability: max(count, samples.get(ability, 0)) for ability, count in seen.items()}
     abilities = [name.removeprefix("samples_") for name in cell.factors if name.startswith("samples_")]
-    return {**cell.factors, **dose(distinct_samples(tuned[:stages]), abilities)}
+    return {**cell.factors, **dose(samples, abilities), **totals}
 
 
 def _hours(saved: SavedSweep, cell: SavedCell) -> float:

@@ -1,11 +1,11 @@
-"""Warnings printed under a sweep's table: contamination, high rates of invalid answers, a mixture of machines."""
+"""Warnings printed under a sweep's table: rows without a sample, contamination, invalid answers, mixed machines."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from common.wording import plural
@@ -31,7 +31,36 @@ def write(saved: SavedSweep, store: Store) -> list[str]:
             writer.writeheader()
             writer.writerows(pairs)
         scratch.replace(scratch.with_name("overlap.csv"))
-    return [*_contamination(pairs), *_high_rates(saved, store), *_unpacked(saved, store), *mixture(saved, store)]
+    lines = [*_sources(saved, store), *_contamination(pairs), *_high_rates(saved, store), *_unpacked(saved, store)]
+    return [*lines, *mixture(saved, store)]
+
+
+def _sources(saved: SavedSweep, store: Store) -> list[str]:
+    """What became of rows of the sources that cells were fine-tuned on, other than samples as they stand."""
+    tokens = {
+        (name, store.path(node) / "manifest.json"): None
+        for cell in saved.cells
+        for stage in saved.tuned(cell)
+        for name, node in stage.inputs.items()
+        if not isinstance(node, File) and node.kind == "tokens"
+    }
+    return [line for name, path in tokens if path.exists() for line in _of_source(name, json.loads(path.read_bytes()))]
+
+
+def _of_source(name: str, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """The lines on one source, from the manifest of its tokens."""
+    reasons = manifest["without_sample"]
+    if reasons:
+        counted = ", ".join(f"{reason} ({count})" if len(reasons) > 1 else reason for reason, count in reasons.items())
+        yield f"warning: {sum(reasons.values())} of {manifest['rows']} rows of {name} gave no sample: {counted}"
+    if manifest["repeated"]:
+        yield f"warning: {manifest['repeated']} of {manifest['rows']} rows of {name} repeat an earlier row"
+    if manifest["truncated"] > reasons.get("the prompt fills max_length", 0):
+        cut = manifest["truncated"] - reasons.get("the prompt fills max_length", 0)
+        yield f"note: {cut} of {manifest['samples']} samples of {name} were cut at max_length"
+    for step, count in manifest["cleaned"].items():
+        if count:
+            yield f"note: {step} changed {count} of {manifest['rows']} rows of {name}"
 
 
 def _overlaps(saved: SavedSweep, store: Store) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 
@@ -133,4 +134,5 @@ def _failures(outcome: Outcome, store: Store, console: Console) -> None:
 def _last_line(job: Job, store: Store) -> str:
     log = store.log(job.stage)
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    return next((line for line in reversed(lines) if line.strip()), "the log is empty")
+    last = next((line for line in reversed(lines) if line.strip()), "the log is empty")
+    return re.sub(r"^(?:\w+\.)*[A-Z]\w*: ", "", last)  # without the name of the exception

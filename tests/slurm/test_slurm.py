@@ -98,35 +98,35 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
 
 def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -> None:
     """The command ends with 1 and names the log; the next submits what is missing; Ctrl-C leaves it, cancel ends it."""
-    bad = tmp_path / "bad.jsonl"
-    bad.write_text('{"question": "1 + 1?", "answer": "2 #### 2"}\n' * 30 + '{"question": "no answer"}\n')
     store = tmp_path / "store"
     words = (
-        "-m", "name=bad", *SMALL, *FEW_TASKS, "ability=math", "fraction=1/2,1", f"data.sources.math.path={bad}",
-        "data.sources.math.world=null", "recipe.epochs=null", "recipe.steps=2", *ON_SLURM,
+        "-m", "name=bad", *SMALL, *FEW_TASKS, "ability=math", "fraction=1/2", "recipe.learning_rate=0.003,1e30",
+        "recipe.epochs=null", "recipe.steps=5", *ON_SLURM,
     )  # fmt: skip
     before = set(slurm.jobs())
     failed = _on(slurm, *words, store=store)
     states = Counter(facts["JobState"] for number, facts in slurm.jobs().items() if number not in before)
     assert failed.returncode == 1
-    assert (states["FAILED"], states["CANCELLED"]) == (1, 5)
-    log = Path(re.findall(r"failed tokens-\w+; log: (\S+)", failed.stdout)[0])
-    assert "bad.jsonl" in log.read_text() and "answer" in log.read_text()
+    assert states["FAILED"] == 1
+    assert states["CANCELLED"] > 0
+    lost = states["FAILED"] + states["CANCELLED"]
+    log = Path(re.findall(r"failed train .*; log: (\S+)", failed.stdout)[0])
+    assert "lower recipe.learning_rate" in log.read_text()
 
     assert f"{store}/code/" in log.read_text()  # the job ran the copy of the code
 
     slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
     try:
         watching = command(*words, store=store, **slurm.environment)
-        _until(lambda: slurm.run("squeue", "-h", "--array").count("\n") == 6)
+        _until(lambda: slurm.run("squeue", "-h", "--array").count("\n") == lost)
         watching.send_signal(signal.SIGINT)
         again, _ = watching.communicate(timeout=HANG_SECONDS)
         cancelled = _on(slurm, "cancel", "name=bad", store=store)
     finally:
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
     assert watching.returncode == 130
-    assert "SLURM: 6 jobs submitted" in again and "the jobs keep running" in again
-    assert cancelled.stdout == "bad: 6 SLURM jobs cancelled\n"
+    assert f"SLURM: {lost} jobs submitted" in again and "the jobs keep running" in again
+    assert cancelled.stdout == f"bad: {lost} SLURM jobs cancelled\n"
     assert "queued" not in _on(slurm, "ls", "name=bad", store=store).stdout
 
 

@@ -1,8 +1,10 @@
 """The local launcher on the real thing: failures, Ctrl-C, kills, second runs."""
 
+import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -106,36 +108,37 @@ def test_ls_and_logs_know_the_sweep(reference: Path):
     assert "sweeps there: s" in unknown.stderr
 
 
-def test_one_failing_cell_stops_no_other(store_path: Path, tmp_path: Path):
-    bad = tmp_path / "bad.json"
-    rows = [{"instruction": f"say {n}", "input": "", "output": f"{n}"} for n in range(60)]
-    del rows[40]["output"]
-    bad.write_text(json.dumps(rows))
-    words = [
-        *GRID,
-        "data.sources.code.world=null",
-        f"data.sources.code.path={bad}",
-        "suite.tasks.humaneval.max_items=3",
-    ]
-    words += ["~suite.tasks.code_loss"]
+def test_one_failing_cell_stops_no_other(store_path: Path):
+    """At a learning rate of 1e30 the loss is soon no number, which a stage refuses."""
+    words = ["-m", "name=s", "ability=math,code", "fraction=1/4", "recipe.learning_rate=0.003,1e30", *TINY]
     ended = sweep(*words, store=store_path)
     assert ended.returncode == 1
     assert "failed" in ended.stdout
     log = next(line.split("log: ")[1] for line in ended.stdout.splitlines() if "log: " in line)
-    assert "output" in Path(log).read_text()
-    assert len(published(store_path, "train")) == 3  # the base and both cells of math
-    assert b"ability=math" in table(store_path)
+    assert "lower recipe.learning_rate" in Path(log).read_text()
+    assert len(published(store_path, "train")) == 3  # the base and both cells of the other learning rate
+    rows = list(csv.DictReader(table(store_path).decode().splitlines()))
+    assert {row["recipe.learning_rate"] for row in rows if row["value"]} == {"0.003"}
     assert "2 failed" in sweep("ls", store=store_path).stdout
-    text = bad.read_text()
-    bad.write_text(text.replace("say 1", "ask 1"))  # of the same size, after planning
-    edited = sweep("retry", store=store_path)
-    assert edited.returncode == 1
-    assert f"{bad} has changed since the sweep was planned" in edited.stdout
-    bad.write_text(text)
-    assert sweep("retry", store=store_path).returncode == 1  # the code still fails; nothing else is left to do
+    assert sweep("retry", store=store_path).returncode == 1  # the rate is still too high; nothing else is left to do
+    assert len(published(store_path, "train")) == 3
+
+
+def test_a_row_that_no_stage_could_use_ends_the_command_before_any_training(store_path: Path, tmp_path: Path):
+    bad = tmp_path / "bad.json"
+    rows = [{"instruction": f"say {n}", "input": "", "output": f"{n}"} for n in range(60)]
+    del rows[40]["output"]
+    bad.write_text(json.dumps(rows))
+    words = [*GRID, "data.sources.code.world=null", f"data.sources.code.path={bad}", "~suite.tasks.code_loss"]
+    refused = sweep(*words, store=store_path)
+    assert refused.returncode == 2
+    assert "error: data.sources.code: bad.json, row 41, field 'output': is missing" in refused.stderr
+    assert published(store_path, "train") == {}
     mended = sweep(*words, "data.sources.code.on_bad_row=skip", store=store_path)
     assert mended.returncode == 0, mended.stdout
-    assert b"ability=code" in table(store_path)
+    (trained,) = re.findall(r"warning: 1 of (\d+) rows of code gave no sample", mended.stdout)
+    rows = list(csv.DictReader(table(store_path).decode().splitlines()))
+    assert max(int(row["train_samples"]) for row in rows if row["ability"] == "code") == int(trained) - 1
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, reference: Path):

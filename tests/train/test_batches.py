@@ -106,6 +106,7 @@ def test_a_batch_depends_on_the_step_alone() -> None:
     forwards, backwards = make(steps=20), make(steps=20)
     last = [backwards.batch(step).tolist() for step in reversed(range(20))][::-1]
     assert [forwards.batch(step).tolist() for step in range(20)] == last
+    assert [make(steps=20).batch(step).tolist() for step in range(20)] == last  # each asked first, as after a resume
     assert make(steps=20, seed=1).batch(0).tolist() != last[0]
 
 

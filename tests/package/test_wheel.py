@@ -15,6 +15,7 @@ PLAN = ("+grid=data_amount", "-m", "dry_run=true")
 
 def test_the_wheel_holds_all_that_the_code_reads(wheel: Path):
     read = [*(ROOT / "conf").rglob("*.yaml"), *(ROOT / "train" / "templates").iterdir()]
+    read += [path for path in (ROOT / "common" / "bases").rglob("*") if path.is_file()]
     assert len(read) > 40
     for path in read:
         place = path.relative_to(ROOT)

@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from common.start import packaged_store
+from eval.spec.scores import OverlapSpec
 from sweep.results import garbage
-from sweep.stages.stage import StageRef
+from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Damaged, Store
 from sweep.stages.upstream import FILE, PACKAGED
+from sweep.stages.worker import Job, build_stage
+from tests.conftest import TINY, sweep
 from tests.sweep.composing import cell, plan
 from tests.sweep.stages.processes import build, world
+from train.spec import WorldSpec
 
 
 @pytest.fixture
@@ -35,6 +39,41 @@ def test_a_stage_upstream_counts_and_stays_as_it_is(store_path: Path, lab: Path)
     assert store.path(world(1)).is_relative_to(store_path)
     garbage.remove(store, garbage.unused(store))
     assert not store.has(world(1))  # no sweep uses it
+    assert files(lab) == before
+
+
+def test_a_worker_reads_upstream_and_writes_into_its_own_store(store_path: Path, lab: Path):
+    base = Job(Stage("world", WorldSpec(0, 20, 20, 20, 5, 20), {}), None, lab, 1.0)
+    assert build_stage(base, "me") == 0
+    before = files(lab)
+    store = Store(store_path, [str(lab)])
+    store.remember_upstream()
+    inputs = {name: StageRef("world", base.stage.key) for name in ("data", "source")}
+    overlap = Stage("overlap", OverlapSpec("gsm8k", "test/math.jsonl", "math.jsonl"), inputs)
+    assert build_stage(Job(overlap, None, store_path, 1.0), "me") == 0
+    assert build_stage(Job(base.stage, None, store_path, 1.0), "me") == 0
+    assert store.own(overlap).exists() and not store.own(base.stage).exists()
+    assert files(lab) == before
+
+
+@pytest.mark.slow
+def test_a_sweep_takes_a_colleagues_stages_and_gets_their_table(store_path: Path, lab: Path):
+    words = ["-m", *TINY, "fraction=1/4", "model.pretrain.epochs=null", "model.pretrain.steps=2"]
+    theirs = sweep(*words, "name=s", store=lab)
+    assert theirs.returncode == 0, theirs.stdout + theirs.stderr
+    table = (lab / "sweeps" / "s" / "table.csv").read_bytes()
+    before = files(lab)
+    mine = sweep(*words, "name=s", f"upstream=[{lab}]", store=store_path)
+    assert mine.returncode == 0 and ", 0 to run" in mine.stdout, mine.stdout + mine.stderr
+    assert (store_path / "sweeps" / "s" / "table.csv").read_bytes() == table
+    (store_path / "sweeps" / "s" / "table.csv").unlink()
+    assert sweep("collect", store=store_path).returncode == 0
+    assert (store_path / "sweeps" / "s" / "table.csv").read_bytes() == table
+    assert "s: 1 cell, 1 done" in sweep("ls", store=store_path).stdout
+    more = sweep(*words, "seed=1", "name=t", store=store_path)
+    assert more.returncode == 0, more.stdout + more.stderr
+    kept = {path.parent.name for path in (store_path / "train").glob("*/stage.json")}
+    assert len(kept) == 1, "the base is the colleague's, the fine-tuning is new"
     assert files(lab) == before
 
 
@@ -68,18 +107,20 @@ def test_an_upstream_store_that_is_not_there_is_named(store_path: Path, lab: Pat
 
 @pytest.mark.parametrize("model", ["micro_xs", "micro_s"])
 def test_the_packaged_bases_are_those_that_the_config_plans(model: str, store_path: Path):
-    """Where a change to config or code gives the bases other keys, they are trained anew: see docs/models.md."""
+    """Where a change to config or code gives the bases other keys, ``make bases`` trains them anew."""
     (planned,) = plan(cell(f"model={model}", "fraction=0"), store=store_path).cells
     (base,) = planned.trained
     store = Store(store_path, [PACKAGED])
-    assert store.path(base).is_relative_to(packaged_store())
-    assert store.has(base)
-    store.verify(store.path(base))
+    for stage in (base, base.inputs["tokenizer"]):
+        assert isinstance(stage, Stage)
+        assert store.path(stage).is_relative_to(packaged_store())
+        assert store.has(stage)
+        store.verify(store.path(stage))
 
 
 def test_nothing_else_is_packaged():
     kinds = sorted(path.name for path in packaged_store().iterdir())
-    assert kinds == ["train"]
+    assert kinds == ["tokenizer", "train"]
     keys = sorted(path.name for path in (packaged_store() / "train").iterdir())
     planned = [plan(cell(f"model={model}", "fraction=0")).cells[0].trained[0].key for model in ("micro_xs", "micro_s")]
     assert keys == sorted(planned)

@@ -15,6 +15,9 @@ HANG_SECONDS = 300.0
 """When to give up on a process that hangs. Never a measure: a busy machine may be ten times slower than a quiet one."""
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
+PUBLIC_DATA = {"cut": ROOT / "tests" / "data"} | ({"whole": SHARED_DATA} if SHARED_DATA.is_dir() else {})
+"""Folders of public data of one layout: a few rows of each file, and the whole files where they lie beside the project.
+"""
 
 TINY = [
     "data.world.math=300", "data.world.code=300", "data.world.general=300", "data.world.test=12",
@@ -52,6 +55,12 @@ def sweep(
     process = command(*words, store=store, folder=folder, **environment)
     out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session", params=PUBLIC_DATA)
+def public_data(request: pytest.FixtureRequest) -> Path:
+    """Each folder of `PUBLIC_DATA` in turn."""
+    return PUBLIC_DATA[request.param]
 
 
 @pytest.fixture

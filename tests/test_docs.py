@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -16,9 +18,10 @@ import pytest
 
 from analysis import commands as analysis_commands
 from common.options import parse
+from common.rows import write_jsonl
 from eval.commands import main as eval_commands
 from sweep.cli.verbs import VERBS
-from tests.conftest import HANG_SECONDS, ROOT, SHARED_DATA
+from tests.conftest import HANG_SECONDS, PUBLIC_DATA, ROOT
 
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,14 +65,33 @@ def written_commands(page: Path) -> list[list[str]]:
 COMMANDS = {" ".join(words): words for page in PAGES for words in written_commands(page)}
 
 
-def environment(store: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def local_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of ``data=local``: parts of the public ones, and numbered rows instead of those that are trained on."""
+    folder = tmp_path_factory.mktemp("local") / "data"
+    shutil.copytree(PUBLIC_DATA["cut"], folder)
+    numbers = range(8000)
+    pairs = [{"instruction": f"Say {n}.", "input": "", "response": f"{n}"} for n in numbers]
+    turns = [[{"from": "human", "value": f"Say {n}."}, {"from": "gpt", "value": f"{n}"}] for n in numbers]
+    files = {"code/codegen_instruct": pairs, "general/roleplay_instruct": pairs}
+    files["general/dummy_conversation"] = [{"conversations": talk} for talk in turns]
+    for name, rows in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+    lines = {"general/self_instruct_seed_tasks": pairs}
+    lines["math/gsm8k_train"] = [{"question": f"What is {n} + 1?", "answer": f"#### {n + 1}"} for n in numbers]
+    for name, rows in lines.items():
+        write_jsonl(folder / f"{name}.jsonl", rows)
+    return folder
+
+
+def environment(store: Path, data: Path) -> dict[str, str]:
     ours = {"PYTHONPATH": str(ROOT), "DOSAGE_STORE": str(store), "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **ours, "DOSAGE_DATA": str(SHARED_DATA)}
+    return {**os.environ, **ours, "DOSAGE_DATA": str(data)}
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
 def test_every_command_that_is_written_down_is_understood(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], tmp_path: Path, local_data: Path, monkeypatch: pytest.MonkeyPatch
 ):
     package, *rest = words
     monkeypatch.chdir(tmp_path)
@@ -79,20 +101,18 @@ def test_every_command_that_is_written_down_is_understood(
     if verb or package != "sweep":
         parse(TABLES[package][verb].options, options)
         return
-    if "data=local" in rest and not SHARED_DATA.is_dir():
-        pytest.skip("the shared data folder is absent")
     searched = any("hydra.searchpath" in word for word in rest)
     if not searched:  # an example with files of its own is run below
         planned = rest if "dry_run=true" in rest else [*rest, "dry_run=true"]
         ended = subprocess.run(
             [sys.executable, "-m", "sweep", *planned], cwd=tmp_path, capture_output=True, text=True,
-            env=environment(tmp_path / "store"), timeout=HANG_SECONDS,
+            env=environment(tmp_path / "store", local_data), timeout=HANG_SECONDS,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.runs for b in blocks(page))], ids=lambda p: p.stem)
-def test_the_examples_of_a_page_run(page: Path, tmp_path: Path):
+def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, local_data: Path):
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     for block in blocks(page):
         if block.title:
@@ -106,7 +126,7 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path):
             assert words[0] == "python", line
             ended = subprocess.run(
                 [sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True,
-                env=environment(tmp_path / "store"), timeout=HANG_SECONDS,
+                env=environment(tmp_path / "store", local_data), timeout=HANG_SECONDS,
             )  # fmt: skip
             assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
 

@@ -21,7 +21,6 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 TEMPLATE = (
     "<s>{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<end>{% endfor %}"
     "{% if add_generation_prompt %}assistant:\n{% endif %}"
@@ -32,14 +31,6 @@ WORDS = ["apples", "pears", "boxes", "of", "Tom", "has", "gives", "away", "and",
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def shared():
-    """The folder of real data; tests that need it are skipped where it is absent."""
-    if not SHARED.is_dir():
-        pytest.skip(f"real data is absent: {SHARED}")
-    return SHARED
 
 
 def sentence(draw: random.Random) -> str:

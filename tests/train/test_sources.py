@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.rows import Row, read_rows
-from tests.conftest import SHARED_DATA
+from tests.conftest import PUBLIC_DATA
 from train.sources import BadRow, Message, conversation
 
 PAIR = (Message("user", "Q"), Message("assistant", "A"))
@@ -95,22 +95,21 @@ def test_rows_that_the_reader_could_not_parse_are_bad_rows(tmp_path: Path) -> No
         conversation(second, "completion", {})
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data folder is absent")
 @pytest.mark.parametrize(
-    ("file", "row_format", "count", "bad"),
+    ("file", "row_format", "count", "cut"),
     [
-        ("math/gsm8k_train.jsonl", "gsm8k", 7473, 0),
-        ("code/codegen_instruct.json", "alpaca", 4535, 0),
-        ("general/dummy_conversation.json", "sharegpt", 500, 0),
-        ("general/roleplay_instruct.json", "alpaca", 1923, 0),
+        ("math/gsm8k_train.jsonl", "gsm8k", 7473, 30),
+        ("code/codegen_instruct.json", "alpaca", 4535, 10),
+        ("general/dummy_conversation.json", "sharegpt", 500, 10),
+        ("general/roleplay_instruct.json", "alpaca", 1923, 10),
     ],
 )
-def test_real_files_parse(file: str, row_format: str, count: int, bad: int) -> None:
-    rows = list(read_rows(SHARED_DATA / file))
+def test_real_files_parse(file: str, row_format: str, count: int, cut: int, public_data: Path) -> None:
+    rows = list(read_rows(public_data / file))
     wrong = 0
     for row in rows:
         try:
             assert conversation(row, row_format, {})[-1].role == "assistant"
         except BadRow:
             wrong += 1
-    assert (len(rows), wrong) == (count, bad)
+    assert (len(rows), wrong) == (cut if public_data == PUBLIC_DATA["cut"] else count, 0)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,8 +12,7 @@ from analysis.data.study import read_study
 from analysis.imports.lm_eval import items
 from analysis.imports.mapping import convert
 from analysis.verdicts.all_verdicts import findings
-
-FLAN = Path(__file__).resolve().parents[4] / "shared" / "data" / "fits" / "sft_loss_vs_samples_flan.csv"
+from tests.conftest import PUBLIC_DATA
 
 
 def mapping(folder, text):
@@ -46,17 +44,17 @@ def test_a_wide_table_has_one_row_an_amount(tmp_path):
     ]
 
 
-@pytest.mark.skipif(not FLAN.exists(), reason="the public curves are not beside the project")
-def test_public_curves_are_imported_and_analysed(tmp_path, monkeypatch):
+def test_public_curves_are_imported_and_analysed(tmp_path, monkeypatch, public_data):
     monkeypatch.chdir(tmp_path)
     mapping(
         tmp_path,
         "columns: {model: config name, params: size}\nconstants: {ability: chat, metric: loss}\n"
         "wide: {columns: '[1-9][0-9]*', to: samples}",
     )
-    assert main(["import", f"from={FLAN}", "mapping=map.yaml", "out=long.csv"]) == 0
+    curves = public_data / "fits" / "sft_loss_vs_samples_flan.csv"
+    assert main(["import", f"from={curves}", "mapping=map.yaml", "out=long.csv"]) == 0
     frame = pd.read_csv("long.csv")
-    assert len(frame) == 30 * 14
+    assert len(frame) == (5 if public_data == PUBLIC_DATA["cut"] else 30) * 14
     assert frame["samples"].max() == 1638400
 
 

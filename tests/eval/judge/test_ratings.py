@@ -68,21 +68,17 @@ def test_fastchat_drops_what_it_cannot_read():
     assert fastchat_mean([8.0, -1.0, 4.0]) == 6.0 and fastchat_mean([-1.0]) is None
 
 
-@pytest.fixture(scope="module")
-def public(shared):
-    return load(shared / "general" / "mt_bench_judge_prompts.jsonl")
-
-
 KINDS = [(pairwise, referenced, turns) for pairwise in (0, 1) for referenced in (0, 1) for turns in (1, 2)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_public_prompts_are_chosen_by_their_places_and_filled_as_they_are(public, shared, kind):
+def test_public_prompts_are_chosen_by_their_places_and_filled_as_they_are(public_data, kind):
     pairwise, referenced, turns = kind
-    found = pick(public, pairwise=bool(pairwise), referenced=bool(referenced), turns=turns)
+    file = public_data / "general" / "mt_bench_judge_prompts.jsonl"
+    found = pick(load(file), pairwise=bool(pairwise), referenced=bool(referenced), turns=turns)
     name = f"{'pair' if pairwise else 'single'}{'-math' * referenced}-v{1 if referenced or not pairwise else 2}"
     assert found.name == name + "-multi-turn" * (turns - 1)
-    row = next(row for row in read(shared / "general" / "mt_bench_judge_prompts.jsonl") if row["name"] == found.name)
+    row = next(row for row in read(file) if row["name"] == found.name)
     answers = {"a": ("a1 {question}", "a2"), "b": ("b1", "b2")} if pairwise else {"": ("a1 {question}", "a2")}
     values = {"question": "q1", "question_1": "q1", "question_2": "q2", "ref_answer_1": "r1", "ref_answer_2": "r2"}
     for side, texts in answers.items():

@@ -9,6 +9,7 @@ import pytest
 from eval.sandbox.client import Sandbox
 from eval.sandbox.programs import Limits
 from eval.tasks import mbpp
+from tests.conftest import PUBLIC_DATA
 
 ROW = {
     "task_id": 1, "text": "Double it.",
@@ -41,17 +42,25 @@ def test_answers_are_found_and_judged(tmp_path, sandbox):
     assert "passed" not in [sandbox.run(mbpp.program(item, text)).status for text in WRONG]
 
 
+def test_of_the_full_file_the_test_split_counts(tmp_path):
+    full = [ROW | {"task_id": number} for number in range(1, 975)]
+    assert [item["id"] for item in made(tmp_path, *full)] == [str(number) for number in range(11, 511)]
+    assert [item["id"] for item in made(tmp_path, *full[:-1])] == [str(number) for number in range(1, 974)]
+    assert [item["id"] for item in mbpp.examples(tmp_path / "mbpp.jsonl")] == ["2", "3", "4"]
+
+
 def test_tests_of_nothing_are_refused(tmp_path):
     with pytest.raises(ValueError, match="item 0: its tests call no function"):
         made(tmp_path, ROW | {"test_list": ["assert True"]})
 
 
-def test_published_solutions_pass_and_stubs_fail(shared, sandbox):
-    path = shared / "code" / "mbpp.jsonl"
+def test_published_solutions_pass_and_stubs_fail(public_data, sandbox):
+    path = public_data / "code" / "mbpp.jsonl"
     solutions = {str(row["task_id"]): row["code"] for row in map(json.loads, path.read_text().splitlines())}
     items = mbpp.items(path)
-    assert len(items) == 500 and items[0]["id"] == "11"
-    some = items[::10]
+    whole = public_data != PUBLIC_DATA["cut"]
+    assert (len(items), items[0]["id"]) == ((500, "11") if whole else (31, "2"))
+    some = items[::10] if whole else items
     assert [
         item["id"] for item in some if sandbox.run(mbpp.program(item, solutions[item["id"]])).status != "passed"
     ] == []

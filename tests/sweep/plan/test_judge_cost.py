@@ -17,7 +17,7 @@ from sweep.plan.preflight import check_plan
 from sweep.results.saved_sweep import jobs
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-from tests.conftest import HANG_SECONDS, ROOT, TINY, command, sweep
+from tests.conftest import HANG_SECONDS, PUBLIC_DATA, ROOT, TINY, command, sweep
 from tests.judge_server import serving
 from tests.sweep.composing import cell, config, leaves, plain, plan
 from tests.sweep.launch.test_local import wait_for
@@ -98,8 +98,8 @@ def test_what_judging_costs_is_known_beforehand(tmp_path: Path):
         (["suite.judge_client.base_url=http://127.0.0.1:1/v1"], "127.0.0.1:1/v1 cannot be reached"),
     ],
 )
-def test_no_training_starts_before_the_judge_is_sure(more: list[str], message: str, tmp_path: Path, shared_data: Path):
-    files = [f"suite.tasks.mtbench.{name}={shared_data}/general/mt_bench_{file}.jsonl"
+def test_no_training_starts_before_the_judge_is_sure(more: list[str], message: str, tmp_path: Path):
+    files = [f"suite.tasks.mtbench.{name}={PUBLIC_DATA['cut']}/general/mt_bench_{file}.jsonl"
              for name, file in (("path", "question"), ("references", "reference_gpt-4"))]  # fmt: skip
     words = [
         *JUDGED,
@@ -114,14 +114,6 @@ def test_no_training_starts_before_the_judge_is_sure(more: list[str], message: s
 
 
 OTHERS = ("gsm8k", "humaneval", "gsm8k_loss", "humaneval_loss")
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    place = ROOT.parent / "shared" / "data"
-    if not place.is_dir():
-        pytest.skip(f"real data is absent: {place}")
-    return place
 
 
 def test_a_key_that_is_refused_is_told_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

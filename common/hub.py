@@ -11,8 +11,11 @@ from typing import Any
 def download(repo: str, revision: str, patterns: list[str] | None, *, kind: str = "model") -> Path:
     """The local folder of a hub ``model`` or ``dataset`` with the files that match ``patterns`` (None: all).
 
-    Raises ValueError that names repository, revision and what can be done, whatever went wrong.
+    A local folder named ``repo`` is taken as it is. Raises ValueError that names repository, revision and what can be
+    done, whatever went wrong.
     """
+    if Path(repo).is_dir():
+        return Path(repo)
     from huggingface_hub import snapshot_download  # slow to import
 
     try:
@@ -40,18 +43,19 @@ def split_rows(repo: str, revision: str, config: str | None, split: str) -> Iter
     import datasets  # slow to import
 
     rows: Iterable[dict[str, Any]]
+    where = f"config {config!r}, split {split!r}"
     try:
         rows = datasets.load_dataset(repo, config, split=split, revision=revision)
         return rows
     except Exception as error:  # as above
-        from huggingface_hub import snapshot_download
-
-        try:
-            folder = snapshot_download(repo, repo_type="dataset", revision=revision, local_files_only=True)
-        except Exception:
-            raise unreadable("dataset", repo, revision, error, f"config {config!r}, split {split!r}") from error
-        rows = datasets.load_dataset(folder, config, split=split)
+        folder = cached(repo, revision, kind="dataset")
+        if folder is None:
+            raise unreadable("dataset", repo, revision, error, where) from error
+    try:
+        rows = datasets.load_dataset(str(folder), config, split=split)
         return rows
+    except Exception as error:  # as above
+        raise unreadable("dataset", repo, revision, error, where) from error
 
 
 def unreadable(kind: str, repo: str, revision: str, error: Exception, where: str = "") -> ValueError:

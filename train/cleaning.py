@@ -91,6 +91,26 @@ def merge_consecutive_turns(turns: list[Turn]) -> list[Turn]:
     return merged
 
 
+def drop_unordered_conversations(turns: list[Turn]) -> list[Turn] | None:
+    """Leave out a conversation whose turns are not in order, such as one with two of the user in a row."""
+    return None if turns and turns[0].role != "text" and order_problem(turns) else turns
+
+
+def order_problem(turns: list[Turn]) -> str:
+    """What is wrong with the order of turns: user and assistant alternate, user first, after at most one system turn.
+
+    Between a tool call and the next answer stand the results of the tools. '' for nothing.
+    """
+    expected, called = "user", False
+    for number, turn in enumerate((t for t in turns if t.role != "system"), start=1):
+        is_result = turn.role == "tool" and called
+        if turn.role != expected and not is_result:
+            return f"turn {number} is from the {turn.role or turn.speaker}, expected the {expected}"
+        called = is_result or bool(turn.tool_calls)
+        expected = "user" if turn.role == "assistant" else "assistant"
+    return "has a system turn that is not the first" if any(turn.role == "system" for turn in turns[1:]) else ""
+
+
 def drop_empty_conversations(turns: list[Turn]) -> list[Turn] | None:
     """Leave out a conversation without an answer to anything, and a blank text."""
     asked = False
@@ -109,6 +129,7 @@ def drop_special_tokens(turns: list[Turn]) -> list[Turn]:
 STEPS: dict[str, Callable[[list[Turn]], list[Turn] | None]] = {
     "drop_unknown_speakers": drop_unknown_speakers, "drop_empty_turns": drop_empty_turns,
     "drop_leading_assistant": drop_leading_assistant, "merge_consecutive_turns": merge_consecutive_turns,
+    "drop_unordered_conversations": drop_unordered_conversations,
     "drop_empty_conversations": drop_empty_conversations, "drop_special_tokens": drop_special_tokens,
 }  # fmt: skip
 """The function of each step of `train.spec.CLEANING`; None leaves the conversation out."""

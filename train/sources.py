@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.rows import Row
-from train.cleaning import Cleaner, Turn
+from train.cleaning import Cleaner, Turn, order_problem
 
 FIELDS = {
     "gsm8k": ("question", "answer"),
@@ -247,24 +247,8 @@ def _check_turns(row: Row, turns: list[Turn], list_field: str) -> None:
             raise BadRow(row, turn.field, "is null" if turn.content is None else "is empty")
         if turn.tool_calls and turn.role != "assistant":
             raise BadRow(row, turn.field, f"has tool_calls, but is from the {turn.role}")
-    if turns[0].role != "text":
-        _check_order(row, list_field, turns)
-
-
-def _check_order(row: Row, list_field: str, turns: list[Turn]) -> None:
-    """Raise `BadRow` unless user and assistant alternate, user first, after at most one system turn.
-
-    Between a tool call and the next answer stand the results of the tools.
-    """
-    expected, called = "user", False
-    for number, turn in enumerate((t for t in turns if t.role != "system"), start=1):
-        is_result = turn.role == "tool" and called
-        if turn.role != expected and not is_result:
-            raise BadRow(row, list_field, f"turn {number} is from the {turn.role}, expected the {expected}")
-        called = is_result or bool(turn.tool_calls)
-        expected = "user" if turn.role == "assistant" else "assistant"
-    if any(turn.role == "system" for turn in turns[1:]):
-        raise BadRow(row, list_field, "has a system turn that is not the first")
+    if turns[0].role != "text" and (problem := order_problem(turns)):
+        raise BadRow(row, list_field, problem)
 
 
 PARSERS: dict[str, Callable[[Row, Mapping[str, str]], list[Turn]]] = {

@@ -16,7 +16,7 @@ POLICIES = ("error", "skip")
 LONG_POLICIES = ("error", "skip", "truncate")
 CLEANING = (
     "drop_unknown_speakers", "drop_empty_turns", "drop_leading_assistant", "merge_consecutive_turns",
-    "drop_empty_conversations", "drop_special_tokens",
+    "drop_unordered_conversations", "drop_empty_conversations", "drop_special_tokens",
 )  # fmt: skip
 """The steps by which conversations can be cleaned; `train.cleaning` says what each does."""
 

@@ -30,6 +30,8 @@ WITH_SHOTS = ("gsm8k", "mbpp")
 class Task:
     """A measurement: ``task`` says how to ask and score, ``ability`` which ability the result counts for.
 
+    The items lie in a file of the embedded world or of the user, or in a hub data set; a ``path`` beside this is that of
+    a local copy and takes its place.
     Task ``loss`` reads the held-out rows of the ability's sources; with a file, it reads the answers in that file by
     ``format`` and ``columns``, as a training source is read. In any other task ``columns`` maps the field names of the
     task to the columns of the file. ``max_items`` keeps the first items (None: all). With ``answers_per_item`` above 1,
@@ -69,6 +71,9 @@ class Task:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
         if self.references is not None and self.task not in JUDGED:
             raise ValueError(f"task={self.task}: only a judge reads references; drop them, or choose task judge")
+        if self.path is not None and self.hub is not None:
+            for name in ("hub", "revision", "config"):
+                object.__setattr__(self, name, None)
         # Task loss without a place reads what the sweep holds out of its own sources.
         places = sum(place is not None for place in (self.world, self.path, self.hub))
         if places > 1 or (places == 0 and self.task != "loss"):

@@ -22,7 +22,7 @@ def run(spec: HubRows, inputs: Mapping[str, Path], out: Path) -> None:
     file = download(spec.repo, spec.revision, [spec.file], kind="dataset") / spec.file
     if not file.is_file():
         raise ValueError(
-            f"the data set {spec.repo!r} at revision {spec.revision!r} has no file {spec.file!r}; "
-            "give the path of a file in that repository"
+            f"the data set {spec.repo!r} at revision {spec.revision!r} has no file {spec.file!r}; give the path of a "
+            "file in that repository, or where there is no network download it once on a machine with one"
         )
     shutil.copyfile(file, out / spec.result)

@@ -45,11 +45,11 @@ SELECTED = "selected"
 class Source:
     """Training rows for one ability: a file of the embedded world, a file of the user, or a hub data set.
 
-    Of a hub data set, ``config`` and ``split`` or the ``file`` in its repository say which rows. ``columns`` maps the
-    field names of the format to the columns of the file. ``clean`` names the steps that clean the rows, in order.
-    ``held_out_rows`` rows are set aside for the loss. A malformed row is an error or skipped (``on_bad_row``); so is
-    one longer than the model takes, unless it is truncated (``on_overlong``). ``num_rows`` and ``tokens_per_sample``
-    let a plan be estimated without the file.
+    Of a hub data set, ``config`` and ``split`` or the ``file`` in its repository say which rows; a ``path`` beside it is
+    that of a local copy and takes its place. ``columns`` maps the field names of the format to the columns of the file.
+    ``clean`` names the steps that clean the rows, in order. ``held_out_rows`` rows are set aside for the loss. A
+    malformed row is an error or skipped (``on_bad_row``); so is one longer than the model takes, unless it is truncated
+    (``on_overlong``). ``num_rows`` and ``tokens_per_sample`` let a plan be estimated without the file.
     """
 
     ability: str
@@ -70,6 +70,9 @@ class Source:
     on_overlong: str = "truncate"
 
     def __post_init__(self) -> None:
+        if self.path is not None and self.hub is not None:
+            for name in ("hub", "revision", "config", "file"):
+                object.__setattr__(self, name, None)
         places = [name for name in ("world", "path", "hub") if getattr(self, name) is not None]
         if len(places) != 1:
             raise ValueError(f"has {' and '.join(places) or 'no place'}: give exactly one of world, path and hub")

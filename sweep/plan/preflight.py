@@ -47,29 +47,31 @@ def check_stages(
         raise ValueError("\n  ".join(["the plan needs what cannot be reached from here:", *lines]))
 
 
-def _repositories(stage: Stage) -> list[tuple[str, Hub]]:
-    """The hub repositories that the stage reads, each with its kind: "model", "tokenizer" or "data set"."""
+def _repositories(stage: Stage) -> list[tuple[str, Hub, str]]:
+    """The hub repositories that the stage reads: "model", "tokenizer" or "data set", and of this the file ('': all)."""
     spec = stage.spec
     match stage.kind:
         case "tokens":
-            return [("tokenizer", spec.tokenizer_hub)] if spec.tokenizer_hub else []
+            return [("tokenizer", spec.tokenizer_hub, "")] if spec.tokenizer_hub else []
         case "train":
-            return [("model", spec.hub)] if spec.hub else []
+            return [("model", spec.hub, "")] if spec.hub else []
         case "rows":
-            return [("data set", Hub(spec.repo, spec.revision))]
+            return [("data set", Hub(spec.repo, spec.revision), spec.file)]
         case "answer":
-            return [("model", Hub(spec.model_repo, spec.model_revision or "main"))] if spec.model_repo else []
+            return [("model", Hub(spec.model_repo, spec.model_revision or "main"), "")] if spec.model_repo else []
     return []
 
 
 def _uncached(stages: Iterable[Stage]) -> dict[str, str]:
     """What the hub's cache on this machine lacks of the repositories that the stages read, by repository."""
     lacking: dict[str, str] = {}
-    for kind, hub in dict.fromkeys(repository for stage in stages for repository in _repositories(stage)):
+    for kind, hub, file in dict.fromkeys(repository for stage in stages for repository in _repositories(stage)):
         folder = cached(hub.repo, hub.revision, kind="dataset" if kind == "data set" else "model")
         parts = model_folder.problems(folder, weights=kind == "model") if folder and kind != "data set" else []
+        if folder is not None and file and not (folder / file).is_file():
+            parts.append("no such file")
         if folder is None or parts:
-            lacking[f"{kind} {hub.repo}, revision {hub.revision}"] = (
+            lacking[f"{kind} {hub.repo}, revision {hub.revision}" + (f", file {file}" if file else "")] = (
                 f"in the local hub cache, but with {'; '.join(parts)}" if parts else "not in the local hub cache"
             )
     return lacking

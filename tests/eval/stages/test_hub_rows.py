@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from eval.items.jsonl import read
+from eval.spec.answers import ROWS
 from eval.tasks import gsm8k
+from tests.hub import Repository, serving
 
 ROOT = Path(__file__).parents[3]
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -35,25 +38,27 @@ def repository(folder):
     return folder
 
 
-def fetched(tmp_path, repo, revision, split, **environment):
+def fetched(tmp_path, repo, revision, split, file="", **environment):
     """Run the stage in a process of its own, whose caches lie in ``tmp_path``; its folder and what it complained of."""
-    out = tmp_path / split
+    out = tmp_path / "out"
+    shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     code = (
         "import sys; from pathlib import Path\n"
         "from eval.stages import hub_rows; from eval.spec.answers import HubRows\n"
-        "repo, revision, split, out = sys.argv[1:]; hub_rows.run(HubRows(repo, revision, 'main', split), {}, Path(out))"
+        "repo, revision, split, file, out = sys.argv[1:]; config = 'main' if split else None\n"
+        "hub_rows.run(HubRows(repo, revision, config, split, file), {}, Path(out))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, str(repo), revision, split, str(out)], capture_output=True, text=True,
+        [sys.executable, "-c", code, str(repo), revision, split, file, str(out)], capture_output=True, text=True,
         env={**os.environ, "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
-    return out / "rows.jsonl", ended.stderr
+    return out, ended.stderr
 
 
 def test_a_split_of_a_config_becomes_rows_that_tasks_read(tmp_path):
-    rows, _ = fetched(tmp_path, repository(tmp_path / "data"), "main", "test")
-    assert [item["question"] for item in gsm8k.items(rows)] == [f"main test {number}?" for number in range(3)]
+    out, _ = fetched(tmp_path, repository(tmp_path / "data"), "main", "test")
+    assert [item["question"] for item in gsm8k.items(out / ROWS)] == [f"main test {number}?" for number in range(3)]
 
 
 @pytest.mark.parametrize(("revision", "split", "count"), [("main", "train", 4), (SHA, "test", 3)])
@@ -63,11 +68,40 @@ def test_a_cached_revision_is_read_without_a_network(revision, split, count, tmp
     repository(cache / "snapshots" / SHA)
     (cache / "refs").mkdir()
     (cache / "refs" / "main").write_text(SHA)
-    rows, _ = fetched(tmp_path, "openai/gsm8k", revision, split, HF_HUB_OFFLINE="1")
-    assert len(read(rows)) == count
+    out, _ = fetched(tmp_path, "openai/gsm8k", revision, split, HF_HUB_OFFLINE="1")
+    assert len(read(out / ROWS)) == count
+
+
+def test_a_cached_data_set_without_the_config_names_those_that_it_has(tmp_path):
+    cache = tmp_path / "home" / "hub" / "datasets--openai--gsm8k"
+    repository(cache / "snapshots" / SHA)
+    out, said = fetched(tmp_path, "openai/gsm8k", SHA, "dev", HF_HUB_OFFLINE="1")
+    assert "'openai/gsm8k'" in said and "split 'dev', could not be read" in said
+    assert not list(out.iterdir())
+
+
+def test_a_file_is_downloaded_alone_and_read_from_the_cache_afterwards(tmp_path):
+    files = {"data/talk.json": b"[{}]", "other.json": b"[]", "README.md": b"card"}
+    with serving({"org/talk": Repository(SHA, files)}) as hub:
+        out, _ = fetched(tmp_path, "org/talk", SHA, "", "data/talk.json", HF_ENDPOINT=hub)
+        assert (out / "talk.json").read_bytes() == b"[{}]"
+        out, said = fetched(tmp_path, "org/talk", SHA, "", "talk.json", HF_ENDPOINT=hub)
+        assert f"'org/talk' at revision '{SHA}' has no file 'talk.json'" in said and not list(out.iterdir())
+        out, said = fetched(tmp_path, "org/none", SHA, "", "talk.json", HF_ENDPOINT=hub)
+        assert f"'org/none' at revision '{SHA}' could not be read (" in said and not list(out.iterdir())
+    assert not list((tmp_path / "home").rglob("other.json"))
+    out, _ = fetched(tmp_path, "org/talk", SHA, "", "data/talk.json", HF_HUB_OFFLINE="1")
+    assert (out / "talk.json").read_bytes() == b"[{}]"
+
+
+def test_a_file_of_a_local_folder_is_read_as_one_of_the_hub(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "talk.json").write_bytes(b"[1]")
+    out, _ = fetched(tmp_path, tmp_path / "folder", "main", "", "talk.json")
+    assert (out / "talk.json").read_bytes() == b"[1]"
 
 
 def test_what_cannot_be_read_names_the_data_set_and_the_remedy(tmp_path):
-    rows, said = fetched(tmp_path, repository(tmp_path / "data"), "main", "dev")
+    out, said = fetched(tmp_path, repository(tmp_path / "data"), "main", "dev")
     assert "config 'main', split 'dev', could not be read" in said and "give the path of a local copy" in said
-    assert not rows.exists()
+    assert not list(out.iterdir())

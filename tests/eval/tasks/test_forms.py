@@ -142,7 +142,7 @@ def test_a_base_model_is_measured_in_completion_form(base_folder, tmp_path):
         ({"task": "humaneval", "shots": 2, "shots_from": "x"}, "shots=2: worked examples.* for the tasks gsm8k, mbpp"),
         ({"task": "gsm8k", "shots": 2}, "shots=2: set shots_from to the place"),
         ({"task": "gsm8k", "hub": "a/b", "path": None}, "hub=a/b: also give revision"),
-        ({"task": "gsm8k", "hub": "a/b", "revision": "main"}, "give exactly one of world, path and hub"),
+        ({"task": "gsm8k", "world": "w"}, "give exactly one of world, path and hub"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_at_birth(given, message):

@@ -40,11 +40,24 @@ def test_what_is_not_an_amount_is_refused(text):
         ({"world": "a", "format": "xml"}, "gsm8k"),
         ({"world": "a", "held_out_rows": -1}, "held_out_rows=-1"),
         ({"world": "a", "on_bad_row": "drop"}, "error, skip"),
+        ({"path": "a", "file": "f"}, "file='f' is about a hub data set"),
+        ({"path": "a", "config": "c"}, "config='c' is about a hub data set"),
+        ({"hub": "a/b", "revision": "r", "num_rows": 1, "config": "c", "file": "f"}, "exclude each other"),
+        ({"path": "a", "clean": ["drop_all"]}, "clean='drop_all' is unknown; choose one of: drop_unknown_speakers"),
     ],
 )
 def test_a_source_says_what_is_wrong_with_it(fields, message):
     with pytest.raises(ValueError, match=message):
         Source(**{"ability": "math", "format": "gsm8k"} | fields)
+
+
+def test_a_path_takes_the_place_of_a_hub_data_set():
+    """It is that of a local copy, so the key, too, is that of a source or task with a path alone."""
+    hub = {"hub": "a/b", "revision": "main", "config": "c"}
+    more = {"ability": "math", "format": "gsm8k", "path": "p"}
+    assert Source(**more, **hub, num_rows=3) == Source(**more, num_rows=3)
+    assert Source(**more, hub="a/b", revision="main", file="f") == Source(**more)
+    assert Task("math", "gsm8k", path="p", **hub) == Task("math", "gsm8k", path="p")
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ WITH_SHOTS = ("gsm8k", "mbpp")
 class Task:
     """A measurement: ``task`` says how to ask and score, ``ability`` which ability the result counts for.
 
-    The items lie in a file of the embedded world or of the user, or in a hub data set; a ``path`` beside this is that of
-    a local copy and takes its place.
+    The items lie in a file of the embedded world or of the user, or in a hub data set; a ``path`` beside this is that
+    of a local copy and takes its place.
     Task ``loss`` reads the held-out rows of the ability's sources; with a file, it reads the answers in that file by
     ``format`` and ``columns``, as a training source is read. In any other task ``columns`` maps the field names of the
     task to the columns of the file. ``max_items`` keeps the first items (None: all). With ``answers_per_item`` above 1,

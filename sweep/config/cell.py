@@ -45,9 +45,9 @@ SELECTED = "selected"
 class Source:
     """Training rows for one ability: a file of the embedded world, a file of the user, or a hub data set.
 
-    Of a hub data set, ``config`` and ``split`` or the ``file`` in its repository say which rows; a ``path`` beside it is
-    that of a local copy and takes its place. ``columns`` maps the field names of the format to the columns of the file.
-    ``clean`` names the steps that clean the rows, in order. ``held_out_rows`` rows are set aside for the loss. A
+    Of a hub data set, ``config`` and ``split`` or the ``file`` in its repository say which rows; a ``path`` beside it
+    is that of a local copy and takes its place. ``columns`` maps the field names of the format to the columns of the
+    file. ``clean`` names the steps that clean the rows, in order. ``held_out_rows`` rows are set aside for the loss. A
     malformed row is an error or skipped (``on_bad_row``); so is one longer than the model takes, unless it is truncated
     (``on_overlong``). ``num_rows`` and ``tokens_per_sample`` let a plan be estimated without the file.
     """

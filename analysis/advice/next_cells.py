@@ -76,7 +76,8 @@ def choices(study: Study, quantity: str) -> list[NextCell]:
     covariance = model.predict(targets.and_then(design))[1]
     size = len(targets.strategy)
     here = np.diag(covariance)[size:]
-    noise = model.scale**2 * float(np.median(model.noise)) * float(np.median(cells["runs"]))
+    runs = cells.loc[cells["measured"], "runs"]  # behind each arm, whose mean is less noisy than the one run asked for
+    noise = model.scale**2 * float(np.median(model.noise)) * float(np.median(runs))
     before = float(np.diag(covariance)[:size].mean())
     taken = (covariance[:size, size:] ** 2 / (here + noise)).mean(axis=0)
     after = np.sqrt(np.maximum(before - taken, 0.0))

@@ -1,5 +1,6 @@
 """`python -m analysis` from a table to a report that stands alone."""
 
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -49,6 +50,42 @@ def test_the_terminal_shows_accuracy_by_fraction_and_the_report(analysed):
     table = pd.read_csv(folder / "t.csv")
     row = table[(table["ability"] == "math") & (table["samples"] == 8192) & (table["metric"] == "accuracy")]
     assert shown == pytest.approx(100 * row["value"].item(), abs=0.05)
+
+
+def test_the_report_holds_the_numbers_of_the_table(analysed):
+    """Every measured value stands in its row of its block, and in the overview; the headings say what they are."""
+    folder, _ = analysed
+    text = (folder / "t-analysis" / "report.html").read_text()
+    table = pd.read_csv(folder / "t.csv")
+    texts = {1 / 256: "1/256", 1 / 64: "1/64", 1 / 16: "1/16", 1 / 4: "1/4", 1.0: "1", 0.0: "untrained"}
+    for (ability, metric), own in table[table["metric"].isin(["accuracy", "loss"])].groupby(["ability", "metric"]):
+        task = {"accuracy": f"accuracy on {TASKS[ability]} (%)", "loss": "loss (nats a token)"}[metric]
+        block = text.partition(f"<h2>{ability}: {task}</h2>")[2].partition("</section>")[0]
+        rows = re.findall(r"<tr><td>(\S+)</td><td>([\d,]+)</td><td>(\S+)(?: ± \S+)?</td><td>", block)
+        own = own[own["trained_on"].isin([ability, "base"])].sort_values("samples")
+        shown = [f"{100 * v:.1f}" if metric == "accuracy" else f"{v:.3f}" for v in own["value"]]
+        fractions = [texts[f] for f in own["fraction"]]
+        assert rows == list(zip(fractions, [f"{n:,.0f}" for n in own["samples"]], shown, strict=True))
+    largest = table[(table["metric"] == "accuracy") & (table["fraction"] == 1)].set_index(["ability", "trained_on"])
+    overview = text.partition("accuracy in % by ability")[2].partition("</table>")[0]
+    (last,) = re.findall(r"<tr><td>1</td>(.*)</tr>", overview)
+    assert [float(v) for v in re.findall(r"<td>(\S+) ±", last)] == pytest.approx(
+        [100 * largest["value"][ability, ability] for ability in FULL], abs=0.05
+    )
+
+
+def test_the_gain_of_the_report_is_the_slope_of_the_last_three_amounts(analysed):
+    """Points per doubling: three amounts a factor of 4 apart, so a quarter of the rise between the outer two, and as
+    the amounts weigh by their noise, near it.
+    """
+    folder, _ = analysed
+    text = (folder / "t-analysis" / "report.html").read_text()
+    table = pd.read_csv(folder / "t.csv")
+    for ability in FULL:
+        gain = float(re.findall(rf"<td>{ability} accuracy</td><td>\+(\S+) \(", text)[0])
+        own = table[(table["ability"] == ability) & (table["trained_on"] == ability) & (table["metric"] == "accuracy")]
+        *_, first, _, last = own.sort_values("samples")["value"]
+        assert gain == pytest.approx(100 * (last - first) / 4, abs=0.5)
 
 
 def test_every_block_has_an_svg_and_a_png(analysed):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.advice.advise import advise, source_size, surrogates_of
-from analysis.advice.check import check_lines, compare
+from analysis.advice.check import compare
 from analysis.advice.next_cells import choices
 from analysis.advice.surrogate import surrogate
 from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line
@@ -141,9 +141,6 @@ def test_what_was_advised_is_compared_with_what_came_of_it(table):
     predicted, measured, error = found.totals()
     assert np.corrcoef(predicted, measured)[0, 1] > 0.95
     assert (error > 0.005).all()
-    *abilities, ranking = check_lines(found)
-    assert [line.partition(":")[0] for line in abilities] == list(FULL)
-    assert "pairs of cells came out in the predicted order" in ranking
     with pytest.raises(ValueError, match="check= holds no new cell"):
         compare(table, table, {})
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.advice.advise import advise
+from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.commands import command, overrides
-from analysis.advice.next_cells import choices
+from analysis.advice.next_cells import NextCell, choices
 from analysis.advice.text import run_line, trial_line
 from analysis.data.study import Study
+from analysis.format import fraction
 from tests.analysis.tables import FULL, Simulation, data_amount, mixed_table
 from tests.conftest import HANG_SECONDS
 
@@ -113,11 +114,45 @@ def test_costs_are_in_the_unit_that_the_table_has():
 def test_next_cells_narrow_what_they_say():
     found = choices(Study(mixed_table()), "math@4096")
     assert all(0 <= c.after <= c.before for c in found)
-    assert [c.worth for c in found] == sorted((c.worth for c in found), reverse=True)
     widest = max(found, key=lambda c: c.before - c.after)
     assert "ability=general" not in widest.line
     assert "ability=code" not in widest.line
     assert "seed=" in found[0].line
+
+
+def test_the_worth_of_a_cell_is_its_narrowing_per_cost():
+    assert NextCell("", "", "", "hours", cost=4.0, before=0.3, after=0.1).worth == pytest.approx(0.05)
+
+
+def test_cells_come_in_the_order_of_their_narrowing_per_cost():
+    """At one hour each they come by what they leave; the one that leaves least goes back where it costs 100 hours."""
+    frame = data_amount()
+    equal = choices(Study(frame.assign(hours=1.0)), "math@4096")
+    left = [cell.after for cell in equal]
+    assert left == sorted(left) and left[0] < left[-1]
+    best = equal[0].cell.split()[:2]  # ability and fraction
+    dear = [
+        f"ability={a} fraction={fraction(f)}".split() == best
+        for a, f in zip(frame["trained_on"], frame["fraction"], strict=True)
+    ]
+    then = choices(Study(frame.assign(hours=np.where(dear, 100.0, 1.0))), "math@4096")
+    assert {c.cell: c.after for c in then} == pytest.approx({c.cell: c.after for c in equal})
+    assert equal[0].cell not in {cell.cell for cell in then[: len(then) // 2]}
+
+
+def test_a_further_run_is_noisier_than_the_mean_of_three():
+    simulation = Simulation(2)
+    for share in (1 / 256, 1 / 64, 1 / 16, 1 / 4):
+        for seed in range(3):
+            simulation.cell(f"ability=math,fraction={share:g}", "single", ("math",), share, seed=seed)
+    study = Study(simulation.frame())
+    (model,) = (m for m in surrogates_of(study) if m.ability == "math")
+    both = model.inputs(np.array([4096.0, 512.0]), np.zeros(2), np.array(["multitask"] * 2))
+    (target, shared), (_, there) = model.predict(both)[1]
+    one_run = 3 * np.median(model.noise) * model.scale**2  # the noise of the arms is that of means of three runs
+    (again,) = (c for c in choices(study, "math@4096") if c.label == "512 of 512 samples")
+    assert again.before == pytest.approx(np.sqrt(target))
+    assert again.after == pytest.approx(np.sqrt(target - shared**2 / (there + one_run)))
 
 
 def spent(seed, pick, budget=10_000.0):

@@ -78,6 +78,16 @@ def test_shares_of_right_and_wrong_items_are_told_from_ratings():
     assert binomial_rows(frame).all()
 
 
+@pytest.mark.parametrize(
+    ("times", "binomial"),
+    [(0.6, False), (0.9, False), (0.985, False), (0.995, True), (1.005, True), (1.1, False), (1.4, False)],
+)
+def test_errors_that_are_not_the_binomial_one_are_of_other_values(times, binomial):
+    """The variance may be off by 2 % (and by 1 / (n - 1), as some tools divide by n - 1): its root by 1 %."""
+    frame = pd.DataFrame({"value": [0.375], "n_items": [2000.0], "stderr": times * np.sqrt(0.375 * 0.625 / 2000)})
+    assert binomial_rows(frame).tolist() == [binomial]
+
+
 def test_columns_of_other_versions_get_their_names_here():
     frame = pd.DataFrame({"ability": ["a"], "task": ["t"], "metric": ["accuracy"], "value": [0.5], "arm": ["x"]})
     assert "arm" in check(frame, "own")

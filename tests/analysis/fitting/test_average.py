@@ -44,6 +44,24 @@ def test_the_interval_widens_where_laws_disagree():
     assert min(np.log(band.high[0] / band.low[0]) for band in bands) < widest < own + 4 * spread
 
 
+def test_weights_and_width_of_an_average_by_hand():
+    """At each amount a law weighs 1 / (its error + its own variance); the width joins own intervals and distances."""
+    y = (1.0 + 10 * AMOUNTS**-0.3) * np.exp(np.random.default_rng(4).normal(0, 0.01, len(AMOUNTS)))
+    mean = fit_average(Points({"samples": AMOUNTS}, y), ("power", "log_linear"))
+    for at in (2e3, 3e4):
+        near, wide = ([c.predict({"samples": [at]}, level) for c in mean.curves] for level in (0.6827, 0.95))
+        place = np.array([np.log(p.value[0]) for p in wide])
+        error, half = (np.array([np.log(p.high[0] / p.value[0]) for p in bands]) for bands in (near, wide))
+        weight = 1 / (mean.errors + error**2)
+        weight /= weight.sum()
+        centre = weight @ place
+        width = np.sqrt(weight @ (half**2 + (1.95996 * (place - centre)) ** 2))
+        band = mean.predict({"samples": [at]})
+        assert abs(place[0] - place[1]) > 0.1 * half.min()
+        found = [np.log(v[0]) for v in (band.value, band.low, band.high)]
+        assert found == pytest.approx([centre, centre - width, centre + width], rel=1e-4)
+
+
 def test_rolling_origin_errors_are_those_beyond_each_origin():
     rng = np.random.default_rng(6)
     y = (1.0 + 50 * AMOUNTS**-0.5) * np.exp(rng.normal(0, 0.01, len(AMOUNTS)))
@@ -66,6 +84,7 @@ def test_without_amounts_to_hold_out_weights_are_those_of_aicc():
     score = np.array([aicc(curve) for curve in mean.curves])
     expected = np.exp(-0.5 * (score - score.min()))
     assert mean.weights == pytest.approx(expected / expected.sum(), rel=1e-6)
+    assert mean.aicc_weights() == pytest.approx(expected / expected.sum(), rel=1e-6)
 
 
 def test_aicc_by_hand():

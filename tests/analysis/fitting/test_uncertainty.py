@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import LAWS, Points, fit
-from analysis.fitting.uncertainty import group_covariance
+from analysis.fitting.uncertainty import FitError, group_covariance
 from tests.analysis.laws.simulated import AMOUNTS, bounded
 
 SPREAD = np.geomspace(100, 1e6, 5)
@@ -155,3 +155,28 @@ def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():
     pull = inverse @ jac.T @ member
     assert shift > 0
     assert group_covariance(inverse, jac, residual, 20, group)[0] == pytest.approx(shift * pull @ pull.T)
+
+
+def fit_error(dispersion, dof, *, counts=False, trials=np.nan, between=0.0, groups=0):
+    """The error of a fit of one parameter, whose curvature is 1."""
+    one = np.eye(1)
+    return FitError(one, dispersion, dispersion, dof, counts, trials, (), between * one, groups)
+
+
+def test_half_widths_by_hand():
+    gradient = np.array([[1.0], [2.0]])
+    # t of 10 degrees of freedom is 2.2281 at 95 %, that of 2 is 4.3027, the normal 1.9600.
+    assert fit_error(0.04, 10).half_width(gradient, 0.95) == pytest.approx([0.2 * 2.2281, 0.4 * 2.2281], rel=1e-4)
+    three_seeds = fit_error(0.04, 10, between=0.09, groups=3)
+    expected = np.hypot(0.2 * 2.2281, 0.3 * 4.3027)
+    assert three_seeds.half_width(gradient, 0.95) == pytest.approx([expected, 2 * expected], rel=1e-4)
+    narrow = fit_error(0.1, 1e9, counts=True, trials=1.0)  # counts: at least what the items alone allow
+    assert narrow.half_width(gradient, 0.95) == pytest.approx([1.96, 3.92], rel=1e-3)
+
+
+def test_the_dispersion_of_counts_is_drawn_towards_the_usual_one():
+    """Runs scatter by .01 at one half: with 400 items 4 * 400 * .0001 on top of 1, which counts for two degrees."""
+    assert fit_error(3.0, 2, counts=True, trials=400.0).usual == pytest.approx(1.16)
+    assert fit_error(3.0, 2, counts=True, trials=400.0).shrunk == pytest.approx(((2 * 3 + 2 * 1.16) / 4, 4))
+    assert fit_error(3.0, 2).shrunk == (3.0, 2)
+    assert fit_error(3.0, 0, counts=True, trials=400.0).shrunk == (3.0, 0)

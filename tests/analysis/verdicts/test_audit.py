@@ -1,6 +1,7 @@
 """Audits of a table: what cannot be, what contradicts itself, and what is missing."""
 
 import pandas as pd
+import pytest
 
 from analysis.data.study import Study
 from analysis.verdicts.audit import audit, impossible
@@ -25,6 +26,21 @@ def test_an_impossible_share_names_the_items_it_could_be_of():
     first = frame.index[frame["metric"] == "accuracy"][0]
     (line,) = impossible(Study(frame.assign(value=frame["value"].where(frame.index != first, 57 / 164))))
     assert line.endswith("cannot be a share of 300 items (it could be one of 164)")
+
+
+@pytest.mark.parametrize(
+    ("share", "possible"),
+    [
+        (0.437, True),  # 131 of 300 is .43667
+        (0.435, False),  # 130 and 131 of 300 are .43333 and .43667, more than .0005 away
+        (0.4333, True),
+        (0.4334, False),  # .00007 from 130 of 300
+        (0.43, True),  # 129 of 300
+    ],
+)
+def test_a_share_is_possible_within_half_of_its_last_digit(share, possible):
+    table = pd.DataFrame({"ability": ["math"], "task": "t", "metric": "accuracy", "value": share, "n_items": 300})
+    assert (impossible(Study(table)) == []) == possible
 
 
 def test_missing_cells_are_named():

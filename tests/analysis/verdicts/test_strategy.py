@@ -56,7 +56,6 @@ def test_differences_below_the_detectable_are_flagged():
     rng = np.random.default_rng(11)
     few = {"single": (0.5, 0.5), "a": (0.5, 0.5), "b": (0.52, 0.5)}
     verdicts = pairs(compare(strategies(few, rng, items=100)), 0.02)
-    assert all(v.small == (abs(v.effect) < v.detectable) for v in verdicts)
     (line,) = undetectable(verdicts)
     assert line.startswith("strategy: 2 of 2 effects below what the design detects with a chance of 80 %: math")
     assert all(row[4].endswith("> effect") for row in verdict_tables(verdicts)[0].rows)

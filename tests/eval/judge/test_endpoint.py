@@ -13,7 +13,7 @@ from eval.items.jsonl import read
 from eval.judge.endpoint import Endpoint
 from eval.judge.panel import CachedJudge
 from eval.judge.ratings import rating
-from eval.judge.replies import JudgePrompt
+from eval.judge.replies import JudgePrompt, Ledger
 from eval.spec.judge import Judge, JudgeRun, missing_settings
 from tests.judge_server import completion, serving
 
@@ -184,6 +184,30 @@ def test_the_cap_holds_before_and_while_it_is_spent(execution):
         assert judged(asked, 10) == [7.0] * 10
         assert len(server.requests) == 10 and spent(asked) == pytest.approx(10 * CALL)
         assert judged(replace(asked, dollars=3.5 * CALL), 10) == [7.0] * 10  # what is known costs nothing
+
+
+def test_what_was_spent_before_counts(execution):
+    """500 calls would cost 61 cents: with 50 spent they do not fit into a dollar, with 30 they do."""
+    with serving(lambda *_: (500, {}, b"")) as (server, url):
+        asked = replace(execution, base_url=url, dollars=1.0, retries=0)
+        ledger = Ledger(Path(asked.cache), asked.ledger)
+        ledger.charge("an earlier call", 0.3)
+        with pytest.raises(RuntimeError, match="HTTP 500"):
+            judged(asked, 500)
+        before = len(server.requests)
+        ledger.charge("another", 0.2)
+        with pytest.raises(
+            ValueError, match=r"500 calls would cost about \$0\.6\d, and \$0\.50 of .*dollars=1 are spent"
+        ):
+            judged(asked, 500)
+        assert 0 < before == len(server.requests)
+
+
+def test_a_budget_that_is_spent_to_the_cent_is_spent(execution):
+    with serving(lambda *_: "Rating: [[7]]") as (server, url):
+        with pytest.raises(ValueError, match="are spent; raise it to continue"):
+            judged(replace(execution, base_url=url, concurrency=1, dollars=2 * CALL), 10)
+        assert len(server.requests) == 2
 
 
 def test_a_damaged_reply_is_asked_for_again(execution, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from eval.items.jsonl import read
 from eval.sandbox.client import Sandbox
 from eval.sandbox.programs import Limits, Program
+from eval.sandbox.server import _outcome
 from eval.tasks import humaneval
 from tests.conftest import PUBLIC_DATA
 from tests.eval.sandbox.conftest import MEMORY
@@ -43,6 +44,32 @@ def test_verdicts(any_sandbox):
 def test_an_end_without_a_check_is_no_pass(any_sandbox, program):
     assert any_sandbox.run(program).status in ("failed", "crashed")
     assert any_sandbox.run("pass").status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "late", "outcome"),
+    [
+        (b"passed\n", 0, False, ("passed", "")),
+        (b"passed\n", 0, True, ("passed", "")),  # it passed in time, and then went on
+        (b"failed AssertionError: no\nmore", 0, False, ("failed", "AssertionError: no")),
+        (b"passed", 0, False, ("crashed", "ended without a verdict")),  # half a line
+        (b"passed", 0, True, ("timeout", "")),
+        (b"perhaps\n", 0, False, ("crashed", "ended without a verdict")),
+        (b"", 9, False, ("crashed", "signal 9")),
+    ],
+)
+def test_a_verdict_is_a_whole_line(written, status, late, outcome):
+    assert _outcome(written, status, late) == outcome
+
+
+def test_limits_are_those_asked_for(level):
+    """Read by a program from inside: processor seconds are rounded up, memory is in bytes, and no core is dumped."""
+    read_limits = (
+        "import resource as r\n"
+        "assert [r.getrlimit(n) for n in (r.RLIMIT_CPU, r.RLIMIT_AS, r.RLIMIT_CORE)] == [(3, 3), ({0}, {0}), (0, 0)]"
+    )
+    with Sandbox(Limits(2.5, MEMORY), unsafe=True, levels=[level]) as running:
+        assert running.run(read_limits.format(MEMORY)).status == "passed"
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,17 @@ def test_runs_neither_span_two_texts_nor_skip_a_word():
     assert shares() == 0.0 and overlap.measure("regex", [], [["a"]]) == []
 
 
+@pytest.mark.parametrize(("runs", "flagged"), [(13, False), (14, True), (15, True), (17, True)])
+@pytest.mark.parametrize("part", ["prompt", "answers"])
+def test_an_item_is_flagged_from_70_percent_of_its_runs_on(runs, flagged, part):
+    """27 words are 20 runs of 8; the first words up to the end of the last of these runs stand in the source."""
+    long = " ".join(WORDS[:27])
+    item = {"id": "a", "prompt": "a question", "answers": []} | {part: [long] if part == "answers" else long}
+    (found,) = overlap.measure("exact_match", [item], [[" ".join(WORDS[: runs + 7])]])
+    assert found["answer_8" if part == "answers" else "prompt_8"] == runs / 20
+    assert (found["flagged"], found["whole"]) == (flagged, False)
+
+
 def test_real_training_data_is_apart_and_test_data_is_not(public_data):
     train, test = (public_data / "math" / f"gsm8k_{part}.jsonl" for part in ("train", "test"))
     items = overlap.TASKS["gsm8k"].items(test, Reading())

@@ -204,6 +204,23 @@ def test_a_killed_run_keeps_its_verdicts(tmp_path, monkeypatch):
     assert '"as before"' not in (out / "scores.jsonl").read_text()
 
 
+def test_verdicts_on_other_answers_are_not_taken_up(tmp_path):
+    """A second score into the folder of a killed one continues it only where the answers are the same."""
+    write_jsonl(tmp_path / "math.jsonl", [{"question": "q", "answer": f"#### {number}"} for number in range(2)])
+    texts = {"same": ["#### 9", "#### 1"], "other": ["#### 8", "#### 1"]}
+    for name, given in texts.items():
+        answers(tmp_path / name, [(str(n), text, "stop") for n, text in enumerate(given)])
+    inputs = {name: {"data": tmp_path, "answers": tmp_path / name} for name in texts}
+    for name, taken_up in (("same", True), ("other", False)):
+        out = tmp_path / f"{name} again"
+        out.mkdir()
+        with Records(out, "scores", score._key(SPEC, inputs["same"])) as records:
+            records.add([{"id": "0", "correct": True, "strict": True, "formatted": True, "parsed": True, "text": ""}])
+        score.run(SPEC, inputs[name], out)
+        rows = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+        assert [row["correct"] for row in rows] == [taken_up, True]
+
+
 def test_summaries_say_who_answered_and_warn_of_odd_answers(tmp_path):
     write_jsonl(tmp_path / "math.jsonl", [{"question": "q", "answer": "#### 1"}] * 5)
     texts = [(str(n), "so it goes on" if n < 2 else "#### 1", "length" if n < 2 else "stop") for n in range(5)]

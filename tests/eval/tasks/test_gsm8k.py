@@ -70,6 +70,24 @@ def test_staged_prefers_what_announces_the_answer(text, value):
     assert gsm8k.staged(text) == Decimal(value)
 
 
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        ("12,345", "12345"),
+        ("1,234,567", "1234567"),
+        ("123,456.5", "123456.5"),
+        ("1234,567", "567"),  # thousands have at most three digits before the first comma
+        ("12,34", "34"),
+        ("1,234,56", "56"),
+        ("1,2345", "2345"),
+        ("-1,234", "-1234"),
+        ("12,34,", "34"),
+    ],
+)
+def test_commas_group_thousands_or_separate_numbers(number, value):
+    assert gsm8k.staged(f"#### {number}") == gsm8k.strict(f"#### {number}") == Decimal(value)
+
+
 def test_strict_takes_the_first_marked_number():
     assert gsm8k.strict("#### 5\nQuestion: more?\n#### 6") == 5
     assert gsm8k.strict("#### about 5") is None

@@ -64,6 +64,14 @@ def test_wrong_answers_fail(text, sandbox):
     assert sandbox.run(humaneval.program(ITEM, text)).status != "passed"
 
 
+def test_a_prompt_that_defines_the_name_twice_keeps_the_first_definition(sandbox):
+    """The function to complete is the last one; what stands before it belongs to the program, whatever its name."""
+    prompt = "def area(r):\n    return r * r\n\nsquare = area\n\ndef area(r, n):\n    # n squares\n"
+    item = {**ITEM, "prompt": prompt, "test": "def check(candidate):\n    assert candidate(3, 2) == 18\n"}
+    for answer in ("def area(r, n):\n    return n * square(r)\n", "    return n * square(r)\n"):
+        assert sandbox.run(humaneval.program(item, answer)).status == "passed"
+
+
 def test_an_answer_of_many_broken_lines_is_still_judged():
     text = "def area(r, n):\n" + "    x = (\n" * 2000
     assert humaneval.candidate(ITEM, text).startswith("import math")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from eval.items.jsonl import read
 from eval.tasks import ifeval
 from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS, count_sentences
-from tests.conftest import PUBLIC_DATA
+from tests.conftest import PUBLIC_DATA, ROOT
 
 # type: arguments, texts that follow, texts that do not
 CASES = {
@@ -175,10 +178,27 @@ def test_sentences(text, count):
     assert count_sentences(text) == count
 
 
-@pytest.mark.parametrize("unit", ["<<", "[", "*", "-", "\n", " ", "a. ", "P. ", "***", '"', "{"])
-@pytest.mark.parametrize("kind", CASES)
-def test_long_answers_cost_no_more_than_their_length(kind, unit):
-    ifeval.score(item(kind, CASES[kind][0]), unit * 20_000)
+LONG = """
+from eval.tasks import ifeval
+from tests.eval.tasks.test_ifeval import CASES, item
+for unit in ("<<", "[", "*", "-", "\\n", " ", "a. ", "P. ", "***", '"', "{"):
+    for kind, (given, _, _) in CASES.items():
+        print(kind, ifeval.score(item(kind, given), unit * 100_000)["correct"])
+"""
+
+
+def test_long_answers_cost_no_more_than_their_length():
+    """In a process that may use a minute of processor time: it takes 5 s, and hours if cost grew by the square."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+
+    ended = subprocess.run([sys.executable, "-c", LONG], cwd=ROOT, preexec_fn=limit, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    verdicts = ended.stdout.splitlines()
+    assert len(verdicts) == 11 * 25
+    plain = [line.endswith("True") for line in verdicts if line.startswith("punctuation:no_comma")]
+    assert plain == [True] * 4 + [False] * 2 + [True] * 5  # newlines and blanks alone are an empty answer
 
 
 def test_unknown_instructions_and_relations_are_named(tmp_path):

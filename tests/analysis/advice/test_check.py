@@ -1,0 +1,63 @@
+"""Advice against what came of it: every number of the lines, from values that are given."""
+
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from analysis.advice.check import AdviceCheck, check_lines, check_table
+from analysis.advice.surrogate import CellInputs, KernelShape, Surrogate
+from analysis.data.metric import metric_named
+
+
+def model(ability, metric="accuracy"):
+    """A surrogate that is asked for its metric alone."""
+    nothing, shape = np.zeros(0), KernelShape(1.0, 1.0, 1.0, 1.0, 1.0)
+    cells = CellInputs(np.zeros((0, 2)), np.zeros(0, str))
+    return Surrogate(
+        ability, metric_named(metric), shape, np.ones((2, 2)), cells, 0.0, 1.0, nothing, np.eye(0), nothing
+    )
+
+
+@pytest.fixture
+def check():
+    """Three cells in two abilities: b was predicted best, a came out best, c worst as predicted."""
+    predicted = np.array([[0.5, 0.5], [0.6, 0.4], [0.2, 0.2]])
+    measured = np.array([[0.6, 0.6], [0.5, 0.5], [0.1, 0.2]])
+    # In logits a is .405 off in both abilities, b .405 in both, and c .811 in math.
+    error = np.array([[0.2, 0.21], [0.21, 0.2], [0.5, 0.01]])
+    noise = np.array([[0.01, 0.01], [0.09, 0.09], [0.01, 0.01]])
+    return AdviceCheck(
+        (model("math"), model("code")), np.array([0.75, 0.25]), ("a", "b", "c"), logit(predicted), error,
+        logit(measured), noise,
+    )  # fmt: skip
+
+
+def test_measurements_lie_in_their_interval_up_to_196_standard_errors(check):
+    assert check.inside.tolist() == [[False, True], [True, False], [True, True]]  # 1.96 * .2 is .392, 1.96 * .21 .412
+
+
+def test_totals_are_weighted_sums_of_merits(check):
+    predicted, measured, error = check.totals()
+    assert predicted == pytest.approx([0.5, 0.55, 0.2])
+    assert measured == pytest.approx([0.6, 0.5, 0.125])
+    # A share p moves by p (1 - p) times its logit: .24 * .1 for a, .25 * .3 for b, .09 * .1 and .16 * .1 for c.
+    assert error == pytest.approx(
+        [0.024 * np.hypot(0.75, 0.25), 0.075 * np.hypot(0.75, 0.25), np.hypot(0.00675, 0.004)]
+    )
+
+
+def test_the_lines_say_what_came_of_it(check):
+    assert check_lines(check) == [
+        "math: 2 of 3 measurements in the 95 % interval; root mean square error 10.0 points",
+        "code: 2 of 3 measurements in the 95 % interval; root mean square error 8.2 points",  # .1, .1 and 0
+        # a and b came out the other way; they differ by .1, less than 1.96 times .062.
+        "ranking: 2 of 3 pairs of cells came out in the predicted order, 2 of the 2 pairs that differ clearly; "
+        "the cell predicted best is 10.0 points below the best measured",
+    ]
+
+
+def test_the_table_has_the_best_predicted_first_and_marks_what_is_outside(check):
+    rows = check_table(check).rows
+    assert [row[0] for row in rows] == ["b", "a", "c"]
+    # Logits of .4 +- 1.96 * .2: from -.797 to -.013, as shares .311 to .497; .5 lies outside.
+    assert rows[0] == ("b", "60.0 (49.8\u201369.4)", "50.0", "40.0 (31.1\u201349.7)", "50.0 !", "55.0", "50.0")

@@ -130,6 +130,19 @@ def test_what_no_metric_can_be_is_named(rows, message):
         check(rows, "t")
 
 
+def test_gaps_are_in_the_unit_of_differences():
+    assert LOSS.gap(np.array([1.1]), np.array([1.0])) == pytest.approx([10.0])
+    assert ACCURACY.gap(np.array([0.5]), np.array([0.4])) == pytest.approx([10.0])
+    assert SCORE.gap(np.array([5.0]), np.array([4.0])) == pytest.approx([1.0])
+
+
+@pytest.mark.parametrize("ends", [{}, {"low": 1}, {"high": 10}, {"low": 1, "high": 10}])
+def test_a_rating_without_both_ends_is_taken_to_go_from_1_to_10_and_says_so(ends):
+    (metric,) = metrics_of(check(table("helpfulness", [2.0, 4.5], kind="rating", **ends), "t")).values()
+    assert (metric.low, metric.high) == (1.0, 10.0)
+    assert metric.assumed == ("" if len(ends) == 2 else "a rating from 1 to 10")
+
+
 def test_the_primary_metric_is_accuracy_then_the_first_share():
     assert primary([LOSS, ERRORS, ACCURACY]) == ACCURACY
     assert primary([LOSS, SCORE, ERRORS]) == ERRORS

@@ -170,6 +170,8 @@ def test_half_widths_by_hand():
     three_seeds = fit_error(0.04, 10, between=0.09, groups=3)
     expected = np.hypot(0.2 * 2.2281, 0.3 * 4.3027)
     assert three_seeds.half_width(gradient, 0.95) == pytest.approx([expected, 2 * expected], rel=1e-4)
+    level = three_seeds.half_width(np.array([[0.0], [1.0]]), 0.95)  # nothing hangs on the parameter in the first
+    assert level == pytest.approx([0.0, expected], rel=1e-4)
     narrow = fit_error(0.1, 1e9, counts=True, trials=1.0)  # counts: at least what the items alone allow
     assert narrow.half_width(gradient, 0.95) == pytest.approx([1.96, 3.92], rel=1e-3)
 

@@ -1,13 +1,16 @@
 """Numbers of verdicts, each worked out on paper: margins, t quantiles, slopes, Holm's rule, domination, crossings."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import brentq
 
 from analysis.data.metric import metric_named
 from analysis.verdicts.replay import best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling, slope
-from analysis.verdicts.strategy import compare, front, pairs, pareto
+from analysis.verdicts.strategy import compare, front, pairs, pareto, strategy_labels
 from analysis.verdicts.synergy import MixingEffects, crossing
 from analysis.verdicts.verdict import draws_of, judge
 from analysis.verdicts.wording import with_interval
@@ -33,6 +36,12 @@ def test_an_effect_counts_against_the_margin_on_either_side():
 def test_an_effect_is_small_below_what_is_found_with_a_chance_of_80_percent(effect, small):
     """1.960 and .842 standard errors of .01 are .0280; an effect of 0 is equal to 0 within the margin of .02."""
     assert judge("", "", effect, 0.01**2, np.inf, 0.02, ACCURACY).small == small
+
+
+@pytest.mark.parametrize(("margin", "power"), [(0.001, 0.0511), (0.0196, 0.500), (0.03, 0.851)])
+def test_power_is_the_chance_of_a_clear_effect_of_either_sign(margin, power):
+    """For a standard error of .01 and an effect of .001: normals beyond 1.86 and beyond 2.06, .0314 and .0197."""
+    assert judge("", "", 0.0, 0.01**2, np.inf, margin, ACCURACY).power == pytest.approx(power, abs=5e-4)
 
 
 @pytest.mark.parametrize(("dof", "critical"), [(2.0, 4.303), (4.0, 2.776), (np.inf, 1.960)])
@@ -117,9 +126,33 @@ def test_strategies_are_compared_at_the_most_data_of_the_ability():
     compared = compare([arms])
     assert compared is not None
     assert compared.mean.tolist() == [[0.3, 0.5]]
+    assert compared.variance == pytest.approx(np.array([[1e-4, 1e-4]]))
     (verdict,) = pairs(compared, 0.02)
     assert verdict.effect == pytest.approx(0.2)
     assert pareto(compared).tolist() == [0.0, 1.0]
+
+
+def test_a_strategy_with_several_replays_is_named_with_each():
+    table = pd.DataFrame({"strategy": ["dmt", "dmt", "mine", "mine"], "replay": [0.0, 0.25, 0.5, 0.5]})
+    assert strategy_labels(table).tolist() == ["dmt replay 0", "dmt replay 1/4", "mine", "mine"]
+    assert strategy_labels(table[["strategy"]]).tolist() == table["strategy"].tolist()
+
+
+def test_the_ends_of_a_crossing_are_open_where_the_noise_reaches_the_last_amount():
+    """At 8 the difference is .02, which is 1.961 standard errors of .0102 and 1.942 of .0103."""
+    logs, delta = np.array([0.0, 4.0, 8.0]), np.array([-0.05, 0.01, 0.02])
+    for error, is_open in ((0.0102, False), (0.0103, True)):
+        effects = MixingEffects("mixed", logs, delta, np.diag(np.full(3, error**2)), np.inf, ())
+        assert np.isinf(crossing(effects)[2]) == is_open
+        assert np.isinf(crossing(replace(effects, delta=delta[::-1]))[1]) == is_open
+
+
+def test_a_crossing_of_unknown_noise_has_open_ends():
+    logs, delta = np.array([0.0, 4.0, 8.0]), np.array([-0.01, 0.01, 0.03])
+    unknown = np.full((3, 3), np.nan)
+    for covariance, dof in ((unknown, 4.0), (np.eye(3), 0.0)):
+        found = crossing(MixingEffects("mixed", logs, delta, covariance, dof, ()))
+        assert found == pytest.approx((2.0, -np.inf, np.inf))
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

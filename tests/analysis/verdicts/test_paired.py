@@ -68,6 +68,25 @@ def test_paired_intervals_hold_the_truth_at_the_nominal_rate_and_err_no_more_tha
     assert false <= 0.1 * times
 
 
+def test_the_scatter_of_runs_beyond_their_items_by_hand():
+    """Three runs on four items: 2, 3 and 4 right, so shares .5, .75 and 1 around .75, whose p (1 - p) is .1875.
+
+    Over the items, runs lie off their mean by 0, 0, -2/3, -1/3; 0, 0, 1/3, -1/3; 0, 0, 1/3, 2/3: squares about each
+    run's own mean of 11/36, 2/9, 11/36 add up to 5/6, so the items explain 5/6 / 4**2 / 2. The runs scatter by
+    (.25**2 + .25**2) / 2 with two degrees of freedom, drawn with two more towards what items and .01 at a half explain.
+    """
+    right = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1.0]])
+    frame = pd.DataFrame({"cell": list("abc"), "seed": list("012"), "value": right.mean(axis=1), "samples": 8})
+    listed = [pd.DataFrame({"cell": c, "item": np.arange(4), "value": v}) for c, v in zip("abc", right, strict=True)]
+    names = {"ability": "math", "task": "gsm8k", "metric": "accuracy"}
+    found = arm_means(only(frame.assign(**names, n_items=4), items=known(pd.concat(listed).assign(**names)))).scatter
+    within, usual = 5 / 6 / 16 / 2, 4 * 0.01**2 * 0.1875
+    between = (2 * 0.0625 + 2 * (within + usual)) / 4
+    assert found.dof == 4
+    assert found.between == pytest.approx([between])
+    assert found.beyond_items == pytest.approx([between - within])
+
+
 def test_pairing_finds_more_than_unpaired_comparison():
     rng = np.random.default_rng(5)
     tables = [simulated(rng, 0.7, 1) for _ in range(60)]

@@ -62,6 +62,9 @@ def test_noise_of_arms_is_that_of_items_and_runs():
     assert loss.table["variance"].to_numpy() == pytest.approx([pooled / 2] * 2)
     assert loss.dof == 2
     assert loss.table["mean"].to_numpy() == pytest.approx([logs[:2].mean(), logs[2:].mean()])
+    once = noisy.iloc[::2].assign(ability="math", task="t", metric="loss", stderr=[0.02, 0.03])
+    assert arms_of(once).table["variance"].to_numpy() == pytest.approx([0.02**2, 0.06**2])  # relative errors
+    assert np.isinf(arms_of(once).dof)
 
 
 def from_bases(spread: float, bases: int = 3, seeds: int = 5) -> pd.DataFrame:

@@ -196,7 +196,7 @@ def _noise(rows: pd.DataFrame, merit: Array, group: Codes, mean: Array, metric: 
         return np.full(len(runs), away.sum() / spare) / runs, spare
     if "stderr" in rows and rows["stderr"].notna().all():
         error = metric.merit_error(rows["stderr"].to_numpy(float), rows["value"].to_numpy(float))
-        return np.bincount(group, error**2), float("inf")  # here every arm is one run
+        return np.bincount(group, error**2).astype(float), float("inf")  # here every arm is one run
     return np.full(len(runs), np.nan), 0.0
 
 

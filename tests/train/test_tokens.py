@@ -145,6 +145,13 @@ def test_held_out_rows_and_the_rest_are_a_partition(rows: int, fraction: float) 
     assert set(part_rows(rows, count // 2, "held_out")) <= set(held_out)
 
 
+def test_one_row_must_remain_for_training() -> None:
+    assert [len(part_rows(5, 4, part)) for part in ("held_out", "train")] == [4, 1]
+    for held_out in (5, 6):
+        with pytest.raises(ValueError, match=f"held_out={held_out}, but the source has only 5 rows"):
+            part_rows(5, held_out, "train")
+
+
 def test_unstable_and_endless_templates_are_refused(tmp_path: Path, tokenizer_folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder))
     text = "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}"

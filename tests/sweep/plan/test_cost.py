@@ -1,0 +1,117 @@
+"""What stages cost, by hand: tokens, operations, seconds and memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweep.plan.cost import Cost, costs, gpus, memory_gib
+from sweep.plan.plan import Plan
+from sweep.stages.stage import Stage
+from tests.sweep.composing import cell, plan
+from train.spec import EngineConfig
+
+PARAMETERS = 242_112  # of micro_s
+TOKENS = 40.0  # of a sample, as the plan estimates those of the world
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+def tuned(*overrides: str) -> tuple[Cost, Plan, Stage]:
+    """The cost of the fine-tuning of a cell of 224 samples of math."""
+    made = plan(cell("ability=math", "fraction=1/16", *overrides))
+    (stage,) = (s for s in made.stages if s.kind == "train" and s.spec.architecture is None)
+    assert [portion.samples for portion in stage.spec.portions] == [224]
+    return costs(made)[stage.key], made, stage
+
+
+@pytest.mark.parametrize(
+    ("recipe", "tokens"),
+    [
+        (["recipe.epochs=3"], 3 * 224 * TOKENS),
+        (["recipe.epochs=0.5"], 224 * TOKENS / 2),
+        (["recipe.epochs=null", "recipe.steps=7", "recipe.batch_samples=4"], 7 * 4 * TOKENS),
+        (["recipe.epochs=null", "recipe.steps=7", "recipe.batch_samples=null", "recipe.batch_tokens=100"], 7 * 100),
+    ],
+)
+def test_training_takes_six_operations_a_parameter_and_token(recipe: list[str], tokens: float):
+    cost, made, stage = tuned(*recipe)
+    assert made.parameters[stage.key] == PARAMETERS
+    assert cost.tokens == tokens
+    assert cost.flops == 6 * PARAMETERS * tokens
+    assert cost.seconds == pytest.approx(0.5 + cost.flops / 4.5e10)
+    assert not cost.gpu
+
+
+def test_several_sources_of_an_ability_count_with_their_mean_length():
+    made = plan(cell("strategy=multitask", "fraction=1/16", "recipe.epochs=2"))
+    (stage,) = (s for s in made.stages if s.kind == "train" and s.spec.architecture is None)
+    samples = sum(portion.samples for portion in stage.spec.portions)
+    assert costs(made)[stage.key].tokens == pytest.approx(2 * samples * TOKENS)
+
+
+def test_answers_take_two_operations_a_parameter_and_token():
+    """60 tokens an item, and 300 items where the suite does not say how many."""
+    for overrides, items in (([], 300), (["suite.tasks.gsm8k.max_items=50"], 50)):
+        made = plan(cell("ability=math", "fraction=1/16", *overrides))
+        (answer,) = (s for s in made.stages if s.kind == "answer" and s.spec.task == "gsm8k")
+        cost = costs(made)[answer.key]
+        assert (cost.tokens, cost.flops) == (items * 60, 2 * PARAMETERS * items * 60)
+
+
+def test_stages_without_a_model_take_their_overhead_alone():
+    made = plan(cell("ability=math", "fraction=1/16"))
+    found = {stage.kind: costs(made)[stage.key] for stage in made.stages}
+    assert found["world"] == Cost(0.0, 0.0, 3.0, False)
+    assert found["score"] == Cost(0.0, 0.0, 0.2, False)
+
+
+def test_models_above_100_million_parameters_are_planned_for_gpus():
+    for parameters, gpu in ((10**8 - 1, False), (10**8, True)):
+        cost, _, _ = tuned(f"model.parameters={parameters}")
+        assert cost.gpu == gpu
+        assert cost.seconds == pytest.approx(0.5 + cost.flops / (4.0e14 if gpu else 4.5e10))
+
+
+def test_a_gpu_is_used_by_models_of_any_size_where_there_is_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    cost, made, _ = tuned()
+    assert cost.gpu
+    assert not costs(made)[next(s.key for s in made.stages if s.kind == "world")].gpu
+
+
+@pytest.mark.parametrize(("visible", "found"), [("", []), ("-1", []), ("0", ["0"]), ("1,3", ["1", "3"])])
+def test_gpus_are_those_that_are_visible(visible: str, found: list[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == found
+
+
+def engine(zero: int, offload: str = "none", tokens: int = 1, checkpointing: bool = True) -> EngineConfig:
+    return EngineConfig("deepspeed", zero, offload, 4, tokens, True, checkpointing, 100)
+
+
+@pytest.mark.parametrize(
+    ("zero", "offload", "bf16", "fp32"),
+    [
+        (0, "none", 2 + 2 + 12, 4 + 4 + 8),
+        (1, "none", 2 + 2 + 12 / 4, 4 + 4 + 8 / 4),
+        (2, "none", 2 + (2 + 12) / 4, 4 + (4 + 8) / 4),
+        (3, "none", (2 + 2 + 12) / 4, (4 + 4 + 8) / 4),
+        (2, "optimizer", 2 + 2 / 4, 4 + 4 / 4),
+        (3, "optimizer", (2 + 2) / 4, (4 + 4) / 4),
+        (3, "all", 2 / 4, 4 / 4),
+    ],
+)
+def test_memory_of_the_states_on_four_ranks(zero: int, offload: str, bf16: float, fp32: float):
+    """Of 2**30 parameters, so that bytes a parameter are GiB."""
+    for is_bf16, expected in ((True, bf16), (False, fp32)):
+        found = memory_gib(2**30, 1, 1, engine(zero, offload), is_bf16)
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("checkpointing", "bytes_each"), [(False, 34), (True, 2)])
+def test_memory_of_activations_grows_with_tokens_layers_and_width(checkpointing: bool, bytes_each: int):
+    found = memory_gib(0, 32, 1024, engine(0, tokens=2048, checkpointing=checkpointing), True)
+    assert found == pytest.approx(bytes_each * 2048 * 32 * 1024 / 2**30)

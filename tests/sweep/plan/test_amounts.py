@@ -35,3 +35,33 @@ def test_a_source_that_is_held_out_whole_is_refused():
     assert plan(cell("data.sources.math.held_out_rows=3839")).cells[0].samples == {"math": 1}
     with pytest.raises(CellError, match=r"held_out_rows=3840: .*3840 rows; leave some to train on"):
         plan(cell("data.sources.math.held_out_rows=3840"))
+
+
+def test_an_amount_above_one_is_a_count_of_which_stages_take_shares():
+    made = cell("strategy.stages=[{math: 1/2}, {math: 1, code: 1/2}]", "fraction=1/2", "amount={math: 600, code: 1/4}")
+    assert amounts(made, POOLS) == [{"math": 150}, {"math": 300, "code": 250}]
+
+
+@pytest.mark.parametrize(("rounding", "count"), [("floor", 2), ("ceil", 3), ("round", 3)])
+def test_halves_are_rounded_as_asked(rounding: str, count: int):
+    made = cell("ability=math", "amount={math: 5}", "fraction=1/2", f"sample_rounding={rounding}")
+    assert amounts(made, POOLS) == [{"math": count}]
+
+
+@pytest.mark.parametrize(("rounding", "count"), [("floor", 2), ("ceil", 3), ("round", 2)])
+def test_thirds_are_rounded_as_asked(rounding: str, count: int):
+    made = cell("ability=math", "amount={math: 7}", "fraction=1/3", f"sample_rounding={rounding}")
+    assert amounts(made, POOLS) == [{"math": count}]
+
+
+def test_an_amount_that_rounds_to_none_is_refused_and_none_is_not():
+    with pytest.raises(ValueError, match=r"0\.4 samples of math round to none"):
+        amounts(cell("ability=math", "amount={math: 2}", "fraction=1/5", "sample_rounding=round"), POOLS)
+    assert amounts(cell("ability=math", "fraction=0"), POOLS) == [{"math": 0}]
+
+
+def test_all_there_is_may_be_trained_on_and_more_only_with_repeats():
+    assert amounts(cell("ability=math", "amount={math: 8192}"), POOLS) == [{"math": 8192}]
+    with pytest.raises(ValueError, match="trains on 8193 samples of math, but its sources hold 8192"):
+        amounts(cell("ability=math", "amount={math: 8193}"), POOLS)
+    assert amounts(cell("ability=math", "amount={math: 8193}", "allow_repeats=true"), POOLS) == [{"math": 8193}]

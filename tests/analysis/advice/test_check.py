@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from analysis.advice.check import AdviceCheck, check_lines, check_table
-from analysis.advice.surrogate import CellInputs, KernelShape, Surrogate
-from analysis.data.metric import metric_named
-
-
-def model(ability, metric="accuracy"):
-    """A surrogate that is asked for its metric alone."""
-    nothing, shape = np.zeros(0), KernelShape(1.0, 1.0, 1.0, 1.0, 1.0)
-    cells = CellInputs(np.zeros((0, 2)), np.zeros(0, str))
-    return Surrogate(
-        ability, metric_named(metric), shape, np.ones((2, 2)), cells, 0.0, 1.0, nothing, np.eye(0), nothing
-    )
+from analysis.advice.check import AdviceCheck, _predictions, check_lines, check_table
+from analysis.advice.surrogate import surrogate
+from analysis.verdicts.arms import arm_means
+from tests.analysis.advice.given import model
+from tests.analysis.tables import FULL, Simulation, mixed_table, only
 
 
 @pytest.fixture
@@ -61,3 +54,18 @@ def test_the_table_has_the_best_predicted_first_and_marks_what_is_outside(check)
     assert [row[0] for row in rows] == ["b", "a", "c"]
     # Logits of .4 +- 1.96 * .2: from -.797 to -.013, as shares .311 to .497; .5 lies outside.
     assert rows[0] == ("b", "60.0 (49.8\u201369.4)", "50.0", "40.0 (31.1\u201349.7)", "50.0 !", "55.0", "50.0")
+
+
+def test_a_new_measurement_is_as_uncertain_as_curve_runs_and_items_together():
+    fitted = surrogate(arm_means(only(mixed_table(), "math", "accuracy")))
+    simulation = Simulation(9)
+    for seed in range(2):
+        simulation.cell(f"new-{seed}", "multitask", tuple(FULL), 1 / 8, seed=seed)
+    measure = only(simulation.frame().assign(design="new"), "math", "accuracy")
+    own, others = FULL["math"] / 8, (FULL["code"] + FULL["general"]) / 8
+    cell = fitted.inputs(np.array([own]), np.array([others]), np.array(["multitask"]))
+    (mean,), ((variance,),) = fitted.predict(cell)
+    predicted, error, _, noise = _predictions(fitted, measure)["new"]
+    assert predicted == pytest.approx(mean)
+    scatter = (fitted.shape.scatter * fitted.scale) ** 2 / 2  # of the mean of two runs
+    assert error**2 == pytest.approx(variance + scatter + noise)

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.commands import command, overrides
-from analysis.advice.next_cells import NextCell, choices
+from analysis.advice.next_cells import NextCell, _words, choices
 from analysis.advice.text import run_line, trial_line
 from analysis.data.study import Study
 from analysis.format import fraction
@@ -138,6 +138,15 @@ def test_cells_come_in_the_order_of_their_narrowing_per_cost():
     then = choices(Study(frame.assign(hours=np.where(dear, 100.0, 1.0))), "math@4096")
     assert {c.cell: c.after for c in then} == pytest.approx({c.cell: c.after for c in equal})
     assert equal[0].cell not in {cell.cell for cell in then[: len(then) // 2]}
+
+
+def test_training_alone_names_its_ability_where_there_is_one():
+    """Rows of tables without overrides: the ability is that of the data, which may be of several."""
+    study = Study(data_amount())
+    row = {"_label": "single", "fraction": 0.25}
+    assert _words({**row, "trained_on": "math"}, study) == {"strategy": "single", "ability": "math", "fraction": "1/4"}
+    assert _words({**row, "trained_on": "math+code"}, study) == {"strategy": "single", "fraction": "1/4"}
+    assert _words({"_label": "dmt", "trained_on": "math"}, study) == {"strategy": "dmt"}
 
 
 def test_a_further_run_is_noisier_than_the_mean_of_three():

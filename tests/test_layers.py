@@ -35,7 +35,7 @@ ROOMS = {
     "eval.spec": "",
     "eval.items": "",
     "eval.sandbox": "",
-    "eval.engines": "eval.spec",
+    "eval.engines": "eval.items eval.spec",
     "eval.tasks": "eval.items eval.sandbox eval.spec",
     "eval.judge": "eval.engines eval.items eval.spec eval.tasks",
     "eval.stages": "eval.engines eval.items eval.judge eval.sandbox eval.spec eval.tasks",

@@ -109,7 +109,9 @@ def read_folder(folder: Path) -> PreTrainedModel:
 
     Raises a ValueError if the folder lacks a weight, which transformers would draw at random.
     """
-    loaded: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, output_loading_info=True)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+    )
     model: PreTrainedModel = loaded[0]
     if missing := loaded[1]["missing_keys"]:
         raise ValueError(lacking(folder, missing))

@@ -49,7 +49,7 @@ def load_tokenizer(folder: Path | None, hub: Hub | None) -> PreTrainedTokenizerB
             raise ValueError("no tokenizer: give the input `tokenizer`, or set `tokenizer_hub`")
         folder = download(hub.repo, hub.revision, TOKENIZER_FILES)
     check(folder, f"the model {hub.repo!r} at revision {hub.revision!r}" if hub else str(folder), weights=False)
-    return AutoTokenizer.from_pretrained(str(folder))
+    return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
 
 
 def template_text(name: str) -> str:

@@ -52,7 +52,7 @@ def read_sharded(folder: Path, recipe: Recipe, config: EngineConfig) -> PreTrain
 
     Raises a ValueError if the folder lacks a weight, which would otherwise keep its random initial values.
     """
-    model_config = AutoConfig.from_pretrained(str(folder))
+    model_config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     # transformers would zero the pad token's row of the embedding, which may lie in another rank's shard.
     model_config.pad_token_id = None
     with deepspeed.zero.Init(config_dict_or_path=settings(recipe, config)):

@@ -19,7 +19,10 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from eval.engines.cache import growing_cache
 from eval.engines.models import end_tokens, load_model, load_tokenizer
 from eval.engines.request import Answer, Engine, Prompt, Request
+from eval.engines.texts import decoded, plain
 from eval.spec.answers import AnswerSpec, Decoding
+
+NUCLEUS = 1024  # tokens among which a nucleus is looked for first
 
 
 @dataclass
@@ -69,7 +72,7 @@ def answer(
     decoding: Decoding,
     stops: tuple[str, ...],
 ) -> list[Answer]:
-    """Answer one batch of prompts. One that fills the model's context gets an empty answer with finish 'length'."""
+    """Answer one batch of prompts. One that fills the model's context gets an empty answer with finish 'context'."""
     # Architectures without a limit on positions say so by having no such setting.
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
     rows = [
@@ -79,7 +82,7 @@ def answer(
     if live:
         rules = _Rules(decoding, stops, end_tokens(model.generation_config, tokenizer))
         _generate(model, tokenizer, rules, [rows[number] for number in live], [prompts[number] for number in live])
-    return [_finished(tokenizer, row, stops) for row in rows]
+    return [_finished(tokenizer, row, one, stops) for row, one in zip(rows, prompts, strict=True)]
 
 
 def _generate(
@@ -117,9 +120,9 @@ def _ending(tokenizer: PreTrainedTokenizerBase, rules: _Rules, row: _LiveRow) ->
     if token in rules.ends:
         return "stop"
     if rules.stops and token not in rules.may_complete:
-        rules.may_complete[token] = _completes(_text(tokenizer, [token]), rules.stops)
+        rules.may_complete[token] = _completes(plain(tokenizer, [token]), rules.stops)
     # Decoding the tail of every row after every token would be slow, so only tokens that may complete a stop do it.
-    if rules.stops and rules.may_complete[token] and _holds(_text(tokenizer, row.tokens[-rules.tail :]), rules.stops):
+    if rules.stops and rules.may_complete[token] and _holds(plain(tokenizer, row.tokens[-rules.tail :]), rules.stops):
         return "stop"
     return "length" if len(row.tokens) >= row.max_tokens else ""
 
@@ -152,28 +155,28 @@ def _chosen(logits: torch.Tensor, rows: Sequence[_LiveRow], decoding: Decoding) 
     """The next token of each row: the most likely one, or a draw by inverting the cumulative distribution."""
     if decoding.temperature == 0:
         return logits.argmax(-1).tolist()
-    # In float64 on the CPU, so that a draw is the same on every device.
-    cumulative = _nucleus(torch.softmax(logits.double().cpu() / decoding.temperature, -1), decoding.top_p).cumsum(-1)
+    # On the model's device: moving and sorting a large vocabulary elsewhere would take longer than the forward pass.
+    probabilities, tokens = _nucleus(torch.softmax(logits.float() / decoding.temperature, -1), decoding.top_p)
+    cumulative = probabilities.cumsum(-1)
     # Scaled by the last sum, which rounding and a nucleus may leave below 1.
-    draws = torch.tensor([[row.random.random()] for row in rows], dtype=torch.float64) * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, draws, right=True).squeeze(1).clamp(max=logits.shape[-1] - 1).tolist()
+    draws = torch.tensor([[row.random.random()] for row in rows], device=logits.device) * cumulative[:, -1:]
+    places = torch.searchsorted(cumulative, draws, right=True).clamp(max=cumulative.shape[-1] - 1)
+    return (places if tokens is None else tokens.gather(1, places)).squeeze(1).tolist()
 
 
-def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """The probabilities of the likeliest tokens that together reach ``top_p``, 0 for all others: [rows, vocabulary].
+def _nucleus(probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The probabilities of the likeliest tokens that together reach ``top_p``, and these tokens (None: all), by rank.
 
-    See Holtzman et al. 2020 (arXiv:1904.09751).
+    Tokens outside the nucleus have probability 0. See Holtzman et al. 2020 (arXiv:1904.09751).
     """
     if top_p == 1:
-        return probabilities
-    ranked, order = torch.sort(probabilities, dim=-1, descending=True, stable=True)
-    return probabilities.scatter(-1, order, ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0))
-
-
-def _text(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> str:
-    text = tokenizer.decode(tokens, skip_special_tokens=True)
-    assert isinstance(text, str)  # a list of ids decodes to one text
-    return text
+        return probabilities, None
+    # Sorting a whole vocabulary is slow, and a nucleus is nearly always small.
+    most = min(NUCLEUS, probabilities.shape[-1])
+    ranked, tokens = torch.topk(probabilities, most)
+    if bool((ranked.sum(-1) < top_p).any()):
+        ranked, tokens = torch.sort(probabilities, dim=-1, descending=True)
+    return ranked.masked_fill(ranked.cumsum(-1) - ranked >= top_p, 0.0), tokens
 
 
 def _completes(piece: str, stops: tuple[str, ...]) -> bool:
@@ -188,10 +191,10 @@ def _holds(text: str, stops: tuple[str, ...]) -> bool:
     return any(stop in text for stop in stops)
 
 
-def _finished(tokenizer: PreTrainedTokenizerBase, row: _LiveRow, stops: tuple[str, ...]) -> Answer:
+def _finished(tokenizer: PreTrainedTokenizerBase, row: _LiveRow, prompt: Prompt, stops: tuple[str, ...]) -> Answer:
     """The answer of a finished row. Its text ends before the first stop string."""
-    text = _text(tokenizer, row.tokens)
+    text = decoded(tokenizer, row.tokens, prompt.tokens)
     # The loop ends a row only after the stop string is complete, and checks the tail in whole tokens.
     for stop in stops:
         text = text.partition(stop)[0]
-    return Answer(text, tuple(row.tokens), row.finish or "length")
+    return Answer(text, tuple(row.tokens), row.finish or "context")

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from eval.items.thoughts import MARKS, marks_of
 from eval.spec.answers import AnswerSpec
-from eval.spec.tasks import WITH_COMPLETION
+from eval.spec.tasks import TASKS
+
+DAY = datetime.date(2024, 7, 26)
+"""The day that templates write into prompts: a fixed one, so that the same items always have the same prompts."""
+
+TEMPLATE_SECONDS = 20.0
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -22,10 +33,11 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
     source, revision = source_of(spec, inputs)
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            source, revision=revision, dtype=DTYPES[spec.precision]
+            source, revision=revision, dtype=DTYPES[spec.precision], trust_remote_code=False
         )
     except OSError as error:
         raise ValueError(f"model {source} cannot be opened: {error}") from error
+    _check_state(model, source)
     if torch.cuda.is_available():
         torch.nn.Module.cuda(model)
     model.eval()
@@ -42,24 +54,74 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
         # A base model has no chat template; training stores one with the tokenised samples.
         source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
     except OSError as error:
         raise ValueError(f"tokenizer of {source} cannot be opened: {error}") from error
     if spec.form == "chat" and not tokenizer.chat_template:
+        base = [name for name, kind in TASKS.items() if "completion" in kind.forms]
         raise ValueError(
             f"tokenizer of {source} has no chat template; store one with the model, as training does, or use the "
-            f"completion form (form: completion, for the tasks {', '.join(WITH_COMPLETION)})"
+            f"completion form (form: completion, for the tasks {', '.join(base)})"
         )
     return tokenizer
 
 
-def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
-    """A conversation in the chat template, up to where the assistant's turn begins. A plain text stays as it is."""
+def _check_state(model: PreTrainedModel, source: str) -> None:
+    """Raise ValueError for a model whose layers carry a state: padding and leaving rows would change its answers."""
+    if getattr(model, "_is_stateful", False):
+        kind = model.config.model_type
+        raise ValueError(
+            f"model {source} is of type {kind}, whose layers carry a state from token to token; the local engine "
+            "would answer wrongly in batches: set backend=vllm, or score answers of another engine with "
+            "python -m eval score"
+        )
+
+
+def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], options: str = "") -> str:
+    """A conversation in the chat template, up to where the assistant's turn begins. A plain text stays as it is.
+
+    ``options`` is a JSON object of further variables of the template. Templates that ask for the day get `DAY`. Raises
+    ValueError for a template that refuses the conversation, or takes longer than `TEMPLATE_SECONDS`.
+    """
     if messages[-1]["role"] == "text":
         return messages[-1]["content"]
-    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    variables = {"strftime_now": DAY.strftime, **json.loads(options or "{}")}
+    try:
+        with time_limit(TEMPLATE_SECONDS):
+            text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **variables)
+    except (TemplateError, TimeoutError) as error:
+        system = messages[0]["role"] == "system"
+        remedy = "leave out the system turn (system=)" if system else "store another template with the model"
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"the chat template of {tokenizer.name_or_path} fails ({reason}); {remedy}") from None
     assert isinstance(text, str)  # one conversation, not tokenised
     return text
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in this block after that time; without effect outside of a process's first thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise TimeoutError(f"not done after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def thought_marks(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[str, str], ...]:
+    """The marks around thoughts that the tokenizer or its chat template knows; all known ones if there are none."""
+    template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else ""
+    words = {token.content for token in tokenizer.added_tokens_decoder.values()}
+    return marks_of({closing for _, closing in MARKS if closing in words or closing in template})
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], form: str = "chat") -> list[tuple[int, ...]]:

@@ -30,7 +30,8 @@ class Request:
 class Answer:
     """The text without special tokens, and all generated ids, an end token included.
 
-    ``finish`` is 'length' where the answer was cut off, otherwise 'stop'.
+    ``finish`` is 'length' where the answer was cut off, 'context' where its prompt left no room for one, otherwise
+    'stop'.
     """
 
     text: str

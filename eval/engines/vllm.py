@@ -32,7 +32,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     tokenizer = load_tokenizer(spec, inputs)
     model = LLM(
         model=source, revision=revision, tokenizer=tokenizer.name_or_path, dtype=DTYPES[spec.precision], seed=0,
-        tensor_parallel_size=max(1, torch.cuda.device_count()), generation_config="vllm",
+        tensor_parallel_size=max(1, torch.cuda.device_count()), generation_config="vllm", trust_remote_code=False,
     )  # fmt: skip
     try:
         # vLLM is told to ignore generation_config, so its end tokens are passed explicitly.
@@ -43,7 +43,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
 
 
 def _answer(model: Any, ends: list[int], request: Request) -> list[Answer]:
-    """Answer one batch. A prompt that fills the context gets an empty answer with finish 'length'."""
+    """Answer one batch. A prompt that fills the context gets an empty answer with finish 'context'."""
     from vllm import SamplingParams
 
     context = model.llm_engine.model_config.max_model_len
@@ -62,7 +62,7 @@ def _answer(model: Any, ends: list[int], request: Request) -> list[Answer]:
         one.id: Answer(out.text, tuple(out.token_ids), "length" if out.finish_reason == "length" else "stop")
         for one, out in zip(fitting, outputs, strict=True)
     }
-    return [answers.get(one.id, Answer("", (), "length")) for one in request.prompts]
+    return [answers.get(one.id, Answer("", (), "context")) for one in request.prompts]
 
 
 def _seed(request: Request, prompt_id: str) -> int:

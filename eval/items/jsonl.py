@@ -1,4 +1,4 @@
-"""Files of test items: JSON lines with checked fields."""
+"""Files of test items: JSON lines, a JSON array, or the rows of a table, with checked fields."""
 
 from __future__ import annotations
 
@@ -6,19 +6,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.rows import read_jsonl
+from common.rows import READERS, Reader, open_text, read_jsonl
 
 Row = dict[str, Any]
 
 
 def read(path: Path, fields: Mapping[str, str] | None = None) -> list[Row]:
-    """The objects of a JSON-lines file, which may be gzipped. Raises ValueError that names a line that is not one.
+    """The objects of a JSON-lines file, a JSON array, .csv or .parquet; text may be gzipped.
 
-    ``fields`` maps a name used here to a column of the file; the column keeps its own name as well.
+    Raises ValueError that names a line or row that is no object. ``fields`` maps a name used here to a column of the
+    file; the column keeps its own name as well.
     """
-    rows = read_jsonl(path)
+    reader = _reader(path) if path.is_file() else None
+    rows = _objects(path, reader) if reader else read_jsonl(path)
     renamed = (fields or {}).items()
     return [{**row, **{name: row[column] for name, column in renamed if column in row}} for row in rows]
+
+
+def _reader(path: Path) -> Reader | None:
+    """What reads a file that is not JSON lines; None for JSON lines."""
+    ending = Path(path.name.removesuffix(".gz")).suffix
+    if ending in (".csv", ".parquet"):
+        return READERS[ending]
+    with open_text(path, errors="replace") as text:
+        # A line of JSON lines is an object.
+        return READERS[".json"] if text.read(1 << 12).lstrip().startswith("[") else None
+
+
+def _objects(path: Path, reader: Reader) -> list[Row]:
+    rows = []
+    for row in reader(path):
+        if row.problem or not isinstance(row.record, dict):
+            problem = row.problem or f"holds {type(row.record).__name__}, not an object"
+            raise ValueError(f"{path}: {row.unit} {row.line} {problem}")
+        rows.append(row.record)
+    return rows
 
 
 def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eval.spec.tasks import ENGINES, TASKS, check_form
+from eval.spec.tasks import ENGINES, TASKS, check_form, check_object
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,17 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Reading:
-    """How items are read: ``fields`` maps a field of the task to a column of the file; ``pattern`` is task regex's."""
+    """How items are read and compared: ``fields`` maps a field of the task to a column of the file.
+
+    ``template`` is the prompt of one's own questions, ``pattern`` that of task regex; ``compare`` and ``ignore`` as in
+    `Task`.
+    """
 
     fields: tuple[tuple[str, str], ...] = ()
     pattern: str = ""
+    template: str = field(default="", metadata={"neutral": ""})
+    compare: str = field(default="auto", metadata={"neutral": "auto"})
+    ignore: tuple[str, ...] = field(default=("case", "markup"), metadata={"neutral": ("case", "markup")})
 
 
 AS_IS = Reading()
@@ -62,7 +69,9 @@ class AnswerSpec:
     from the first (None: all). ``system`` is the system turn used in training, if any. The input ``tokenizer`` (a
     folder of tokenised samples) supplies tokenizer and chat template where the model's own folder has no template. With
     ``samples`` above 1 every item is answered that many times, each time with random numbers of its own. In the
-    completion ``form`` the model continues a plain text, without template and system turn. Task ``loss`` reads
+    completion ``form`` the model continues a plain text, without template and system turn; in the form ``likelihood``
+    it finds the likeliest of several continuations. Without ``stops`` an answer ends at those of the task.
+    ``template_options`` is a JSON object of further variables of the chat template. Task ``loss`` reads
     tokenised samples from the inputs ``data`` or ``data.NAME``, generates nothing, and has no decoding. Engines may
     differ where two tokens are almost equally likely, so ``engine`` is part of the identity. Raises ValueError for
     values that do not fit together.
@@ -81,10 +90,14 @@ class AnswerSpec:
     form: str = field(default="chat", metadata={"neutral": "chat"})
     shots: Shots | None = field(default=None, metadata={"neutral": None})
     engine: str = field(default="local", metadata={"neutral": "local"})
+    stops: tuple[str, ...] = field(default=(), metadata={"neutral": ()})
+    template_options: str = field(default="", metadata={"neutral": ""})
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise ValueError(f"engine={self.engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
+        if self.template_options:
+            check_object("template_options", self.template_options)
         if self.samples < 1:
             raise ValueError(f"samples={self.samples} must be at least 1")
         # The same answer many times would look like a precise measurement.
@@ -93,8 +106,13 @@ class AnswerSpec:
         if self.task not in TASKS:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
         check_form(self.task, self.form, self.shots.number if self.shots else 0)
-        if (self.decoding is None) != (self.task == "loss"):
-            raise ValueError(f"task={self.task!r}: every task but 'loss' needs a decoding, 'loss' takes none")
+        if (self.decoding is None) != (self.task == "loss" or self.form == "likelihood"):
+            raise ValueError(
+                f"task={self.task!r}, form={self.form!r}: task 'loss' and form 'likelihood' take no decoding, all "
+                "others need one"
+            )
+        if self.form == "likelihood" and self.engine != "local":
+            raise ValueError(f"form=likelihood: engine {self.engine} gives no likelihoods; set backend=local")
 
 
 ROWS = "rows.jsonl"

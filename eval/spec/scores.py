@@ -16,7 +16,8 @@ class ScoreSpec:
     Inputs are ``answers`` and, except for task ``loss``, ``data`` as in `AnswerSpec`. A program may use ``seconds`` of
     CPU time and ``memory_mib`` MiB of address space. A ``judge`` reads the inputs ``references`` and ``prompts`` where
     they are present; a local one is the input ``judge``, runs in ``precision``, and its ``model`` is a digest of that
-    folder. Raises ValueError when the task needs a judge and has none, or the reverse.
+    folder. For each k in ``majority`` the answer that most of the first k answers give is scored too. Raises ValueError
+    when the task needs a judge and has none, or the reverse.
     """
 
     task: str
@@ -28,6 +29,7 @@ class ScoreSpec:
     form: str = field(default="chat", metadata={"neutral": "chat"})
     judge: Judge | None = field(default=None, metadata={"neutral": None})
     precision: str = field(default="", metadata={"neutral": ""})
+    majority: tuple[int, ...] = field(default=(), metadata={"neutral": ()})
 
     def __post_init__(self) -> None:
         if (self.judge is not None) != (self.task in JUDGED):

@@ -37,14 +37,16 @@ def task_specs(
         items=task.max_items,
         model_repo=None,
         model_revision=None,
-        decoding=None if loss else decoding(task, seed),
+        decoding=None if loss or task.form == "likelihood" else decoding(task, seed),
         precision=suite.precision,
-        system="" if loss or task.form == "completion" else system,
-        reading=Reading(columns),
+        system="" if loss or task.form != "chat" else system,
+        reading=Reading(columns, template=task.template),
         samples=task.answers_per_item,
         form=task.form,
         shots=Shots(task.shots, shots_file, task.shots_seed) if task.shots else None,
         engine="local" if loss else suite.backend,
+        stops=tuple(task.stops),
+        template_options=suite.template_options if task.form == "chat" and not loss else "",
     )
     score = ScoreSpec(
         task=task.task,
@@ -52,9 +54,11 @@ def task_specs(
         items=task.max_items,
         seconds=task.time_limit_seconds,
         memory_mib=task.memory_mib,
-        reading=Reading(columns, task.pattern),  # only scoring reads the pattern: a new one keeps the answers
+        # Only scoring reads the pattern and how texts are compared: others keep the answers.
+        reading=Reading(columns, task.pattern, task.template, task.compare, tuple(task.ignore)),
         form=task.form,
         judge=(suite.judge or Judge()) if task.task in JUDGED else None,
+        majority=tuple(task.majority),
     )
     return TaskSpecs(answer, score)
 
@@ -72,7 +76,7 @@ def decoding(task: Task, seed: int) -> Decoding:
 
 def overlap_spec(task: Task, *, items_file: str = "", source_file: str = "") -> OverlapSpec:
     """The spec of a task's overlap with a training source; files as in `task_specs`, ``source_file`` the source's."""
-    return OverlapSpec(task.task, items_file, source_file, Reading(_columns(task)))
+    return OverlapSpec(task.task, items_file, source_file, Reading(_columns(task), template=task.template))
 
 
 def _columns(task: Task) -> tuple[tuple[str, str], ...]:

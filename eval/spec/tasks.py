@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from eval.spec.judge import Judge, JudgeRun
 
-TASKS = ("gsm8k", "humaneval", "mbpp", "ifeval", "exact_match", "regex", "choice", "mtbench", "judge", "loss")
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What a plan must know of a kind of task; the module of its name in eval/tasks has the rest.
+
+    ``forms`` are the ways to present an item: as a conversation in the chat template; as a plain text that the model
+    continues, which needs no template and so also measures base models; or as one text per choice, of which the model
+    finds one the likeliest. With ``shots`` it can show worked examples before an item. A judge grades its answers where
+    it is ``judged``.
+    """
+
+    forms: tuple[str, ...] = ("chat",)
+    shots: bool = False
+    judged: bool = False
+
+
+BOTH = ("chat", "completion")
+
+TASKS = {
+    "gsm8k": TaskKind(BOTH, shots=True),
+    "humaneval": TaskKind(BOTH),
+    "mbpp": TaskKind(BOTH, shots=True),
+    "ifeval": TaskKind(),
+    "exact_match": TaskKind(BOTH, shots=True),
+    "regex": TaskKind(BOTH, shots=True),
+    "choice": TaskKind((*BOTH, "likelihood"), shots=True),
+    "mtbench": TaskKind(judged=True),
+    "judge": TaskKind(judged=True),
+    "loss": TaskKind(),
+}
+"""Every kind of task. Task ``loss`` asks nothing and has no module."""
 
 ENGINES = ("local", "vllm")
 
-JUDGED = ("mtbench", "judge")
+JUDGED = tuple(name for name, kind in TASKS.items() if kind.judged)
 """Tasks whose answers a judge grades."""
 
-FORMS = ("chat", "completion")
-"""How an item is presented: as a conversation in the chat template, or as a plain text that the model continues."""
+OWN = ("exact_match", "regex", "choice")
+"""Tasks for questions of the user's own."""
 
-WITH_COMPLETION = ("gsm8k", "humaneval", "mbpp")
-"""Tasks that have the completion form, which needs no chat template and so also measures base models."""
+FORMS = (*BOTH, "likelihood")
 
 SCORED_STAGES = ("every", "last")
 """Training stages of a strategy after which a sweep measures the model."""
 
-WITH_SHOTS = ("gsm8k", "mbpp")
-"""Tasks that can show worked examples before an item."""
+COMPARISONS = ("auto", "text", "number")
+"""How an answer is compared with an accepted one: as a number where every accepted answer is one, or as told."""
+
+IGNORABLE = ("case", "markup", "punctuation", "accents", "articles")
+"""What need not count where texts are compared. White space and a final full stop never do."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +72,12 @@ class Task:
     CPU time where its program is run. ``shots`` worked examples stand before each item. They come from ``shots_from``,
     which names the same kind of place as the items' own: a file of the world, a path, or a split of the hub data set.
     They are the first ones there, or drawn by ``shots_seed``. ``references`` is a file of reference answers that the
-    judge is shown. Raises ValueError for values that do not fit together.
+    judge is shown. ``stops`` are strings that end an answer, in place of the task's own. With several answers per item,
+    ``majority`` names the numbers k for which ``maj@k`` is reported.
+
+    Questions of one's own (`OWN`) take a ``template`` for the prompt, in which ``{COLUMN}`` stands for a column; they
+    are compared as ``compare`` says, without what ``ignore`` names. Raises ValueError for values that do not fit
+    together.
     """
 
     ability: str
@@ -61,7 +99,12 @@ class Task:
     shots: int = 0
     shots_from: str | None = None
     shots_seed: int | None = None
+    template: str = ""
+    stops: list[str] = field(default_factory=list)
+    majority: list[int] = field(default_factory=list)
     pattern: str = ""
+    compare: str = "auto"
+    ignore: list[str] = field(default_factory=lambda: ["case", "markup"])
     time_limit_seconds: float = 3.0
     memory_mib: int = 1024
     references: str | None = None
@@ -97,18 +140,46 @@ class Task:
                 "the world, a path, or a split of the hub data set, like the items' own"
             )
         check_form(self.task, self.form, self.shots)
+        self._check_reading()
+
+    def _check_reading(self) -> None:
+        """Raise ValueError for settings of questions and answers that this task does not have."""
         if self.task == "regex" and not self.pattern:
             raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
+        if self.template and self.task not in OWN:
+            raise ValueError(f"task={self.task}: a template is for the tasks {', '.join(OWN)}; drop it")
+        if self.compare not in COMPARISONS:
+            raise ValueError(f"compare={self.compare!r} is unknown; choose one of: {', '.join(COMPARISONS)}")
+        if unknown := sorted(set(self.ignore) - set(IGNORABLE)):
+            raise ValueError(f"ignore={unknown[0]!r} is unknown; choose from: {', '.join(IGNORABLE)}")
+        if "" in self.stops:
+            raise ValueError("stops holds an empty text, which would end every answer; remove it")
+        if any(not 1 <= k <= self.answers_per_item for k in self.majority):
+            raise ValueError(
+                f"majority={self.majority}: each must be from 1 to answers_per_item={self.answers_per_item}"
+            )
 
 
 def check_form(task: str, form: str, shots: int) -> None:
     """Raise ValueError unless the task has that form and, for ``shots`` above 0, can show worked examples."""
     if form not in FORMS:
         raise ValueError(f"form={form!r} is unknown; choose one of: {', '.join(FORMS)}")
-    if form == "completion" and task not in WITH_COMPLETION:
-        raise ValueError(f"form=completion: task {task} does not have it; {', '.join(WITH_COMPLETION)} do")
-    if shots < 0 or (shots and task not in WITH_SHOTS):
-        raise ValueError(f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(WITH_SHOTS)}")
+    if form not in TASKS[task].forms:
+        having = [name for name, kind in TASKS.items() if form in kind.forms]
+        raise ValueError(f"form={form}: task {task} does not have it; {', '.join(having)} do")
+    if shots < 0 or (shots and not TASKS[task].shots):
+        having = [name for name, kind in TASKS.items() if kind.shots]
+        raise ValueError(f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(having)}")
+
+
+def check_object(name: str, text: str) -> None:
+    """Raise ValueError unless a text is a JSON object."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        held = None
+    if not isinstance(held, dict):
+        raise ValueError(f'{name}={text!r} is not a JSON object such as {{"enable_thinking": false}}')
 
 
 @dataclass(frozen=True)
@@ -116,7 +187,8 @@ class Suite:
     """Tasks by name, and how they are run: the model's precision, items per forward pass, backend, and the judge.
 
     ``judge`` says who grades, ``judge_client`` how it is called. ``score`` says after which training stages a model is
-    measured: ``every`` one of its strategy, or the ``last``.
+    measured: ``every`` one of its strategy, or the ``last``. ``template_options`` is a JSON object of further variables
+    of the model's chat template, such as {"enable_thinking": false}.
     """
 
     name: str
@@ -127,7 +199,10 @@ class Suite:
     judge_client: JudgeRun | None = None
     backend: str = "local"
     score: str = "every"
+    template_options: str = ""
 
     def __post_init__(self) -> None:
+        if self.template_options:
+            check_object("template_options", self.template_options)
         if self.score not in SCORED_STAGES:
             raise ValueError(f"score={self.score!r} is unknown; choose one of: {', '.join(SCORED_STAGES)}")

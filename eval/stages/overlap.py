@@ -33,12 +33,6 @@ MIN_SHARE = 0.7
 WORD = re.compile(r"\w+")
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it modulo 2^64 can be undone
 BATCH_ROWS = 2000  # rows of the source in memory at a time
-PARTS = {
-    "gsm8k": ("question", "answer"), "humaneval": ("prompt", "code"), "mbpp": ("text", "code"),
-    "ifeval": ("prompt", ""), "exact_match": ("prompt", "answers"), "regex": ("prompt", "answers"),
-    "choice": ("prompt", "answers"), "mtbench": ("turns", "references"), "judge": ("turns", "references"),
-}  # fmt: skip
-"""The fields of a task's items that hold its prompt and its answer ('': none)."""
 
 
 def run(spec: OverlapSpec, inputs: Mapping[str, Path], out: Path) -> None:
@@ -56,7 +50,7 @@ def measure(task: str, items: Sequence[Row], source: Iterable[list[str]]) -> lis
     ``source`` holds the texts of each row. A share is called by part and size, as ``prompt_8``; it is None for a part
     that is too short.
     """
-    prompt_field, answer_field = PARTS[task]
+    prompt_field, answer_field = TASKS[task].parts
     parts = {
         name: [words(" ".join(source_texts.strings(item.get(column, "")))) for item in items]
         for name, column in (("prompt", prompt_field), ("answer", answer_field))

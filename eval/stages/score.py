@@ -102,7 +102,8 @@ def _add_verdicts(
 
     def on_verdict(number: int, verdict: ProgramVerdict) -> None:
         row = waiting[number]
-        fields = score(items[item_id(row)], row["text"], verdict.status)
+        item = items[item_id(row)] | {name: row[name] for name in ("likelihoods",) if name in row}
+        fields = score(item, row["text"], verdict.status)
         ids: Row = {name: row[name] for name in ("id", "item") if name in row}
         records.add([{**ids, **fields, **_error_kind(verdict)}])
 

@@ -12,7 +12,13 @@ from eval.items.metrics import Metric, by_item, interval, present, ratio, share
 from eval.spec.item_rows import item_id
 from eval.tasks import Benchmark
 
-MAX_RATES = {"truncated_rate": 0.2, "empty_rate": 0.1, "parse_failure_rate": 0.2, "timeout_rate": 0.1}
+MAX_RATES = {
+    "truncated_rate": 0.2,
+    "empty_rate": 0.1,
+    "parse_failure_rate": 0.2,
+    "timeout_rate": 0.1,
+    "no_room_rate": 0.0,
+}
 """Rates of invalid answers above which a metric says little about the ability, and a longer answer or another format is
 needed."""
 
@@ -62,12 +68,14 @@ def warnings(metrics: Sequence[Row]) -> list[Row]:
 
 
 def _invalid_rates(scores: Sequence[Row], responses: Sequence[Row]) -> list[Metric]:
-    """The shares of answers that were cut off, are empty, or hold nothing to judge."""
+    """The shares of answers that were cut off, are empty, hold nothing to judge, or whose prompt left no room."""
     parsed = [row for row in scores if "parsed" in row]
+    full = _rate("no_room_rate", responses, lambda row: row["finish"] == "context")
     return present(
-        _rate("truncated_rate", responses, lambda row: row["finish"] == "length"),
+        _rate("truncated_rate", responses, lambda row: row["finish"] != "stop"),
         _rate("empty_rate", responses, lambda row: not row["text"].strip()),
         _rate("parse_failure_rate", parsed, lambda row: not row["parsed"]),
+        full if full and full.value else None,
     )
 
 

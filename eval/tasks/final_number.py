@@ -53,8 +53,8 @@ def final_number(text: str, question: str = "") -> Fraction | None:
     """The final number; None for a text without one, and for one that cannot be read."""
     text, asked = without_run_on(text), {one.value for one in numbers(tidy(question))}
     for place in _marked(text):
-        for number in numbers(SUM.sub("", tidy(place))):
-            return number.value
+        for marked in numbers(SUM.sub("", tidy(place))):
+            return marked.value
     number = _announced(text, asked) or _last_sentence(text, asked)
     return number.value if number else None
 
@@ -62,10 +62,10 @@ def final_number(text: str, question: str = "") -> Fraction | None:
 def _marked(text: str) -> Iterator[str]:
     """The places after ``####`` and in boxes, the most reliable first."""
     yield from (part.partition("\n")[0] for part in reversed(text.split("####")[1:]))
-    yield from (_braced(part[:MAX_PLACE]) for part in reversed(text.split("\\boxed{")[1:]))
+    yield from (braced(part[:MAX_PLACE]) for part in reversed(text.split("\\boxed{")[1:]))
 
 
-def _braced(text: str) -> str:
+def braced(text: str) -> str:
     """A text up to the brace that closes one opened before it."""
     depth = 1
     for place, sign in enumerate(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from eval.items.jsonl import Row, field, read
 from eval.items.metrics import Metric, present, rate
 from eval.spec.answers import AS_IS, Reading
 from eval.tasks import lmeval_rules
+from eval.tasks.benchmark import Benchmark
 from eval.tasks.final_number import final_number
 from eval.tasks.numbers import numbers, written
 
@@ -75,3 +77,9 @@ def strict(text: str) -> Fraction | None:
     match = STRICT.search(text)
     number = next(numbers(match.group(1)), None) if match else None
     return number.value if number else None
+
+
+CHAT = Benchmark(
+    items=items, messages=messages, score=score, metrics=metrics, parts=("question", "answer"), examples=items
+)
+FORMS = {"chat": CHAT, "completion": replace(CHAT, messages=completion, stops=STOPS)}

@@ -8,7 +8,6 @@ and prompt and answer are tested as they are.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from eval.items.jsonl import Row, field, read
 from eval.sandbox.programs import Program
 from eval.spec.answers import AS_IS, Reading
 from eval.tasks import code
+from eval.tasks.benchmark import Benchmark
 
 ASK = "Complete the following Python function.\n\n"
 # What follows this cannot matter to the tests. The stops of the completion form would cut an answer that begins with
@@ -68,38 +68,33 @@ def score_completion(item: Row, text: str, status: str) -> Row:
 def candidate(item: Row, text: str) -> str:
     """The code that an answer means.
 
-    The first fenced block that defines the entry point, or else the whole text if it does, is a whole function and
-    follows the prompt's preamble. Otherwise the first fenced block, or else the whole text, is a body and follows the
-    prompt. From the first line that Python cannot parse, the rest is cut off. A text that fits neither case follows the
-    prompt unchanged, and fails.
+    A whole function (`code.definition_in`) follows the prompt's preamble. Without one, the first fenced block, or else
+    the whole text, is a body and follows the prompt. A text that fits neither case follows the prompt unchanged, and
+    fails.
     """
     text = code.cleaned(text)
-    blocks = code.FENCE.findall(text)
-    preamble, defines = _split(item)
-    # A block usually holds the answer, and the text around it explains.
-    for part in [*blocks, text]:
-        if defines.search(part):
-            return preamble + code.function(part, defines)
-    return _under(item["prompt"], blocks[0] if blocks else text)
+    preamble = _preamble(item)
+    if (whole := code.definition_in(text, item["entry_point"], preamble)) is not None:
+        return preamble + whole
+    return _under(item["prompt"], (code.blocks(text) or [text])[0])
 
 
-def _split(item: Row) -> tuple[str, re.Pattern[str]]:
-    """The part of the prompt before the function to complete, and the pattern of that function's definition."""
-    defines = code.definition(item["entry_point"])
+def _preamble(item: Row) -> str:
+    """The part of the prompt before the function to complete."""
     # The last definition of that name: prompts may define helpers first.
-    starts = [match.start() for match in defines.finditer(item["prompt"])]
-    return (item["prompt"][: starts[-1]] if starts else ""), defines
+    starts = [match.start() for match in code.definition(item["entry_point"]).finditer(item["prompt"])]
+    return item["prompt"][: starts[-1]] if starts else ""
 
 
 def _under(prompt: str, text: str) -> str:
-    """The prompt with ``text`` as the function's body, in that indentation of two which keeps more lines parsable."""
+    """The prompt with ``text`` as the function's body, in the indentation of two in which it is Python."""
     text = text.strip("\n")
     # Stripping may have removed the indentation of the first line, or the body never had any.
     bodies = [text if text[:1].isspace() else "    " + text, textwrap.indent(textwrap.dedent(text), "    ")]
-    wholes = [code.parsable(prompt + _indented(body)) for body in bodies]
-    # More lines survive in the right indentation; on a tie the text as it is wins.
-    best = max(wholes, key=lambda whole: whole.rstrip().count("\n"))
-    return best if len(best.rstrip()) > len(prompt.rstrip()) else prompt + text
+    wholes = [prompt + body for body in map(_indented, bodies)]
+    fit = [whole for whole in wholes if code.is_python(whole) and len(whole.rstrip()) > len(prompt.rstrip())]
+    # More lines are left in the right indentation; on a tie the text as it is wins.
+    return max(fit, key=lambda whole: whole.rstrip().count("\n"), default=prompt + text)
 
 
 def _indented(body: str) -> str:
@@ -107,3 +102,11 @@ def _indented(body: str) -> str:
     lines = body.split("\n")
     ends = (number for number, line in enumerate(lines) if line and not line[0].isspace())
     return "\n".join(lines[: next(ends, len(lines))])
+
+
+CHAT = Benchmark(
+    items=items, messages=messages, program=program, score=score, metrics=code.metrics, parts=("prompt", "code"),
+    stops=STOPS,
+)  # fmt: skip
+COMPLETION = replace(CHAT, messages=completion, stops=MARGIN, program=completion_program, score=score_completion)
+FORMS = {"chat": CHAT, "completion": COMPLETION}

@@ -14,6 +14,7 @@ from pathlib import Path
 from eval.items.jsonl import Row, field, read
 from eval.items.metrics import Metric, present, rate, ratio
 from eval.spec.answers import AS_IS, Reading
+from eval.tasks.benchmark import Benchmark
 from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS
 
 
@@ -89,3 +90,8 @@ def _variants(text: str) -> list[str]:
     lines = text.split("\n")
     cuts = [text, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
     return cuts + [cut.replace("*", "") for cut in cuts]
+
+
+FORMS = {
+    "chat": Benchmark(items=items, messages=messages, score=score, metrics=metrics, parts=("prompt", "")),
+}

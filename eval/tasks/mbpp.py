@@ -15,6 +15,7 @@ from eval.items.jsonl import Row, field, read
 from eval.sandbox.programs import Program
 from eval.spec.answers import AS_IS, Reading
 from eval.tasks import code
+from eval.tasks.benchmark import Benchmark
 
 FULL, TEST = 974, range(11, 511)
 EXAMPLES = ("2", "3", "4")
@@ -73,13 +74,10 @@ def score_completion(item: Row, text: str, status: str) -> Row:
 
 
 def candidate(item: Row, text: str) -> str:
-    """The code that an answer means: the first fenced block that defines the function, or else the text."""
-    text, defines = code.cleaned(text), code.definition(item["entry_point"])
-    blocks = code.FENCE.findall(text)
-    for part in [*blocks, text]:
-        if defines.search(part):
-            return code.function(part, defines)
-    return blocks[0] if blocks else text
+    """The code that an answer means: what defines the function, or else the first fenced block, or the text."""
+    text = code.cleaned(text)
+    whole = code.definition_in(text, item["entry_point"])
+    return (code.blocks(text) or [text])[0] if whole is None else whole
 
 
 def _ask(wording: str, item: Row) -> str:
@@ -109,3 +107,11 @@ def _item(path: Path, number: int, row: Row) -> Row:
         # Helpers come first in the published solutions.
         "entry_point": entries[-1],
     }
+
+
+CHAT = Benchmark(
+    items=items, messages=messages, program=program, score=score, metrics=code.metrics, parts=("text", "code"),
+    examples=examples,
+)  # fmt: skip
+COMPLETION = replace(CHAT, messages=completion, stops=STOPS, program=completion_program, score=score_completion)
+FORMS = {"chat": CHAT, "completion": COMPLETION}

@@ -15,6 +15,7 @@ from typing import Any
 from eval.items.jsonl import Row, field, read
 from eval.items.metrics import Metric, by_item, present, ratio
 from eval.spec.answers import AS_IS, Reading
+from eval.tasks.benchmark import Benchmark
 
 TEMPERATURES = {
     "writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1,
@@ -110,3 +111,8 @@ def clustered(
     # Ratings of the turns of one question are not independent.
     groups = by_item(rows)
     return ratio(name, [math.fsum(value(row) for row in group) for group in groups], [len(group) for group in groups])
+
+
+FORMS = {
+    "chat": Benchmark(items=benchmark, messages=messages, metrics=metrics, parts=("turns", "references")),
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -12,7 +12,10 @@ from eval.tasks import FORMS
 
 
 def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
-    """The worked examples of a spec, from the input ``shots``, in the order shown. Raises ValueError for too few."""
+    """The worked examples of a spec from the input ``shots``: as many as it shows, and one to take an item's place.
+
+    They come in the order shown. Raises ValueError for too few.
+    """
     read = FORMS[spec.form][spec.task].examples
     if spec.shots is None or read is None:
         return []
@@ -22,7 +25,34 @@ def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
         raise ValueError(
             f"shots={number}: {place} holds {len(pool)} worked examples of task {spec.task}; ask for fewer"
         )
+    most = min(number + 1, len(pool))
     if spec.shots.seed is None:
-        return pool[:number]
+        return pool[:most]
     # A seed of its own name, so that it is independent of the seed of drawn answers.
-    return Random(f"shots:{spec.shots.seed}").sample(pool, number)
+    return Random(f"shots:{spec.shots.seed}").sample(pool, most)
+
+
+def items_with_shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
+    """The items that a spec asks, each with its worked examples in ``shots``. Raises ValueError for equal ids."""
+    items = FORMS[spec.form][spec.task].items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]
+    names: set[str] = set()
+    for item in items:
+        if item["id"] in names:
+            raise ValueError(f"two items have the id {item['id']!r}; ids must differ")
+        names.add(item["id"])
+    pool = shots(spec, inputs)
+    return [item | {"shots": shown(item, pool, spec)} for item in items]
+
+
+def shown(item: Row, pool: Sequence[Row], spec: AnswerSpec) -> list[Row]:
+    """The worked examples before an item: none asks the same, which would show the item's own answer.
+
+    Raises ValueError where too few are left.
+    """
+    prompt, number = FORMS[spec.form][spec.task].parts[0], spec.shots.number if spec.shots else 0
+    others = [one for one in pool if one[prompt] != item[prompt]][:number]
+    if len(others) < number:
+        raise ValueError(
+            f"shots={number}: item {item['id']} is among its own worked examples, and no others are left; ask for fewer"
+        )
+    return others

@@ -15,6 +15,7 @@ from eval.spec.answers import Reading
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from eval.spec.tasks import TASKS
 from eval.stages import overlap, score
+from eval.tasks import MODULES
 from tests.conftest import PUBLIC_DATA
 
 DRAW = random.Random(0)
@@ -151,5 +152,10 @@ def test_folders_of_training_data_and_other_endings(tmp_path):
         list(source_texts.rows(tmp_path / "c.txt"))
 
 
-def test_every_benchmark_says_which_of_its_texts_are_compared():
-    assert set(overlap.PARTS) == set(overlap.TASKS) == set(TASKS) - {"loss"}
+def test_every_kind_of_task_has_the_forms_that_its_entry_names_and_says_which_of_its_texts_are_compared():
+    assert set(MODULES) == set(TASKS) - {"loss"}
+    for name, forms in MODULES.items():
+        kind = TASKS[name]
+        assert tuple(forms) == kind.forms and all(len(one.parts) == 2 for one in forms.values())
+        assert all((one.examples is not None) == kind.shots for one in forms.values())
+        assert all((one.score is None) == kind.judged for one in forms.values())

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from eval.spec.answers import Reading
-from eval.tasks import TASKS
+from eval.tasks import COMPLETIONS, TASKS
 
 
 def made(tmp_path, task, rows, reading=None):
@@ -50,7 +50,9 @@ def test_patterns(tmp_path):
 @pytest.mark.parametrize("answer", ["green", "B", "b", 1])
 def test_choices(tmp_path, answer):
     (item,) = made(tmp_path, "choice", [{"prompt": "Grass is", "choices": ["red", "green", "blue"], "answer": answer}])
-    assert TASKS["choice"].messages(item)[0]["content"] == "Grass is\nA. red\nB. green\nC. blue"
+    assert TASKS["choice"].messages(item)[0]["content"] == (
+        "Grass is\nA. red\nB. green\nC. blue\n\nAnswer with the letter of the right choice."
+    )
     right = [
         "B",
         "B.",
@@ -73,6 +75,221 @@ def test_bad_rows_are_named(tmp_path):
         ("exact_match", {"prompt": "p"}, "item 0 has no field 'answer'"),
         ("choice", {"prompt": "p", "answer": "x", "choices": ["a", "b"]}, "0: answer 'x' is not one of its choices"),
         ("choice", {"prompt": "p", "answer": "a", "choices": "ab"}, "str instead of list"),
+        (
+            "choice",
+            {"prompt": "p", "answer": 2, "choices": ["a", "b"]},
+            "answer 2 is not an index of its choices, 0 to 1",
+        ),
+        (
+            "choice",
+            {"prompt": "p", "answer": True, "choices": ["a", "b"]},
+            "answer True is neither an index nor a text",
+        ),
+        ("choice", {"prompt": "p", "answer": 0, "choices": ["a", "A."]}, "the choice 'A.' stands twice"),
+        ("choice", {"prompt": "p", "answer": "A", "choices": ["B", "A"]}, "answer 'A' may mean 'B' or 'A'"),
+        ("choice", {"prompt": "p", "answer": "2", "choices": ["8", "2", "24", "120"]}, "may mean '2' or '24'"),
+        ("choice", {"prompt": "p", "answer": "a"}, "has no field 'choices', and its prompt lists none"),
+        ("exact_match", {"prompt": "p", "answer": float("nan")}, "nan is neither a text nor a number"),
+        ("exact_match", {"prompt": "p", "answer": []}, "is an empty list"),
     ):
         with pytest.raises(ValueError, match=said):
             made(tmp_path, task, [row])
+
+
+LAYOUTS = {
+    "an index": {"prompt": "2 x 12?", "choices": ["8", "2", "24", "120"], "answer": 2},
+    "ARC": {
+        "question": "2 x 12?",
+        "choices": {"text": ["8", "2", "24", "120"], "label": ["1", "2", "3", "4"]},
+        "answerKey": "3",
+    },
+    "CommonsenseQA": {
+        "question": {
+            "stem": "2 x 12?",
+            "choices": [{"label": label, "text": text} for label, text in zip("ABCD", ("8", "2", "24", "120"))],
+        },
+        "answerKey": "C",
+    },
+    "MMLU": {"question": "2 x 12?", "A": "8", "B": "2", "C": "24", "D": "120", "answer": "C"},
+    "BIG-Bench": {"input": "2 x 12?\nOptions:\n(A) 8\n(B) 2\n(C) 24\n(D) 120", "target": "(C)"},
+    "GPQA": {
+        "Question": "2 x 12?",
+        "Correct Answer": "24",
+        **{f"Incorrect Answer {n}": text for n, text in ((1, "8"), (2, "2"), (3, "120"))},
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_of_published_questions(tmp_path, layout):
+    (item,) = made(tmp_path, "choice", [LAYOUTS[layout]])
+    assert (item["choices"][item["right"]] == "24" and "(A) 8" in item["prompt"]) or "A. " in item["prompt"]
+    letter = item["labels"][item["right"]]
+    assert correct("choice", item, letter, "24", f"The answer is ({letter}).", "2", "E") == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_choices_that_a_prompt_lists_without_letters_go_by_their_texts(tmp_path):
+    (item,) = made(tmp_path, "choice", [{"input": "Is it valid?\nOptions:\n- valid \n- invalid", "target": "invalid"}])
+    assert item["prompt"].endswith("- invalid") and item["labels"] == []
+    right = ["So the answer is invalid.", "invalid", "**Invalid**", "Hm.\nAnswer: invalid"]
+    assert correct("choice", item, *right, "valid", "B", "It is not invalid") == [True] * 4 + [False] * 3
+
+
+NAMED = [
+    "Answer: {L}",
+    "**Answer: {L}**",
+    "The answer is: ({L})",
+    "\\boxed{{{L}}}",
+    "The correct option is ({L})",
+    "{l}",
+    "{t}",
+    "{L}.",
+    "({L}) {t}",
+    "\\boxed{{\\text{{({L}) {t}}}}}",
+    "Therefore, Option {L} is correct.",
+    "The answer is **{L}**.",
+    "So the correct answer is ({L}) {t}.",
+    "The answer is {t}.",
+    "{L}) {t}",
+    "**({L})**",
+    "### Final Answer\n\n{L}",
+    "I would choose {L}.",
+    "Answer: [{L}]",
+    "The answer is $\\boxed{{{L}}}$.",
+    "Answer: {{{L}}}",
+    "{L} is correct.",
+    "answer: ({l})",
+    "The answer is most likely ({L}).",
+    "So she would be ({L}) {t} then.",
+    "Answer: {L}\n\nQuestion: And the sky?\nAnswer: A",
+]
+WORKING = (
+    "",
+    "Option (A): red is wrong.\nOption (C): blue is wrong.\n",
+    "A thing that grows is green. Is (A) red? No.\n",
+)
+
+
+@pytest.mark.parametrize("form", NAMED)
+@pytest.mark.parametrize("working", WORKING)
+def test_a_choice_is_named_in_the_forms_that_people_and_models_write(tmp_path, form, working):
+    (item,) = made(tmp_path, "choice", [{"prompt": "Grass is", "choices": ["red", "green", "blue"], "answer": 1}])
+    texts = [
+        working + form.format(L=letter, l=letter.lower(), t=text) for letter, text in (("B", "green"), ("C", "blue"))
+    ]
+    assert correct("choice", item, *texts) == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["The answer is E.", "Answer: (D)", "D", "\\boxed{E}", "The answer is a guess.", "I see A and B."]
+)
+def test_a_letter_that_is_no_choice_is_no_answer(tmp_path, text):
+    (item,) = made(tmp_path, "choice", [{"prompt": "Grass is", "choices": ["green", "red"], "answer": 0}])
+    verdict = TASKS["choice"].score(item, f"It is (A), or not.\n{text}", "")
+    assert not verdict["parsed"] and not verdict["correct"], verdict
+
+
+NUMBERS = [
+    "51",
+    "51.0",
+    "$51",
+    "**51**",
+    "\\boxed{51}",
+    "#### 51",
+    "51 dollars",
+    "51.",
+    "The answer is 51.",
+    "Answer: $51.00",
+    "102/2",
+    "\\frac{102}{2}",
+    "= 51",
+    "Let me see, 20 + 31.\nThe answer is 51 dollars.",
+    "`51`",
+    "51\n",
+]
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_are_numbers(tmp_path, text):
+    for gold in (51, "51", 51.0, "51.00"):
+        (item,) = made(tmp_path, "exact_match", [{"prompt": "p", "answer": gold}])
+        assert correct("exact_match", item, text, text.replace("51", "52").replace("102", "104")) == [True, False], gold
+        (found,) = made(tmp_path, "regex", [{"prompt": "p", "answer": gold}], Reading((), "So: (.*)"))
+        one_line = text.rpartition("\n")[2] or "51"
+        assert correct("regex", found, f"So: 1\nSo: {one_line}", "So: 51 or 52") == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "right"),
+    [
+        ("-5", "\u22125", True),
+        ("-5", "negative 5", True),
+        ("1234", "1,234", True),
+        ("1,234", "1234 km", True),
+        ("0.5", "50%", True),
+        ("50", "50 percent", True),
+        ("50%", "0.5", True),
+        ("50%", "5", False),
+        ("1/3", "0.33", False),
+        ("0.25", "1/4", True),
+        ("5", "5 or 6", False),
+        ("5", "five", False),
+        ("5", "5" * 60, False),
+        ("2.50", "$2.5", True),
+    ],
+)
+def test_equal_numbers_are_equal_however_they_are_written(tmp_path, gold, text, right):
+    (item,) = made(tmp_path, "exact_match", [{"prompt": "p", "answer": gold}])
+    assert correct("exact_match", item, text) == [right]
+
+
+def test_texts_are_compared_as_the_task_says(tmp_path):
+    rows = [{"prompt": "p", "answer": ["The caf\u00e9, closed", "7"]}]
+    for ignore, right in (
+        (("case", "markup"), [True, True, False, False, False]),
+        (("case", "markup", "punctuation"), [True, True, True, False, False]),
+        (("case", "markup", "punctuation", "accents"), [True, True, True, True, False]),
+        (("case", "markup", "punctuation", "accents", "articles"), [True, True, True, True, True]),
+        ((), [False, True, False, False, False]),
+    ):
+        (item,) = made(tmp_path, "exact_match", rows, Reading(ignore=ignore))
+        texts = [
+            "**the caf\u00c9, closed.**",
+            "The caf\u00e9, closed",
+            "the caf\u00e9 closed!",
+            "The cafe closed",
+            "cafe closed",
+        ]
+        assert correct("exact_match", item, *texts) == right, ignore
+    (forced,) = made(tmp_path, "exact_match", [{"prompt": "p", "answer": "007"}], Reading(compare="text"))
+    assert correct("exact_match", forced, "007", "7") == [True, False]
+
+
+def test_a_template_joins_columns_and_examples_come_first(tmp_path):
+    reading = Reading(template="{passage}\n\nQ: {q}\nA:")
+    rows = [{"passage": ["One.", "Two."], "q": f"{number}?", "answer": number} for number in range(2)]
+    first, second = made(tmp_path, "exact_match", rows, reading)
+    assert first["prompt"] == "One.\nTwo.\n\nQ: 0?\nA:"
+    (text,) = COMPLETIONS["exact_match"].messages(second | {"shots": [first]})
+    assert text["content"] == "One.\nTwo.\n\nQ: 0?\nA: 0\n\nOne.\nTwo.\n\nQ: 1?\nA:"
+    turns = TASKS["exact_match"].messages(second | {"shots": [first]})
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user"] and turns[1]["content"] == "0"
+    with pytest.raises(ValueError, match="item 0 has no column 'x' for the template; it has: passage, q, answer"):
+        made(tmp_path, "exact_match", rows, Reading(template="{x}"))
+
+
+def test_items_may_be_a_json_array_or_rows_of_a_table(tmp_path):
+    rows = [{"prompt": "p", "answer": 7, "id": "x"}, {"prompt": "q", "answer": 8, "id": "y"}]
+    (tmp_path / "a.json").write_text("\ufeff\n " + json.dumps(rows, indent=1))
+    (tmp_path / "a.csv").write_text("id,prompt,answer\nx,p,7\ny,q,8\n")
+    for name in ("a.json", "a.csv"):
+        assert [item["answers"] for item in TASKS["exact_match"].items(tmp_path / name, Reading())] == [["7"], ["8"]]
+    (tmp_path / "a.json").write_text("[{}, 3]")
+    with pytest.raises(ValueError, match=r"a\.json: row 2 holds int, not an object"):
+        TASKS["exact_match"].items(tmp_path / "a.json", Reading())

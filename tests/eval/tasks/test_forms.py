@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from common.rows import write_jsonl
-from eval.engines.local import _nucleus
+from eval.engines import local
 from eval.engines.models import load_tokenizer
 from eval.items.jsonl import read
 from eval.sandbox.pool import run_all
@@ -151,17 +151,19 @@ def test_what_cannot_be_asked_is_refused_at_birth(given, message):
 
 
 def test_every_form_is_that_of_a_task():
-    assert set(FORMS) == {"chat", "completion"} and set(COMPLETIONS) <= set(TASKS)
+    assert set(FORMS) == {"chat", "completion", "likelihood"} and set(COMPLETIONS) <= set(TASKS)
     assert humaneval.STOPS != humaneval.MARGIN
 
 
-def test_a_nucleus_keeps_the_likeliest_tokens_that_reach_it():
-    chances = torch.tensor([[0.1, 0.5, 0.15, 0.25], [0.25, 0.25, 0.25, 0.25]], dtype=torch.float64)
-    kept = [(_nucleus(chances, top_p) > 0).tolist() for top_p in (0.5, 0.75, 0.76, 1.0)]
-    assert [row[0] for row in kept] == [
-        [False, True, False, False], [False, True, False, True], [False, True, True, True], [True] * 4
-    ]  # fmt: skip
-    assert [sum(row[1]) for row in kept] == [2, 3, 4, 4]  # of equals the first ones
+def test_a_nucleus_keeps_the_likeliest_tokens_that_reach_it(monkeypatch):
+    chances = torch.tensor([[0.1, 0.5, 0.15, 0.25], [0.25, 0.25, 0.25, 0.25]])
+    for first in (1024, 2):  # tokens among which it is looked for before the whole vocabulary is sorted
+        monkeypatch.setattr(local, "NUCLEUS", first)
+        for top_p, kept, of_equals in ((0.5, {1}, 2), (0.74, {1, 3}, 3), (0.76, {1, 3, 2}, 4), (1.0, {0, 1, 2, 3}, 4)):
+            ranked, tokens = local._nucleus(chances, top_p)
+            tokens = torch.arange(4).expand(2, 4) if tokens is None else tokens
+            assert {int(token) for token in tokens[0][ranked[0] > 0]} == kept
+            assert int((ranked[1] > 0).sum()) == of_equals
 
 
 @pytest.mark.parametrize(

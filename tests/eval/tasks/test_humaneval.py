@@ -18,6 +18,12 @@ ITEM = {
 }
 BODY = "    total = 0\n    for _ in range(n):\n        total += math.pi * r * half(r) * 2\n    return total\n"
 WHOLE = "def area(r, n):\n" + BODY
+DRAFT = "def area(r, n):\n    return math.pi * r * n\n"
+HELPER = "def circle(r):\n    return math.pi * r * half(r) * 2\n"
+WITH_HELPER = "def area(r, n):\n    return sum(circle(r) for _ in range(n))\n"
+NEEDS_IMPORT = (
+    "def area(r, n):\n    return functools.reduce(lambda a, b: a + b, [math.pi * r * half(r) * 2 for _ in range(n)])\n"
+)
 RIGHT = {
     "body": BODY,
     "stripped body": BODY.strip(),
@@ -35,6 +41,23 @@ RIGHT = {
     "own import": "from math import pi\n\n" + WHOLE,
     "windows lines": WHOLE.replace("\n", "\r\n"),
     "cut in the next function": WHOLE + "\ndef other(:\n    retu",
+    "cut within the next function": WHOLE + "\ndef other(x):\n    return (\n        x",
+    "indented in a list": "1. First:\n\n   ```python\n" + textwrap.indent(WHOLE, "   ") + "   ```\n\n2. Done.",
+    "a wrong draft before": f"```python\n{DRAFT}```\nWait, that misses the factor. Corrected:\n```python\n{WHOLE}```",
+    "a lambda": "area = lambda r, n: math.pi * half(r) * r * 2 * n",
+    "reads input behind": f"{WHOLE}\nn = int(input())\nr = n + 1\nprint(area(r, n))",
+    "reads input under a guard": f"{WHOLE}\nif __name__ == '__main__':\n    print(area(int(input()), 2))",
+    "tags": f"[PYTHON]\n{WHOLE}[/PYTHON]",
+    "tildes": f"So:\n~~~python\n{WHOLE}~~~\n",
+    "four ticks": f"````python\n{WHOLE}````\n",
+    "a helper in a block of its own": f"```python\n{HELPER}```\nand\n```python\n{WITH_HELPER}```\n",
+    "the complete code in a third block": f"```python\n{HELPER}```\n```python\n{WITH_HELPER}```\nComplete:\n"
+    f"```python\n{HELPER}\n{WITH_HELPER}```",
+    "an import in the final version": f"```python\n{NEEDS_IMPORT}```\nThe final version:\n"
+    f"```python\nimport functools\n{NEEDS_IMPORT}```",
+    "a usage behind": f"```python\n{WHOLE}```\nUse it:\n```python\nprint(area(1, 2))\n```\n```\n12.5\n```",
+    "a later block that lacks an import": f"```python\nimport functools\n{NEEDS_IMPORT}```\nShorter:\n"
+    f"```python\n{NEEDS_IMPORT}```",
 }
 WRONG = [
     "",
@@ -44,6 +67,12 @@ WRONG = [
     "def other(r, n):\n    return 1\n",
     "(" * 5000,
     "-" * 19_000 + "1",
+    f"def helper(x):\n    # to be done\n\n{WHOLE}",
+    f"```python\ndef helper(x):\n    # to be done\n\n{WHOLE}```",
+    WHOLE.replace("    return total", "    if n:\n        return total\n    else:\n"),
+    WHOLE.replace("    return total", "    if n:\n        return total\n    else:\nThat is all."),
+    WHOLE.replace("total = 0", "total = ("),
+    f"```python\n{WHOLE}```\nNo, better:\n```python\n{DRAFT}```",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Words for numbers in messages."""
+"""Words in messages: numbers, and texts from outside."""
 
 from __future__ import annotations
 
@@ -6,3 +6,9 @@ from __future__ import annotations
 def plural(count: int, noun: str) -> str:
     """``1 cell``, ``2 cells``, ``10,008 cells``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def printable(text: str) -> str:
+    """A text from outside on one line: white space in runs is one blank, and control characters are shown as codes."""
+    shown = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in " ".join(text.split()))
+    return "".join(shown)

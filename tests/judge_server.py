@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Act = str | tuple[int, dict[str, str], bytes]
-"""What a chat request meets: a reply's text, 'HANG', 'DRIP', 'RESET', or status, headers and body as they are."""
+"""What a chat request meets: a reply's text, 'HANG', 'DRIP', 'DRIP A HEADER', 'RESET', or status, headers and body."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -70,6 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, {"Content-Length": "1000"}, b"")
             while not self.server.judge.closing.wait(0.05):
                 self.wfile.write(b" ")
+        elif act == "DRIP A HEADER":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not self.server.judge.closing.wait(0.05):
+                self.wfile.write(b"x")
         elif act == "RESET":  # closing with unread patience set to nothing sends a reset
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

@@ -13,16 +13,16 @@ from common.extras import require
 from common.json_file import write_json
 from common.options import option
 from common.rows import data_files
+from eval.commands.results import file_of, table, warnings_of
 from eval.commands.suite import load
-from eval.commands.text_table import aligned
 from eval.engines.request import available
 from eval.judge.setup import JudgeOptions, JudgeSetup, check_cost, judge_setup
 from eval.sandbox.client import Sandbox, unsafe_allowed
 from eval.sandbox.programs import Limits
-from eval.spec.answers import ROWS, EvalRun, HubRows
+from eval.spec.answers import EvalRun
 from eval.spec.task_specs import TaskSpecs, overlap_spec, task_specs
 from eval.spec.tasks import Suite, Task
-from eval.stages import hub_rows, score
+from eval.stages import score
 from eval.tasks import FORMS
 from eval.tasks.shots import shots
 
@@ -113,9 +113,9 @@ def run(options: Evaluate) -> str:
         {"model": options.model, "weights": weights, "suite": suite.name, "tasks": summaries, "left_out": left_out},
     )
     notes = [f"left out, as they need a sweep's tokens: {', '.join(left_out)}"] if left_out else []
-    notes += [note for name, summary in summaries.items() for note in _warnings(name, summary)]
+    notes += [note for name, summary in summaries.items() for note in warnings_of(name, summary)]
     notes += [_cost(name, one.judge, summaries[name]["judge"]) for name, one in runs.items() if one.judge]
-    return "\n".join([*_table(summaries), *notes, *([sandbox] if sandbox else []), f"records: {out}"])
+    return "\n".join([*table(summaries), *notes, *([sandbox] if sandbox else []), f"records: {out}"])
 
 
 def _with_options(suite: Suite, options: Evaluate) -> Suite:
@@ -136,9 +136,9 @@ def _with_options(suite: Suite, options: Evaluate) -> Suite:
 
 def _prepare(options: Evaluate, suite: Suite, name: str, task: Task, weights: str, out: Path) -> _TaskRun:
     """Build a task's specs and find its files. Raises ValueError for a file that is missing or malformed."""
-    inputs = {"data": _file_of(options, name, task, task.world or task.path or task.split, out)}
+    inputs = {"data": file_of(options.world, name, task, task.world or task.path or task.split, out)}
     if task.shots:
-        inputs["shots"] = _file_of(options, name, task, task.shots_from or task.path or task.split, out)
+        inputs["shots"] = file_of(options.world, name, task, task.shots_from or task.path or task.split, out)
     # Before the model joins the inputs: its own digest is ``weights``.
     digests = [digest_of(file) for file in inputs.values()]
     answer, score_spec = task_specs(task, suite, seed=options.seed, system=options.system)
@@ -158,20 +158,6 @@ def _prepare(options: Evaluate, suite: Suite, name: str, task: Task, weights: st
     turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judge else []
     key = key_of(asdict(answer), weights, *digests)
     return _TaskRun(task, TaskSpecs(answer, score_spec), inputs, key, judge, turns)
-
-
-def _file_of(options: Evaluate, name: str, task: Task, place: str, out: Path) -> Path:
-    """The file of a task's items or worked examples. A split of a hub data set is written to OUT/TASK/rows first."""
-    if task.hub is not None:
-        folder = out / name / "rows" / place
-        folder.mkdir(parents=True, exist_ok=True)
-        hub_rows.run(HubRows(task.hub, task.revision or "", task.config, place), {}, folder)
-        return folder / ROWS
-    file = Path(options.world, place) if options.world and task.world else Path(place)
-    if not file.is_file():
-        remedy = "give world=FOLDER" if task.world else "get it, or give data=FOLDER"
-        raise ValueError(f"task {name}: {place} does not exist; {remedy}")
-    return file
 
 
 def _check_sandbox(runs: Mapping[str, _TaskRun]) -> str:
@@ -242,25 +228,6 @@ def _overlaps(one: _TaskRun, train: Path, out: Path) -> dict[str, Path]:
         folder.mkdir(parents=True, exist_ok=True)
         overlap.run(overlap_spec(one.task), {"data": one.inputs["data"], "source": file}, folder)
     return folders
-
-
-def _warnings(name: str, summary: Mapping[str, Any]) -> list[str]:
-    """Sentences on a task's high rates of invalid answers and on items found in the training data."""
-    rates = [f"{one['metric']} is {one['value']:.0%}, above {one['limit']:.0%}" for one in summary["warnings"]]
-    contained = [
-        f"{count} of {summary['items']} items are in {source}"
-        for source, count in summary.get("contaminated", {}).items()
-    ]
-    return [*(f"warning: {name}: {rate}" for rate in rates), *(f"overlap: {name}: {count}" for count in contained)]
-
-
-def _table(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    rows = [("task", "ability", "metric", "value", "± error", "items")]
-    for name, summary in summaries.items():
-        for metric in summary["metrics"]:
-            numbers = (f"{metric['value']:.4f}", f"{metric['stderr']:.4f}", str(metric["n_items"]))
-            rows.append((name, summary["ability"], metric["metric"], *numbers))
-    return aligned(rows)
 
 
 def _weights(options: Evaluate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,20 @@ def pass_at_k(answers: int, right: int, k: int) -> float:
     if answers - right < k:
         return 1.0
     return 1.0 - math.prod(1.0 - k / number for number in range(answers - right + 1, answers + 1))
+
+
+def majority(scores: Sequence[Mapping[str, Any]], k: int) -> Metric | None:
+    """``maj@k``: the share of items for which the answer that most of the first k answers give is right.
+
+    Of equally frequent answers the first one counts; an answer that could not be read has no vote.
+    """
+    right = []
+    for group in by_item(scores):
+        votes = [row for row in group[:k] if row.get("extracted") is not None]
+        counts = Counter(row["extracted"] for row in votes)
+        most = max(counts, key=counts.__getitem__, default=None)  # of equals the first
+        right.append(any(bool(row["correct"]) for row in votes if row["extracted"] == most))
+    return share(f"maj@{k}", right)
 
 
 def ratio(name: str, numerators: Sequence[float], denominators: Sequence[float]) -> Metric | None:

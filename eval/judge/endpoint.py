@@ -16,14 +16,16 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
+from common.wording import printable
+from eval.judge.http import bounded_open
 from eval.judge.prompts import Messages
-from eval.judge.replies import CheckBudget, JudgePrompt, OnReply, Reply
+from eval.judge.replies import JudgePrompt, OnReply, Reply, Room
 from eval.spec.judge import TOKEN, Judge, JudgeRun
 
 MAX_BACKOFF = 60.0  # seconds between two tries, unless the server names a time
 MAX_RETRY_AFTER = 600.0  # seconds; a longer time named by the server is cut to this
 READY_TIMEOUT = 10.0  # seconds
-MAX_REPLY_BYTES = 1 << 24
+MAX_TOKENS = 10_000_000  # of a prompt or a reply; more is a mistake of the server's
 RETRIED = (408, 409, 425, 429)  # HTTP statuses worth another try, besides all from 500 on
 
 
@@ -52,13 +54,15 @@ class Endpoint:
         try:
             self._open("/models", None, min(READY_TIMEOUT, self.execution.seconds))
         except urllib.error.HTTPError as error:
-            if error.code in (401, 403):
+            if error.code in (401, 403) or 300 <= error.code < 400:
                 raise ValueError(self._refusal(error)) from None
         except (OSError, http.client.HTTPException) as error:
-            where = f"judge: {self.execution.base_url} cannot be reached ({getattr(error, 'reason', error)})"
+            where = (
+                f"judge: {self.execution.base_url} cannot be reached ({self._shown(getattr(error, 'reason', error))})"
+            )
             raise ValueError(f"{where}; start it, or set suite.judge_client.base_url") from None
 
-    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, check_budget: CheckBudget) -> None:
+    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, room: Room) -> None:
         """As `JudgeClient.ask`, with up to ``execution.concurrency`` calls at a time.
 
         Raises ValueError when the server refuses a request, RuntimeError when it still fails after all retries. Calls
@@ -68,8 +72,8 @@ class Endpoint:
         def call(prompt: JudgePrompt) -> None:
             try:
                 if not self._stop.is_set():
-                    check_budget()
-                    on_reply(prompt, self._reply(prompt.messages))
+                    with room(prompt):
+                        on_reply(prompt, self._reply(prompt.messages))
             except _Stopped:
                 pass  # the call that failed raises the reason
             except BaseException:
@@ -114,37 +118,37 @@ class Endpoint:
         fields |= json.loads(self.judge.extra or "{}")
         body = json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
         try:
-            return _parsed(self._open("/chat/completions", body, self.execution.seconds), messages)
+            result = _parsed(self._open("/chat/completions", body, self.execution.seconds), messages)
+            return result if isinstance(result, Reply) else _FailedTry(self._shown(result.reason))
         except urllib.error.HTTPError as error:
             # Out of credit has the status of a rate limit, but waiting does not help.
             exhausted = error.code == 429 and b"insufficient_quota" in (text := _body(error))
             if error.code < 500 and (error.code not in RETRIED or exhausted):
                 raise ValueError(self._refusal(error, text if exhausted else None)) from None
-            return _FailedTry(f"HTTP {error.code} {error.reason}", _seconds_until(error.headers.get("Retry-After")))
+            reason = self._shown(f"HTTP {error.code} {error.reason}")
+            return _FailedTry(reason, _seconds_until(error.headers.get("Retry-After")))
         except (OSError, http.client.HTTPException) as error:
-            return _FailedTry(f"{type(error).__name__}: {getattr(error, 'reason', error)}")
+            return _FailedTry(self._shown(f"{type(error).__name__}: {getattr(error, 'reason', error)}"))
 
     def _open(self, path: str, body: bytes | None, seconds: float) -> bytes:
         """The body of a successful response. Raises TimeoutError when it is not complete within ``seconds``."""
-        # Read at each call, so that the key is never stored in a record; files often end it with a newline.
-        key = os.environ.get(self.execution.key_variable, "").strip() if self.execution.key_variable else ""
+        key = self._key()
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         request = urllib.request.Request(self.execution.base_url.rstrip("/") + path, body, headers)
-        deadline, parts, size = time.monotonic() + seconds, list[bytes](), 0
-        with urllib.request.urlopen(request, timeout=seconds) as response:
-            # The timeout above holds for each read, so a server that sends a byte now and then would never meet it.
-            while part := response.read1(1 << 16):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_REPLY_BYTES:
-                    raise ConnectionError(f"a reply of more than {MAX_REPLY_BYTES >> 20} MiB")
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"no complete reply within {seconds:g} s")
-        return b"".join(parts)
+        return bounded_open(request, seconds)
+
+    def _key(self) -> str:
+        # Read at each call, so that the key is never stored in a record; files often end it with a newline.
+        return os.environ.get(self.execution.key_variable, "").strip() if self.execution.key_variable else ""
+
+    def _shown(self, words: object) -> str:
+        """Words of the server as they may be shown: without the key, without control characters, and not long."""
+        text, key = str(words), self._key()
+        return printable(text.replace(key, "***") if key else text)[:300]
 
     def _refusal(self, error: urllib.error.HTTPError, body: bytes | None = None) -> str:
         """The server's own words and the remedy, for a request that it refuses."""
-        words = " ".join((_body(error) if body is None else body).decode(errors="replace").split())[:300]
+        words = self._shown((_body(error) if body is None else body).decode(errors="replace"))
         variable = self.execution.key_variable or "suite.judge_client.key_variable"
         remedy = {
             401: f"check the key in {variable}",
@@ -152,7 +156,11 @@ class Endpoint:
             404: "check suite.judge_client.base_url and suite.judge.model",
             429: "check the account's credit",
         }.get(error.code, "check suite.judge (model, max_tokens, temperature, extra)")
-        return f"judge: {self.execution.base_url} refuses (HTTP {error.code}): {words or error.reason}; {remedy}"
+        if 300 <= error.code < 400:
+            # The key would follow to wherever the server says.
+            words, remedy = "it redirects", "set suite.judge_client.base_url to the address itself"
+        reason = words or self._shown(error.reason)
+        return f"judge: {self.execution.base_url} refuses (HTTP {error.code}): {reason}; {remedy}"
 
 
 def _body(error: urllib.error.HTTPError) -> bytes:
@@ -182,7 +190,9 @@ def _parsed(body: bytes, messages: Messages) -> Reply | _FailedTry:
         usage = completion.get("usage") or {}
         estimated = sum(len(message["content"]) for message in messages) // TOKEN
         counts = usage.get("prompt_tokens") or estimated, usage.get("completion_tokens") or len(text) // TOKEN
+        if not all(type(count) is int and 0 <= count <= MAX_TOKENS for count in counts):
+            return _FailedTry(f"impossible counts of tokens: {usage!r:.200}")
         whole = text.encode(errors="replace").decode()  # half a surrogate pair cannot be written to a file
-        return Reply(whole, *(int(count) for count in counts))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return Reply(whole, *counts)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return _FailedTry(f"no chat completion: {body[:80]!r}")

@@ -9,7 +9,8 @@ from eval.engines.batches import plan
 from eval.engines.models import encode, load_tokenizer, one_thread, render
 from eval.engines.parallel import EnginePool
 from eval.engines.request import Prompt, Request
-from eval.judge.replies import CheckBudget, JudgePrompt, OnReply, Reply
+from eval.judge.prompts import Messages
+from eval.judge.replies import JudgePrompt, OnReply, Reply, Room
 from eval.spec.answers import AnswerSpec, Decoding
 from eval.spec.judge import Judge
 
@@ -29,9 +30,9 @@ class LocalJudge:
         # The model itself is loaded with the first batch, by whichever process needs it.
         self._tokenizer, self._engines = load_tokenizer(spec, inputs), EnginePool(spec, inputs, None)
 
-    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, check_budget: CheckBudget) -> None:
-        """As `JudgeClient.ask`, in batches. A local model costs nothing, so ``check_budget`` is never called."""
-        tokens = encode(self._tokenizer, [render(self._tokenizer, prompt.messages) for prompt in prompts])
+    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, room: Room) -> None:
+        """As `JudgeClient.ask`, in batches. A local model costs nothing, so ``room`` is never entered."""
+        tokens = encode(self._tokenizer, [self._rendered(prompt.messages) for prompt in prompts])
         batches = plan([len(ids) for ids in tokens], rows=BATCH_ROWS, tokens=BATCH_TOKENS)
         requests = [
             Request(tuple(Prompt(prompts[row].name, tokens[row]) for row in batch), self._decoding, ())
@@ -41,3 +42,13 @@ class LocalJudge:
             for batch, answers in self._engines.answers(requests):
                 for row, answer in zip(batches[batch], answers, strict=True):
                     on_reply(prompts[row], Reply(answer.text, len(tokens[row]), len(answer.tokens)))
+
+    def _rendered(self, messages: Messages) -> str:
+        """The conversation in the judge's chat template, its system turn before the user's where that has none."""
+        try:
+            return render(self._tokenizer, messages)
+        except ValueError:
+            if messages[0]["role"] != "system":
+                raise
+        first = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+        return render(self._tokenizer, [first, *messages[2:]])

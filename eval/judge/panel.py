@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from eval.judge.budget import Budget
 from eval.judge.prompts import AGAIN
-from eval.judge.replies import CheckBudget, JudgePrompt, Ledger, OnReply, Replies, Reply
-from eval.spec.judge import REPLY_TOKENS, TOKEN, Judge, JudgeRun
+from eval.judge.replies import JudgePrompt, Ledger, OnReply, Replies, Reply, Room
+from eval.spec.judge import Judge, JudgeRun
 
 Value = TypeVar("Value")
 """What is read from a reply: a rating or a choice."""
@@ -19,10 +21,10 @@ Value = TypeVar("Value")
 class JudgeClient(Protocol):
     """Something that replies to prompts: an endpoint or a local model."""
 
-    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, check_budget: CheckBudget) -> None:
+    def ask(self, prompts: Sequence[JudgePrompt], on_reply: OnReply, room: Room) -> None:
         """Get a reply to each prompt and pass it to ``on_reply`` at once, in any order and from any thread.
 
-        An error from ``check_budget``, called before each call that costs money, ends this one.
+        ``room`` is entered for each call that costs money; an error from it ends this one.
         """
 
 
@@ -42,6 +44,7 @@ class CachedJudge:
         self._execution, self._judge, self._client = execution, judge, cache(connect)
         self._replies = Replies(Path(execution.cache), judge)
         self._ledger = Ledger(Path(execution.cache), execution.ledger)
+        self._budget = Budget(judge, execution, self._ledger)
 
     def judge(
         self, prompts: Sequence[JudgePrompt], read: Callable[[str], Value | None], pairwise: bool
@@ -76,27 +79,16 @@ class CachedJudge:
         # Without a missing reply the judge is not even connected, so scoring again needs no key.
         if missing:
             self._check_estimate(missing)
-            self._client().ask(missing, on_reply, self._check_budget)
+            self._client().ask(missing, on_reply, self._budget.room)
         return [replies[prompt.name] for prompt in prompts]
 
     def _check_estimate(self, prompts: Sequence[JudgePrompt]) -> None:
         """Raise ValueError when the estimated cost of the calls exceeds what is left of the budget."""
-        tokens = sum(len(message["content"]) for prompt in prompts for message in prompt.messages) / TOKEN
-        replies = len(prompts) * min(REPLY_TOKENS, self._judge.max_tokens)
-        cost, spent = self._execution.price(tokens, replies), self._ledger.spent()
+        cost, spent = math.fsum(map(self._budget.estimate, prompts)), self._ledger.spent()
         if cost and spent + cost > self._execution.dollars:
             raise ValueError(
                 f"judge: {len(prompts)} calls would cost about ${cost:.2f}, and ${spent:.2f} of "
                 f"suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it to continue"
-            )
-
-    def _check_budget(self) -> None:
-        """Raise ValueError when the budget is spent, as replies may cost more than was estimated."""
-        spent = self._ledger.spent()
-        if spent >= self._execution.dollars:
-            raise ValueError(
-                f"judge: ${spent:.2f} of suite.judge_client.dollars={self._execution.dollars:g} are spent; raise it "
-                "to continue: replies so far are kept"
             )
 
 

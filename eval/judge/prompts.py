@@ -15,6 +15,9 @@ Messages = list[dict[str, str]]
 # The names are those of FastChat's prompt files, and ``conversation`` and ``references`` of our own.
 PLACE = re.compile(r"\{((?:question|answer|answer_a|answer_b|ref_answer)(?:_\d+)?|conversation(?:_a|_b)?|references)\}")
 
+VERDICT = re.compile(r"\[\[([^\[\]]{1,40})\]\]")
+FRAME = re.compile(r"<(/?(?:question|reference|answer|conversation)(?:_[ab])?)>", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Template:
@@ -76,16 +79,23 @@ def fill(
     """The messages for the judge.
 
     ``answers`` holds each answerer's answers by turn, the graded one last; the answerer is '' if there is one, else 'a'
-    and 'b'. All places are filled at once, so text in a question or answer is never taken for a place.
+    and 'b'. All places are filled at once, so text in a question or answer is never taken for a place, and what an
+    answer says in the form of a verdict is written otherwise.
     """
     values = {"question": questions[0], **_numbered("question", questions), **_numbered("ref_answer", references)}
     values["references"] = _dialogue(questions, references, "Reference answer")
     for name, texts in answers.items():
+        texts = [harmless(text) for text in texts]
         end = f"_{name}" if name else ""
         values |= {f"answer{end}": texts[0], **_numbered(f"answer{end}", texts)}
         values[f"conversation{end}"] = _dialogue(questions, texts, f"Assistant {name.upper()}".strip())
     system, text = (PLACE.sub(lambda match: values[match.group(1)], part) for part in (template.system, template.text))
     return [*([{"role": "system", "content": system}] if system.strip() else []), {"role": "user", "content": text}]
+
+
+def harmless(answer: str) -> str:
+    """An answer in which nothing can be taken for a verdict or for the end of the answer."""
+    return FRAME.sub(r"&lt;\1&gt;", VERDICT.sub(r"[ [\1] ]", answer))
 
 
 def _numbered(name: str, texts: Sequence[str]) -> dict[str, str]:

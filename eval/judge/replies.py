@@ -9,6 +9,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,8 +44,8 @@ class Reply:
 OnReply = Callable[[JudgePrompt, Reply], None]
 """Called with each reply as it arrives."""
 
-CheckBudget = Callable[[], None]
-"""Called before each call that costs money; raises ValueError when nothing more may be spent."""
+Room = Callable[[JudgePrompt], AbstractContextManager[None]]
+"""Entered for each call that costs money, with its prompt; raises ValueError when it may not be spent."""
 
 
 class Replies:

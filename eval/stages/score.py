@@ -20,13 +20,15 @@ from eval.sandbox.programs import Limits, ProgramVerdict
 from eval.spec.item_rows import FILE, item_id, item_rows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import ScoreSpec
-from eval.stages import summary
+from eval.stages import summary, viewer
 from eval.stages.records import Records
 from eval.tasks import FORMS, Benchmark
 
 
 def run(spec: ScoreSpec, inputs: Mapping[str, Path], out: Path, execution: JudgeRun | None = None) -> None:
     """Write scores.jsonl (one record per answer, in their order), items.jsonl (`ItemRow`) and summary.json to ``out``.
+
+    For people it writes `viewer.FILE`, everything about an answer in one row; not for task ``loss``.
 
     A killed run leaves its verdicts in ``out``, and the next run on the same answers continues from there. A judge is
     called as ``execution`` says; its replies are kept in ``execution.cache`` and written to judgments.jsonl. Raises
@@ -71,8 +73,9 @@ def _scores(
         else:
             scorer = _add_ratings(spec, inputs, items, responses, records, out, execution)
         scores = records.finish([row["id"] for row in responses])
+    write_jsonl(out / viewer.FILE, viewer.rows(task, items, responses, scores))
     flagged = {name: _flagged(folder) for name, folder in sorted(inputs.items()) if name.startswith("overlap.")}
-    return scores, {**summary.of_scores(task, scores, responses, flagged), **scorer}
+    return scores, {**summary.of_scores(task, scores, responses, flagged, spec.majority), **scorer}
 
 
 def _add_ratings(

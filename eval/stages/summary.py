@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from eval.items.jsonl import Row
-from eval.items.metrics import Metric, by_item, interval, present, ratio, share
+from eval.items.metrics import Metric, by_item, interval, majority, present, ratio, share
 from eval.spec.item_rows import item_id
 from eval.tasks import Benchmark
 
@@ -34,12 +34,20 @@ def whole(task: str, responses: Sequence[Row], result: Row, answers: Path) -> Ro
     }  # fmt: skip
 
 
-def of_scores(task: Benchmark, scores: Sequence[Row], responses: Sequence[Row], flagged: Mapping[str, set[str]]) -> Row:
+def of_scores(
+    task: Benchmark,
+    scores: Sequence[Row],
+    responses: Sequence[Row],
+    flagged: Mapping[str, set[str]],
+    majorities: Sequence[int] = (),
+) -> Row:
     """The metrics of the scores, the rates of invalid answers, and the metrics on uncontaminated items.
 
-    ``flagged`` holds the ids of the items that each training source contains, by the name of the input.
+    Each of ``majorities`` is a number of answers that vote. ``flagged`` holds the ids of the items that each training
+    source contains, by the name of the input.
     """
-    metrics = [*task.metrics(scores), *_invalid_rates(scores, responses), *_clean(task, scores, flagged)]
+    votes = present(*(majority(scores, k) for k in majorities))
+    metrics = [*task.metrics(scores), *votes, *_invalid_rates(scores, responses), *_clean(task, scores, flagged)]
     result = metrics_part(metrics)
     # All scores of a task have the same fields, so the first one shows them.
     foreign = [name for name in next(iter(scores), {}) if name.startswith("lmeval_")]

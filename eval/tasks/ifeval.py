@@ -8,6 +8,7 @@ language detector is seeded, and an instruction that lacks an argument is refuse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from eval.items.jsonl import Row, field, read
 from eval.items.metrics import Metric, present, rate, ratio
 from eval.spec.answers import AS_IS, Reading
 from eval.tasks.benchmark import Benchmark
-from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS
+from eval.tasks.instructions import ARGUMENTS, INSTRUCTIONS, patterns
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
@@ -40,9 +41,18 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
         for kind, own in zip(kinds, arguments, strict=True):
             if missing := [name for name in ARGUMENTS.get(kind, ()) if name not in own]:
                 raise ValueError(f"{path}: item {number}: instruction {kind!r} lacks {', '.join(missing)}")
+            _check_patterns(f"{path}: item {number}: instruction {kind!r}", patterns(kind, own))
         prompt = field(path, number, row, "prompt", str)
         prompts.append({"id": str(row.get("key", number)), "prompt": prompt, "kinds": kinds, "arguments": arguments})
     return prompts
+
+
+def _check_patterns(where: str, expressions: Sequence[str]) -> None:
+    for expression in expressions:
+        try:
+            re.compile(expression)
+        except re.error as error:
+            raise ValueError(f"{where}: the pattern {expression!r} is no regular expression: {error}") from None
 
 
 def messages(item: Row) -> list[dict[str, str]]:

@@ -1,9 +1,9 @@
 """The instructions of IFEval: functions of an answer and the instruction's arguments that say whether it is followed.
 
 They follow the published checker (Zhou et al. 2023, arXiv:2311.07911), including its quirks: "at least" is >= and "less
-than" is <; keywords are regular expressions that ignore case; paragraphs are separated by three asterisks, but by blank
-lines where a first word is asked for. All are linear in the length of the answer, except for keywords, whose patterns
-come from the test file.
+than" is <; keywords ignore case and may lie within words; paragraphs are separated by three asterisks, but by blank
+lines where a first word is asked for. Unlike there, a keyword is text: ``C++`` is no pattern, unless the item's
+argument ``pattern`` is true. All are linear in the length of the answer, except for such patterns.
 """
 
 from __future__ import annotations
@@ -33,17 +33,28 @@ def _relation(count: int, relation: str, bound: int) -> bool:
     raise ValueError(f"relation={relation!r} is unknown; choose one of: at least, less than")
 
 
+def patterns(kind: str, arguments: Arguments) -> list[str]:
+    """The regular expressions by which an instruction finds its keywords; none for one without keywords."""
+    name = KEYWORDS.get(kind, "")
+    words = arguments.get(name, [])
+    texts = [words] if isinstance(words, str) else words
+    return [word if arguments.get("pattern") else re.escape(word) for word in texts]
+
+
 def existence(text: str, arguments: Arguments) -> bool:
-    return all(re.search(word, text, re.IGNORECASE) for word in arguments["keywords"])
+    return all(re.search(word, text, re.IGNORECASE) for word in patterns("keywords:existence", arguments))
 
 
 def frequency(text: str, arguments: Arguments) -> bool:
-    count = len(re.findall(arguments["keyword"], text, re.IGNORECASE))
+    (keyword,) = patterns("keywords:frequency", arguments)
+    count = sum(1 for _ in re.finditer(keyword, text, re.IGNORECASE))
     return _relation(count, arguments["relation"], arguments["frequency"])
 
 
 def forbidden_words(text: str, arguments: Arguments) -> bool:
-    return not any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for word in arguments["forbidden_words"])
+    words = patterns("keywords:forbidden_words", arguments)
+    # Not \b, which asks for a letter beside the plus of C++.
+    return not any(re.search(rf"(?<!\w)(?:{word})(?!\w)", text, re.IGNORECASE) for word in words)
 
 
 def letter_frequency(text: str, arguments: Arguments) -> bool:
@@ -109,7 +120,7 @@ def number_highlighted_sections(text: str, arguments: Arguments) -> bool:
 
 
 def multiple_sections(text: str, arguments: Arguments) -> bool:
-    splitter = arguments["section_spliter"].strip()
+    splitter = re.escape(arguments["section_spliter"].strip())
     return bool(len(re.findall(rf"{splitter}\s?\d", text)) >= arguments["num_sections"])
 
 
@@ -211,6 +222,11 @@ INSTRUCTIONS: dict[str, Callable[[str, Arguments], bool]] = {
     "punctuation:no_comma": no_comma,
     "language:response_language": response_language,
 }
+
+KEYWORDS = {
+    "keywords:existence": "keywords", "keywords:frequency": "keyword", "keywords:forbidden_words": "forbidden_words",
+}  # fmt: skip
+"""The arguments that hold keywords."""
 
 ARGUMENTS = {
     "keywords:existence": ("keywords",),

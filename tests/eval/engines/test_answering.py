@@ -118,7 +118,7 @@ def test_a_full_context_ends_an_answer(model, tokenizer):
     prompts = [local.Prompt(str(size), tuple(range(2, 12)) * 26) for size in sizes]
     prompts = [local.Prompt(one.id, (one.tokens * 2)[: int(one.id)]) for one in prompts]
     answers = local.answer(model, tokenizer, prompts, decoding=GREEDY, stops=())
-    assert [(len(answer.tokens), answer.text, answer.finish) for answer in answers[:2]] == [(0, "", "length")] * 2
+    assert [(len(answer.tokens), answer.text, answer.finish) for answer in answers[:2]] == [(0, "", "context")] * 2
     assert len(answers[2].tokens) == 3 or answers[2].finish == "stop"
 
 

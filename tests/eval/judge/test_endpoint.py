@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+import threading
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +63,10 @@ TROUBLES = {
     "not UTF-8": (200, {}, b"\xff\xfe\xfd"),
     "text of another kind": (200, {}, b'{"choices": [{"message": {"content": {"rating": 7}}}]}'),
     "a reset": "RESET",
+    "deep nesting": (200, {}, b"[" * 200_000),
+    "fewer than no tokens": (200, {}, completion("Rating: [[3]]", (-(10**9), 1))),
+    "an absurd number of tokens": (200, {}, completion("Rating: [[3]]", (10**12, 1))),
+    "half a token": (200, {}, completion("Rating: [[3]]", (1.5, 1))),
 }
 
 
@@ -72,7 +78,7 @@ def test_passing_trouble_is_waited_out(execution, trouble):
     assert spent(execution) == pytest.approx(CALL)
 
 
-@pytest.mark.parametrize("trouble", ["HANG", "DRIP"])
+@pytest.mark.parametrize("trouble", ["HANG", "DRIP", "DRIP A HEADER"])
 def test_a_reply_that_does_not_end_is_asked_for_again(execution, trouble):
     """On a busy machine a whole reply may be late as well, so there may be more than one further try."""
     with serving(lambda number, _: trouble if number < 2 else "Rating: [[7]]") as (server, url):
@@ -111,7 +117,7 @@ def test_a_wrong_key_is_told_before_anything_is_asked(execution, monkeypatch):
         with pytest.raises(ValueError, match=r"HTTP 401.*check the key in THE_KEY"):
             Endpoint(JUDGE, keyed).check()
         with pytest.raises(ValueError, match="check the key in THE_KEY"):
-            Endpoint(JUDGE, keyed).ask(questions(1), lambda *_: None, lambda: None)
+            Endpoint(JUDGE, keyed).ask(questions(1), lambda *_: None, nullcontext)
         monkeypatch.setenv("THE_KEY", "right\n")  # as files end
         Endpoint(JUDGE, keyed).check()
         assert judged(keyed, 1) == [7.0]
@@ -120,6 +126,45 @@ def test_a_wrong_key_is_told_before_anything_is_asked(execution, monkeypatch):
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         with pytest.raises(ValueError, match=r"cannot be reached .*set suite\.judge_client\.base_url"):
             Endpoint(JUDGE, replace(execution, base_url=nobody)).check()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_key_never_follows_a_redirect(execution, monkeypatch, status):
+    monkeypatch.setenv("THE_KEY", "sk-secret")
+    with serving(lambda *_: "Rating: [[7]]") as (other, elsewhere):
+        moved = (status, {"Location": f"{elsewhere}/chat/completions"}, b"")
+        told = pytest.raises(ValueError, match=rf"HTTP {status}\): it redirects; set suite\.judge_client\.base_url")
+        with serving(lambda *_: moved) as (_, url), told:
+            judged(replace(execution, base_url=url, key_variable="THE_KEY"), 1)
+        assert not other.requests and not other.paths
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_neither_the_key_nor_a_control_character_is_shown(execution, monkeypatch, status):
+    monkeypatch.setenv("THE_KEY", "sk-secret")
+    body = b"\x1b[31mno: Authorization: Bearer sk-secret\x07 \xc2\x9b2J\n" * 9
+    with serving(lambda *_: (status, {}, body)) as (_, url), pytest.raises((ValueError, RuntimeError)) as told:
+        judged(replace(execution, base_url=url, key_variable="THE_KEY"), 1)
+    assert "sk-secret" not in str(told.value) and str(told.value).isprintable() and len(str(told.value)) < 700
+
+
+def test_the_cap_counts_what_is_under_way(execution):
+    judge = replace(JUDGE, max_tokens=2000)
+    longest = 2000 * 20.0 / 1e6
+    asked = replace(execution, concurrency=8, dollars=0.1)
+    together = threading.Barrier(8)
+
+    def act(*_):
+        with suppress(threading.BrokenBarrierError):
+            together.wait(timeout=1.0)  # as many calls as may be under way at once are
+        return (200, {}, completion("Rating: [[7]]", (10, 2000)))
+
+    with serving(act) as (_, url):
+        one = replace(asked, base_url=url)
+        client = CachedJudge(judge, one, lambda: Endpoint(judge, one))
+        with pytest.raises(ValueError, match="are spent; raise it to continue"):
+            client.judge(questions(10), rating, False)
+    assert spent(one) <= 0.1 + longest
 
 
 def test_what_is_missing_is_named():

@@ -106,7 +106,9 @@ LAYOUTS = {
     "CommonsenseQA": {
         "question": {
             "stem": "2 x 12?",
-            "choices": [{"label": label, "text": text} for label, text in zip("ABCD", ("8", "2", "24", "120"))],
+            "choices": [
+                {"label": label, "text": text} for label, text in zip("ABCD", ("8", "2", "24", "120"), strict=True)
+            ],
         },
         "answerKey": "C",
     },

@@ -19,7 +19,7 @@ from eval.spec.scores import ScoreSpec
 from eval.spec.tasks import Task
 from eval.stages import answer, score
 from eval.tasks import COMPLETIONS, FORMS, TASKS, gsm8k, humaneval, mbpp
-from eval.tasks.shots import shots
+from eval.tasks.shots import items_with_shots, shots
 
 SPEC = AnswerSpec("gsm8k", "", None, None, None, Decoding(4, 0.0, 0), "fp32")
 EXAMPLES = [{"question": f"q{number}", "answer": f"a{number} #### {number}"} for number in range(6)]
@@ -32,7 +32,7 @@ def shown(number, seed=None):
     def of(folder):
         write_jsonl(folder / "train.jsonl", EXAMPLES)
         spec = replace(SPEC, shots=Shots(number, "train.jsonl", seed))
-        return shots(spec, {"shots": folder})
+        return shots(spec, {"shots": folder})[:number]  # one more may take an item's own place
 
     return of
 
@@ -43,6 +43,19 @@ def test_worked_examples_are_the_first_or_drawn_by_a_seed(tmp_path):
     assert names[1] == names[2] != names[3] and len(set(names[1])) == 3
     with pytest.raises(ValueError, match=r"shots=7: .*train\.jsonl holds 6 worked examples"):
         shown(7)(tmp_path)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_an_item_is_never_among_its_own_worked_examples(tmp_path, seed):
+    write_jsonl(tmp_path / "items.jsonl", EXAMPLES)
+    spec = replace(SPEC, shots=Shots(2, "", seed))
+    items = items_with_shots(spec, {"data": tmp_path / "items.jsonl", "shots": tmp_path / "items.jsonl"})
+    assert all(len(item["shots"]) == 2 for item in items)
+    assert all(item["question"] not in [one["question"] for one in item["shots"]] for item in items)
+    assert len({tuple(one["question"] for one in item["shots"]) for item in items}) == 3  # others see the same ones
+    write_jsonl(tmp_path / "two.jsonl", EXAMPLES[:2])
+    with pytest.raises(ValueError, match="item 0 is among its own worked examples, and no others are left"):
+        items_with_shots(spec, {"data": tmp_path / "two.jsonl", "shots": tmp_path / "two.jsonl"})
 
 
 def test_word_problems_with_examples(tmp_path):

@@ -99,6 +99,27 @@ def test_following_and_not(kind):
         assert not ifeval.score(item(kind, given), text)["correct"], text
 
 
+PLUS = [
+    ("keywords:existence", {"keywords": ["C++"]}),
+    ("keywords:frequency", {"keyword": "C++", "relation": "at least", "frequency": 1}),
+]
+
+
+@pytest.mark.parametrize(("kind", "given"), PLUS)
+def test_a_keyword_is_text_unless_the_item_calls_it_a_pattern(kind, given, tmp_path):
+    assert ifeval.score(item(kind, given), "I write C++ code.")["correct"]
+    assert not ifeval.score(item(kind, given), "Cats like milk.")["correct"]
+    words = {"forbidden_words": ["C++", "a.c"]}
+    assert not ifeval.score(item("keywords:forbidden_words", words), "It is in c++, so.")["correct"]
+    assert ifeval.score(item("keywords:forbidden_words", words), "Cats and abc like milk.")["correct"]
+    called = json.loads(json.dumps(given).replace("C++", "ca?ts"))
+    assert ifeval.score(item(kind, called | {"pattern": True}), "Cats like milk.")["correct"]
+    bad = {"key": 1, "prompt": "p", "instruction_id_list": [kind], "kwargs": [given | {"pattern": True}]}
+    (tmp_path / "items.jsonl").write_text(json.dumps(bad).replace("C++", "C(("))
+    with pytest.raises(ValueError, match=r"item 0: instruction '.*': the pattern 'C\(\(' is no regular expression"):
+        ifeval.items(tmp_path / "items.jsonl")
+
+
 @pytest.mark.parametrize("kind", CASES)
 def test_an_empty_answer_follows_nothing(kind):
     verdict = ifeval.score(item(kind, CASES[kind][0]), " \n")

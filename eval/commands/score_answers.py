@@ -1,0 +1,64 @@
+"""Verb score: score answers that another engine gave."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from common.json_file import write_json
+from common.options import option
+from common.rows import write_jsonl
+from eval.commands.imported import records
+from eval.commands.results import file_of, table, warnings_of
+from eval.commands.suite import load
+from eval.judge.setup import JudgeOptions, judge_setup
+from eval.spec.task_specs import task_specs
+from eval.stages import score
+from eval.tasks import FORMS
+
+
+@dataclass(frozen=True)
+class ScoreAnswers(JudgeOptions):
+    """Options of ``python -m eval score``."""
+
+    responses: str = option("a file of answers: our responses.jsonl, samples of lm-eval, or a log of inspect_ai")
+    task: str = option("the task of the suite that was answered")
+    out: str = option("the folder of records")
+    suite: str = option("a suite of conf/suite, or a YAML file like one", "open")
+    items: int | None = option("how many items were answered, from the first", None, default_text="as the suite says")
+    data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
+    world: str | None = option("the folder of the embedded world, for suite=micro", None)
+
+
+def run(options: ScoreAnswers) -> str:
+    """Write OUT/answers and OUT/scores as an evaluation does; return a table of the metrics.
+
+    Raises ValueError for a file or a task that cannot be used, RuntimeError where code cannot be contained.
+    """
+    suite, out, source = load(options.suite, options.data), Path(options.out), Path(options.responses)
+    task = suite.tasks.get(options.task)
+    if task is None or task.task == "loss" or task.form == "likelihood":
+        fit = [name for name, one in suite.tasks.items() if one.task != "loss" and one.form != "likelihood"]
+        raise ValueError(
+            f"task={options.task} is no task of suite {suite.name} with answers; such tasks: {', '.join(fit)}"
+        )
+    if not source.is_file():
+        raise ValueError(f"responses={source} does not exist; give a file of answers")
+    task = replace(task, max_items=options.items or task.max_items)
+    data = file_of(options.world, options.task, task, task.world or task.path or task.split, out)
+    spec = task_specs(task, suite, seed=0, system="").score
+    judge = judge_setup(options, suite, options.task, task, out)
+    if judge:
+        spec = replace(spec, judge=judge.judge, precision=suite.precision if "judge" in judge.files else "")
+    items = FORMS[task.form][task.task].items(data, spec.reading)[: spec.items]
+    rows, engine = records(source, [item["id"] for item in items])
+    answers, scores = out / "answers", out / "scores"
+    for folder in (answers, scores):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_jsonl(answers / "responses.jsonl", rows)
+    write_json(answers / "manifest.json", {"task": task.task, "items": len(items), "engine": engine})
+    inputs = {"answers": answers, "data": data, **(judge.files if judge else {})}
+    score.run(spec, inputs, scores, judge.execution if judge else None)
+    summary = {"ability": task.ability, **json.loads((scores / "summary.json").read_bytes())}
+    return "\n".join([*table({options.task: summary}), *warnings_of(options.task, summary), f"records: {out}"])

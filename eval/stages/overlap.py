@@ -1,10 +1,12 @@
 """Stage overlap: how much of each item of a task a training source contains.
 
-Words are runs of letters, digits and underscores, in lower case. An item is flagged when its whole prompt is a text of
-the source, or when at least 70 % of the 8-word runs of its prompt, or of its answer, occur in the source (the rule of
-PaLM, Chowdhery et al. 2022, arXiv:2204.02311). The summary also counts the items with any 13-word run in the source
-(Brown et al. 2020, arXiv:2005.14165), a rule that counts shared phrases too. A part with fewer words has no such run
-and cannot be flagged. Memory is bounded by the items, because the source is read as a stream.
+Words are runs of letters, digits and underscores, in lower case; in scripts without spaces every character is a word.
+An item is flagged when its whole prompt is a text of the source, or, shorter than 8 words, stands inside one; or when
+at least 70 % of the 8-word runs of its prompt, or of its answer, occur in the source (the rule of PaLM, Chowdhery et
+al. 2022, arXiv:2204.02311). The summary also counts the items with any 13-word run in the source (Brown et al. 2020,
+arXiv:2005.14165), a rule that counts shared phrases too. What is said in other words or another language is not seen,
+nor is a short answer, nor a prompt below `FEWEST` words inside a longer text. Memory is bounded by the items, because
+the source is read as a stream.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ Codes = NDArray[np.uint64]
 
 SIZES = (8, 13)
 MIN_SHARE = 0.7
-WORD = re.compile(r"\w+")
+FEWEST, SHORTEST = 4, 12  # words and characters of a prompt that is looked for inside longer texts; less is a phrase
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it modulo 2^64 can be undone
 BATCH_ROWS = 2000  # rows of the source in memory at a time
 
@@ -60,11 +64,16 @@ def measure(task: str, items: Sequence[Row], source: Iterable[list[str]]) -> lis
     wholes = {" ".join(text): False for text in parts["prompt"] if text}
     for size in SIZES:
         index.add(size, [text for texts in parts.values() for text in texts])
+    short = [text for text in parts["prompt"] if FEWEST <= len(text) < SIZES[0] and sum(map(len, text)) >= SHORTEST]
+    for size in {len(text) for text in short}:
+        index.add(size, [text for text in short if len(text) == size])
     _scan(index, wholes, source)
+    inside = {" ".join(text) for text in short if index.share(len(text), text)}
     rows = []
     for number, item in enumerate(items):
         shares = {f"{name}_{size}": index.share(size, texts[number]) for name, texts in parts.items() for size in SIZES}
-        whole = wholes.get(" ".join(parts["prompt"][number]), False)
+        prompt = " ".join(parts["prompt"][number])
+        whole = wholes.get(prompt, False) or prompt in inside
         flagged = whole or any((shares[f"{name}_{SIZES[0]}"] or 0.0) >= MIN_SHARE for name in parts)
         rows.append({"id": item["id"], **shares, "whole": whole, "flagged": flagged})
     return rows
@@ -150,7 +159,7 @@ def _scan(index: _RunIndex, wholes: dict[str, bool], source: Iterable[list[str]]
             if (whole := " ".join(text)) in wholes:
                 wholes[whole] = True
         coded = index.coded(word for text in split for word in (*text, ""))  # '' has code 0 and separates texts
-        for size in SIZES:
+        for size in index.runs:
             index.mark(size, coded)
 
 

@@ -112,5 +112,5 @@ def test_a_model_whose_layers_carry_a_state_is_refused(tokenizer, tmp_path):
     MambaForCausalLM(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     spec = AnswerSpec("gsm8k", "", None, None, None, Decoding(4, 0.0, 0), "fp32")
-    with pytest.raises(ValueError, match="is of type mamba, whose layers carry a state .*set backend=vllm"):
+    with pytest.raises(ValueError, match=r"is of type mamba, whose layers carry a state .*set backend=vllm"):
         load(spec, {"model": tmp_path})

@@ -17,9 +17,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from eval.engines.models import load_tokenizer
 from eval.items.jsonl import read
-from eval.spec.answers import AnswerSpec, Decoding, EvalRun
-from eval.stages import answer
+from eval.spec.answers import AnswerSpec, Decoding, EvalRun, Shots
+from eval.spec.scores import ScoreSpec
+from eval.stages import answer, score
 from tests.eval.conftest import descendants
 
 SPEC = AnswerSpec("gsm8k", "math.jsonl", None, None, None, Decoding(30, 0.0, 0), "fp32")
@@ -208,3 +210,35 @@ def test_a_sample_beyond_the_context_is_named(model_folder, tmp_path):
     np.save(folder / "offsets.npy", np.array([0, 300]))
     with pytest.raises(ValueError, match="sample 0 has 300 tokens, the model reads 256"):
         ran(tmp_path / "out", LOSS, {"model": model_folder, "data": folder})
+
+
+def test_the_likeliest_choice_is_that_of_the_models_own_log_probabilities(model_folder, tmp_path):
+    rows = [
+        {"prompt": "Tom has", "choices": ["apples", "many pears and boxes", "9"], "answer": number % 3}
+        for number in range(5)
+    ]
+    (tmp_path / "items.json").write_text(json.dumps(rows))
+    spec = AnswerSpec("choice", "", None, None, None, None, "fp32", form="likelihood", shots=Shots(1, ""))
+    inputs = {"model": model_folder, "data": tmp_path / "items.json", "shots": tmp_path / "other.json"}
+    (tmp_path / "other.json").write_text(json.dumps([rows[0] | {"prompt": "Who gives away?"}]))
+    written = ran(tmp_path / "out", spec, inputs)
+    found = [json.loads(line) for line in written["responses.jsonl"].splitlines()]
+    tokenizer, model = load_tokenizer(spec, inputs), AutoModelForCausalLM.from_pretrained(model_folder).eval()
+    prompt = "Question: Who gives away?\nAnswer: apples\n\nQuestion: Tom has\nAnswer:"
+    head = len(tokenizer(prompt)["input_ids"])
+    for number, choice in enumerate(rows[0]["choices"]):
+        ids = torch.tensor([tokenizer(f"{prompt} {choice}")["input_ids"]])
+        logs = model(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[head - 1 :]
+        assert found[0]["likelihoods"][number] == pytest.approx(float(logs.sum()), abs=1e-4)
+    (tmp_path / "scores").mkdir()
+    judged = ScoreSpec("choice", "", None, 1.0, 256, form="likelihood")
+    score.run(judged, {"answers": tmp_path / "out", "data": tmp_path / "items.json"}, tmp_path / "scores")
+    scores = read(tmp_path / "scores" / "scores.jsonl")
+    best = max(range(3), key=found[0]["likelihoods"].__getitem__)
+    per_byte = [
+        value / len(f" {text}") for value, text in zip(found[0]["likelihoods"], rows[0]["choices"], strict=True)
+    ]
+    assert [row["correct"] for row in scores] == [best == number % 3 for number in range(5)]
+    assert [row["correct_norm"] for row in scores] == [per_byte.index(max(per_byte)) == n % 3 for n in range(5)]
+    with pytest.raises(ValueError, match="engine vllm gives no likelihoods"):
+        replace(spec, engine="vllm")

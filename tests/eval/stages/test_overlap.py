@@ -152,6 +152,21 @@ def test_folders_of_training_data_and_other_endings(tmp_path):
         list(source_texts.rows(tmp_path / "c.txt"))
 
 
+def test_short_prompts_are_found_inside_longer_texts_and_texts_without_spaces_by_their_characters():
+    prompts = {
+        "Name the longest river in Asia.": True, "Name the longest river in Africa.": False, "Why is it so?": False,
+        "\u8fd9\u4e2a\u57ce\u5e02\u6709\u591a\u5c11\u4eba\u53e3\u548c\u591a\u5c11\u6761\u6cb3\u6d41\u5462": True,
+        "\u90a3\u5ea7\u5c71\u6709\u591a\u9ad8\u4e0a\u9762\u6709\u6ca1\u6709\u96ea\u548c\u6811\u6728": False,
+    }  # fmt: skip
+    items = [{"id": str(number), "prompt": text, "answers": ["x"]} for number, text in enumerate(prompts)]
+    source = [
+        ["Task 3. Name the longest river in Asia, and say why. Why is it so? " * 2],
+        [f"\u95ee\u9898\uff1a{list(prompts)[3]}\uff1f\u8bf7\u56de\u7b54\u3002"],
+    ]
+    rows = overlap.measure("exact_match", items, source)
+    assert [row["flagged"] for row in rows] == list(prompts.values())
+
+
 def test_every_kind_of_task_has_the_forms_that_its_entry_names_and_says_which_of_its_texts_are_compared():
     assert set(MODULES) == set(TASKS) - {"loss"}
     for name, forms in MODULES.items():

@@ -25,7 +25,8 @@ def records(path: Path, items: Sequence[str]) -> tuple[list[Row], str]:
     Raises ValueError for a file of another kind, and for an item that has no answer.
     """
     found, engine = _answers(path)
-    known, made = set(items), {name: [] for name in items}  # type: dict[str, list[Row]]
+    known = set(items)
+    made: dict[str, list[Row]] = {name: [] for name in items}
     # inspect_ai counts samples from 1 where they have no id.
     shift = engine == "inspect_ai" and {names[0] for names, _, _ in found} == {
         str(int(n) + 1) for n in items if n.isdigit()

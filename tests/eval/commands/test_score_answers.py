@@ -17,7 +17,8 @@ precision: fp32
 eval_batch_size: 4
 tasks:
   sums:
-    {{ability: math, task: exact_match, path: {path}, temperature: 0.5, answers_per_item: {answers}, majority: {majority}}}
+    {{ability: math, task: exact_match, path: {path}, temperature: 0.5, answers_per_item: {answers},
+     majority: {majority}}}
 """
 TEXTS = ["1", "<think>Perhaps 3?</think>The answer is 2.", "<think>4 or"]
 

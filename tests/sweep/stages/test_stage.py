@@ -13,7 +13,7 @@ import sweep.stages.stage
 from eval.spec.answers import AnswerSpec, Decoding, HubRows, Shots
 from eval.spec.judge import Judge
 from eval.spec.scores import OverlapSpec, ScoreSpec
-from eval.spec.tasks import TASKS
+from eval.spec.tasks import FORMS, TASKS
 from sweep.stages.stage import File, Stage, canonical, plain, restore
 from train.spec import (
     CLEANING,
@@ -66,8 +66,8 @@ def test_specs_differ_exactly_when_their_identities_do(cls):
 
 
 WORDS = {
-    "format": FORMATS, "supervise": ("assistant", "all"), "part": ("train", "held_out"), "task": TASKS,
-    "form": ("chat", "completion"), "engine": ("local", "vllm"),
+    "format": FORMATS, "supervise": ("assistant", "all"), "part": ("train", "held_out"), "task": tuple(TASKS),
+    "form": FORMS, "engine": ("local", "vllm"),
     "on_bad_row": ("error", "skip"), "on_long": ("error", "skip", "truncate"),
 }  # fmt: skip
 

@@ -9,10 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import chat_template_utils
 
 from eval.items.thoughts import MARKS, marks_of
 from eval.spec.answers import AnswerSpec
@@ -85,9 +87,10 @@ def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], o
     """
     if messages[-1]["role"] == "text":
         return messages[-1]["content"]
-    variables = {"strftime_now": DAY.strftime, **json.loads(options or "{}")}
+    variables = json.loads(options or "{}")
     try:
-        with time_limit(TEMPLATE_SECONDS):
+        # Templates ask transformers' function strftime_now, which takes the day from this name.
+        with time_limit(TEMPLATE_SECONDS), patch.object(chat_template_utils, "datetime", _Clock):
             text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **variables)
     except (TemplateError, TimeoutError) as error:
         system = messages[0]["role"] == "system"
@@ -96,6 +99,14 @@ def render(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], o
         raise ValueError(f"the chat template of {tokenizer.name_or_path} fails ({reason}); {remedy}") from None
     assert isinstance(text, str)  # one conversation, not tokenised
     return text
+
+
+class _Clock:
+    """A clock for templates, on which it is always `DAY`."""
+
+    @staticmethod
+    def now() -> datetime.date:
+        return DAY
 
 
 @contextmanager

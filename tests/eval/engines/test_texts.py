@@ -28,7 +28,7 @@ def llama():
         "\u2581\u2581\u2581\u2581",
         ":",
         "\n",
-        *"abdefltoru=0()",
+        *"abdeflnotru=0()",
     ]
     made = Tokenizer(
         models.BPE(

@@ -61,8 +61,56 @@ def cut(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
 
 
+def lengthen(folder: Path) -> None:
+    file = folder / "model-00002-of-00004.safetensors"
+    file.write_bytes(file.read_bytes() + b"x")
+
+
 def pointer(folder: Path) -> None:
     (folder / "model-00001-of-00004.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1")
+
+
+@pytest.mark.parametrize(
+    ("config", "bytes_each"),
+    [
+        ({"dtype": "float32"}, 4),
+        ({"dtype": "bfloat16"}, 2),
+        ({"torch_dtype": "float32"}, 4),
+        ({}, 2),
+        ({"dtype": "?"}, 2),
+    ],
+)
+def test_weights_of_other_files_are_estimated_from_their_size(
+    config: dict[str, str], bytes_each: int, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    index = {"weight_map": {"a": "one.bin", "b": "two.bin", "c": "one.bin"}}
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    for name in ("one.bin", "two.bin"):
+        (tmp_path / name).write_bytes(b"x" * 4000)
+    assert model_folder.parameters(tmp_path) == 8000 // bytes_each
+
+
+@pytest.mark.parametrize(
+    ("config", "positions"),
+    [
+        ({"max_position_embeddings": 2048, "n_positions": 1024}, 2048),
+        ({"n_positions": 1024}, 1024),
+        ({"max_position_embeddings": None, "n_positions": 512}, 512),
+        ({}, None),
+    ],
+)
+def test_positions_are_those_of_the_config(
+    config: dict[str, int | None], positions: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert model_folder.max_length(tmp_path) == positions
+
+
+@pytest.mark.parametrize("head", ["GPT2LMHeadModel", "Gemma3ForConditionalGeneration", "LlamaForCausalLM"])
+def test_heads_that_predict_a_next_token_are_models(whole: Path, tmp_path: Path, head: str) -> None:
+    change_config(copy(whole, tmp_path), architectures=["SomethingElse", head])
+    assert model_folder.problems(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -73,6 +121,7 @@ def pointer(folder: Path) -> None:
         (unlink("*.safetensors", "*.index.json"), r"no weights \(model\.safetensors .*copy them there"),
         (unlink("model-00003*"), r"1 of \d weight files are missing, model-00003-of-00004\.safetensors first"),
         (cut, r"model-00002-of-00004\.safetensors is cut short"),
+        (lengthen, r"model-00002-of-00004\.safetensors is cut short"),
         (pointer, r"model-00001-of-00004\.safetensors .*Git LFS"),
         (unlink("config.json"), r"no config\.json that names a model_type"),
         (lambda folder: change_config(folder, model_type=None), r"no config\.json that names a model_type"),

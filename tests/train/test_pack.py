@@ -38,6 +38,44 @@ def test_no_sample_is_lost_or_doubled_and_no_pass_is_too_large(
         assert len(layout) * width <= micro_tokens or alone
 
 
+LENGTHS = np.array([5, 3, 2, 4])
+
+
+def test_layouts_by_hand() -> None:
+    """Longest first, so samples 0, 3, 1, 2; a pass of 10 tokens has two rows of 5, three of 3."""
+
+    def one_rank(lengths: np.ndarray, pack: bool) -> list[Layout]:
+        return divide(np.arange(len(lengths)), lengths, ranks=1, micro_tokens=10, pack=pack)[0]
+
+    assert one_rank(LENGTHS, True) == [((0,), (3,)), ((1, 2),)]
+    assert one_rank(LENGTHS, False) == [((0,), (3,)), ((1,), (2,))]
+    # A sample longer than a pass has one of its own; the rows of the others are as wide as a pass.
+    assert one_rank(np.array([12, 6, 4]), True) == [((0,),), ((1, 2),)]
+    assert one_rank(np.array([12, 6, 4]), False) == [((0,),), ((1,),), ((2,),)]
+
+
+def test_ranks_get_about_the_same_number_of_tokens_and_of_passes() -> None:
+    """5 to the first rank; 4 and 3 to the second, which has fewer; 2 to the first. Then the second is done earlier."""
+    batch = np.arange(4)
+    found = divide(batch, LENGTHS, ranks=2, micro_tokens=5, pack=True)
+    assert found == [[((0,),), ((2,),)], [((3,),), ((1,),)]]
+    assert divide(batch[:1], LENGTHS, ranks=2, micro_tokens=5, pack=True) == [[((0,),)], [()]]
+
+
+def test_arrays_by_hand() -> None:
+    ids = np.array([10, 11, 12, 20, 21])
+    supervised = np.array([False, True, True, False, True])
+    two = TokenizedSamples(("a", "b"), ids, supervised, np.array([0, 3, 5]), np.array([1, 0]))
+    packed, padded = collate(((0, 1),), two, pack=True), collate(((0,), (1,)), two, pack=False)
+    assert packed.ids.tolist() == [[10, 11, 12, 20, 21]]
+    assert packed.position_ids is not None and packed.position_ids.tolist() == [[0, 1, 2, 0, 1]]
+    assert padded.ids.tolist() == [[10, 11, 12], [20, 21, 0]] and padded.position_ids is None
+    for micro in (packed, padded):
+        assert micro.logit_index.tolist() == [0, 1, 3]  # 21 follows 20, the fourth place in either form
+        assert micro.labels.tolist() == [11, 12, 21]
+        assert micro.source.tolist() == [1, 1, 0]
+
+
 @pytest.fixture(scope="module")
 def data(inputs: dict[str, Path]) -> TokenizedSamples:
     return samples.load(PORTIONS, inputs)

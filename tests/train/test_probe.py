@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -75,6 +75,47 @@ def test_positions_that_run_on_from_sample_to_sample_are_a_leak(inputs: dict[str
     weight = network.transformer.wpe.weight
     network.transformer.wpe = RowPositions(*weight.shape, _weight=weight)
     assert probe.leaks(setup, engine)
+
+
+class Given:
+    """An engine whose losses are given: of the six samples of the probe's packed rows, and of the one alone."""
+
+    def __init__(self, rounding: float, leak: float, shape: float) -> None:
+        # In order: a sample, itself again, another, the sample after it, the sample, the other after it.
+        packed = torch.ones(6, probe.TOKENS - 1)
+        packed[1, 3] += leak
+        packed[4, 5] += rounding
+        packed[[2, 5]] = 7.0
+        self.losses = [packed.flatten(), torch.ones(probe.TOKENS - 1)]
+        self.losses[1][3] += shape + leak
+
+    def evaluate(self, *_: torch.Tensor) -> torch.Tensor:
+        return self.losses.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "rounding", "leak", "shape", "leaks"),
+    [
+        ("fp32", 0.0, 0.8e-5, 0.0, False),
+        ("fp32", 0.0, 1.2e-5, 0.0, True),
+        ("fp32", 0.0, -1.2e-5, 0.0, True),
+        ("fp32", 1e-5, 8.5e-5, 0.0, False),  # 1e-5, and eight times the rounding
+        ("fp32", 1e-5, 9.5e-5, 0.0, True),
+        ("fp32", 0.0, 0.0, 0.9e-3, False),  # a row of another shape rounds otherwise
+        ("fp32", 0.0, 0.0, 1.1e-3, True),
+        ("bf16", 0.0, 0.8e-3, 0.0, False),
+        ("bf16", 0.0, 1.2e-3, 0.0, True),
+        ("bf16", 0.0, 0.0, 0.45, False),
+        ("bf16", 0.0, 0.0, 0.55, True),
+        ("bf16", 0.01, 0.0, 0.55, False),  # .5 and eight times .01
+    ],
+)
+def test_a_change_counts_from_the_tolerance_on(
+    precision: str, rounding: float, leak: float, shape: float, leaks: bool, inputs: dict[str, Path]
+) -> None:
+    spec = replace(train_spec(steps=2), recipe=replace(train_spec().recipe, precision=precision))
+    setup, _ = loop.prepare(spec, inputs, PACKED, ProcessGroup(0, 1, 0))
+    assert probe.leaks(setup, cast(TorchEngine, Given(rounding, leak, shape))) == leaks
 
 
 def test_a_leaking_model_is_trained_unpacked_and_says_so(

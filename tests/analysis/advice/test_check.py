@@ -1,10 +1,11 @@
 """Advice against what came of it: every number of the lines, from values that are given."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import logit
 
-from analysis.advice.check import AdviceCheck, _predictions, check_lines, check_table
+from analysis.advice.check import AdviceCheck, _design, _predictions, check_lines, check_table
 from analysis.advice.surrogate import surrogate
 from analysis.verdicts.arms import arm_means
 from tests.analysis.advice.given import model
@@ -54,6 +55,13 @@ def test_the_table_has_the_best_predicted_first_and_marks_what_is_outside(check)
     assert [row[0] for row in rows] == ["b", "a", "c"]
     # Logits of .4 +- 1.96 * .2: from -.797 to -.013, as shares .311 to .497; .5 lies outside.
     assert rows[0] == ("b", "60.0 (49.8\u201369.4)", "50.0", "40.0 (31.1\u201349.7)", "50.0 !", "55.0", "50.0")
+
+
+def test_a_design_is_the_data_of_each_ability_its_strategy_and_replay():
+    rows = pd.DataFrame({"strategy": ["dmt", "single"], "replay": [0.25, np.nan], "total_samples": [5.0, 7.0]})
+    assert _design(rows).tolist() == ["dmt 1/4 total_samples:5", "single total_samples:7"]
+    rows = rows.assign(samples_math=[3, 7], samples_code=[2, 0]).drop(columns="replay")
+    assert _design(rows).tolist() == ["dmt code:2 math:3", "single code:0 math:7"]
 
 
 def test_a_new_measurement_is_as_uncertain_as_curve_runs_and_items_together():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sweep.plan.cost import Cost, costs, gpus, memory_gib
@@ -66,6 +68,17 @@ def test_stages_without_a_model_take_their_overhead_alone():
     found = {stage.kind: costs(made)[stage.key] for stage in made.stages}
     assert found["world"] == Cost(0.0, 0.0, 3.0, False)
     assert found["score"] == Cost(0.0, 0.0, 0.2, False)
+
+
+def test_a_judge_takes_five_seconds_a_call(tmp_path: Path):
+    """Four turns, each rated three times, by two calls at once."""
+    path = tmp_path / "few.jsonl"
+    path.write_text('{"turns": ["a", "b", "c"]}\n{"prompt": "d"}\n')
+    client = ["model=grader", "repeats=3"], ["input_price=30", "output_price=60", "concurrency=2"]
+    judge = [f"suite.judge.{one}" for one in client[0]] + [f"suite.judge_client.{one}" for one in client[1]]
+    made = plan(cell("suite=paper", *judge, f"suite.tasks.mtbench.path={path}"))
+    (score,) = (stage for stage in made.stages if stage.kind == "score" and stage.spec.judge is not None)
+    assert costs(made)[score.key] == Cost(0.0, 0.0, pytest.approx(0.2 + 4 * 3 * 5 / 2), False)
 
 
 def test_models_above_100_million_parameters_are_planned_for_gpus():

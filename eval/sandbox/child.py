@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import json
 import math
 import os
 import resource
@@ -12,8 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from eval.sandbox import run_program, run_tests
+from eval.sandbox import messages, run_program, run_tests
 from eval.sandbox.levels import Level
+from eval.sandbox.messages import Channel
+from eval.sandbox.parts import imported
 from eval.sandbox.programs import Limits, Program
 
 if sys.platform == "linux":  # before any fork: a contained child can import nothing from here
@@ -24,8 +29,9 @@ else:
     fork = os.fork
 
 # Standard input, output and error lead nowhere. The numbers after them are, in the test process, the pipe for the
-# verdict, and in the program's process the pipes for orders and answers.
-VERDICT, ORDERS, ANSWERS = 3, 3, 4
+# verdict and the file with the program, and in the program's process the pipes for orders and answers.
+VERDICT, TEXT, ORDERS, ANSWERS = 3, 4, 3, 4
+PRANKS = {"antigravity", "this", "idlelib", "turtle", "turtledemo"}  # modules that do something when they are imported
 FILE_BYTES, FILES, STACK_BYTES, PROCESSES = 4 << 20, 64, 64 << 20, 64
 
 Step = Callable[[], object]
@@ -77,14 +83,22 @@ def _within(kind: int, value: int) -> tuple[int, int]:
     return kind, value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
-def run(program: Program, writer: int, contained: Containment, folder: str) -> NoReturn:
-    """Be the test process: contain it, let another run the program, write ``STATUS DETAIL``, and end in any case."""
+def run(text: int, writer: int, contained: Containment, folder: str) -> NoReturn:
+    """Be the test process: contain it, let another run the program, write the verdict, and end in any case.
+
+    The file of descriptor ``text`` holds the program; its place is taken by the detail of the verdict, and the pipe
+    ``writer`` is given the status.
+    """
     try:
         problem = _set_up(contained, folder)
         os.dup2(writer, VERDICT)
-        os.closerange(VERDICT + 1, FILES)
-        outcome = f"refused containment: {problem}" if problem else _outcome(program, contained)
-        os.write(VERDICT, f"{outcome}\n".encode("utf-8", "replace"))
+        os.dup2(text, TEXT)
+        os.closerange(TEXT + 1, FILES)
+        outcome = f"refused containment: {problem}" if problem else _outcome(contained)
+        status, _, detail = outcome.partition(" ")
+        os.ftruncate(TEXT, 0)
+        os.pwrite(TEXT, detail.encode("utf-8", "replace"), 0)
+        os.write(VERDICT, f"{status}\n".encode())
     finally:
         os._exit(0)
 
@@ -100,20 +114,24 @@ def _set_up(contained: Containment, folder: str) -> str:
     return ""
 
 
-def _outcome(program: Program, contained: Containment) -> str:
-    """Start the program's process, run the tests, and end that process."""
+def _outcome(contained: Containment) -> str:
+    """Start the program's process, then read the program and run the tests, and end that process."""
     orders, order = os.pipe()
     answers, answer = os.pipe()
+    # Forked before this process has read a test, so that no trace of one can be found there.
     child = fork()
     if child == 0:
-        _be_program(program, orders, answer, contained)
+        _be_program(orders, answer, contained)
     os.close(orders)
     os.close(answer)
-    _filter(contained, (os.getpid(), child))
-    remote = run_tests.RemoteProgram(partial(run_tests.exchange_lines, order, answers))
+    channel = Channel(answers, order)
+    program = Program(**json.loads(os.pread(TEXT, os.fstat(TEXT).st_size, 0)))
     try:
-        outcome = run_tests.outcome(program, remote)
-    except run_tests.ProgramEnded:
+        if contained.level.paths == "none":
+            channel.send(messages.line(_imported(_wanted(program, contained.limits))))
+        _filter(contained, (os.getpid(), child))
+        outcome = run_tests.outcome(program, run_tests.remote_by(channel))
+    except (run_tests.ProgramEnded, BrokenPipeError):
         outcome = ""
     # It would otherwise wait for more orders; and only after its end is its use of resources known.
     os.kill(child, signal.SIGKILL)
@@ -121,16 +139,33 @@ def _outcome(program: Program, contained: Containment) -> str:
     return outcome or _ended(status, used, contained.limits)
 
 
-def _be_program(program: Program, orders: int, answer: int, contained: Containment) -> NoReturn:
+def _wanted(program: Program, limits: Limits) -> list[str]:
+    """The modules that a program or its tests import, and may."""
+    roots = {*sys.stdlib_module_names, *limits.packages} - PRANKS
+    return [name for name in imported(program) if name.partition(".")[0] in roots]
+
+
+def _imported(names: list[str]) -> list[str]:
+    """Import modules ahead, in a process that can open no file later on; return their names."""
+    for name in names:
+        with contextlib.suppress(Exception):  # the program will be told
+            importlib.import_module(name)
+    return names
+
+
+def _be_program(orders: int, answer: int, contained: Containment) -> NoReturn:
     """Be the program's process: keep nothing open but its ends of two pipes, obey orders, and never return."""
     try:
-        os.dup2(orders, ORDERS)  # over the verdict's pipe, which has the same number in the test process
+        os.dup2(orders, ORDERS)  # over the verdict's pipe and the text, which have these numbers in the test process
         os.dup2(answer, ANSWERS)
         os.closerange(ANSWERS + 1, FILES)
         if contained.level.filters:
             FOLLOW()
+        channel = Channel(ORDERS, ANSWERS)
+        if contained.level.paths == "none":
+            _imported(json.loads(channel.receive(sys.maxsize)))
         _filter(contained, (os.getpid(),))
-        run_program.serve(program, ORDERS, ANSWERS)
+        run_program.serve(channel)
     finally:
         os._exit(0)
 

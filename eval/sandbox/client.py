@@ -8,13 +8,15 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
+from eval.sandbox import packages
 from eval.sandbox.levels import LEVELS, MIN_LEVEL, Level
 from eval.sandbox.programs import Limits, Program, ProgramVerdict
 
@@ -30,9 +32,12 @@ sys.path.pop(0)
 server.main(*sys.argv[2:])
 """
 FLAGS = ("-s", "-S", "-P", "-B")  # isolated, except for the hash seed: sets must have the same order in every run
+# Programs see none of it. A process with a single thread can be forked, so libraries may start none.
+ENVIRONMENT = {"PYTHONHASHSEED": "0"} | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 START_SECONDS = 60
 GRACE_SECONDS = 30  # beyond the server's own deadline; a server that is later than that has been harmed itself
 WALL_PER_SECOND = 3
+MAX_DETAIL_BYTES = 4096
 MAX_PROGRAM = 1 << 20  # characters of a program and its tests
 
 
@@ -55,13 +60,14 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         problems = []
+        self._text = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         for level in self._levels:
             if level.number < MIN_LEVEL and not self._unsafe:
                 break
             if level.filters and sys.platform != "linux":
                 problems.append(f"level {level.number} ({level.name}): needs Linux, this is {sys.platform}")
                 continue
-            self._server = _start(level, self._limits)
+            self._server = _start(level, self._limits, self._text)
             hello = self._receive(START_SECONDS)
             if hello is not None and "error" not in hello:
                 self.level = level
@@ -76,6 +82,7 @@ class Sandbox:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
+        self._text.close()
 
     def run(self, program: Program | str) -> ProgramVerdict:
         """Run one program to its end.
@@ -88,20 +95,25 @@ class Sandbox:
         if size > MAX_PROGRAM:
             return ProgramVerdict("refused", 0.0, 0, f"{size} characters, at most {MAX_PROGRAM} are run")
         deadline = math.ceil(self._limits.seconds) * WALL_PER_SECOND + GRACE_SECONDS
-        reply = self._exchange(asdict(program), deadline)
+        reply = self._exchange(program, deadline)
         if reply is not None:
-            return ProgramVerdict(**reply)
+            detail = os.pread(self._text.fileno(), MAX_DETAIL_BYTES, 0) if reply["detail"] is None else b""
+            return ProgramVerdict(**{**reply, "detail": reply["detail"] or detail.decode()})
         self._stop()
-        self._server = _start(self.level, self._limits)
+        self._server = _start(self.level, self._limits, self._text)
         hello = self._receive(START_SECONDS)
         if hello is None or "error" in hello:
             raise RuntimeError(f"the sandbox ended and cannot be started again at level {self.level.number}: {hello}")
         return ProgramVerdict("crashed", 0.0, 0, "the sandbox ended with the program")
 
-    def _exchange(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+    def _exchange(self, program: Program, seconds: float) -> dict[str, Any] | None:
         assert self._server.stdin is not None
+        self._text.seek(0)
+        self._text.truncate()
+        self._text.write(json.dumps(asdict(program)).encode())
+        self._text.flush()
         try:
-            self._server.stdin.write((json.dumps(request) + "\n").encode())
+            self._server.stdin.write(b"\n")
             self._server.stdin.flush()
         except BrokenPipeError:
             return None
@@ -126,9 +138,10 @@ class Sandbox:
         self._server.communicate()
 
 
-def _start(level: Level, limits: Limits) -> subprocess.Popen[bytes]:
-    options = (str(ROOT), level.name, str(limits.seconds), str(limits.memory_bytes))
+def _start(level: Level, limits: Limits, text: IO[bytes]) -> subprocess.Popen[bytes]:
+    folders = json.dumps({name: packages.folders(name) for name in limits.packages})
+    options = (level.name, str(text.fileno()), str(limits.seconds), str(limits.memory_bytes), folders)
     return subprocess.Popen(
-        [sys.executable, *FLAGS, "-c", START, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, env={"PYTHONHASHSEED": "0"}, start_new_session=True,
+        [sys.executable, *FLAGS, "-c", START, str(ROOT), *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True, pass_fds=[text.fileno()],
     )  # fmt: skip

@@ -13,8 +13,8 @@ class Level:
 
     ``namespaces``: users, mounts, network, processes and IPC of its own, a read-only root that holds nothing but the
     interpreter's libraries, and a small folder in memory to work in. ``landlock``: the kernel's list of paths that may
-    be used. ``paths``: what the filter of system calls lets a program do with paths: 'write' (in its own folder),
-    'read', 'none' (only modules imported beforehand are available); 'any' means no filter. A filter lists what is
+    be used. ``paths``: what the filter of system calls lets a program do with paths: 'write' (in its own folder) or 'none'
+    (not even see whether one exists; the modules that it imports by name are imported beforehand); 'any' means no filter. A filter lists what is
     allowed: no sockets, no new processes, no exec, no signals to others, no mounts. Every level has resource limits, a
     deadline, an empty environment and a session of its own.
     """
@@ -32,7 +32,7 @@ class Level:
 
 LEVELS = (
     Level(3, "isolated", namespaces=True, landlock=True, paths="write"),
-    Level(2, "confined", namespaces=False, landlock=True, paths="read"),
+    Level(2, "confined", namespaces=False, landlock=True, paths="none"),
     Level(2, "confined-by-namespaces", namespaces=True, landlock=False, paths="write"),
     Level(1, "no-open", namespaces=False, landlock=False, paths="none"),
     Level(0, "unsafe", namespaces=False, landlock=False, paths="any"),
@@ -54,7 +54,10 @@ assert refused(lambda: os.mkdir("/tmp/made")), "a folder could be made outside"
 """
 OWN = "assert os.getpid() == 2 and len(os.listdir('.')) == 0, 'namespaces are missing'\nopen('scratch', 'w').close()\n"
 WALLED = "assert refused(lambda: os.listdir('/')), 'Landlock is missing'\n"
-CLOSED = "assert refused(lambda: open(os.devnull)), 'a path could be opened'\n"
+CLOSED = """
+assert refused(lambda: open(os.devnull)), "a path could be opened"
+assert refused(lambda: os.stat("/")) and refused(lambda: os.readlink("/proc/self")), "a path could be looked at"
+"""
 
 
 def probe(level: Level) -> str:

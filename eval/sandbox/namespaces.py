@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import sysconfig
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +20,8 @@ SCRATCH = "/scratch/own"  # the only writable folder; every program sees its own
 SCRATCH_OPTIONS = "size=8m,nr_inodes=512,mode=0700"
 
 
-def enter() -> int:
-    """Move into new namespaces and a new root; return a descriptor of the process namespace.
+def enter(folders: Sequence[str]) -> int:
+    """Move into new namespaces and a new root, with these folders too; return a descriptor of the process namespace.
 
     It returns in a new process, the first of its process namespace, whose descendants all end with it. The calling
     process waits for it and exits with its status. Raises OSError where the kernel refuses.
@@ -44,7 +45,7 @@ def enter() -> int:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)()
     processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-    _build_root()
+    _build_root(folders)
     return processes
 
 
@@ -55,11 +56,11 @@ def scratch() -> list[linux.Step]:
     return [linux.unshare(linux.CLONE_NEWNS), mount, partial(os.chdir, SCRATCH)]
 
 
-def _build_root() -> None:
+def _build_root(folders: Sequence[str]) -> None:
     """Bind libraries and harmless devices below a new root, move there, and make it read-only."""
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)()
     linux.mount("tmpfs", str(ROOT), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")()
-    for folder in libraries():
+    for folder in libraries(folders):
         _place(Path(folder))
     for device in DEVICES:
         _place(Path(device))
@@ -69,9 +70,9 @@ def _build_root() -> None:
     linux.freeze_mounts()
 
 
-def libraries() -> list[str]:
-    """The folders that imports read from; none lies inside another."""
-    wanted = {*LIBRARIES, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
+def libraries(more: Sequence[str] = ()) -> list[str]:
+    """The folders that imports read from, and those of packages; none lies inside another."""
+    wanted = {*more, *LIBRARIES, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
     folders = sorted(folder for folder in wanted if Path(folder).is_dir())
     return [folder for folder in folders if not any(folder.startswith(other + "/") for other in folders)]
 

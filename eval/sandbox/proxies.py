@@ -1,48 +1,93 @@
-"""Proxies, in the test process, for objects that live in the program's process: functions, classes, instances.
+"""Proxies for what cannot be copied: objects of the program in the test process, functions of the tests in the program's.
 
-A handle can be called and has attributes, items and a length; each such operation is sent to the program's process. The
-program is never given a value of the tests to compare with or to compute on, so an object that claims to be equal to
-everything gains nothing: a handle is unequal to every copied value, and any other operation between the two is a
-TypeError.
+A handle stands for a function, class or instance of the program. It can be called and has attributes, items and a
+length; each such operation is done in the program's process. The program is never given a value of the tests to compare
+with or to compute on, so an object that claims to be equal to everything gains nothing: a handle is unequal to every
+copied value, and any other operation between the two ends the tests.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-Ask = Callable[[str, list[Any], dict[str, Any]], Any]
+Ask = Callable[..., Any]
+
+
+class NotJudged(BaseException):
+    """The tests do what only a single process could do. That is no pass, even if they catch it."""
+
+    raised: ClassVar[list[str]] = []  # the messages, in a process that tests one program
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.raised.append(message)
+
 
 # Forwarded with their arguments, such as an index.
-FORWARDED = "len iter next str repr bool int float index abs neg pos invert getitem setitem delitem"
+FORWARDED = (
+    "len iter reversed next str repr format hash bool int float index round abs neg pos invert getitem setitem delitem "
+    "enter"
+)
 # Forwarded only between two objects of the program.
-BETWEEN = "eq ne lt le gt ge add sub mul truediv floordiv mod pow contains"
+BETWEEN = "eq ne lt le gt ge add sub mul truediv floordiv mod pow matmul and or xor iadd isub imul"
 
 
 class Handle:
     """The object of that number in the program's process; ``ask`` sends operations there."""
 
     __slots__ = ("_ask", "_number")
-    __hash__ = object.__hash__
 
     def __init__(self, number: int, ask: Ask) -> None:
         object.__setattr__(self, "_number", number)
         object.__setattr__(self, "_ask", ask)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return ask_of(self)("call", [self, *arguments], named)
+        return ask_of(self)("call", self, *arguments, **named)
 
     def __getattr__(self, name: str) -> Any:
-        return ask_of(self)("get", [self, name], {})
+        return ask_of(self)("get", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        ask_of(self)("set", [self, name, value], {})
+        ask_of(self)("set", self, name, value)
+
+    def __contains__(self, value: Any) -> bool:
+        if type(value) is Handle:
+            return bool(ask_of(self)("operate", "contains", self, value))
+        # An object of the program might claim to contain everything, so it has to show the value.
+        return any(one == value for one in self)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        left = bool(ask_of(self)("operate", "exit", self, None if error is None else kind.__name__))
+        return left and kind is not AssertionError
+
+    def __instancecheck__(self, value: Any) -> bool:
+        if type(value) is Handle:
+            return bool(ask_of(self)("operate", "isinstance", value, self))
+        return isinstance(value, tuple) and type(value).__name__ == self.__name__ and hasattr(value, "_fields")
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return type(kind) is Handle and bool(ask_of(self)("operate", "issubclass", kind, self))
 
 
-def number(handle: Handle) -> int:
-    """The object's number in the program's process."""
-    own: int = object.__getattribute__(handle, "_number")
+class Callback:
+    """The function of that number in the test process, which ``call`` calls."""
+
+    __slots__ = ("_call", "_number")
+
+    def __init__(self, number: int, call: Callable[..., Any]) -> None:
+        self._number, self._call = number, call
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._call(self._number, arguments, named)
+
+
+def proxy_number(value: Any) -> int | None:
+    """The number of the object that a proxy stands for; None for any other value."""
+    if type(value) is not Handle and type(value) is not Callback:
+        return None
+    own: int = object.__getattribute__(value, "_number")
     return own
 
 
@@ -54,7 +99,7 @@ def ask_of(handle: Handle) -> Ask:
 
 def _forwarded(name: str) -> Callable[..., Any]:
     def forwarded(self: Handle, *arguments: Any) -> Any:
-        return ask_of(self)("operate", [name, self, *arguments], {})
+        return ask_of(self)("operate", name, self, *arguments)
 
     return forwarded
 
@@ -62,10 +107,10 @@ def _forwarded(name: str) -> Callable[..., Any]:
 def _between(name: str) -> Callable[[Handle, Any], Any]:
     def forwarded(self: Handle, other: Any) -> Any:
         if type(other) is Handle:
-            return ask_of(self)("operate", [name, self, other], {})
+            return ask_of(self)("operate", name, self, other)
         if name in ("eq", "ne"):
             return name == "ne"
-        raise TypeError(f"{name!r} between an object of the program and a {type(other).__name__} of the tests")
+        raise NotJudged(f"{name!r} between an object of the program and a {type(other).__name__} of the tests")
 
     return forwarded
 
@@ -74,12 +119,22 @@ for _name in FORWARDED.split():
     setattr(Handle, f"__{_name}__", _forwarded(_name))
 for _name in BETWEEN.split():
     setattr(Handle, f"__{_name}__", _between(_name))
+Handle.__doc__ = property(lambda self: ask_of(self)("get", self, "__doc__"))  # type: ignore[assignment]
 
 
-BUILTIN = {one.__name__: one for one in (len, iter, next, str, repr, bool, int, float, isinstance, type)}
+def _exit(manager: Any, kind: str | None) -> Any:
+    error = None if kind is None else RuntimeError(f"{kind} in the tests")
+    return type(manager).__exit__(manager, type(error) if error else None, error, None)
+
+
+_EXACT: dict[str, Callable[..., Any]] = {
+    one.__name__: one
+    for one in (len, iter, reversed, next, str, repr, format, hash, bool, int, float, round, isinstance, issubclass, type)
+}
+_EXACT |= {"exit": _exit, "enter": lambda manager: type(manager).__enter__(manager)}
 
 
 def operate(name: str, *arguments: Any) -> Any:
     """Do a forwarded operation on the objects themselves, in the program's process."""
-    function: Callable[..., Any] = BUILTIN.get(name) or getattr(operator, name)
+    function: Callable[..., Any] = _EXACT.get(name) or getattr(operator, f"__{name}__", None) or getattr(operator, name)
     return function(*arguments)

@@ -9,67 +9,74 @@ from __future__ import annotations
 import ast
 import builtins
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import marshal
+from collections.abc import Callable, Sequence
+from types import FunctionType, MethodType
 from typing import Any
 
-from eval.sandbox.programs import CONDITION, OWN, TESTS, Program, ProgramPart, free_names, parts
-from eval.sandbox.proxies import Handle, ask_of
-from eval.sandbox.run_program import described, failed, receive
-from eval.sandbox.values import pack, unpack
+from eval.sandbox import conditions, messages
+from eval.sandbox.copier import TESTS as OUR_SIDE
+from eval.sandbox.copier import Copier
+from eval.sandbox.messages import Channel
+from eval.sandbox.parts import CONDITION, OWN, Part, parts
+from eval.sandbox.programs import Program
+from eval.sandbox.proxies import Handle, NotJudged
 
 MAX_ANSWER_BYTES = 16 << 20
 
-# Builtins that a condition may use; whatever else it names is looked up in the program.
-PLAIN = (
-    "abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float format frozenset hex "
-    "int iter len list map max min next oct ord pow range repr reversed round set slice sorted str sum tuple zip"
-)
 
-
-class ProgramEnded(Exception):
-    """The program's process has ended, or sends no more than part of an answer."""
+class ProgramEnded(BaseException):
+    """The program's process has ended, or sends no more than part of an answer. No test may catch it."""
 
 
 class RemoteProgram:
-    """The program's process as the test process sees it. ``exchange`` sends it one line and returns its answer."""
+    """The program's process as the test process sees it. ``send`` gives it a line, ``receive`` waits for its answer."""
 
-    def __init__(self, exchange: Callable[[bytes], bytes]) -> None:
-        self._exchange = exchange
+    def __init__(self, send: Callable[[bytes], object], receive: Callable[[], bytes]) -> None:
+        self._send, self._receive = send, receive
+        self._copier = Copier(OUR_SIDE, lambda number: Handle(number, self.ask), _is_function)
+        self.ended = False
 
-    def ask(self, act: str, arguments: Sequence[Any], named: Mapping[str, Any] | None = None) -> Any:
+    def ask(self, act: str, *arguments: Any, **named: Any) -> Any:
         """Let the program act, see `LoadedProgram.answer`; return a copy of the result, or raise the program's error.
 
-        Arguments that it changes in place are changed here as well.
+        What it changes in place is changed here as well. Raises ProgramEnded when no answer comes.
         """
-        packed = [pack(argument, _refuse) for argument in arguments]
-        order = {"act": act, "arguments": packed, "named": pack(dict(named or {}), _refuse)}
-        reply = json.loads(self._exchange(json.dumps(order).encode() + b"\n"))
-        if "error" in reply:
-            raise _error(*reply["error"])
-        for position, data in reply["changed"]:
-            _change(arguments[position], unpack(data, self._handle))
-        return unpack(reply["value"], self._handle)
+        dropped = self._copier.dropped()
+        message = self._copier.pack((arguments, tuple(named.items())))
+        reply = self._exchange({**message, "act": act, "dropped": dropped})
+        while "call" in reply:
+            answer = self._called(reply)
+            reply = self._exchange({**answer, "dropped": []})
+        return messages.taken(reply, self._copier)
 
-    def _handle(self, number: int) -> Handle:
-        return Handle(number, self.ask)
+    def _called(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of the tests, as the program asks."""
+        function, arguments, named = self._copier.unpack(call)
+        return messages.result_of(lambda: function(*arguments, **dict(named)), self._copier)
+
+    def _exchange(self, message: dict[str, Any]) -> dict[str, Any]:
+        line = b""
+        if not self.ended:
+            try:
+                self._send(messages.line(message))
+                line = self._receive()
+            except OSError:
+                line = b""
+        if not line or len(line) > MAX_ANSWER_BYTES:
+            self.ended = True
+            raise ProgramEnded
+        try:
+            reply: dict[str, Any] = json.loads(line)
+        except (ValueError, RecursionError):
+            self.ended = True
+            raise ProgramEnded from None
+        return reply
 
 
-def exchange_lines(orders: int, answers: int, line: bytes) -> bytes:
-    """Send a line into one pipe and return the line that comes out of the other.
-
-    Raises ProgramEnded when no answer comes, or one above 16 MiB.
-    """
-    try:
-        while line:
-            line = line[os.write(orders, line) :]
-        answer = receive(answers, MAX_ANSWER_BYTES)
-    except OSError:
-        raise ProgramEnded from None
-    if not answer or len(answer) > MAX_ANSWER_BYTES:
-        raise ProgramEnded
-    return answer
+def remote_by(channel: Channel) -> RemoteProgram:
+    """The program's process at the other end of the pipes."""
+    return RemoteProgram(channel.send, lambda: channel.receive(MAX_ANSWER_BYTES))
 
 
 def outcome(program: Program, remote: RemoteProgram) -> str:
@@ -77,86 +84,81 @@ def outcome(program: Program, remote: RemoteProgram) -> str:
 
     Raises ProgramEnded when the program's process gives no answer.
     """
+    result = "passed"
     try:
-        fetched: dict[str, Any] = {}
-        order = [replace(part, body=_statements(part)) if part.kind == TESTS else part for part in parts(program)]
-        for number, part in enumerate(order):
-            if part.kind == OWN:
-                # The names that the next part will need come with the same answer, which saves a round trip.
-                following = [after for after in order[number + 1 : number + 2] if after.kind != OWN]
-                needed = [name for after in following for name in _names(after)[0]]
-                fetched = remote.ask("run", [number, *needed])
-            else:
-                _test(part, remote, fetched)
-                fetched = {}
-    except ProgramEnded:
-        raise
+        _run(parts(program), remote)
     except MemoryError:
-        return "memory MemoryError"
+        result = "memory MemoryError"
     except BaseException as error:
-        return failed(*(getattr(error, "described", None) or described(error)))
-    return "passed"
+        result = _failed(*(getattr(error, "described", None) or messages.described(error)))
+    # The tests may have caught the sign that they have seen no answer, or none that counts.
+    if remote.ended:
+        raise ProgramEnded
+    return _failed("NotJudged", NotJudged.raised[0]) if NotJudged.raised else result
 
 
-def _test(part: ProgramPart, remote: RemoteProgram, fetched: dict[str, Any]) -> None:
-    """Run tests in this process with the program's objects that they name; ``fetched`` holds those already fetched."""
-    if not fetched:
-        names, shared = _names(part)
-        # A builtin stays Python's own, unless the tests use nothing else of the program.
-        fetched = (remote.ask("names", names) if names else {}) or (remote.ask("names", shared) if shared else {})
-    # A condition comes from the program, so it gets no builtin that could reach the test process.
-    space = {"__name__": "tests", "__builtins__": CONDITION_BUILTINS if part.kind == CONDITION else builtins}
-    exec(compile(ast.Module(_statements(part), []), "tests", "exec", dont_inherit=True), {**space, **fetched})
+def _failed(kind: str, message: str) -> str:
+    """The outcome that names an error, on one line."""
+    return f"failed {kind}: {message}".replace("\n", " ").replace("\r", " ")
 
 
-def _names(part: ProgramPart) -> tuple[list[str], list[str]]:
+def _run(ordered: Sequence[Part], remote: RemoteProgram) -> None:
+    fetched: dict[str, Any] | None = None
+    flags = 0
+    for number, part in enumerate(ordered):
+        if part.kind != OWN:
+            _test(part, remote, _fetch(part, remote) if fetched is None else fetched)
+            fetched = None
+            continue
+        code = compile(part.module(), "program", "exec", flags, dont_inherit=True)
+        flags |= code.co_flags & _FUTURE
+        # The names that the next part will need come with the same answer, which saves a round trip.
+        after = next((names for follower in ordered[number + 1 : number + 2] if (names := _names(follower)[0])), [])
+        found = remote.ask("run", marshal.dumps(code), tuple(after), False)
+        fetched = _asked(after, found) if after else None
+
+
+def _fetch(part: Part, remote: RemoteProgram) -> dict[str, Any]:
+    """The program's objects that tests name. A builtin stays Python's own."""
+    names, shared = _names(part)
+    if names or not shared:
+        return _asked(names, remote.ask("names", tuple(names), False)) if names else {}
+    # The tests name nothing else, so the program may define a function of a builtin's name; but only that one.
+    found = _asked(shared, remote.ask("names", tuple(shared), True))
+    return found if len(found) == 1 else {}
+
+
+def _asked(names: Sequence[str], found: Any) -> dict[str, Any]:
+    """Of an answer, what was asked for: the program may say more, to replace what the tests use."""
+    answered = dict(found)
+    return {name: answered[name] for name in names if name in answered}
+
+
+def _test(part: Part, remote: RemoteProgram, fetched: dict[str, Any]) -> None:
+    """Run tests in this process with the program's objects that they name."""
+    space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins, conditions.TYPE: conditions.type_of, **fetched}
+    if part.kind == CONDITION:  # it may come from the program, so it gets nothing that could reach this process
+        space |= {"__builtins__": dict(conditions.BUILTINS), conditions.ATTRIBUTE: conditions.attribute}
+    exec(compile(conditions.guarded(part), "tests", "exec", dont_inherit=True), space)
+    if part.kind == CONDITION and (names := part.assigned()):
+        remote.ask("bind", *((name, space[name]) for name in names if name in space))
+
+
+def _names(part: Part) -> tuple[list[str], list[str]]:
     """The names that tests need from the program, and those that builtins have too."""
-    names, shared = free_names(_statements(part))
-    return names + [name for name in shared if part.kind == CONDITION and name not in CONDITION_BUILTINS], shared
+    if part.kind == OWN:
+        return [], []
+    names, shared = part.names
+    if part.kind == CONDITION:
+        return [*names, *part.assigned(), *(name for name in shared if name not in conditions.BUILTINS)], shared
+    return names, shared
 
 
-def _statements(part: ProgramPart) -> list[ast.stmt]:
-    return ast.parse(part.body).body if isinstance(part.body, str) else part.body
+def _is_function(value: Any) -> bool:
+    """Whether it is a function of the tests, which the program may call."""
+    return isinstance(value, FunctionType | MethodType) or type(value) is type(len)
 
 
-def _is_instance(value: Any, kind: Any) -> bool:
-    if type(kind) is tuple:
-        return any(_is_instance(value, one) for one in kind)
-    # A class of the program: only its own process can tell.
-    if type(kind) is Handle:
-        return type(value) is Handle and ask_of(kind)("operate", ["isinstance", value, kind], {})
-    return isinstance(value, kind)
-
-
-def _type(value: Any) -> Any:
-    return ask_of(value)("operate", ["type", value], {}) if type(value) is Handle else type(value)
-
-
-def _refuse(value: Any) -> int:
-    raise TypeError(f"a {type(value).__name__} of the tests cannot be handed to the program")
-
-
-def _error(kind: str, message: str) -> BaseException:
-    """An error like the program's: of the builtin class of that name, else of a new class."""
-    builtin = getattr(builtins, kind, None)
-    is_error = isinstance(builtin, type) and issubclass(builtin, BaseException)
-    error_class: Any = builtin if is_error else type(kind, (Exception,), {})
-    try:
-        error: BaseException = error_class(message)
-    except TypeError:  # some classes need more than a message
-        error = Exception(message)
-    vars(error)["described"] = (kind, message)  # a class of that name need not give the same text again
-    return error
-
-
-def _change(value: Any, now: Any) -> None:
-    """Give a list, dict, set or bytearray new contents."""
-    if isinstance(value, list | bytearray):
-        value[:] = now
-    else:
-        value.clear()
-        value.update(now)
-
-
-CONDITION_BUILTINS = {name: getattr(builtins, name) for name in (*PLAIN.split(), "AssertionError")}
-CONDITION_BUILTINS |= {"isinstance": _is_instance, "type": _type}
+_FUTURE = 0
+for _name in __import__("__future__").all_feature_names:
+    _FUTURE |= getattr(__import__("__future__"), _name).compiler_flag

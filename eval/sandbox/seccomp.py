@@ -12,6 +12,7 @@ import functools
 import os
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 from eval.sandbox import linux
 
@@ -52,26 +53,24 @@ ALLOWED: Numbers = {
     # signals of its own
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
     "rt_sigsuspend": (130, 133), "rt_sigtimedwait": (128, 137), "sigaltstack": (131, 132),
-    # looking at paths: mounts and Landlock decide what can be seen
-    "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None),
-    "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
     "getcwd": (79, 17),
 }  # fmt: skip
-WRITES: Numbers = {
+PATHS: Numbers = {  # mounts decide what can be seen there
+    "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None),
+    "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
     "open": (2, None), "openat": (257, 56), "creat": (85, None), "truncate": (76, 45), "chdir": (80, 49),
     "fchdir": (81, 50), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "mkdir": (83, None),
     "mkdirat": (258, 34), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35), "symlink": (88, None),
     "symlinkat": (266, 36),
 }  # fmt: skip
-OPEN: Numbers = {"open": (2, None), "openat": (257, 56)}
-FLAGS_AT = {"open": 1, "openat": 2}  # which argument holds the flags
-CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | 0x400000  # the last: a file without a name
 # Threads are allowed, processes are not. A filter can read the flags of clone but not of clone3; told that clone3 does
 # not exist, the C library falls back to clone.
 CLONE, CLONE_THREAD, CLONE3 = (56, 220), 0x10000, (435, 435)
 SIGNALS: Numbers = {"kill": (62, 129), "tgkill": (234, 131)}
 FCNTL, FCNTL_COMMANDS = (72, 25), (0, 1, 2, 3, 4, 1030)  # copying and flags; not owners, leases or locks
 PRLIMIT, IOCTL = (302, 261), (16, 29)
+# Two ends without a name, as asyncio needs them; from streams nothing can be sent elsewhere.
+SOCKETPAIR, AF_UNIX, STREAMS = (53, 199), 1, (1, 0x80001, 0x80801)
 
 
 class _SockFprog(ctypes.Structure):
@@ -99,16 +98,14 @@ def filtering(paths: str, may_signal: Sequence[int]) -> linux.Step:
 def _head(machine: str, paths: str) -> bytes:
     """The start of a filter: calls of another architecture kill; calls are allowed by number, then by argument."""
     column = list(ARCHITECTURES).index(machine)
-    allowed = {**ALLOWED, **(WRITES if paths == "write" else {})}
+    allowed = {**ALLOWED, **(PATHS if paths == "write" else {})}
     numbers = {number for row in allowed.values() if (number := row[column]) is not None}
     # A 32-bit call has other numbers, so the architecture is checked before any number.
     steps = [_step(LOAD, ARCHITECTURE), _step(EQUAL, ARCHITECTURES[machine], 1, 0), _step(RETURN, KILL)]
     steps += [_step(LOAD, NUMBER), *_search(_edges(numbers), allowed=False)]
-    if paths == "read":
-        steps += [_unless_bits(row[column], FLAGS_AT[name], CHANGING) for name, row in OPEN.items()]
     steps += [
         _if_bits(CLONE[column], 0, CLONE_THREAD), _if_argument(FCNTL[column], 1, FCNTL_COMMANDS),
-        _if_argument(PRLIMIT[column], 0, (0,)), _step(EQUAL, IOCTL[column], 0, 1), _step(RETURN, NO_TERMINAL),
+        _if_argument(PRLIMIT[column], 0, (0,)), _if_argument(SOCKETPAIR[column], 0, (AF_UNIX,), 1, STREAMS), _step(EQUAL, IOCTL[column], 0, 1), _step(RETURN, NO_TERMINAL),
         _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, MISSING), _step(AT_LEAST, UNKNOWN_FROM, 0, 1),
         _step(RETURN, MISSING),
     ]  # fmt: skip
@@ -139,18 +136,20 @@ def _halved(edges: Sequence[int], allowed: bool) -> list[bytes | None]:
     return [_step(AT_LEAST, edges[middle], len(below), 0), *below, *above]
 
 
-def _if_argument(number: int | None, place: int, values: Sequence[int]) -> bytes:
-    """Allow the call when its argument in that place has one of these values, otherwise refuse it."""
-    tests = [_step(EQUAL, value, len(values) - each, 0) for each, value in enumerate(values)]
-    return _for(number, [_argument(place), *tests, _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
+def _if_argument(number: int | None, place: int, values: Sequence[int], *more: Any) -> bytes:
+    """Allow the call when its argument in that place has one of these values, otherwise refuse it.
+
+    ``more`` are further places and values, all of which must fit.
+    """
+    steps: list[bytes] = []
+    for here, wanted in zip((place, *more[::2]), (values, *more[1::2]), strict=True):
+        tests = [_step(EQUAL, value, len(wanted) - each, 0) for each, value in enumerate(wanted)]
+        steps += [_argument(here), *tests, _step(RETURN, REFUSE)]
+    return _for(number, [*steps, _step(RETURN, ALLOW)])
 
 
 def _if_bits(number: int | None, place: int, bits: int) -> bytes:
     return _for(number, [_argument(place), _step(ANY_BIT, bits, 1, 0), _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
-
-
-def _unless_bits(number: int | None, place: int, bits: int) -> bytes:
-    return _for(number, [_argument(place), _step(ANY_BIT, bits, 0, 1), _step(RETURN, REFUSE), _step(RETURN, ALLOW)])
 
 
 def _for(number: int | None, steps: Sequence[bytes]) -> bytes:
@@ -168,4 +167,4 @@ def _step(operation: int, operand: int, true: int = 0, false: int = 0) -> bytes:
 
 
 # Built once, before any fork, since every program needs one of them.
-HEADS = {(machine, paths): _head(machine, paths) for machine in ARCHITECTURES for paths in ("write", "read", "none")}
+HEADS = {(machine, paths): _head(machine, paths) for machine in ARCHITECTURES for paths in ("write", "none")}

@@ -2,7 +2,9 @@
 
 The client starts it as ``python -s -S -P`` with an empty environment and a session of its own. Requests come through
 standard input, replies leave through standard output, each a JSON object on one line. The first reply is {"level"} or
-{"error"}; a request is {"code", "tests"}, its reply {"status", "seconds", "memory_bytes", "detail"}.
+{"error"}; a request is an empty line, its reply {"status", "seconds", "memory_bytes", "detail"}. What to run lies in a
+file that the client has opened, and the detail of a verdict is written there (here it is then null): all later programs
+are forked from this process, so it must hold nothing of any test.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import select
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,18 +33,15 @@ from eval.sandbox.programs import Limits, Program
 if sys.platform == "linux":
     from eval.sandbox import landlock, linux, namespaces, seccomp
 
-# Modules that programs import often are imported once, before any fork. The rare ones are imported only at a level
-# where a program can open no file later on, since every fork copies the page tables of whatever is here.
+# Modules that programs import often are imported once, before any fork. Rare ones are not, since every fork copies the
+# page tables of whatever is here.
 MODULES = (
     "ast bisect collections contextlib copy dataclasses datetime decimal enum fractions functools heapq io itertools "
     "json math numbers operator os random re string sys textwrap time types typing warnings"
 )
-RARE = (
-    "array base64 binascii calendar cmath csv hashlib pprint queue secrets socket statistics struct threading timeit "
-    "traceback unicodedata unittest uuid zlib"
-)
 GARBAGE = 50_000  # new objects after which a program's garbage collector runs
-MAX_VERDICT_BYTES = 4096  # a child that writes more is cut off
+MAX_VERDICT_BYTES = 64  # a child that writes more is cut off
+MAX_DETAIL_BYTES = 4096
 PROBE_LIMITS = Limits(5, 1 << 30)
 STATUSES = ("passed", "failed", "timeout", "memory", "refused", "crashed")
 WALL_PER_SECOND = 3  # of CPU time: a program is not to blame for a busy machine
@@ -51,63 +51,97 @@ WALL_PER_SECOND = 3  # of CPU time: a program is not to blame for a busy machine
 class Host:
     """What all programs of this server share: their containment, and the process namespace that they start from.
 
-    ``processes`` is the descriptor of that namespace (-1: none).
+    ``processes`` is the descriptor of that namespace (-1: none), ``text`` that of the file with the program.
     """
 
     processes: int
+    text: int
     contained: child.Containment
 
 
-def main(name: str, seconds: str, memory_bytes: str) -> None:
-    """Serve at the level called ``name``, with these limits for each program, until standard input ends."""
+def main(name: str, text: str, seconds: str, memory_bytes: str, packages: str) -> None:
+    """Serve at the level called ``name``, with these limits for each program, until standard input ends.
+
+    ``text`` is the descriptor of the file with the program; ``packages``, as JSON, the folders of each package that is
+    offered.
+    """
     requests, replies = os.dup(0), os.dup(1)
+    file = child.FILES - 1  # above every number that a child gives another meaning
+    os.dup2(int(text), file)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     # Programs inherit nothing from the user: no keys, no paths.
     os.environ.clear()
-    random.seed(0)  # programs continue from here, so each gets the same random numbers in every run, as do its tests
-    os.register_at_fork(after_in_child=partial(random.seed, 0))  # a fork through Python draws a new seed
     try:
         level = next(level for level in LEVELS if level.name == name)
-        for module in f"{MODULES} {RARE if level.paths == 'none' else ''}".split():
-            importlib.import_module(module)
-        processes, rules = _prepared(level)
-        probing = Host(processes, child.containment(level, PROBE_LIMITS, rules))
+        folders = _import(json.loads(packages))
+        random.seed(0)  # programs continue from here, so each gets the same numbers in every run, as do its tests
+        os.register_at_fork(after_in_child=partial(random.seed, 0))  # a fork through Python draws a new seed
+        processes, rules = _prepared(level, folders)
+        probing = Host(processes, file, child.containment(level, PROBE_LIMITS, rules))
         for limit in child.inherited_limits(level, int(memory_bytes)):
             limit()
-        host = Host(processes, child.containment(level, Limits(float(seconds), int(memory_bytes)), rules))
-        # The kernel may accept every call and still not contain, so a program has to run into the walls.
-        probed = _execute(Program(probe(level), ""), probing)
+        limits = Limits(float(seconds), int(memory_bytes), tuple(json.loads(packages)))
+        host = Host(processes, file, child.containment(level, limits, rules))
+        problem = _probed(level, probing)
     except OSError as error:
-        _reply(replies, {"error": str(error)})
-        return
-    if probed["status"] != "passed":
-        _reply(replies, {"error": f"probe {probed['status']}: {probed['detail']}"})
+        problem = str(error)
+    if problem:
+        _reply(replies, {"error": problem})
         return
     _reply(replies, {"level": level.number})
     _warm(level)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)  # few programs make that much garbage, and collecting it touches much memory
-    with os.fdopen(requests, encoding="utf-8") as lines:
-        for line in lines:
-            _reply(replies, _execute(Program(**json.loads(line)), host))
+    while os.read(requests, 1):
+        _reply(replies, _execute(host))
+
+
+def _import(packages: Mapping[str, Sequence[str]]) -> list[str]:
+    """Import what programs often need, and these packages; return the folders of the latter."""
+    for module in MODULES.split():
+        importlib.import_module(module)
+    folders = sorted({folder for several in packages.values() for folder in several})
+    sys.path += sorted({str(Path(folder).parent) for folder in folders})
+    for package in packages:
+        importlib.import_module(package)
+    if "numpy" in packages:
+        sys.modules["numpy"].random.seed(0)
+    return folders
+
+
+def _probed(level: Level, host: Host) -> str:
+    """Run the level's probe; how it failed, or ''.
+
+    The kernel may accept every call and still not contain, so a program has to run into the walls.
+    """
+    os.pwrite(host.text, json.dumps(asdict(Program(probe(level), ""))).encode(), 0)
+    verdict = _execute(host)
+    detail = verdict["detail"] or os.pread(host.text, MAX_DETAIL_BYTES, 0).decode()
+    return "" if verdict["status"] == "passed" else f"probe {verdict['status']}: {detail}"
 
 
 def _warm(level: Level) -> None:
     """Test an example a few times, so that children inherit specialised code and copy fewer pages of memory."""
-    example = Program("def f(x):\n    return [x]\n", "def check(f):\n    assert f(1) == [1]\ncheck(f)\n")
-    for _ in range(20):
-        run_tests.outcome(example, run_tests.RemoteProgram(run_program.LoadedProgram(example).answer))
+    code, tests = "def f(x):\n    return [x]\n", "def check(f):\n    assert f([1]) == [[1]]\ncheck(f)\n"
+    for example in [Program(code, tests), Program(f"{code}assert f([1]) == [[1]]\n")] * 10:
+        loaded, answers = run_program.LoadedProgram(), list[bytes]()
+        remote = run_tests.RemoteProgram(partial(_answer, loaded, answers), answers.pop)
+        assert run_tests.outcome(example, remote) == "passed"
     sys.modules.pop("program")
     for may_signal in ((1, 2), (2,)) if level.namespaces else ():  # process numbers are the same every time there
         seccomp.filtering(level.paths, may_signal)
 
 
-def _prepared(level: Level) -> tuple[int, int]:
+def _answer(loaded: run_program.LoadedProgram, answers: list[bytes], order: bytes) -> None:
+    answers.append(loaded.answer(order))
+
+
+def _prepared(level: Level, folders: list[str]) -> tuple[int, int]:
     """Set up what all programs share; return descriptors of the process namespace and Landlock's rules (-1: none)."""
-    processes = namespaces.enter() if level.namespaces else -1
+    processes = namespaces.enter(folders) if level.namespaces else -1
     if level.filters:
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)()
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)()  # this process inherits a program whose test process was killed
@@ -115,7 +149,7 @@ def _prepared(level: Level) -> tuple[int, int]:
     if not level.landlock:
         return processes, -1
     writable = [str(Path(namespaces.SCRATCH).parent)] if level.namespaces else []
-    rules = landlock.ruleset(readable=namespaces.libraries(), devices=namespaces.DEVICES, writable=writable)
+    rules = landlock.ruleset(readable=namespaces.libraries(folders), devices=namespaces.DEVICES, writable=writable)
     return processes, rules
 
 
@@ -126,15 +160,18 @@ def _reply(replies: int, value: dict[str, Any]) -> None:
         left = left[os.write(replies, left) :]
 
 
-def _execute(program: Program, host: Host) -> dict[str, Any]:
-    """Run one program in processes of its own; how it ended, as the fields of `ProgramVerdict`."""
+def _execute(host: Host) -> dict[str, Any]:
+    """Run the program of the file in processes of its own; how it ended, as the fields of `ProgramVerdict`.
+
+    The detail is None where the file holds it.
+    """
     level, limits = host.contained.level, host.contained.limits
     folder = "" if level.filters else _folder()
     reader, writer = os.pipe()
     started = time.monotonic()
     test_process = _fork(host)
     if test_process == 0:
-        child.run(program, writer, host.contained, folder or "/")
+        child.run(host.text, writer, host.contained, folder or "/")
     os.close(writer)
     written, late = _listen(reader, test_process, started + limits.seconds * WALL_PER_SECOND)
     status, used = _end(test_process, level)
@@ -215,11 +252,11 @@ def _end(test_process: int, level: Level) -> tuple[int, resource.struct_rusage]:
     return status, used
 
 
-def _outcome(written: bytes, status: int, late: bool) -> tuple[str, str]:
+def _outcome(written: bytes, status: int, late: bool) -> tuple[str, str | None]:
     """Status and detail. Only a whole line of the test process is a verdict; an exit status of 0 proves nothing."""
-    outcome, _, detail = written.decode("utf-8", "replace").partition("\n")[0].partition(" ")
-    if outcome in STATUSES and b"\n" in written:
-        return outcome, detail
+    outcome, whole, _ = written.decode("utf-8", "replace").partition("\n")
+    if outcome in STATUSES and whole:
+        return outcome, None
     # Checked after a verdict: a program that passed in time has passed.
     if late:
         return "timeout", ""

@@ -1,7 +1,6 @@
-"""Pack values as JSON, by exact builtin type, to copy them between the program's process and the test process.
+"""How values are written as JSON, by exact builtin type, to be copied between the program's process and the tests'.
 
-What arrives is never an object of the program, so no method of the program decides a comparison. What cannot be copied
-(functions, classes, instances) is sent as a number, see `eval.sandbox.proxies`.
+What arrives is never an object of the program, so no method of the program decides a comparison.
 """
 
 from __future__ import annotations
@@ -12,101 +11,204 @@ import datetime
 import decimal
 import fractions
 import itertools
+import pathlib
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from eval.sandbox.proxies import Handle, number
-
-MAX_DRAWN = 100_000  # elements of an iterator that are drawn to be copied
 TAG = "is"
+MAX_DRAWN = 1000  # elements of an iterator that are drawn at once; of a generator none, as its body would run too early
 
-Refer = Callable[[Any], int]
+# Modules and builtins that are shared by name: pure functions and types. A program that answers with a name outside
+# these lists is not believed.
+MODULES = (
+    "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numbers operator "
+    "random re statistics string textwrap time typing unicodedata"
+).split()
+TYPES = (
+    "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple type "
+    "enumerate filter map reversed zip"
+).split()
+BUILTINS = {name: getattr(builtins, name) for name in TYPES}
 
 # By type: how a value is read from its packed elements, and how it is written as text and read again.
 _SEQUENCES: dict[type, Callable[[list[Any]], Any]] = {
-    tuple: tuple, set: set, frozenset: frozenset, collections.deque: collections.deque,
+    tuple: tuple, frozenset: lambda values: frozenset_in_order(values),
     type({}.keys()): lambda values: dict.fromkeys(values).keys(),
     type({}.values()): lambda values: dict(enumerate(values)).values(),
     type({}.items()): lambda values: dict(values).items(),
 }  # fmt: skip
 _TEXTS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
-    int: (hex, lambda text: int(text, 16)), bytes: (bytes.hex, bytes.fromhex),
-    bytearray: (bytearray.hex, bytearray.fromhex), complex: (repr, complex),
+    int: (hex, lambda text: int(text, 16)), bytes: (bytes.hex, bytes.fromhex), complex: (repr, complex),
     decimal.Decimal: (str, decimal.Decimal), fractions.Fraction: (str, fractions.Fraction),
     datetime.date: (datetime.date.isoformat, datetime.date.fromisoformat),
     datetime.datetime: (datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    datetime.time: (datetime.time.isoformat, datetime.time.fromisoformat),
+    pathlib.PosixPath: (str, pathlib.PosixPath), pathlib.PurePosixPath: (str, pathlib.PurePosixPath),
 }  # fmt: skip
+_PARTS: dict[type, tuple[Callable[[Any], list[Any]], Callable[..., Any]]] = {
+    range: (lambda value: [value.start, value.stop, value.step], range),
+    slice: (lambda value: [value.start, value.stop, value.step], slice),
+    datetime.timedelta: (lambda value: [value.days, value.seconds, value.microseconds], datetime.timedelta),
+}
 _BASES = (str, bytes, int, float, list, tuple, dict, set, frozenset)
-_NAMES = {kind.__name__: kind for kind in (*_SEQUENCES, *_TEXTS)}
+_NAMES = {kind.__name__: kind for kind in (*_SEQUENCES, *_TEXTS, *_PARTS)}
+
+Pack = Callable[[Any], Any]
 
 
-def pack(value: Any, refer: Refer) -> Any:
-    """``value`` as JSON values. ``refer`` stores an object that cannot be copied and returns its number."""
+def pack(value: Any, pack_inner: Pack) -> Any:
+    """A value that cannot change, as JSON values; None for any other. ``pack_inner`` packs its elements."""
     kind = type(value)
-    # Larger ints are sent as hexadecimal text, because Python limits the length of decimal ones.
-    if value is None or kind in (bool, str, float) or (kind is int and -(1 << 63) < value < 1 << 63):
-        return value
-    if kind is list:
-        return [pack(item, refer) for item in value]
-    if kind is dict:
-        return {TAG: "dict", "of": [[pack(key, refer), pack(item, refer)] for key, item in value.items()]}
     if kind in _SEQUENCES:
-        return {TAG: kind.__name__, "of": [pack(item, refer) for item in value]}
+        return {TAG: kind.__name__, "of": [pack_inner(item) for item in value]}
+    # Large ints are sent as hexadecimal text, because Python limits the length of decimal ones.
     if kind in _TEXTS:
         return {TAG: kind.__name__, "of": _TEXTS[kind][0](value)}
-    if kind is range:
-        return {TAG: "range", "of": [value.start, value.stop, value.step]}
-    if kind is Handle:
-        return {TAG: "object", "of": number(value)}
-    return _other(value, refer)
+    if kind in _PARTS:
+        return {TAG: kind.__name__, "of": [pack_inner(part) for part in _PARTS[kind][0](value)]}
+    return _by_name(value, kind) or _by_library(value, kind, pack_inner)
 
 
-def _other(value: Any, refer: Refer) -> Any:
-    """Pack other values: shared modules and types, instances of subclasses of plain types, iterators, objects."""
-    name = getattr(value, "__name__", None)
-    if isinstance(value, types.ModuleType) and sys.modules.get(str(name)) is value and name != "program":
-        return {TAG: "module", "of": name}
-    if isinstance(value, type) and getattr(builtins, str(name), None) is value:
-        return {TAG: "builtin", "of": name}
-    # A named tuple or an enumeration compares as its plain value, which is all that the tests can see of it.
+def _by_name(value: Any, kind: type) -> Any:
+    """A shared module, a shared type, or a class of errors."""
+    if kind is types.ModuleType and value.__name__ in MODULES and sys.modules.get(value.__name__) is value:
+        return {TAG: "module", "of": value.__name__}
+    if isinstance(value, type):
+        if BUILTINS.get(value.__name__) is value:
+            return {TAG: "builtin", "of": value.__name__}
+        if issubclass(value, BaseException):
+            return {TAG: "error class", "of": ancestry(value)}
+    return None
+
+
+def _by_library(value: Any, kind: type, pack_inner: Pack) -> Any:
+    """Values of libraries that may not be imported, a named tuple, and an instance of a subclass of a plain type."""
+    if kind.__module__ == "array" and kind.__name__ == "array":
+        return {TAG: "array", "of": [value.typecode, value.tobytes().hex()]}
+    if kind.__module__ == "uuid" and kind.__name__ == "UUID":
+        return {TAG: "UUID", "of": value.hex}
+    if kind.__module__ == "numpy" and (array := _array(value)):
+        return array
+    if issubclass(kind, tuple) and isinstance(fields := getattr(kind, "_fields", None), tuple):
+        items = [pack_inner(item) for item in tuple.__iter__(value)]
+        return {TAG: "namedtuple", "of": [kind.__name__, list(map(str, fields)), items]}
+    return None
+
+
+def plain(value: Any) -> Any:
+    """The builtin value of an instance of a subclass, such as an enumeration: all that tests can see of it.
+
+    Of an iterator, its elements as another iterator, where they are few. Any other value is returned as it is.
+    """
     for base in _BASES:
-        if isinstance(value, base):
-            return pack(_plain(base, value), refer)
-    if isinstance(value, Iterator):
-        drawn = list(itertools.islice(value, MAX_DRAWN + 1))
-        if len(drawn) > MAX_DRAWN:
-            raise ValueError(f"an iterator of more than {MAX_DRAWN} elements was returned")
-        return {TAG: "iterator", "of": [pack(item, refer) for item in drawn]}
-    return {TAG: "object", "of": refer(value)}
+        if isinstance(value, base) and type(value) is not base:
+            own: Any = {str: str.__str__, int: int.__int__, float: float.__float__}.get(base, base)
+            return own(value)
+    return value
 
 
-def _plain(base: type, value: Any) -> Any:
-    """The builtin value of an instance of a subclass, such as a named tuple or an enumeration."""
-    own = {str: str.__str__, int: int.__int__, float: float.__float__}.get(base)
-    return own(value) if own else base(value)
+def few_drawn(iterator: Iterator[Any]) -> tuple[list[Any], Iterator[Any] | None]:
+    """The elements of an iterator, and None; or, where it has more than a few, nothing and an equal iterator."""
+    drawn = list(itertools.islice(iterator, MAX_DRAWN + 1))
+    return (drawn, None) if len(drawn) <= MAX_DRAWN else ([], itertools.chain(drawn, iterator))
 
 
-def unpack(data: Any, resolve: Callable[[int], Any]) -> Any:
-    """The value that `pack` wrote. ``resolve`` gives the object, or its proxy, of a number."""
-    if isinstance(data, list):
-        return [unpack(item, resolve) for item in data]
-    if not isinstance(data, dict):
-        return data
-    kind, of = data[TAG], data["of"]
+def unpack(kind: str, of: Any, unpack_inner: Callable[[Any], Any]) -> Any:
+    """The value that `pack` wrote. Raises KeyError, TypeError or ValueError for what it never writes."""
     match kind:
-        case "object":
-            return resolve(of)
-        case "dict":
-            return {unpack(key, resolve): unpack(item, resolve) for key, item in of}
-        case "range":
-            return range(*of)
-        case "iterator":
-            return iter([unpack(item, resolve) for item in of])
         case "module":
-            return sys.modules[of]
+            return sys.modules[MODULES[MODULES.index(of)]]
         case "builtin":
-            return getattr(builtins, of)
-    plain = _NAMES[kind]
-    return _TEXTS[plain][1](of) if plain in _TEXTS else _SEQUENCES[plain]([unpack(item, resolve) for item in of])
+            return BUILTINS[of]
+        case "error class":
+            return error_class(tuple(of))
+        case "UUID":
+            import uuid
+
+            return uuid.UUID(of)
+        case "array":
+            import array
+
+            return array.array(of[0], bytes.fromhex(of[1]))
+        case "ndarray":
+            return _of_array(*of)
+        case "namedtuple":
+            return _tuple_class(of[0], tuple(of[1]))._make(map(unpack_inner, of[2]))
+    exact = _NAMES[kind]
+    if exact in _TEXTS:
+        return _TEXTS[exact][1](of)
+    inner = [unpack_inner(item) for item in of]
+    return _SEQUENCES[exact](inner) if exact in _SEQUENCES else _PARTS[exact][1](*inner)
+
+
+_made: dict[tuple[Any, ...], Any] = {}
+
+
+def _tuple_class(name: str, fields: tuple[str, ...]) -> Any:
+    if (name, fields) not in _made:
+        _made[name, fields] = collections.namedtuple(name, fields)  # noqa: PYI024 - its fields are known only now
+    return _made[name, fields]
+
+
+def ancestry(kind: type) -> list[str]:
+    """The names of a class of errors and of the errors that it descends from."""
+    return [one.__name__[:80] for one in kind.__mro__ if issubclass(one, BaseException)][:20]
+
+
+def error_class(names: tuple[str, ...]) -> type[BaseException]:
+    """The builtin class of errors of the first name, or else a class of that name below that of the next ones."""
+    builtin = getattr(builtins, names[0], None) if names else Exception
+    if isinstance(builtin, type) and issubclass(builtin, BaseException):
+        return builtin
+    if names not in _made:
+        _made[names] = type(names[0], (error_class(names[1:]),), {"__str__": _text})
+    made: type[BaseException] = _made[names]
+    return made
+
+
+def _text(error: BaseException) -> str:
+    described = vars(error).get("described")
+    return described[1] if described else Exception.__str__(error)
+
+
+def _array(value: Any) -> Any:
+    """An array or a number of numpy, unless it holds objects."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or type(value) is not numpy.ndarray and not isinstance(value, numpy.generic):
+        return None
+    if value.dtype.kind not in "biufcSUmM":
+        return None
+    shape = list(value.shape) if type(value) is numpy.ndarray else None
+    return {TAG: "ndarray", "of": [value.dtype.str, shape, value.tobytes().hex()]}
+
+
+def _of_array(kind: str, shape: list[int] | None, text: str) -> Any:
+    import numpy  # only a program of a suite that names it has such values
+
+    if kind[1] not in "biufcSUmM":
+        raise ValueError(f"an array of {kind}")
+    flat = numpy.frombuffer(bytes.fromhex(text), dtype=kind).copy()
+    return flat[0] if shape is None else flat.reshape(shape)
+
+
+def set_in_order(items: Sequence[Any]) -> set[Any]:
+    """A set of the items that iterates in their order, where one can be made.
+
+    The order depends on the size of the set's table, which depends on how it came to be: one by one, or at once.
+    """
+    made = set(items)
+    for spare in (0, 1, 3, 7, 15):
+        if list(made) == list(items):
+            return made
+        fill = [object() for _ in range(spare * len(items))]
+        made = set(dict.fromkeys([*items, *fill]))
+        made.difference_update(fill)
+    return set(items)
+
+
+def frozenset_in_order(items: Sequence[Any]) -> frozenset[Any]:
+    """As `set_in_order`."""
+    made = frozenset(items)
+    return made if list(made) == list(items) else frozenset(dict.fromkeys(items))

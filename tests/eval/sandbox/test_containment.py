@@ -18,7 +18,7 @@ import os
 count = 0
 for descriptor in range(64):
     try:
-        os.fstat(descriptor)
+        os.get_inheritable(descriptor)
         count += 1
     except OSError:
         pass

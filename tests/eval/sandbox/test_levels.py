@@ -78,8 +78,8 @@ def test_limits_are_checked():
 @pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
 def test_filters_name_no_number_twice(machine):
     column = list(seccomp.ARCHITECTURES).index(machine)
-    single = [seccomp.CLONE, seccomp.CLONE3, seccomp.FCNTL, seccomp.PRLIMIT, seccomp.IOCTL]
-    tables = [*seccomp.ALLOWED.values(), *seccomp.WRITES.values(), *seccomp.SIGNALS.values(), *single]
+    single = [seccomp.CLONE, seccomp.CLONE3, seccomp.FCNTL, seccomp.PRLIMIT, seccomp.IOCTL, seccomp.SOCKETPAIR]
+    tables = [*seccomp.ALLOWED.values(), *seccomp.PATHS.values(), *seccomp.SIGNALS.values(), *single]
     numbers = [row[column] for row in tables if row[column] is not None]
     assert len(numbers) == len(set(numbers)) and max(numbers) < seccomp.UNKNOWN_FROM
 

@@ -33,7 +33,9 @@ server.main(*sys.argv[2:])
 """
 FLAGS = ("-s", "-S", "-P", "-B")  # isolated, except for the hash seed: sets must have the same order in every run
 # Programs see none of it. A process with a single thread can be forked, so libraries may start none.
-ENVIRONMENT = {"PYTHONHASHSEED": "0"} | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ENVIRONMENT = {"PYTHONHASHSEED": "0"} | dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 START_SECONDS = 60
 GRACE_SECONDS = 30  # beyond the server's own deadline; a server that is later than that has been harmed itself
 WALL_PER_SECOND = 3
@@ -60,7 +62,7 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         problems = []
-        self._text = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._text = tempfile.TemporaryFile()
         for level in self._levels:
             if level.number < MIN_LEVEL and not self._unsafe:
                 break

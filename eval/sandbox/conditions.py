@@ -41,10 +41,8 @@ _VALUES = (
     str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range, slice, decimal.Decimal,
     fractions.Fraction, datetime.date, datetime.time, datetime.timedelta, re.Match, re.Pattern,
 )  # fmt: skip
-_OF_LIBRARIES = {
-    "collections": None, "array": None, "uuid": None, "pathlib": None,
-    "numpy": "T all any dtype item max mean min ndim shape size sum tolist".split(),
-}  # by module of the type: the names, or None for all
+_LIBRARIES = ("collections", "array", "uuid", "pathlib")  # the modules of further types
+_OF_ARRAYS = ("T", "all", "any", "dtype", "item", "max", "mean", "min", "ndim", "shape", "size", "sum", "tolist")
 _OF_ERRORS = ("args", "errno", "strerror", "filename", "code", "value", "name", "msg")
 _FORMATS = ("format", "format_map")  # a format may name attributes
 
@@ -120,7 +118,7 @@ def _may_read(value: Any, name: str) -> bool:
     if isinstance(value, _VALUES):
         return True
     module = type(value).__module__
-    return module in _OF_LIBRARIES and (_OF_LIBRARIES[module] is None or name in _OF_LIBRARIES[module])
+    return module in _LIBRARIES or (module == "numpy" and name in _OF_ARRAYS)
 
 
 def _formatter(function: Any) -> Any:

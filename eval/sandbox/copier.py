@@ -7,7 +7,6 @@ are as in one process. When only the copiers hold a shared value any longer, it 
 
 from __future__ import annotations
 
-import array
 import collections
 import marshal
 import sys

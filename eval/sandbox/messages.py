@@ -39,7 +39,7 @@ class Channel:
         return bytes(line + end)
 
 
-def line(message: dict[str, Any]) -> bytes:
+def line(message: Any) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
@@ -51,11 +51,11 @@ def result_of(act: Callable[[], Any], copier: Copier) -> dict[str, Any]:
         return {**_error(error, copier), "error": described(error), "classes": values.ancestry(type(error))}
 
 
-def taken(message: dict[str, Any], copier: Copier) -> Any:
-    """The value of a message from `result_of`. Raises the error that it tells of, or one like it."""
+def taken(message: dict[str, Any], copier: Copier) -> tuple[Any, BaseException | None]:
+    """The value of a message from `result_of`, or an error like the one that it tells of."""
     value = copier.unpack(message)
     if "error" not in message:
-        return value
+        return value, None
     arguments, state = value
     kind = values.error_class(tuple(message["classes"]))
     try:
@@ -63,10 +63,10 @@ def taken(message: dict[str, Any], copier: Copier) -> Any:
     except Exception:  # some classes need other arguments than those that they keep
         error = kind.__new__(kind)
         error.args = arguments
-    vars(error).update(state)
+    name, text = message["error"]
     # A class made here need not give the same text as the program's.
-    vars(error)["described"] = tuple(message["error"])
-    raise error
+    vars(error).update(state or {}, described=(str(name), str(text)))
+    return None, error
 
 
 def _error(error: BaseException, copier: Copier) -> dict[str, Any]:
@@ -77,7 +77,10 @@ def _error(error: BaseException, copier: Copier) -> dict[str, Any]:
             return message
     except BaseException:
         pass
-    return {"value": {values.TAG: "tuple", "of": [{values.TAG: "tuple", "of": [described(error)[1]]}, None]}, "changes": []}
+    return {
+        "value": {values.TAG: "tuple", "of": [{values.TAG: "tuple", "of": [described(error)[1]]}, None]},
+        "changes": [],
+    }
 
 
 def described(error: BaseException) -> list[str]:

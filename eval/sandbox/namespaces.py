@@ -72,7 +72,13 @@ def _build_root(folders: Sequence[str]) -> None:
 
 def libraries(more: Sequence[str] = ()) -> list[str]:
     """The folders that imports read from, and those of packages; none lies inside another."""
-    wanted = {*more, *LIBRARIES, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
+    wanted = {
+        *more,
+        *LIBRARIES,
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        f"{sys.base_prefix}/lib",
+    }
     folders = sorted(folder for folder in wanted if Path(folder).is_dir())
     return [folder for folder in folders if not any(folder.startswith(other + "/") for other in folders)]
 

@@ -31,7 +31,9 @@ def check(names: Iterable[str]) -> None:
         try:
             metadata.distribution(name)
         except metadata.PackageNotFoundError:
-            raise ValueError(f"the tests of the programs import {name}, which is not installed: pip install {name}") from None
+            raise ValueError(
+                f"the tests of the programs import {name}, which is not installed: pip install {name}"
+            ) from None
 
 
 def folders(name: str, known: frozenset[str] = frozenset()) -> list[str]:

@@ -38,6 +38,13 @@ class Part:
         """See `free_names`."""
         return free_names(self.statements)
 
+    def namespaces(self) -> set[str]:
+        """The names of which nothing but attributes are read."""
+        nodes = [node for statement in self.statements for node in ast.walk(statement)]
+        bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        return {node.id for node in names} - {node.id for node in names if id(node) not in bases}
+
     def assigned(self) -> list[str]:
         """The names that its statements give a value, outside functions."""
         nodes = _outside_functions(self.statements)

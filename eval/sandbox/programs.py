@@ -19,8 +19,8 @@ class Program:
 class Limits:
     """What each process of a program may use: CPU seconds, rounded up to whole ones, and bytes of address space.
 
-    ``packages`` may be imported beside Python's own modules. By the clock a program may take three times its CPU seconds, since the machine may be busy. Raises ValueError for
-    values that no program could run with.
+    ``packages`` may be imported beside Python's own modules. By the clock a program may take three times its CPU
+    seconds, since the machine may be busy. Raises ValueError for values that no program could run with.
     """
 
     seconds: float

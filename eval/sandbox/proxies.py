@@ -1,4 +1,4 @@
-"""Proxies for what cannot be copied: objects of the program in the test process, functions of the tests in the program's.
+"""Proxies for what cannot be copied: the program's objects in the test process, functions of the tests in the other.
 
 A handle stands for a function, class or instance of the program. It can be called and has attributes, items and a
 length; each such operation is done in the program's process. The program is never given a value of the tests to compare
@@ -56,7 +56,7 @@ class Handle:
         if type(value) is Handle:
             return bool(ask_of(self)("operate", "contains", self, value))
         # An object of the program might claim to contain everything, so it has to show the value.
-        return any(one == value for one in self)
+        return any(one == value for one in iter(self))
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
         left = bool(ask_of(self)("operate", "exit", self, None if error is None else kind.__name__))
@@ -129,7 +129,23 @@ def _exit(manager: Any, kind: str | None) -> Any:
 
 _EXACT: dict[str, Callable[..., Any]] = {
     one.__name__: one
-    for one in (len, iter, reversed, next, str, repr, format, hash, bool, int, float, round, isinstance, issubclass, type)
+    for one in (
+        len,
+        iter,
+        reversed,
+        next,
+        str,
+        repr,
+        format,
+        hash,
+        bool,
+        int,
+        float,
+        round,
+        isinstance,
+        issubclass,
+        type,
+    )
 }
 _EXACT |= {"exit": _exit, "enter": lambda manager: type(manager).__enter__(manager)}
 

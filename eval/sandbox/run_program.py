@@ -1,6 +1,6 @@
 """The process that runs the program. It obeys the test process through two pipes and cannot give a verdict.
 
-It is forked before the program arrives, and is given the program's own statements alone: no test was ever in its memory.
+It is forked before the program arrives, and is given the program's own statements alone: it never holds a test.
 """
 
 from __future__ import annotations
@@ -86,4 +86,7 @@ class LoadedProgram:
         callback = self._copier.proxy(number)
         message = self._copier.pack((callback, arguments, tuple(named.items())))
         self._channel.send(messages.line({**message, "dropped": [], "call": True}))
-        return messages.taken(json.loads(self._channel.receive(sys.maxsize)), self._copier)
+        value, error = messages.taken(json.loads(self._channel.receive(sys.maxsize)), self._copier)
+        if error:
+            raise error
+        return value

@@ -6,15 +6,15 @@ values they compare with; it can only answer, as a function does.
 
 from __future__ import annotations
 
-import ast
 import builtins
+import importlib
 import json
 import marshal
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
-from eval.sandbox import conditions, messages
+from eval.sandbox import conditions, messages, values
 from eval.sandbox.copier import TESTS as OUR_SIDE
 from eval.sandbox.copier import Copier
 from eval.sandbox.messages import Channel
@@ -23,6 +23,7 @@ from eval.sandbox.programs import Program
 from eval.sandbox.proxies import Handle, NotJudged
 
 MAX_ANSWER_BYTES = 16 << 20
+MODULES = {name: name for name in values.MODULES} | {"np": "numpy", "pd": "pandas"}
 
 
 class ProgramEnded(BaseException):
@@ -36,11 +37,13 @@ class RemoteProgram:
         self._send, self._receive = send, receive
         self._copier = Copier(OUR_SIDE, lambda number: Handle(number, self.ask), _is_function)
         self.ended = False
+        self.garbled = False
 
     def ask(self, act: str, *arguments: Any, **named: Any) -> Any:
         """Let the program act, see `LoadedProgram.answer`; return a copy of the result, or raise the program's error.
 
-        What it changes in place is changed here as well. Raises ProgramEnded when no answer comes.
+        What it changes in place is changed here as well. Raises ProgramEnded when no answer comes, or none that
+        `LoadedProgram` could have given: a test that catches errors must not take that for one.
         """
         dropped = self._copier.dropped()
         message = self._copier.pack((arguments, tuple(named.items())))
@@ -48,11 +51,17 @@ class RemoteProgram:
         while "call" in reply:
             answer = self._called(reply)
             reply = self._exchange({**answer, "dropped": []})
-        return messages.taken(reply, self._copier)
+        value, error = self._read(lambda: messages.taken(reply, self._copier))
+        # Where nothing was iterated, the end of an iteration could only cut short one of the tests.
+        if isinstance(error, StopIteration | StopAsyncIteration) and act != "operate":
+            raise RuntimeError(f"the program raised {type(error).__name__}")
+        if error:
+            raise error
+        return value
 
     def _called(self, call: dict[str, Any]) -> dict[str, Any]:
         """Call a function of the tests, as the program asks."""
-        function, arguments, named = self._copier.unpack(call)
+        function, arguments, named = self._read(lambda: self._copier.unpack(call))
         return messages.result_of(lambda: function(*arguments, **dict(named)), self._copier)
 
     def _exchange(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -66,12 +75,18 @@ class RemoteProgram:
         if not line or len(line) > MAX_ANSWER_BYTES:
             self.ended = True
             raise ProgramEnded
-        try:
-            reply: dict[str, Any] = json.loads(line)
-        except (ValueError, RecursionError):
-            self.ended = True
-            raise ProgramEnded from None
+        reply: dict[str, Any] = self._read(lambda: {**json.loads(line)})
         return reply
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        """What ``read`` makes of an answer."""
+        try:
+            return read()
+        except (MemoryError, NotJudged):
+            raise
+        except Exception:
+            self.ended = self.garbled = True
+            raise ProgramEnded from None
 
 
 def remote_by(channel: Channel) -> RemoteProgram:
@@ -92,6 +107,8 @@ def outcome(program: Program, remote: RemoteProgram) -> str:
     except BaseException as error:
         result = _failed(*(getattr(error, "described", None) or messages.described(error)))
     # The tests may have caught the sign that they have seen no answer, or none that counts.
+    if remote.garbled:
+        return "crashed answered what is no answer"
     if remote.ended:
         raise ProgramEnded
     return _failed("NotJudged", NotJudged.raised[0]) if NotJudged.raised else result
@@ -136,7 +153,14 @@ def _asked(names: Sequence[str], found: Any) -> dict[str, Any]:
 
 def _test(part: Part, remote: RemoteProgram, fetched: dict[str, Any]) -> None:
     """Run tests in this process with the program's objects that they name."""
-    space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins, conditions.TYPE: conditions.type_of, **fetched}
+    space: dict[str, Any] = {
+        "__name__": "__main__",
+        "__builtins__": builtins,
+        conditions.TYPE: conditions.type_of,
+        **fetched,
+    }
+    if modules := MODULES.keys() & fetched.keys():  # the program could answer with something of its own
+        space |= {name: importlib.import_module(MODULES[name]) for name in modules & part.namespaces()}
     if part.kind == CONDITION:  # it may come from the program, so it gets nothing that could reach this process
         space |= {"__builtins__": dict(conditions.BUILTINS), conditions.ATTRIBUTE: conditions.attribute}
     exec(compile(conditions.guarded(part), "tests", "exec", dont_inherit=True), space)

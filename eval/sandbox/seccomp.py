@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
-import os
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -105,7 +104,8 @@ def _head(machine: str, paths: str) -> bytes:
     steps += [_step(LOAD, NUMBER), *_search(_edges(numbers), allowed=False)]
     steps += [
         _if_bits(CLONE[column], 0, CLONE_THREAD), _if_argument(FCNTL[column], 1, FCNTL_COMMANDS),
-        _if_argument(PRLIMIT[column], 0, (0,)), _if_argument(SOCKETPAIR[column], 0, (AF_UNIX,), 1, STREAMS), _step(EQUAL, IOCTL[column], 0, 1), _step(RETURN, NO_TERMINAL),
+        _if_argument(PRLIMIT[column], 0, (0,)), _if_argument(SOCKETPAIR[column], 0, (AF_UNIX,), 1, STREAMS),
+        _step(EQUAL, IOCTL[column], 0, 1), _step(RETURN, NO_TERMINAL),
         _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, MISSING), _step(AT_LEAST, UNKNOWN_FROM, 0, 1),
         _step(RETURN, MISSING),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Programs that try to get out, and programs that try to pass. Each ends without an error only if it has succeeded.
+"""Programs that try to get out. Each ends without an error only if it has succeeded.
 
 The braces name what `test_hostile.py` sets up outside: a folder that anybody may write to with a file, listening
 sockets, and processes to harm.
@@ -40,6 +40,13 @@ ESCAPES = {
     "fifo": "import os; os.mkfifo('{folder}/new')",
     "device": "import os, stat; os.mknod('sda', 0o600 | stat.S_IFBLK, os.makedev(8, 0)); open('sda', 'rb').read(1)",
     "passwords": "assert open('/etc/passwd').read()",
+    "existence": "import os; assert os.path.exists('{folder}/kept') or os.access('{folder}/kept', 0)",
+    "size": "import os; assert os.stat('{folder}/kept').st_size == 9 or os.lstat('{folder}').st_mode",
+    "size by descriptor": "import os; assert os.stat('kept', dir_fd=os.open('{folder}', os.O_PATH)).st_size",
+    "existence by error": "import os\ntry: open('{folder}/kept')\nexcept OSError as e: there = e.errno\n"
+    "try: open('{folder}/none')\nexcept OSError as e: assert e.errno != there",
+    "existence by links": "import os\ntry: os.readlink('{folder}/kept')\nexcept OSError as e: there = e.errno\n"
+    "try: os.readlink('{folder}/none')\nexcept OSError as e: assert e.errno != there",
     "home": "import os; assert os.listdir(os.path.expanduser('~root')) + os.listdir('/home')",
     "memory": "open('/dev/mem', 'rb')",
     "terminal": "open('/dev/tty', 'w').write('x')",
@@ -110,76 +117,4 @@ ESCAPES = {
     "unknown": SYSCALL + "call(470)",
     "prctl": SYSCALL + "call(157, 1, 0, 0, 0, 0)",
     "another filter": SYSCALL + "call(317, 0, 0, None)",
-}
-
-WRONG = "\ndef solve(x):\n    return {answer}\nassert solve(20) == 21\nassert abs(solve(20) - 21) < 1\n"
-EVERYTHING = "\n".join(
-    f"    def __{name}__(self, *a): return {value}"
-    for names, value in (
-        ("eq lt le gt ge bool contains isinstance instancecheck", "True"), ("ne", "False"),
-        ("add sub radd rsub mul mod abs neg round getattr call getitem", "self"), ("len hash index int", "0"),
-        ("float", "0.0"), ("iter", "iter(())"),
-    )
-    for name in names.split()
-)  # fmt: skip
-
-FORGERIES = {
-    "exit": "import os; os._exit(0)" + WRONG.format(answer=1),
-    "exit later": WRONG.format(answer="__import__('os')._exit(0)"),
-    "system exit": WRONG.format(answer="exec('raise SystemExit(0)')"),
-    "exit function": "import atexit, os; atexit.register(os._exit, 0)" + WRONG.format(answer=1),
-    "abort": "import os; os.abort()" + WRONG.format(answer=1),
-    "equal": "class E:\n    def __eq__(self, other): return True" + WRONG.format(answer="E()"),
-    "everything": f"class E:\n{EVERYTHING}" + WRONG.format(answer="E()"),
-    "equal number": f"class E(int):\n{EVERYTHING}" + WRONG.format(answer="E(1)"),
-    "equal fraction": f"class E(float):\n{EVERYTHING}" + WRONG.format(answer="E(1)"),
-    "equal text": f"class E(str):\n{EVERYTHING}" + WRONG.format(answer="E('x')"),
-    "equal list": "class E(list):\n    def __eq__(self, o): return True\n"
-    "def solve(x): return E()\nassert solve(20) == [21]\n",
-    "equal kind": f"class M(type):\n{EVERYTHING}\nclass E(metaclass=M): pass" + WRONG.format(answer="E"),
-    "mock": "from unittest import mock" + WRONG.format(answer="mock.ANY"),
-    "magic mock": "from unittest import mock" + WRONG.format(answer="mock.MagicMock(__eq__=lambda *a: True)"),
-    "builtin abs": "import builtins; builtins.abs = lambda x: 0" + WRONG.format(answer=1),
-    "own abs": "def abs(x): return 0" + WRONG.format(answer=1),
-    "no assertion errors": "import builtins; builtins.AssertionError = SystemExit" + WRONG.format(answer=1),
-    "hook": "import sys; sys.excepthook = lambda *a: None" + WRONG.format(answer=1),
-    "trace": "import sys; sys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)" + WRONG.format(answer=1),
-    "verdict on every descriptor": "import os\nfor d in range(64):\n    try: os.write(d, b'passed\\n')\n"
-    "    except OSError: pass" + WRONG.format(answer=1),
-    "verdict and exit": "import os\nfor d in range(64):\n    try: os.write(d, b'passed\\n')\n"
-    "    except OSError: pass\nos._exit(0)" + WRONG.format(answer=1),
-    "answers in advance": 'import os\nos.write(3, b\'{"value": null, "changed": []}\\n\' * 50)'
-    + WRONG.format(answer=1),
-    "answers and exit": 'import os\nos.write(3, b\'{"value": null, "changed": []}\\n\' * 50); os._exit(0)'
-    + WRONG.format(answer=1),
-    "answers of a thread": "import os, threading, time\ndef talk():\n    while True:\n"
-    '        os.write(3, b\'{"value": true, "changed": []}\\n\'); time.sleep(0.001)\n'
-    "threading.Thread(target=talk, daemon=True).start()" + WRONG.format(answer=1),
-    "frames": "import sys\nframe = sys._getframe()\nwhile frame:\n    for name, value in frame.f_locals.items():\n"
-    "        if hasattr(value, '_parts'): value._parts[:] = []\n    frame = frame.f_back" + WRONG.format(answer=1),
-    "garbage": "import gc\nfor o in gc.get_objects():\n"
-    "    if type(o).__name__ == 'Part': object.__setattr__(o, 'body', [])" + WRONG.format(answer=1),
-    "own modules": "import sys\nsys.modules['eval.sandbox.run_tests'].judged = lambda *a: 'passed'\n"
-    "sys.modules['eval.sandbox.candidate'].pack = lambda *a: 21" + WRONG.format(answer="None").replace("21", "22"),
-    "json": 'import json; json.dumps = lambda *a: \'{"value": true, "changed": []}\'' + WRONG.format(answer=1),
-    "module for a value": 'import json; json.dumps = lambda *a: \'{"value": {"is": "module", "of": "os"}, '
-    '"changed": []}\'' + WRONG.format(answer=1),
-    "builtin for a value": 'import json; json.dumps = lambda *a: \'{"value": {"is": "builtin", "of": "exit"}, '
-    '"changed": []}\'' + WRONG.format(answer=1),
-    "endless answer": "import os\ndef solve(x):\n    while True: os.write(3, b'x' * 65536)\nassert solve(20) == 21",
-    "endless iterator": "import itertools" + WRONG.format(answer="itertools.repeat(21)"),
-    "deep answer": "def solve(x):\n    y = []\n"
-    "    for _ in range(100000): y = [y]\n    return y\nassert solve(20) == 21",
-    "circle": "x = []; x.append(x)" + WRONG.format(answer="x"),
-    "changed argument": "def check(f):\n    x = [1]\n    assert f(x) == [2]\n"
-    "def f(x):\n    x[0] = 3\n    return x\ncheck(f)",
-    "close": "import os\nfor d in range(64):\n    try: os.close(d)\n    except OSError: pass" + WRONG.format(answer=1),
-    "not a number": WRONG.format(answer="float('nan')"),
-    "hidden test": "def check(f):\n    assert f(20) == 1\ndef solve(x): return 1\n"
-    "def check(f): assert f(20) == 21\ncheck(solve)",
-    "string over the tests": "'''\n" + WRONG.format(answer=1),
-    "line goes on": WRONG.format(answer=1).lstrip() + "\\",
-    "recursion": "import sys; sys.setrecursionlimit(1 << 30)\ndef solve(x): return solve(x)\nassert solve(20) == 21",
-    "keyboard": "import signal, os; os.kill(os.getpid(), signal.SIGINT)" + WRONG.format(answer=1),
-    "stopped": "import signal, os; signal.alarm(0); os.kill(os.getpid(), signal.SIGTERM)" + WRONG.format(answer=1),
 }

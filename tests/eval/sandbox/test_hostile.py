@@ -17,7 +17,9 @@ from eval.sandbox.client import Sandbox
 from eval.sandbox.levels import LEVELS
 from eval.sandbox.programs import Limits, Program
 from tests.conftest import ROOT
-from tests.eval.sandbox.hostile import ESCAPES, FORGERIES
+from tests.eval.sandbox import weakened
+from tests.eval.sandbox.forgeries import EXHAUSTION, FORGERIES, LEARNER, REACHING
+from tests.eval.sandbox.hostile import ESCAPES
 
 LIMITS = Limits(1, 512 << 20)
 GOOD = [level for level in LEVELS if level.number >= 2]
@@ -69,22 +71,40 @@ def outside(public_folder):
 def test_no_program_escapes(sandbox, outside, living):
     before, escaped = living(), {}
     for name, text in ESCAPES.items():
-        verdict = sandbox.run(Program(text.format(**outside), ""))
-        if verdict.status not in ("failed", "crashed", "timeout") or "swordfish" in verdict.detail:
-            escaped[name] = verdict
+        code = text.format(**outside)
+        for program in (Program(code, ""), Program(code)):
+            verdict = sandbox.run(program)
+            if verdict.status not in ("failed", "crashed", "timeout") or "swordfish" in verdict.detail:
+                escaped[name] = verdict
     assert escaped == {}
     assert living() == before
     assert sandbox.run("assert True").status == "passed"
 
 
 def test_no_program_forges_its_verdict(sandbox):
-    wrong = {name: sandbox.run(text).status for name, text in FORGERIES.items()}
-    assert {name: status for name, status in wrong.items() if status == "passed"} == {}
+    passed = [name for name, program in _forgeries().items() if sandbox.run(program).status == "passed"]
+    assert passed == []
     assert sandbox.run("assert True").status == "passed"
 
 
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_passes_on_a_weakened_judge(name):
+    """Otherwise it would prove nothing of the real one."""
+    program = Program(FORGERIES[name].code, FORGERIES[name].tests)
+    assert weakened.in_one_process(program) or weakened.trusting(program)
+
+
 def test_there_are_enough_of_them():
-    assert len(ESCAPES) + len(FORGERIES) >= 60
+    assert len(ESCAPES) + len(FORGERIES) + len(EXHAUSTION) + len(REACHING) >= 250
+
+
+def _forgeries() -> dict[str, Program]:
+    """Each with its tests apart, and as one text."""
+    apart = {name: Program(one.code, one.tests) for name, one in FORGERIES.items()}
+    apart |= {name: Program(code, "assert solve(20) == 21\n") for name, code in EXHAUSTION.items()}
+    joined = {f"{name}, in one text": Program(f"{one.code}\n{one.tests}") for name, one in apart.items()}
+    joined |= {name: Program(f"{LEARNER}{text}\nassert abs(solve(20) - 21) < 1\n") for name, text in REACHING.items()}
+    return apart | joined
 
 
 def test_an_ordinary_user_is_contained_as_well(public_folder):
@@ -93,8 +113,13 @@ def test_an_ordinary_user_is_contained_as_well(public_folder):
     if os.getuid() != 0 or not shutil.which("setpriv") or python is None:
         pytest.skip("needs root, setpriv, and a Python that nobody may run")
     given = {**dict.fromkeys(("folder", "abstract"), public_folder), "tcp": 9, "udp": 9, "sibling": 1, "evaluator": 1}
-    programs = [{"id": name, "program": text.format(**given), "tests": ""} for name, text in ESCAPES.items()]
-    programs += [{"id": name, "program": text} for name, text in FORGERIES.items()]
+    escapes = {name: text.format(**given) for name, text in ESCAPES.items()}
+    hostile = {name: Program(code, "") for name, code in escapes.items()} | _forgeries()
+    hostile |= {f"{name}, in one text": Program(code) for name, code in escapes.items()}
+    programs = [
+        {"id": name, "program": one.code, **({} if one.tests is None else {"tests": one.tests})}
+        for name, one in hostile.items()
+    ]
     programs += [{"id": "good", "program": "def f(x): return x\nassert f([1]) == [1]"}]
     (public_folder / "programs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in programs))
     for level in (3, 2):

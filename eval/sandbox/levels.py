@@ -15,8 +15,8 @@ class Level:
     interpreter's libraries, and a small folder in memory to work in. ``landlock``: the kernel's list of paths that may
     be used. ``paths``: what the filter of system calls lets a program do with paths: 'write' (in its own
     folder) or 'none' (not even see whether one exists; the modules that it imports by name are imported beforehand);
-    'any' means no filter. A filter lists what is allowed: no sockets, no new processes, no exec, no signals to others, no mounts. Every level has resource limits, a
-    deadline, an empty environment and a session of its own.
+    'any' means no filter. A filter lists what is allowed: no sockets, no new processes, no exec, no signals to
+    others, no mounts. Every level has resource limits, a deadline, an empty environment and a session of its own.
     """
 
     number: int

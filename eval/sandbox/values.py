@@ -22,15 +22,16 @@ MAX_DRAWN = 1000  # elements of an iterator that are drawn at once; of a generat
 
 # Modules and builtins that are shared by name: pure functions and types. A program that answers with a name outside
 # these lists is not believed.
-MODULES = (
+_MODULES = (
     "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numbers "
     "operator random re statistics string textwrap time typing unicodedata"
-).split()  # noqa: SIM905 - shorter than a list
-TYPES = (
+)
+_TYPES = (
     "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple type "
     "enumerate filter map reversed zip"
-).split()  # noqa: SIM905 - shorter than a list
-BUILTINS = {name: getattr(builtins, name) for name in TYPES}
+)
+MODULES = _MODULES.split()
+BUILTINS = {name: getattr(builtins, name) for name in _TYPES.split()}
 
 # By type: how a value is read from its packed elements, and how it is written as text and read again.
 _SEQUENCES: dict[type, Callable[[list[Any]], Any]] = {
@@ -71,17 +72,16 @@ def pack(value: Any, pack_inner: Pack) -> Any:
     return _by_name(value, kind) or _by_library(value, kind, pack_inner)
 
 
-def _by_name(value: Any, kind: Any) -> Any:
+def _by_name(value: Any, kind: type) -> Any:
     """A shared module, a shared type, or a class of errors."""
+    if kind is not types.ModuleType and not isinstance(value, type):
+        return None
+    name = str(value.__name__)
     if kind is types.ModuleType:
-        shared = value.__name__ in MODULES and sys.modules.get(value.__name__) is value
-        return {TAG: "module", "of": value.__name__} if shared else None
-    if isinstance(value, type):
-        if BUILTINS.get(value.__name__) is value:
-            return {TAG: "builtin", "of": value.__name__}
-        if issubclass(value, BaseException):
-            return {TAG: "error class", "of": ancestry(value)}
-    return None
+        return {TAG: "module", "of": name} if name in MODULES and sys.modules.get(name) is value else None
+    if name in BUILTINS and BUILTINS[name] is value:
+        return {TAG: "builtin", "of": name}
+    return {TAG: "error class", "of": ancestry(value)} if issubclass(value, BaseException) else None
 
 
 def _by_library(value: Any, kind: Any, pack_inner: Pack) -> Any:

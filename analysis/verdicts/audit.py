@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.data.study import Study
 from analysis.data.table import binomial_rows
 from analysis.format import counted
+from analysis.verdicts.strategy import strategy_labels
 from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
@@ -75,10 +76,13 @@ def missing(study: Study) -> list[str]:
     Only where at least half of all combinations are there: otherwise the design was never meant to have them all.
     """
     rows = study.trained
-    names = [c for c in ("strategy", "trained_on") if c in rows]
+    # A replay belongs to the strategies that have one: to cross it with the others would miss cells that cannot be.
+    names = [strategy_labels(rows)] if "strategy" in rows else []
+    names += [rows["trained_on"].astype(str)] if "trained_on" in rows else []
     if names:
-        rows = rows.assign(training=reduce(lambda a, b: a + " of " + b, (rows[c].astype(str) for c in names)))
-    factors = [c for c in CROSSED if c in rows and rows[c].nunique() > 1]
+        rows = rows.assign(training=reduce(lambda a, b: a + " of " + b, names))
+    crossed = [c for c in CROSSED if c != "replay" or "strategy" not in rows]
+    factors = [c for c in crossed if c in rows and rows[c].nunique() > 1]
     if not len(rows) or len(factors) < 2:
         return []
     present = set(rows[factors].drop_duplicates().itertuples(index=False, name=None))

@@ -61,6 +61,21 @@ def test_saving_leaves_the_new_point_alone_and_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ranks_meet_once_the_folder_exists_once_all_have_written_and_once_it_is_published(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+
+    class Meeting(ProcessGroup):
+        def barrier(self) -> None:
+            seen.append(sorted(str(path.relative_to(tmp_path / "resume")) for path in tmp_path.glob("resume/*/*")))
+            seen[-1] += sorted(path.name for path in tmp_path.glob("resume/*"))
+
+    checkpoint.save(cast(Engine, Parts()), step=6, config=ZERO, group=Meeting(0, 1, 0), out=tmp_path)
+    files = ["step-00000006/engine.json", "step-00000006/rank0.pt"]
+    assert seen == [
+        ["partial-00000006"], ["partial-00000006/rank0.pt", "partial-00000006"], [*files, "step-00000006"]
+    ]  # fmt: skip
+
+
 def test_only_the_first_rank_publishes(tmp_path: Path) -> None:
     (tmp_path / "resume" / "partial-00000006").mkdir(parents=True)
     other = replace(ProcessGroup(0, 1, 0), rank=1)

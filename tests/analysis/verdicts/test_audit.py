@@ -52,6 +52,27 @@ def test_missing_cells_are_named():
     assert audit(Study(simulation.frame())) == ["missing cell: model l, fraction 0.25"]
 
 
+def test_a_replay_is_missed_only_of_the_strategy_that_has_it():
+    simulation = Simulation(3)
+    for model in ("s", "l"):
+        simulation.cell(f"{model}-mixed", "multitask", tuple(FULL), 1.0, model=model)
+        for replay in (0.0, 1 / 4):
+            if (model, replay) != ("l", 1 / 4):
+                simulation.cell(f"{model}-{replay}", "dmt", tuple(FULL), 1.0, model=model, replay=replay)
+    expected = "missing cell: model l, training dmt replay 1/4 of math+code+general"
+    assert audit(Study(simulation.frame())) == [expected]
+
+
+def test_replays_without_a_strategy_are_missed():
+    simulation = Simulation(3)
+    for model in ("s", "l"):
+        for replay in (0.0, 1 / 4, None):
+            if (model, replay) != ("l", 1 / 4):
+                simulation.cell(f"{model}-{replay}", "dmt", tuple(FULL), 1.0, model=model, replay=replay)
+    frame = simulation.frame().drop(columns=["strategy", "trained_on"])
+    assert audit(Study(frame)) == ["missing cell: model l, replay 0.25"]
+
+
 def test_alone_and_mixed_lack_no_cells():
     simulation = Simulation(3)
     for fraction in (1 / 16, 1.0):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.judge.replies import Ledger
+from eval.judge.replies import JudgePrompt, Ledger, Replies, Reply
 from eval.judge.setup import JudgeSetup, check_cost
 from eval.spec.judge import Judge, JudgeRun, estimate_cost
 from tests.judge_server import serving
@@ -31,6 +31,14 @@ def test_an_estimate_by_hand():
 def test_long_answers_and_replies_count_up_to_300_tokens():
     found = estimate_cost(TALK[1:], 2000, replace(JUDGE, repeats=1, max_tokens=2048), HOW)
     assert (found.input_tokens, found.output_tokens) == (200 + 100 + 300, 300)
+
+
+def test_replies_lie_where_earlier_versions_put_them(tmp_path):
+    """Else all of them would be paid for once more: by judge, and by the conversation's digest and the repeat."""
+    replies = Replies(tmp_path, Judge(model="grader", max_tokens=64))
+    replies.keep(JudgePrompt([{"role": "user", "content": "Rate answer 0"}], 1), Reply("[[7]]", 10, 2))
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert str(file.relative_to(tmp_path)) == "replies/c8b7e026efc804c9/97/970d6f9e9774fe444899fdc2706fd379-1.json"
 
 
 def test_a_judge_of_ones_own_costs_nothing():

@@ -100,7 +100,12 @@ def test_lasting_trouble_ends_with_its_reason_and_keeps_what_was_heard(execution
 
 @pytest.mark.parametrize(
     ("status", "remedy"),
-    [(400, "check suite.judge"), (404, "suite.judge_client.base_url"), (429, "the account's credit")],
+    [
+        (400, "check suite.judge"),
+        (403, "check the key"),
+        (404, "suite.judge_client.base_url"),
+        (429, "the account's credit"),
+    ],
 )
 def test_a_refusal_ends_at_once_with_the_servers_words(execution, status, remedy):
     body = b'{"error": {"message": "no such thing", "code": "insufficient_quota"}}'

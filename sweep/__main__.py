@@ -47,7 +47,7 @@ def main(words: Sequence[str]) -> int:
         return run("python -m sweep", VERBS, ["help"], usage=USAGE)
     if verbs := [word for word in words if word in VERBS]:
         fail(f"{verbs[0]} is a verb; write it first: python -m sweep {verbs[0]} ...")
-    current = [_name_as_text(current_override(word)) for word in words]
+    current = [_as_text(current_override(word)) for word in words]
     if twice := _given_twice(words, current):
         fail(f"{twice}= is given twice; keep one")
 
@@ -90,15 +90,21 @@ def _raised_in(problem: BaseException, package: str) -> bool:
     return bool(frames) and frames[-1][0].f_globals.get("__name__", "").split(".")[0] == package
 
 
-def _name_as_text(word: str) -> str:
-    """``name=1e3`` with its value in quotes: Hydra would read a number and call the sweep ``1000.0``.
+def _as_text(word: str) -> str:
+    """``name=1e3`` with its value in quotes, where Hydra would read a number and call the sweep ``1000.0``.
 
-    What Hydra's grammar means otherwise stays: null, quotes, interpolations, lists of values and calls.
+    So with every key whose value is text, and with each of several values. What Hydra's grammar means otherwise stays:
+    null, quotes, interpolations and calls.
     """
-    key, _, value = word.partition("=")
-    return (
-        f"name='{value}'" if key == "name" and value != "null" and not re.search(r"[\\'\"$,(){}\[\]]", value) else word
-    )
+    from sweep.config.compose import parse
+    from sweep.config.config_files import TEXTS
+
+    key, equals, value = word.partition("=")
+    if not equals or key.lstrip("+").rpartition(".")[2] not in TEXTS or re.search(r"[\\'\"$(){}\[\]]", value):
+        return word
+    read = [(text, parse(f"x={text}").value()) for text in value.split(",")]
+    changed = {text for text, one in read if isinstance(one, bool | int | float) and str(one) != text}
+    return f"{key}=" + ",".join(f"'{text}'" if text in changed else text for text, _ in read)
 
 
 def _given_twice(words: Sequence[str], current: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ Hydra meets this module through the plugins in ``hydra_plugins/dosage``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any, NoReturn
 
@@ -17,7 +18,6 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from common.options import near
 from common.renames import current_override
 from sweep.cli.overrides import OF_THE_COMMAND, columns, label_of, swept_keys, without_grid
 from sweep.cli.plan_table import show_plan
@@ -27,7 +27,7 @@ from sweep.config.compose import CellComposer, as_merge, freeze
 from sweep.config.schema import names
 from sweep.launch.run import run_on_slurm, tokenise
 from sweep.launch.slurm import Settings
-from sweep.plan.exclude import has_value
+from sweep.plan.exclude import check_exclude
 from sweep.plan.files import Files
 from sweep.plan.plan import CellError, Plan, make, uncounted
 from sweep.plan.preflight import check_plan, check_stages
@@ -109,8 +109,9 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
             again = without_grid if _is_grid_spent(composer, overrides, cell) else list
         composed.append((label, cell, {**values, **columns(again(overrides), swept)}))
     overridden = {word.partition("=")[0].lstrip("+") for overrides in job_overrides for word in overrides}
-    _check_exclude(composer, overridden, [cell for _, cell, _ in composed])
-    return plan_cells(composed, config.hydra.runtime.choices.get("grid"))
+    choices = config.hydra.runtime.choices
+    check_exclude(composed, {*overridden, *choices, *names(Cell)})
+    return plan_cells(composed, choices.get("grid"))
 
 
 def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> bool:
@@ -119,13 +120,6 @@ def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell)
         return repr(composer.cell_outside(without_grid(overrides))) == repr(cell)
     except ValueError:
         return False
-
-
-def _check_exclude(composer: CellComposer, overridden: Collection[str], cells: Sequence[Cell]) -> None:
-    """Raise a CellError for a key in ``exclude`` that no override and no cell's config has."""
-    for key in dict.fromkeys(key for rule in cells[0].exclude for key in rule):
-        if not (key in overridden or composer.is_group(key) or any(has_value(cell, key) for cell in cells)):
-            raise CellError(f"exclude: {key} is not in the config{near(key, [*overridden, *names(Cell)])}")
 
 
 def execute_on_slurm(plan: Plan, store: Store, settings: Mapping[str, Any]) -> int:
@@ -139,7 +133,13 @@ def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
     if hydra_config.sweeper.params:
         fail("a grid is swept by a multirun; add -m to the command")
     overrides = hydra_config.overrides.task
-    run(lambda: plan_cells([(label_of(overrides), freeze(config), columns(overrides, ()))], None), execute)
+
+    def plan() -> Plan:
+        cell = [(label_of(overrides), freeze(config), columns(overrides, ()))]
+        check_exclude(cell, {*hydra_config.runtime.choices, *names(Cell)})
+        return plan_cells(cell, None)
+
+    run(plan, execute)
 
 
 def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
@@ -177,7 +177,7 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
         raise CellError(f"all {len(cells)} cells are excluded; loosen exclude={first.exclude}")
     if first.dry_run:
         return plan
-    check_replacement(plan, store, first.replace)
+    note = check_replacement(plan, store, first.replace)
     files.save()
     check_plan(plan)
-    return plan
+    return replace(plan, notes=(*plan.notes, note)) if note else plan

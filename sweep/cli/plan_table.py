@@ -24,7 +24,7 @@ def show_plan(plan: Plan, store: Store) -> int:
     """Print cells, shared stages and estimated cost; nothing runs. Returns the command's exit status, 0."""
     console = Console(width=None if Console().is_terminal else 120)
     estimate = costs(plan)
-    missing = {stage.key for stage in plan.stages if not store.has(stage)}
+    missing = set(store.lacking(plan.stages))
     users = Counter(stage.key for planned in plan.cells for stage in planned.trained)
     console.print(_cells(plan, estimate, missing, users))
     if len(plan.cells) > ROWS:
@@ -33,9 +33,11 @@ def show_plan(plan: Plan, store: Store) -> int:
     for line in [*summary(plan, estimate, missing, users), *judge_cost.lines(plan, store)]:
         console.print(line, highlight=False)
     try:
-        check_replacement(plan, store, plan.cells[0].cell.replace)
+        note = check_replacement(plan, store, plan.cells[0].cell.replace)
     except ValueError as problem:
-        console.print(f"note: {problem}", highlight=False)
+        note = str(problem)
+    if note:
+        console.print(f"note: {note}", highlight=False)
     return 0
 
 

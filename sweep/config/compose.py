@@ -23,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from common.options import near
 from sweep.config.cell import Cell
 from sweep.config.schema import names
 from sweep.config.template import Template, Unfit, is_literal, references, related
@@ -166,6 +167,7 @@ def _without_hydra(load: Callable[[], DictConfig]) -> DictConfig:
 def freeze(config: DictConfig) -> Cell:
     """The frozen, checked cell of a composed config. Raises a ValueError that names the key and the remedy."""
     try:
+        _check_keys(config)
         _check_recipe(config)
         value = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as problem:
@@ -174,6 +176,18 @@ def freeze(config: DictConfig) -> Cell:
     if isinstance(value.get("strategy"), dict):
         value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy)["stages"])  # type: ignore[index,call-overload]
     return restore(Cell, value)  # type: ignore[arg-type]
+
+
+def _check_keys(config: DictConfig) -> None:
+    """Raise a ValueError for a key that is none of a cell, such as one added with ``+``, that says where to put it."""
+    known = [part.name for part in dataclasses.fields(Cell)]
+    for key in map(str, config):
+        if key not in known:
+            own = f"ratio={{{key}: VALUE}}, and is read as ${{ratio.{key}}}"
+            raise ValueError(
+                f"{key} is not in the config"
+                + (near(key, known) or f"; a value of your own, for others to read, goes into ratio: {own}")
+            )
 
 
 def _check_recipe(config: DictConfig) -> None:

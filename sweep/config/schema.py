@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from sweep.config import old_spellings
+from sweep.config import config_files
 from sweep.config.cell import Cell
 
 
@@ -21,7 +21,7 @@ def register() -> None:
 
     In a config ``${model_name:NAME}`` is `model_name`.
     """
-    old_spellings.register()
+    config_files.register()
     OmegaConf.register_new_resolver("model_name", model_name, replace=True)
     store = ConfigStore.instance()
     if "schema.yaml" not in store.repo:

@@ -1,4 +1,4 @@
-"""The missing jobs of a sweep, in the order in which the local launcher starts them."""
+"""The jobs of a sweep that have to be built, in the order in which the local launcher starts them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sweep.stages.worker import Job
 
 
 class Queue:
-    """The missing jobs: those whose inputs exist, most urgent first, and those that wait for an input or a moment."""
+    """The jobs to build: those whose inputs exist, most urgent first, and those that wait for an input or a moment."""
 
     def __init__(self, jobs: Mapping[str, Job], store: Store) -> None:
-        self.missing = {key: job for key, job in jobs.items() if not store.has(job.stage)}
+        self.missing = {key: jobs[key] for key in store.lacking(job.stage for job in jobs.values())}
         self.children: dict[str, list[str]] = {}
         self.awaited: dict[str, int] = {}
         self.urgency = _urgency(jobs)

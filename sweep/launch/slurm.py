@@ -111,7 +111,7 @@ def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
     store.remove_dead_claims()
     with _lock(store):
         queued = squeue.stages(squeue.jobs_for(store))  # before the store: a job that ends in between is then done
-        done = {key for key, job in saved.jobs.items() if store.has(job.stage)}
+        done = saved.jobs.keys() - store.lacking(job.stage for job in saved.jobs.values()).keys()
         flight = {key: queued[key].number for key in saved.jobs if key in queued and key not in done}
         tasks = split(saved.jobs, done, flight)
         for task in tasks:

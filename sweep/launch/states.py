@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sweep.launch import squeue
 from sweep.launch.squeue import Queued
 from sweep.results.saved_sweep import SavedCell, SavedSweep
-from sweep.stages.stage import Stage
+from sweep.stages.stage import Stage, to_build
 from sweep.stages.store import Damaged, Store
 
 STATES = ("done", "running", "queued", "waiting", "failed", "damaged")
@@ -27,20 +27,20 @@ class CellState:
 
 def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]) -> list[CellState]:
     """The state of every cell of a sweep. ``in_flight`` holds the SLURM job of each stage in SLURM's queue, by key."""
-    missing: dict[str, Stage] = {}
+    missing: set[str] = set()
     damaged: dict[str, str] = {}
     for key, job in saved.jobs.items():
         try:
             if not store.has(job.stage):
-                missing[key] = job.stage
+                missing.add(key)
         except Damaged as problem:
             damaged[key] = str(problem)
     states = []
     for cell in saved.cells:
-        keys = [stage.key for stage in saved.stages(cell)]
-        problems = [damaged[key] for key in keys if key in damaged]
-        todo = [missing[key] for key in keys if key in missing]
-        state = ("damaged", problems[0]) if problems else _state(todo, len(keys), store, in_flight)
+        stages = saved.stages(cell)
+        problems = [damaged[stage.key] for stage in stages if stage.key in damaged]
+        todo = list(to_build(stages, lambda stage: stage.key not in missing).values())
+        state = ("damaged", problems[0]) if problems else _state(todo, len(stages), store, in_flight)
         states.append(CellState(cell, *state))
     return states
 

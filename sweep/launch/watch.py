@@ -27,7 +27,7 @@ class Watch:
 
     def __init__(self, saved: SavedSweep, store: Store, logs: Path) -> None:
         self.jobs, self.store, self.logs = saved.jobs, store, logs
-        self.todo = {key: job for key, job in saved.jobs.items() if not store.has(job.stage)}
+        self.todo = {key: saved.jobs[key] for key in store.lacking(job.stage for job in saved.jobs.values())}
         self.last: dict[str, Queued] = {}
         self.absent: dict[str, int] = {}
         self.outcome = Outcome()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from common.options import near
 from sweep.config.amount import Amount
 from sweep.config.cell import Cell
 
+LISTED = 12
+"""Values of an axis that an error lists at most."""
+
 _ABSENT = object()
+_PLAIN = (str, int, float, bool, type(None))
 
 
 def is_excluded(cell: Cell, swept: Mapping[str, Any]) -> bool:
@@ -20,9 +25,20 @@ def is_excluded(cell: Cell, swept: Mapping[str, Any]) -> bool:
     )
 
 
-def has_value(cell: Cell, key: str) -> bool:
-    """Whether a dotted key names a value of the cell."""
-    return value_at(cell, key) is not _ABSENT
+def check_exclude(cells: Sequence[tuple[str, Cell, Mapping[str, Any]]], known: Collection[str]) -> None:
+    """Raise a ValueError for a key in a rule that is not ``known`` and that no cell has, and for a value of no cell.
+
+    The cells come with their labels and swept values.
+    """
+    for key, value in {(key, str(value)): None for rule in cells[0][1].exclude for key, value in rule.items()}:
+        pairs = ((swept.get(key, _ABSENT), value_at(cell, key)) for _, cell, swept in cells)
+        present = [own for pair in pairs for own in pair if own is not _ABSENT]
+        if not present and key not in known:
+            raise ValueError(f"exclude: {key} is not in the config{near(key, known)}")
+        if not any(_equal(own, value) for own in present):
+            values = list(dict.fromkeys(str(own) for own in present if isinstance(own, _PLAIN)))
+            others = f"; the cells have {', '.join(values[:LISTED])}" if values else ""
+            raise ValueError(f"exclude: no cell has {key}={value}{others}{near(value, values)}")
 
 
 def _equal(one: object, other: object) -> bool:

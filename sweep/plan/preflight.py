@@ -37,7 +37,8 @@ def check_stages(
     ``stages`` holds each stage with its execution settings, ``absent`` the files that are known to be missing as
     KEY=PATH; ``problems`` are listed too.
     """
-    missing = [(stage, execution) for stage, execution in stages if not store.has(stage)]
+    executions = dict(stages)
+    missing = [(stage, executions[stage]) for stage in store.lacking(executions).values()]
     require("this sweep", extras(missing))
     lines = [f"{place}: no such file; get it, or give its path" for place in absent] + list(problems)
     uncached = [f"{name}: {why}" for name, why in _uncached(stage for stage, _ in missing).items()]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.results import replaced
-from sweep.results.saved_sweep import used_stages
+from sweep.results.sweep_files import used_stages
 from sweep.stages import claims, snapshot
 from sweep.stages.claims import EXPIRY_SECONDS
 from sweep.stages.disk import SCRATCH

@@ -1,4 +1,4 @@
-"""What a sweep has measured and a new plan of its name lacks: kept beside the sweep, with its table."""
+"""What a sweep has measured and a new plan of its name lacks, or may lack: kept beside the sweep, with its table."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ KEPT = ("table.csv", "table.parquet", "items.parquet", "overlap.csv", "cells")
 def keep(file: Path, keys: Collection[str]) -> None:
     """Move a saved sweep aside, with its table, where it has scores whose keys are not among the new plan's ``keys``.
 
-    ``file`` is its sweep.json. The stages of the sweep then stay in use. A file that cannot be read says nothing of
-    them and is left to be written anew.
+    ``file`` is its sweep.json. The stages of the sweep then stay in use. So do those of a sweep whose file is lost or
+    cannot be read: nobody knows which they are, and ``gc`` removes none until the sweep is given up.
     """
-    try:
-        scores = {job["key"] for job in json.loads(file.read_bytes())["jobs"] if job["kind"] == "score"}
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    store = file.parents[2]
-    if not any((store / "score" / key).exists() for key in scores - set(keys)):
+    present = [path for path in (*(file.with_name(name) for name in KEPT), file) if path.exists()]
+    if not present or _is_within(file, keys):
         return
     earlier = file.parent / FOLDER
     number = 1 + max((int(path.name) for path in earlier.glob("*") if path.name.isdecimal()), default=0)
     aside = earlier / str(number)
     aside.mkdir(parents=True)
-    for path in (*(file.with_name(name) for name in KEPT), file):
-        if path.exists():
-            path.rename(aside / path.name)
+    for path in present:
+        path.rename(aside / path.name)
+
+
+def _is_within(file: Path, keys: Collection[str]) -> bool:
+    """Whether every score that the sweep in ``file`` has measured is among ``keys``; False where it cannot be read."""
+    try:
+        scores = {job["key"] for job in json.loads(file.read_bytes())["jobs"] if job["kind"] == "score"}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return not any((file.parents[2] / "score" / key).exists() for key in scores - set(keys))

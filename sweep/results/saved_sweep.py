@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
@@ -18,18 +17,10 @@ from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
 from sweep.results import cell_configs, replaced
-from sweep.stages.disk import SCRATCH
+from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
 from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-
-FILE = "sweep.json"
-"""The file in a sweep's folder that holds its cells and jobs."""
-
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
-"""Raised when the file cannot be opened, is not JSON, or does not have the structure that `save` writes."""
-
-REMEDY = "run that sweep's command again to write it anew, or remove its folder"
 
 
 @dataclass(frozen=True)
@@ -139,19 +130,19 @@ def _scores(planned: PlannedCell, scores: Mapping[str, Stage]) -> dict[str, dict
     return {name: {"ability": tasks[name].ability, "key": stage.key} for name, stage in scores.items()}
 
 
-def check_replacement(plan: Plan, store: Store, replace: bool) -> None:
+def check_replacement(plan: Plan, store: Store, replace: bool) -> str:
     """Refuse to save a plan over a sweep of the same name that has measured cells which the plan lacks.
 
     A plan that has all of them lets the sweep grow; a cell without any score, such as one that failed, may go. A cell
     that is no longer measured after each of its training stages counts as dropped.
     ``replace`` allows the sweep to lose measured cells. A sweep that cannot be read, or that another version of the
-    code planned, may be replaced, since its cells cannot be planned as they were. Raises ValueError that names the
-    sweep and a lost cell.
+    code planned, may be replaced, since its cells cannot be planned as they were; it is kept aside. Raises ValueError
+    that names the sweep and a lost cell. Returns a sentence where a sweep of that name cannot be read, else ''.
     """
     try:
         saved = load(store, plan.name)
     except ValueError:
-        return
+        return unknown_stages(store.sweep(plan.name))
     planned = {cell.key: cell for cell in plan.cells}
     measured = [
         cell for cell in saved.cells if any(_is_measured(saved, store, s) for s in (*cell.earlier, cell.scores))
@@ -169,6 +160,7 @@ def check_replacement(plan: Plan, store: Store, replace: bool) -> None:
             f"of them, such as {lost[0]}; give the new sweep another name with name=NAME (it shares all finished "
             "stages), or drop them with replace=true"
         )
+    return ""
 
 
 def _is_measured(saved: SavedSweep, store: Store, scores: Mapping[str, Mapping[str, str]]) -> bool:
@@ -196,36 +188,8 @@ def load(store: Store, name: str) -> SavedSweep:
         for cell in saved.cells:
             saved.stages(cell)  # raises a KeyError for a stage that the file lacks
     except UNREADABLE as problem:
-        raise ValueError(_unreadable(path, problem)) from None
+        raise ValueError(f"{unreadable(path, problem)}; {REMEDY}") from None
     return saved
-
-
-def used_stages(store: Store, given_up: Path | None = None) -> tuple[set[StageRef], list[str]]:
-    """The stages of all sweeps in the store, and a sentence on each sweep whose stages cannot be told.
-
-    Keys are read as they stand in the files, so a sweep that another version of the code planned counts too, and so
-    does one that was replaced. Sweeps below the folder ``given_up`` do not count.
-    """
-    used: set[StageRef] = set()
-    problems = []
-    files = sorted(store.root.glob(f"sweeps/**/{FILE}"))
-    for path in files:
-        if given_up is not None and path.is_relative_to(given_up):
-            continue
-        try:
-            used |= {StageRef(job["kind"], job["key"]) for job in json.loads(path.read_bytes())["jobs"]}
-        except UNREADABLE as problem:
-            problems.append(_unreadable(path, problem))
-    for folder in sorted(store.root.glob("sweeps/*")):
-        contents = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(SCRATCH)]
-        if contents and not any(file.is_relative_to(folder) for file in files):
-            problems.append(f"{folder} has lost its {FILE}; {REMEDY}")
-    return used, problems
-
-
-def _unreadable(path: Path, problem: Exception) -> str:
-    reason = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
-    return f"{path} cannot be read ({reason}); {REMEDY}"
 
 
 def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:

@@ -101,6 +101,23 @@ def with_parents(stages: Iterable[Stage]) -> list[Stage]:
     return list(ordered.values())
 
 
+def to_build(stages: Iterable[Stage], has: Callable[[Stage], bool]) -> dict[str, Stage]:
+    """Those of the stages (parents before children) that have to be built, by key, in their order.
+
+    They are the final ones that are not there, and what has to be built for these: of what a finished stage was made
+    from, nothing is built again.
+    """
+    ordered = list(stages)
+    inner = {node.key for stage in ordered for node in stage.inputs.values()}
+    needed = {stage.key for stage in ordered if stage.key not in inner}
+    found: list[Stage] = []
+    for stage in reversed(ordered):
+        if stage.key in needed and not has(stage):
+            found.append(stage)
+            needed |= {node.key for node in stage.inputs.values()}
+    return {stage.key: stage for stage in reversed(found)}
+
+
 @lru_cache(maxsize=4096)
 def canonical(spec: Any) -> str:
     """Sorted, compact JSON of a frozen spec, the same in every process, on every machine and Python version."""

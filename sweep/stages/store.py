@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from common.sweep_name import check_sweep_name
 from sweep.stages import claims, upstream
 from sweep.stages.claims import Busy
 from sweep.stages.disk import cached_digest, files_of, remove, remove_scratch, sync
-from sweep.stages.stage import Stage, StageRef
+from sweep.stages.stage import Stage, StageRef, to_build
 
 SEAL = "stage.json"
 """Written last into a stage's folder: its identity, and the size and digest of every file."""
@@ -104,6 +104,10 @@ class Store:
             return False
         self._check_sizes(folder)
         return True
+
+    def lacking(self, stages: Iterable[Stage]) -> dict[str, Stage]:
+        """The stages (parents before children) that have to be built, as `to_build` says; raises `Damaged` as `has`."""
+        return to_build(stages, self.has)
 
     def verify(self, folder: Path) -> None:
         """Raise `Damaged` unless every file of a published folder has the content that was published.

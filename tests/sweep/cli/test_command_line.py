@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.__main__ import _given_twice, _raised_in
+from sweep.__main__ import _as_text, _given_twice, _raised_in
 from tests.conftest import sweep
 
 
@@ -63,6 +63,28 @@ def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
 def test_a_name_that_looks_like_a_number_stays_as_written(name: str, store_path: Path):
     ended = sweep(f"name={name}", "dry_run=true", store=store_path)
     assert ended.returncode == 0 and f"sweep {name} " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("model.revision=0123", "model.revision=0123"),  # text to Hydra too
+        ("+data.sources.mine.revision=1_000", "+data.sources.mine.revision='1_000'"),
+        ("model.revision=main,1e3,7", "model.revision=main,'1e3',7"),
+        ("store=1e3", "store='1e3'"),
+        ("name='1e3'", "name='1e3'"),
+        ("model.name=null", "model.name=null"),
+        ("name=${ability}", "name=${ability}"),
+        ("model.revision=choice(1e3,main)", "model.revision=choice(1e3,main)"),
+        ("seed=0123", "seed=0123"),
+        ("fraction=1e-2", "fraction=1e-2"),
+        ("name", "name"),
+        ("store=", "store="),
+        ("store=a b", "store=a b"),
+    ],
+)
+def test_text_that_looks_like_a_number_is_quoted(word: str, text: str):
+    assert _as_text(word) == text
 
 
 def test_only_assertions_of_omegaconf_are_a_mistake_of_the_user():

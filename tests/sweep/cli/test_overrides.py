@@ -1,6 +1,7 @@
 """The column ``overrides`` runs a cell again; ``exclude`` leaves out the cells that it means."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from sweep.cli.multirun import cells, plan_all
 from sweep.cli.overrides import columns, label_of, short_labels
 from sweep.config.compose import as_merge, freeze
-from sweep.plan.plan import CellError, Plan
+from sweep.plan.plan import Plan
 from sweep.results.saved_sweep import factors
 from tests.conftest import sweep
 from tests.sweep.composing import cell, composer, config, hydra, plan
@@ -96,11 +97,10 @@ def test_replay_is_empty_for_strategies_that_do_not_read_it(tmp_path: Path):
         ("{fraction: 0.25}", 3),
         ("{fraction: 1/4, seed: 1}", 5),
         ("{fraction: 1/4, ability: math}", 3),
-        ("{ability: code}", 6),
         ("{model: micro_s, seed: 1}", 4),
-        ("{ratio_arm: general_full}", 6),
         ("{suite.tasks.gsm8k.max_new_tokens: 48, seed: 0}", 4),
         ("{total_samples: null, seed: 0}", 4),
+        ("{fraction: 2/8, seed: '1'}", 5),
         ("{recipe.learning_rate: 3.0e-3, seed: 0}", 4),
     ],
 )
@@ -121,9 +121,34 @@ def test_exclude_may_name_what_only_some_cells_have(tmp_path: Path):
     assert (len(made.cells), len(made.excluded)) == (1, 1)
 
 
-def test_exclude_names_a_key_that_does_not_exist(tmp_path: Path):
-    with pytest.raises(CellError, match=r"exclude: fractoin is not in the config; did you mean 'fraction'"):
-        planned("seed=0,1", "exclude=[{fractoin: 1}]", store=tmp_path)
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("{fractoin: 1/4}", "exclude: fractoin is not in the config; did you mean 'fraction'"),
+        ("{ability: mth}", "exclude: no cell has ability=mth; the cells have math; did you mean 'math'?"),
+        (
+            "{fraction: 1/61, seed: 0}",
+            "exclude: no cell has fraction=1/61; the cells have 1/4, 1/16; did you mean '1/16'?",
+        ),
+        ("{seed: 7}", "exclude: no cell has seed=7; the cells have 0, 1"),
+        ("{model: micro_x}", "exclude: no cell has model=micro_x; the cells have micro_s; did you mean 'micro_s'?"),
+        ("{ratio_arm: general_full}", "exclude: no cell has ratio_arm=general_full"),
+        ("{replay: 1/2}, {seed: 1}", "exclude: no cell has replay=1/2; the cells have 1/256"),
+        ("{suite.tasks.mbpp.shots: 3}", "exclude: suite.tasks.mbpp.shots is not in the config"),
+    ],
+)
+def test_exclude_names_a_key_or_value_that_no_cell_has(rule: str, message: str, tmp_path: Path):
+    words = ("fraction=1/4,1/16", "seed=0,1", "strategy=single", f"exclude=[{rule}]")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        planned(*words, store=tmp_path)
+
+
+def test_exclude_is_checked_without_a_sweep_too(store_path: Path):
+    ended = sweep("exclude=[{ability: mth}]", "dry_run=true", store=store_path)
+    assert (
+        ended.returncode == 2
+        and "exclude: no cell has ability=mth; the cells have math; did you mean 'math'?" in ended.stderr
+    )
 
 
 def test_a_label_does_not_depend_on_what_is_swept(tmp_path: Path):

@@ -63,6 +63,8 @@ def test_unchanged_branches_are_the_same_objects():
         (["engine.zero_stage=2"], "choose engine=zero2"),
         (["sample_rounding=up"], "floor, round, ceil"),
         (["recipe.epochs=null"], "set exactly one"),
+        (["+my_k=1/4"], r"my_k is not in the config; a value of your own.*ratio=\{my_k: VALUE\}.*\$\{ratio\.my_k\}"),
+        (["+sede=3"], "sede is not in the config; did you mean 'seed'"),
         (["recipe.warmup=1.5"], "fractions of all steps"),
         (["suite.tasks.gsm8k.task=quiz"], "gsm8k, humaneval"),
         (

@@ -82,6 +82,13 @@ def test_while_a_sweep_cannot_be_read_no_stage_goes_and_a_sentence_says_why(stor
     assert "run that sweep's command again" in sentence and "remove its folder" in sentence
 
 
+def test_a_sweep_whose_file_is_lost_is_named_though_what_it_replaced_is_there(store: Store):
+    _lose(save(store, "t", 1))
+    save(store, "t/replaced/1", 1)
+    (sentence,) = collect(store).kept
+    assert f"{store.sweep('t')} has lost its sweep.json" in sentence
+
+
 def test_an_empty_folder_of_a_sweep_killed_while_it_was_saved_does_not_count(store: Store):
     store.sweep("t").mkdir()
     (store.sweep("t") / "sweep.json.77.tmp").write_text("{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,6 @@ def test_cells_without_a_score_may_go(tmp_path: Path, cells: list[Cell]):
     check_replacement(planned(store, cells[0]), store, replace=False)
     with pytest.raises(ValueError, match=r"has 1 measured cell, .* such as cell0"):
         check_replacement(planned(store, *cells[1:]), store, replace=False)
-
-
-def test_a_sweep_that_cannot_be_read_may_be_written_anew(tmp_path: Path, cells: list[Cell]):
-    store = Store(tmp_path)
-    save(planned(store, *cells), store)
-    (store.sweep("s") / "sweep.json").write_text("{")
-    check_replacement(planned(store, cells[0]), store, replace=False)
 
 
 def test_unnamed_plans_share_a_name_only_when_they_are_equal(tmp_path: Path, cells: list[Cell]):
@@ -143,14 +137,38 @@ def test_a_sweep_that_another_version_planned_is_kept_too(tmp_path: Path, cells:
     assert (store.sweep("s") / "replaced" / "1" / "table.csv").exists()
 
 
-def test_unmeasured_and_unreadable_sweeps_are_written_anew(tmp_path: Path, cells: list[Cell]):
+def test_an_unmeasured_sweep_is_written_anew(tmp_path: Path, cells: list[Cell]):
     store = Store(tmp_path)
     save(planned(store, cells[0]), store)
     save(planned(store, cells[1]), store)
-    published(planned(store, cells[1]), store)
-    (store.sweep("s") / "sweep.json").write_text("{")
-    save(planned(store, cells[2]), store)
     assert not (store.sweep("s") / "replaced").exists()
+
+
+SPOILED: dict[str, Callable[[Path], object]] = {
+    "cut off": lambda file: file.write_text(file.read_text()[:-20]),
+    "no keys": lambda file: file.write_text('{"cells": [], "jobs": [{"kind": "score"}]}'),
+    "a folder": lambda file: (file.unlink(), file.mkdir(), (file / "x").touch()),
+    "lost": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED.keys())
+def test_a_sweep_that_cannot_be_read_is_kept_with_its_stages(tmp_path: Path, cells: list[Cell], spoil):
+    store = Store(tmp_path)
+    assert not check_replacement(planned(store, cells[1]), store, replace=False)
+    save(planned(store, cells[0]), store)
+    published(planned(store, cells[0]), store)
+    spoil(store.sweep("s") / "sweep.json")
+    note = check_replacement(planned(store, cells[1]), store, replace=False)
+    assert note.startswith(str(store.sweep("s"))) and note.endswith("python -m sweep gc name=s")
+    save(planned(store, cells[1]), store)
+    assert not check_replacement(planned(store, cells[1]), store, replace=False)
+    assert (store.sweep("s") / "replaced" / "1" / "table.csv").read_text() == "1 cells\n"
+    kept = garbage.unused(store)
+    assert kept.paths == () and kept.kept[0].endswith("give it up with: python -m sweep gc name=s")
+    everything = {store.path(stage) for stage in planned(store, cells[0]).stages}
+    used = {store.path(stage) for stage in planned(store, cells[1]).stages}
+    assert set(garbage.unused(store, "s").paths[1:]) == everything - used
 
 
 def test_gc_takes_the_name_of_a_sweep_of_the_store(tmp_path: Path, cells: list[Cell]):

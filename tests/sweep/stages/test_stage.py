@@ -14,7 +14,7 @@ from eval.spec.answers import AnswerSpec, Decoding, HubRows, Shots
 from eval.spec.judge import Judge
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from eval.spec.tasks import FORMS, TASKS
-from sweep.stages.stage import File, Stage, canonical, plain, restore
+from sweep.stages.stage import File, Stage, canonical, plain, restore, to_build
 from train.spec import (
     CLEANING,
     FORMATS,
@@ -157,3 +157,32 @@ def test_keys_are_pinned():
     keys = {s.kind: s.key for s in (world, tokens, Stage("train", TRAIN, {"gsm8k": tokens}))}
     golden = Path(__file__).parents[2] / "golden" / "keys.json"
     assert keys == json.loads(golden.read_text())
+
+
+def chain(*links: tuple[str, str], names: str) -> dict[str, Stage]:
+    """Stages by name, each made from those that its links name, in order."""
+    made: dict[str, Stage] = {}
+    for number, name in enumerate(names):
+        inputs = {source: made[source] for source, target in links if target == name}
+        made[name] = Stage("world", dataclasses.replace(WORLD, seed=number), inputs)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("present", "built"),
+    [
+        ("", "wctbmas"),
+        ("b", "wtmas"),  # not the corpus tokens c, from which nothing but the base b is made
+        ("bw", "tmas"),
+        ("bma", "ws"),  # the score s reads the world
+        ("s", ""),
+        ("wctbmas", ""),
+        ("m", "was"),
+    ],
+)
+def test_nothing_is_built_that_only_finished_stages_were_made_from(present: str, built: str):
+    links = [*("wc", "wt", "cb", "tm", "bm", "ma", "as", "ws")]
+    stages = chain(*((one[0], one[1]) for one in links), names="wctbmas")
+    there = {stages[name].key for name in present}
+    found = to_build(stages.values(), lambda stage: stage.key in there)
+    assert list(found) == [stages[name].key for name in built]

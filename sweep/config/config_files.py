@@ -1,10 +1,12 @@
-"""Config files that still use old names (`common.renames`), read by Hydra as if they used the new ones."""
+"""Config files as Hydra reads them here: old names (`common.renames`) count as the new ones, and names are text."""
 
 from __future__ import annotations
 
 import builtins
+from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
@@ -15,21 +17,24 @@ from omegaconf import OmegaConf
 
 from common.renames import current_defaults, current_key, current_tree, old_group
 
+TEXTS = ("name", "hub", "revision", "config", "split", "file", "path", "store", "project", "entity")
+"""Keys whose values are text as it is written, where YAML would read a number: ``name: 2024_10_05``."""
 
-class CurrentSpelling(FileConfigSource):
-    """Hydra's source of config files, with every key and group under its current name.
+
+class ConfigFiles(FileConfigSource):
+    """Hydra's source of config files, with keys and groups under their current names and the values of `TEXTS` as text.
 
     A choice of a renamed group is also found in the folder of the group's old name.
     """
 
     def load_config(self, config_path: str) -> ConfigResult:
-        existing = next(
-            (path for path in _paths(config_path) if super(CurrentSpelling, self).is_config(path)), config_path
-        )
+        existing = next((path for path in _paths(config_path) if super(ConfigFiles, self).is_config(path)), config_path)
         current_key(existing.partition("/")[0], noted=True)
         result = super().load_config(existing)
         plain: Any = OmegaConf.to_container(result.config)
         if isinstance(plain, dict):
+            file = Path(self.path, self._normalize_file_name(existing))
+            plain = _with_texts(plain, yaml.load(file.read_bytes(), Loader=yaml.BaseLoader))  # all scalars as text
             try:
                 result.config = OmegaConf.create(_current(plain, _package(result.header["package"], config_path)))
             except ValueError as problem:
@@ -37,20 +42,20 @@ class CurrentSpelling(FileConfigSource):
         return result
 
     def is_config(self, config_path: str) -> bool:
-        return any(super(CurrentSpelling, self).is_config(path) for path in _paths(config_path))
+        return any(super(ConfigFiles, self).is_config(path) for path in _paths(config_path))
 
     def is_group(self, config_path: str) -> bool:
-        return any(super(CurrentSpelling, self).is_group(path) for path in _paths(config_path))
+        return any(super(ConfigFiles, self).is_group(path) for path in _paths(config_path))
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> builtins.list[str]:
-        folders = [path for path in _paths(config_path) if super(CurrentSpelling, self).is_group(path)]
-        return sorted({name for path in folders for name in super(CurrentSpelling, self).list(path, results_filter)})
+        folders = [path for path in _paths(config_path) if super(ConfigFiles, self).is_group(path)]
+        return sorted({name for path in folders for name in super(ConfigFiles, self).list(path, results_filter)})
 
 
 def register() -> None:
-    """Let this process read config files through `CurrentSpelling`."""
+    """Let this process read config files through `ConfigFiles`."""
     Plugins.instance()  # Hydra registers its own source of files first
-    SourcesRegistry.instance().types["file"] = CurrentSpelling
+    SourcesRegistry.instance().types["file"] = ConfigFiles
 
 
 def _paths(config_path: str) -> builtins.list[str]:
@@ -65,6 +70,19 @@ def _package(header: str | None, config_path: str) -> tuple[str, ...]:
     group, _, name = config_path.rpartition("/")
     package = (header or "_group_").replace("_group_", group.replace("/", ".")).replace("_name_", name)
     return () if package in ("", "_global_") else tuple(package.split("."))
+
+
+def _with_texts(plain: Any, written: Any) -> Any:
+    """``plain`` with the values of `TEXTS` as they stand in the file, whose scalars ``written`` holds as text."""
+    if isinstance(plain, list) and isinstance(written, list):
+        return [_with_texts(*pair) for pair in zip(plain, written, strict=True)]
+    if not isinstance(plain, dict) or not isinstance(written, dict):
+        return plain
+    pairs = {key: (value, written.get(key, value)) for key, value in plain.items()}  # a key that is merged in has none
+    return {
+        key: text if key in TEXTS and isinstance(value, bool | int | float) else _with_texts(value, text)
+        for key, (value, text) in pairs.items()
+    }
 
 
 def _current(plain: dict[Any, Any], path: tuple[str, ...]) -> dict[Any, Any]:

@@ -119,3 +119,30 @@ def test_old_words_on_the_command_line_give_the_same_plan(more: list[str]):
     assert not ended[1].stderr
     notes = ended[0].stderr.splitlines()
     assert len(notes) == len(set(notes)) == 8 and all(" is now " in note for note in notes), notes
+
+
+WRITTEN = """\
+# @package _global_
+name: 2024_10_05
+model: {name: 1e3, revision: 0123, hub: org/model}
+data:
+  sources: {math: {held_out_rows: 1_0, columns: {question: 1}}}
+tracker: {project: on, entity: null}
+"""
+
+
+def test_names_in_files_are_text_as_written(tmp_path: Path):
+    (tmp_path / "conf" / "grid").mkdir(parents=True)
+    (tmp_path / "conf" / "grid" / "mine.yaml").write_text(WRITTEN)
+    made = config(f"hydra.searchpath=[{tmp_path}/conf]", "+grid=mine")
+    assert (made.name, made.model.name, made.model.revision) == ("2024_10_05", "1e3", "0123")
+    assert (made.tracker.project, made.tracker.entity) == ("on", None)
+    assert made.data.sources.math.held_out_rows == 10
+
+
+def test_names_that_come_by_a_yaml_anchor_are_read(tmp_path: Path):
+    (tmp_path / "conf" / "grid").mkdir(parents=True)
+    text = "# @package _global_\nmodel: &base {name: 007}\ndata: {<<: *base}\n"
+    (tmp_path / "conf" / "grid" / "mine.yaml").write_text(text)
+    made = config(f"hydra.searchpath=[{tmp_path}/conf]", "+grid=mine")
+    assert made.model.name == "007" and made.data.name == "7"

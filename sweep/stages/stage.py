@@ -107,14 +107,14 @@ def to_build(stages: Iterable[Stage], has: Callable[[Stage], bool]) -> dict[str,
     They are the final ones that are not there, and what has to be built for these: of what a finished stage was made
     from, nothing is built again.
     """
-    ordered = list(stages)
-    inner = {node.key for stage in ordered for node in stage.inputs.values()}
-    needed = {stage.key for stage in ordered if stage.key not in inner}
     found: list[Stage] = []
-    for stage in reversed(ordered):
-        if stage.key in needed and not has(stage):
+    asked: set[str] = set()
+    spared: set[str] = set()
+    for stage in reversed(list(stages)):  # a stage is seen after all that are made from it
+        lacks = (stage.key in asked or stage.key not in spared) and not has(stage)
+        (asked if lacks else spared).update(node.key for node in stage.inputs.values())
+        if lacks:
             found.append(stage)
-            needed |= {node.key for node in stage.inputs.values()}
     return {stage.key: stage for stage in reversed(found)}
 
 

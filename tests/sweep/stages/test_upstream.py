@@ -1,13 +1,17 @@
 """Upstream stores: their stages count as a store's own, and nothing there is written, claimed or removed."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from common.json_file import write_json
 from common.start import packaged_store
 from eval.spec.scores import OverlapSpec
+from sweep.launch.states import cell_states
 from sweep.results import garbage
+from sweep.results.saved_sweep import load, save
 from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Damaged, Store
 from sweep.stages.upstream import FILE, PACKAGED
@@ -123,6 +127,22 @@ def test_a_sweep_on_a_packaged_base_does_not_build_what_the_base_was_made_from(s
     (corpus,) = (stage for stage in made.stages if stage.kind == "tokens" and stage.spec.supervise == "all")
     for store, built in ((Store(store_path), True), (Store(store_path, [PACKAGED]), False)):
         assert (corpus.key in store.lacking(made.stages)) is built
+
+
+def test_a_cell_is_done_without_what_its_packaged_base_was_made_from(store_path: Path):
+    made = plan(cell("model=micro_xs", "fraction=1/256"), store=store_path)
+    store = Store(store_path, [PACKAGED])
+    save(made, store)
+    for stage in store.lacking(made.stages).values():
+        store.own(stage).mkdir(parents=True)
+        write_json(store.own(stage) / "stage.json", {"identity": json.loads(stage.text), "files": {}})
+    (state,) = cell_states(load(store, made.name), store, {})
+    assert state.state == "done"
+    shutil.rmtree(store.own(made.cells[0].trained[-1]))
+    assert cell_states(load(store, made.name), store, {})[0].state == "done"  # its scores are all that is asked for
+    shutil.rmtree(store.own(made.cells[0].scores["gsm8k"]))
+    (state,) = cell_states(load(store, made.name), store, {})
+    assert (state.state, state.detail.split(" of ")[0]) == ("waiting", "1")
 
 
 def test_nothing_else_is_packaged():

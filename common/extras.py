@@ -10,6 +10,7 @@ MODELS = ("torch", "transformers", "jinja2", "datasets", "huggingface_hub")
 EXTRAS = {
     "train": (*MODELS, "tokenizers", "safetensors"),
     "eval": (*MODELS, "langdetect"),
+    "math": ("math_verify",),
     "slurm": ("submitit",),
     "wandb": ("wandb",),
     "gpu": ("deepspeed",),

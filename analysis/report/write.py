@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from analysis.data.study import Study, read_study
+from analysis.data.table import read_csv
 from analysis.format import counted
 from analysis.report.drawings import draw_all
 from analysis.report.page import page
@@ -35,7 +34,7 @@ def write(
     """
     results = analyse(read_study(tables, items), margin, weights)
     drawings = draw_all(results, out / "figures")
-    overlap = [table for path in overlaps if (table := overlap_table(pd.read_csv(path)))]
+    overlap = [table for path in overlaps if (table := overlap_table(read_csv(path)))]
     texts = {
         "table.txt": terminal_text(results),
         "curves.json": json.dumps(results.curves_record(), indent=1) + "\n",

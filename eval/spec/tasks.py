@@ -30,6 +30,7 @@ TASKS = {
     "humaneval": TaskKind(BOTH),
     "mbpp": TaskKind(BOTH, shots=True),
     "ifeval": TaskKind(),
+    "math": TaskKind(BOTH, shots=True),
     "exact_match": TaskKind(BOTH, shots=True),
     "regex": TaskKind(BOTH, shots=True),
     "choice": TaskKind((*BOTH, "likelihood"), shots=True),

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from common.cells import quoted
 from sweep.plan.plan import distinct_samples
 from sweep.results import items
 from sweep.results.machines import machines, own_stages
@@ -50,7 +51,7 @@ def write(saved: SavedSweep, store: Store) -> Path:
     with scratch.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({column: quoted(cell) for column, cell in row.items()} for row in rows)
     scratch.replace(path)
     parquet.write_table(pa.table({c: [row.get(c) for row in rows] for c in columns}), scratch)
     scratch.replace(folder / "table.parquet")

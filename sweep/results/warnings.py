@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from common.cells import quoted
 from common.wording import plural
 from sweep.results.machines import mixture
 from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
@@ -29,7 +30,7 @@ def write(saved: SavedSweep, store: Store) -> list[str]:
         with scratch.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, OVERLAP)
             writer.writeheader()
-            writer.writerows(pairs)
+            writer.writerows({column: quoted(cell) for column, cell in row.items()} for row in pairs)
         scratch.replace(scratch.with_name("overlap.csv"))
     lines = [*_sources(saved, store), *_contamination(pairs), *_high_rates(saved, store), *_unpacked(saved, store)]
     return [*lines, *mixture(saved, store)]

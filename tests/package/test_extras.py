@@ -20,9 +20,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TOOLS = ("dev", "all", "lmeval")
 """Extras that no module imports: those of the tests, a sum of others, and another program."""
 
-UNIMPORTED = {"jinja2"}
-"""Declared all the same, since another library imports it only when asked to."""
-
 
 def names(requirements: list[str]) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in requirements}
@@ -44,7 +41,7 @@ def imported() -> set[str]:
 
 
 def test_what_is_imported_is_declared_and_nothing_else():
-    assert imported() == declared() - UNIMPORTED
+    assert imported() == declared()
 
 
 def test_extras_are_those_of_the_project():

@@ -1,0 +1,90 @@
+r"""Competition mathematics (MATH, Hendrycks et al. 2021, arXiv:2103.03874): is the final expression the right one?
+
+Items have ``problem`` and ``solution`` with the answer in its last box, or ``answer`` itself. An answer is read where
+it is boxed or announced, and compared as mathematics, so that 0.5 is \frac{1}{2} and (x+1)^2 is x^2+2x+1, by the
+library math-verify. The completion form is that of Minerva (Lewkowycz et al. 2022, arXiv:2206.14858).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from common.extras import require
+from eval.items.jsonl import Row, field, read
+from eval.spec.answers import AS_IS, Reading
+from eval.tasks import matching
+from eval.tasks.benchmark import Benchmark, Messages
+from eval.tasks.final_number import braced
+from eval.tasks.run_on import without_run_on
+
+ASK = "\n\nReason step by step, and put the final answer in \\boxed{}."
+STOPS = ("Problem:",)
+SECONDS = 5  # for reading an answer and for comparing it; sympy may not end
+
+
+def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
+    """The problems; ``id`` is ``unique_id`` or ``id``, else the row number. ValueError for one without an answer."""
+    require("task math", ["math"])
+    problems = []
+    for number, row in enumerate(read(path, dict(reading.fields))):
+        solution = row.get("solution", "")
+        boxed = [braced(part) for part in str(solution).split("\\boxed{")[1:]]
+        answer = field(path, number, row, "answer", (str, int, float)) if "answer" in row or not boxed else boxed[-1]
+        problem = field(path, number, row, "problem", str)
+        name = str(row.get("unique_id", row.get("id", number)))
+        shown = solution or f"\\boxed{{{answer}}}"
+        problems.append({"id": name, "problem": problem, "answer": str(answer), "solution": shown})
+    return problems
+
+
+def messages(item: Row) -> Messages:
+    """The problem, after the worked examples in ``item["shots"]`` as earlier turns."""
+    shown: Messages = []
+    for one in item.get("shots", ()):
+        shown += [_turn("user", one["problem"] + ASK), _turn("assistant", one["solution"])]
+    return [*shown, _turn("user", item["problem"] + ASK)]
+
+
+def _turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def completion(item: Row) -> Messages:
+    """The same as one text to continue."""
+    examples = [f"Problem:\n{one['problem']}\n\nSolution: {one['solution']}\n\n" for one in item.get("shots", ())]
+    return [{"role": "text", "content": "".join(examples) + f"Problem:\n{item['problem']}\n\nSolution:"}]
+
+
+def score(item: Row, text: str, status: str = "") -> Row:
+    """``correct`` when the final expression equals the right one."""
+    from math_verify import verify  # slow to import
+
+    text = without_run_on(text)
+    for last in text.split("\\boxed{")[:0:-1][:1]:  # the library would take the first of several boxes
+        text = f"\\boxed{{{braced(last)}}}"
+    gold, answer = _parsed(f"\\boxed{{{item['answer']}}}"), _parsed(text)
+    right = bool(answer) and verify(gold, answer, timeout_seconds=_limit())
+    extracted = str(answer[-1]) if answer else None
+    return {"correct": right, "parsed": bool(answer), "extracted": extracted, "gold": item["answer"]}
+
+
+def _parsed(text: str) -> list[Any]:
+    """The final expression of a text, and the text that it was read from; empty without one."""
+    from math_verify import parse
+
+    found: list[Any] = parse(text, parsing_timeout=_limit())
+    return found
+
+
+def _limit() -> int | None:
+    # The library keeps time with a signal, which only the first thread may set.
+    return SECONDS if threading.current_thread() is threading.main_thread() else None
+
+
+CHAT = Benchmark(
+    items=items, messages=messages, score=score, metrics=matching.metrics, parts=("problem", "solution"), examples=items
+)
+FORMS = {"chat": CHAT, "completion": replace(CHAT, messages=completion, stops=STOPS)}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from common import options
 from common.options import Command
-from eval.commands import compare, cross_check, evaluate, run_code, score_answers
+from eval.commands import ask, compare, cross_check, evaluate, run_code, score_answers
 
 USAGE = """\
 python -m eval model=FOLDER [suite=NAME] [KEY=VALUE ...]   evaluate any Hugging Face folder
@@ -16,6 +16,7 @@ python -m eval VERB [KEY=VALUE ...]
 
 COMMANDS = {
     "": Command(evaluate.Evaluate, "Evaluate one model on the tasks of a suite.", evaluate.run),
+    "ask": Command(ask.Ask, "Let a model behind an endpoint answer the tasks of a suite; score its answers.", ask.run),
     "score": Command(score_answers.ScoreAnswers, "Score answers that another engine gave.", score_answers.run),
     "compare": Command(
         compare.Compare, "Let a judge compare two models' answers, each pair in both orders.", compare.run

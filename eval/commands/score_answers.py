@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from common.rows import write_jsonl
 from eval.commands.imported import records
 from eval.commands.results import file_of, table, warnings_of
 from eval.commands.suite import load
+from eval.items.jsonl import Row
 from eval.judge.setup import JudgeOptions, judge_setup
 from eval.spec.task_specs import task_specs
+from eval.spec.tasks import Suite, Task
 from eval.stages import score
 from eval.tasks import FORMS
 
@@ -48,17 +51,35 @@ def run(options: ScoreAnswers) -> str:
     task = replace(task, max_items=options.items or task.max_items)
     data = file_of(options.world, options.task, task, task.world or task.path or task.split, out)
     spec = task_specs(task, suite, seed=0, system="").score
-    judge = judge_setup(options, suite, options.task, task, out)
-    if judge:
-        spec = replace(spec, judge=judge.judge, precision=suite.precision if "judge" in judge.files else "")
     items = FORMS[task.form][task.task].items(data, spec.reading)[: spec.items]
     rows, engine = records(source, [item["id"] for item in items])
+    summary = scored(Answered(options.task, task, data, rows, {"engine": engine}), suite, options, out)
+    return "\n".join([*table({options.task: summary}), *warnings_of(options.task, summary), f"records: {out}"])
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answers to the items of the task called ``name`` in the file ``data``; ``manifest`` says what gave them."""
+
+    name: str
+    task: Task
+    data: Path
+    rows: Sequence[Row]
+    manifest: Row
+
+
+def scored(answered: Answered, suite: Suite, options: JudgeOptions, out: Path) -> Row:
+    """Write ``out``/answers and ``out``/scores; return the summary of the scores, with the task's ability."""
+    task = answered.task
+    spec = task_specs(task, suite, seed=0, system="").score
+    judge = judge_setup(options, suite, answered.name, task, out)
+    if judge:
+        spec = replace(spec, judge=judge.judge, precision=suite.precision if "judge" in judge.files else "")
     answers, scores = out / "answers", out / "scores"
     for folder in (answers, scores):
         folder.mkdir(parents=True, exist_ok=True)
-    write_jsonl(answers / "responses.jsonl", rows)
-    write_json(answers / "manifest.json", {"task": task.task, "items": len(items), "engine": engine})
-    inputs = {"answers": answers, "data": data, **(judge.files if judge else {})}
+    write_jsonl(answers / "responses.jsonl", answered.rows)
+    write_json(answers / "manifest.json", {"task": task.task, "answers": len(answered.rows), **answered.manifest})
+    inputs = {"answers": answers, "data": answered.data, **(judge.files if judge else {})}
     score.run(spec, inputs, scores, judge.execution if judge else None)
-    summary = {"ability": task.ability, **json.loads((scores / "summary.json").read_bytes())}
-    return "\n".join([*table({options.task: summary}), *warnings_of(options.task, summary), f"records: {out}"])
+    return {"ability": task.ability, **json.loads((scores / "summary.json").read_bytes())}

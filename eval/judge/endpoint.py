@@ -193,6 +193,6 @@ def _parsed(body: bytes, messages: Messages) -> Reply | _FailedTry:
         if not all(type(count) is int and 0 <= count <= MAX_TOKENS for count in counts):
             return _FailedTry(f"impossible counts of tokens: {usage!r:.200}")
         whole = text.encode(errors="replace").decode()  # half a surrogate pair cannot be written to a file
-        return Reply(whole, *counts)
+        return Reply(whole, *counts, "length" if completion["choices"][0].get("finish_reason") == "length" else "stop")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return _FailedTry(f"no chat completion: {body[:80]!r}")

@@ -54,17 +54,17 @@ class CachedJudge:
         A reply in which ``read`` finds nothing is sent back once, with the request to state the verdict alone. Raises
         ValueError when the calls would cost, or have cost, more than the budget; replies so far are kept.
         """
-        first = self._reply_to(prompts)
+        first = self.replies(prompts)
         unread = [number for number, reply in enumerate(first) if read(reply.text) is None]
         again = [_again(prompts[number], first[number], pairwise) for number in unread]
         # Only once: a judge that has not given a verdict twice is not likely to.
-        second = dict(zip(unread, self._reply_to(again), strict=True))
+        second = dict(zip(unread, self.replies(again), strict=True))
         return [
             Judgment(reply, second.get(number), read(second.get(number, reply).text))
             for number, reply in enumerate(first)
         ]
 
-    def _reply_to(self, prompts: Sequence[JudgePrompt]) -> list[Reply]:
+    def replies(self, prompts: Sequence[JudgePrompt]) -> list[Reply]:
         """A reply to each prompt, from the cache where there is one."""
         # Equal prompts share one reply, as when two answers to a question are the same.
         distinct = {prompt.name: prompt for prompt in prompts}

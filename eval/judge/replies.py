@@ -34,11 +34,12 @@ class JudgePrompt:
 
 @dataclass(frozen=True)
 class Reply:
-    """A judge's text, and the numbers of tokens read and written for it."""
+    """A text, the numbers of tokens read and written for it, and 'length' where it was cut off."""
 
     text: str
     input_tokens: int
     output_tokens: int
+    finish: str = "stop"
 
 
 OnReply = Callable[[JudgePrompt, Reply], None]

@@ -76,14 +76,15 @@ def _with_options(options: JudgeOptions, suite: Suite, cache: Path) -> tuple[Jud
         "base_url": options.judge_url,
         "path": options.judge_path,
         "dollars": options.dollars,
-        **_prices(options.prices),
+        **prices_of(options.prices),
     }
     judge = replace(judge, **{name: value for name, value in identity.items() if value is not None})
     execution = replace(execution, **{name: value for name, value in calling.items() if value is not None})
     return judge, replace(execution, cache=str(cache / execution.cache))
 
 
-def _prices(text: str | None) -> dict[str, float]:
+def prices_of(text: str | None) -> dict[str, float]:
+    """The prices that a text such as 30/60 gives; none without one. Raises ValueError for another text."""
     if text is None:
         return {}
     try:

@@ -21,6 +21,7 @@ from eval.spec.answers import AnswerSpec, EvalRun
 from eval.stages import likelihood
 from eval.stages.records import Records
 from eval.tasks import FORMS, Messages
+from eval.tasks.benchmark import turns
 from eval.tasks.shots import items_with_shots
 
 MAX_TOKENS = 1 << 17  # prompt tokens in one forward pass that keeps only the last position
@@ -102,17 +103,6 @@ def _answer_items(
         "without_room": sum(row["finish"] == "context" for row in rows),
     }
     return rows, counts
-
-
-def turns(messages: Messages) -> list[Messages]:
-    """A conversation cut after each user message that the model is to answer: one not followed by an answer."""
-    parts: list[Messages] = [[]]
-    for number, message in enumerate(messages):
-        parts[-1].append(message)
-        following = messages[number + 1]["role"] if number + 1 < len(messages) else None
-        if message["role"] == following == "user":
-            parts.append([])
-    return parts
 
 
 def _dialogue(item: Row, sample: int | None, parts: Sequence[Messages], temperature: float) -> list[_Turn]:

@@ -36,3 +36,14 @@ class Benchmark:
     program: Callable[[Row, str], Program] | None = None
     examples: Callable[[Path, Reading], list[Row]] | None = None
     continuations: Callable[[Row], list[str]] | None = None
+
+
+def turns(messages: Messages) -> list[Messages]:
+    """A conversation cut after each user message that the model is to answer: one not followed by an answer."""
+    parts: list[Messages] = [[]]
+    for number, message in enumerate(messages):
+        parts[-1].append(message)
+        following = messages[number + 1]["role"] if number + 1 < len(messages) else None
+        if message["role"] == following == "user":
+            parts.append([])
+    return parts

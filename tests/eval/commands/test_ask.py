@@ -1,0 +1,84 @@
+"""A model behind an endpoint is measured as a local one is: prompts, turns, samples, thoughts, budget, and resumption."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eval.commands.main import main
+from eval.items.jsonl import read
+from tests.judge_server import completion, serving
+
+SUITE = """
+name: quiz
+precision: fp32
+eval_batch_size: 4
+tasks:
+  sums: {{ability: math, task: exact_match, path: {folder}/sums.json, shots: 1, shots_from: {folder}/shown.json}}
+  drawn: {{ability: math, task: exact_match, path: {folder}/sums.json, temperature: 0.7, answers_per_item: 2, stops: [x]}}
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    sums = [{"prompt": f"{number} + 1?", "answer": number + 1} for number in range(3)]
+    (tmp_path / "sums.json").write_text(json.dumps(sums))
+    (tmp_path / "shown.json").write_text(json.dumps([{"prompt": "8 + 1?", "answer": 9}]))
+    (tmp_path / "quiz.yaml").write_text(SUITE.format(folder=tmp_path))
+    return tmp_path / "quiz.yaml"
+
+
+def asked(suite, url, out, *more):
+    return main(
+        [
+            "ask",
+            "model=m",
+            f"url={url}",
+            f"suite={suite}",
+            f"out={out}",
+            "token_prices=1000/1000",
+            "key_variable=",
+            *more,
+        ]
+    )
+
+
+def adds(_, request):
+    number = int(request["messages"][-1]["content"].split()[0])
+    return f"<think>{number}?</think>The answer is {number + 1}."
+
+
+def test_answers_are_asked_once_and_scored(tmp_path, suite, capsys):
+    with serving(adds) as (server, url):
+        assert asked(suite, url, tmp_path / "out", "most=1000", "system=Be brief.") == 0
+        assert "1.0000" in capsys.readouterr().out and len(server.requests) == 3 + 6
+        first = next(
+            one for one in server.requests if one["messages"][-1]["content"] == "0 + 1?" and not one["temperature"]
+        )
+        assert first["messages"] == [
+            {"role": "system", "content": "Be brief."}, {"role": "user", "content": "8 + 1?"},
+            {"role": "assistant", "content": "9"}, {"role": "user", "content": "0 + 1?"},
+        ]  # fmt: skip
+        drawn = [one for one in server.requests if one["temperature"]]
+        assert len(drawn) == 6 and all(one["stop"] == ["x"] and one["max_tokens"] == 256 for one in drawn)
+        assert asked(suite, url, tmp_path / "out", "most=1000", "system=Be brief.") == 0
+        assert len(server.requests) == 9
+    rows = read(tmp_path / "out" / "drawn" / "answers" / "responses.jsonl")
+    assert [row["id"] for row in rows] == ["0#0", "0#1", "1#0", "1#1", "2#0", "2#1"]
+    assert rows[2]["thought"] == "1?" and rows[2]["text"] == "The answer is 2." and rows[2]["item"] == "1"
+
+
+def test_the_budget_ends_the_command_and_what_was_answered_is_kept(tmp_path, suite, capsys):
+    with serving(lambda *_: (200, {}, completion("1", (1000, 100)))) as (server, url):
+        assert asked(suite, url, tmp_path / "out", "most=0.8", "tasks=sums")
+        assert "are spent; raise it to continue" in capsys.readouterr().err
+        paid = len(server.requests)
+        assert paid < 3 and asked(suite, url, tmp_path / "out", "most=1000", "tasks=sums") == 0
+        assert len(server.requests) == 3
+
+
+def test_what_cannot_be_asked_is_told(tmp_path, suite, capsys):
+    with serving(adds) as (_, url):
+        assert asked(suite, url, tmp_path / "out", "tasks=none")
+        assert "tasks=none: suite quiz has in the chat form sums, drawn" in capsys.readouterr().err

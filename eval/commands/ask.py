@@ -27,6 +27,12 @@ from eval.tasks import FORMS, Messages
 from eval.tasks.benchmark import turns
 from eval.tasks.shots import items_with_shots
 
+OPTIONS = {
+    "judge: ": "", "suite.judge_client.dollars": "most", "suite.judge_client.base_url": "url=",
+    "suite.judge_client.key_variable": "key_variable=", "suite.judge.model": "model=", "suite.judge ": "extra= ",
+}  # fmt: skip
+"""The words of a judge's messages, and the options of this command that set the same."""
+
 
 @dataclass(frozen=True)
 class Ask(JudgeOptions):
@@ -65,11 +71,21 @@ def run(options: Ask) -> str:
         base_url=options.url, key_variable=options.key_variable, dollars=options.most, cache=str(out / "replies"),
         **prices_of(options.token_prices),
     )  # fmt: skip
-    Endpoint(Judge(options.model), execution).check()
-    summaries = {name: _measured(options, suite, name, execution, out / name) for name in names}
+    try:
+        Endpoint(Judge(options.model), execution).check()
+        summaries = {name: _measured(options, suite, name, execution, out / name) for name in names}
+    except ValueError as problem:
+        raise ValueError(_in_own_terms(str(problem))) from None
     write_json(out / "summary.json", {"model": options.model, "url": options.url, "tasks": summaries})
     notes = [note for name, summary in summaries.items() for note in warnings_of(name, summary)]
     return "\n".join([*table(summaries), *notes, f"records: {out}"])
+
+
+def _in_own_terms(text: str) -> str:
+    """A message about a judge with this command's options in place of a suite's settings."""
+    for setting, key in OPTIONS.items():
+        text = text.replace(setting, key)
+    return text
 
 
 def _measured(options: Ask, suite: Suite, name: str, execution: JudgeRun, out: Path) -> Row:

@@ -1,4 +1,4 @@
-"""A model behind an endpoint is measured as a local one is: prompts, turns, samples, thoughts, budget, and resumption."""
+"""A model behind an endpoint is measured as a local one is: prompts, samples, thoughts, budget, and resumption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ precision: fp32
 eval_batch_size: 4
 tasks:
   sums: {{ability: math, task: exact_match, path: {folder}/sums.json, shots: 1, shots_from: {folder}/shown.json}}
-  drawn: {{ability: math, task: exact_match, path: {folder}/sums.json, temperature: 0.7, answers_per_item: 2, stops: [x]}}
+  drawn:
+    {{ability: math, task: exact_match, path: {folder}/sums.json, temperature: 0.7, answers_per_item: 2, stops: [x]}}
 """
 
 
@@ -71,11 +72,10 @@ def test_answers_are_asked_once_and_scored(tmp_path, suite, capsys):
 
 def test_the_budget_ends_the_command_and_what_was_answered_is_kept(tmp_path, suite, capsys):
     with serving(lambda *_: (200, {}, completion("1", (1000, 100)))) as (server, url):
-        assert asked(suite, url, tmp_path / "out", "most=0.8", "tasks=sums")
-        assert "are spent; raise it to continue" in capsys.readouterr().err
-        paid = len(server.requests)
-        assert paid < 3 and asked(suite, url, tmp_path / "out", "most=1000", "tasks=sums") == 0
-        assert len(server.requests) == 3
+        assert asked(suite, url, tmp_path / "out", "most=2")
+        assert "$3.30 of most=2 are spent; raise it to continue" in capsys.readouterr().err
+        assert len(server.requests) == 3 and asked(suite, url, tmp_path / "out", "most=1000") == 0
+        assert len(server.requests) == 9
 
 
 def test_what_cannot_be_asked_is_told(tmp_path, suite, capsys):

@@ -67,10 +67,14 @@ def run(options: Ask) -> str:
         raise ValueError(
             f"tasks={','.join(unknown)}: suite {suite.name} has in the chat form {', '.join(fit) or 'none'}"
         )
+    prices: dict[str, Any] = {**prices_of(options.token_prices)}
     execution = JudgeRun(
-        base_url=options.url, key_variable=options.key_variable, dollars=options.most, cache=str(out / "replies"),
-        **prices_of(options.token_prices),
-    )  # fmt: skip
+        base_url=options.url,
+        key_variable=options.key_variable,
+        dollars=options.most,
+        cache=str(out / "replies"),
+        **prices,
+    )
     try:
         Endpoint(Judge(options.model), execution).check()
         summaries = {name: _measured(options, suite, name, execution, out / name) for name in names}
@@ -134,7 +138,7 @@ def _replies(
         by_temperature.setdefault(dialogues[number][0].get("temperature", spec.decoding.temperature), []).append(number)
     replies: dict[int, Reply] = {}
     for temperature, numbers in by_temperature.items():
-        fields = {"top_p": spec.decoding.top_p} if spec.decoding.top_p < 1 else {}
+        fields: dict[str, Any] = {"top_p": spec.decoding.top_p} if spec.decoding.top_p < 1 else {}
         fields |= {"stop": list(spec.stops)} if spec.stops else {}
         extra = json.dumps({**fields, **json.loads(options.extra or "{}")}, sort_keys=True)
         model = Judge(options.model, 1, temperature, spec.decoding.max_new_tokens, extra if extra != "{}" else "")

@@ -80,5 +80,5 @@ def test_the_budget_ends_the_command_and_what_was_answered_is_kept(tmp_path, sui
 
 def test_what_cannot_be_asked_is_told(tmp_path, suite, capsys):
     with serving(adds) as (_, url):
-        assert asked(suite, url, tmp_path / "out", "tasks=none")
-        assert "tasks=none: suite quiz has in the chat form sums, drawn" in capsys.readouterr().err
+        assert asked(suite, url, tmp_path / "out", "tasks=nothing")
+        assert "tasks=nothing: suite quiz has in the chat form sums, drawn" in capsys.readouterr().err

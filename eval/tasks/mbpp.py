@@ -55,7 +55,7 @@ def completion(item: Row) -> list[dict[str, str]]:
 
 def program(item: Row, text: str) -> Program:
     """The candidate, and as separate tests the problem's setup and asserts."""
-    return Program(candidate(item, text) + "\n", "\n".join([*item["setup"], *item["tests"], item["more"]]) + "\n")
+    return Program(candidate(item, text) + "\n", "\n".join([*item["setup"], *item["tests"], *item["more"]]) + "\n")
 
 
 def score(item: Row, text: str, status: str) -> Row:
@@ -103,7 +103,7 @@ def _item(path: Path, number: int, row: Row) -> Row:
         "code": solution,
         "text": field(path, number, row, "text" if "text" in row else "prompt", str),
         "tests": tests,
-        "more": row.get("test") or "",  # MBPP+ has further tests than those it shows
+        "more": [row["test"]] if row.get("test") else [],  # MBPP+ has further tests than those it shows
         "setup": [row.get("test_setup_code") or "", *(row.get("test_imports") or ())],
         # Helpers come first in the published solutions.
         "entry_point": entries[-1],

@@ -71,3 +71,11 @@ def test_published_solutions_pass_and_stubs_fail(public_data, sandbox):
         if sandbox.run(mbpp.program(item, stub)).status == "passed"
     ]
     assert passed == []
+
+
+def test_further_tests_are_run_and_not_shown(tmp_path, sandbox):
+    (item,) = made(tmp_path, ROW | {"test": "assert double(7) == 14\n"})
+    assert "double(7)" not in mbpp.messages(item)[0]["content"]
+    memorised = "def double(x):\n    return {2: 4}.get(x) if isinstance(x, int) else x + x"
+    verdicts = [sandbox.run(mbpp.program(item, text)).status for text in (RIGHT[0], memorised)]
+    assert verdicts == ["passed", "failed"]

@@ -45,7 +45,9 @@ def test_the_plan_of_the_demo_is_made_from_an_empty_folder(core: Path, tmp_path:
 def test_suites_are_found_from_an_empty_folder(core: Path, tmp_path: Path):
     ended = run("dosage", "eval", f"model={tmp_path}", "suite=closed", site=core, folder=tmp_path)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("error: suite=closed is unknown; choose one of: base, bbh, knowledge, micro, open, paper, plus")
+    assert ended.stderr.startswith(
+        "error: suite=closed is unknown; choose one of: base, bbh, knowledge, micro, open, paper, plus"
+    )
 
 
 def test_a_table_is_analysed_without_any_extra(core: Path, tmp_path: Path):

@@ -113,7 +113,10 @@ def test_few_shot_completions_of_a_hub_data_set_against_training_data(place, mod
 
 def test_mistakes_are_told_first(place, model_folder, capsys):
     for words, said in (
-        ([f"model={model_folder}", "suite=opn"], "suite=opn is unknown; choose one of: base, bbh, knowledge, micro, open, paper, plus"),
+        (
+            [f"model={model_folder}", "suite=opn"],
+            "suite=opn is unknown; choose one of: base, bbh, knowledge, micro, open, paper, plus",
+        ),
         ([f"modle={model_folder}"], "did you mean 'model'"),
         (["model=org/name"], "for a hub model also give revision="),
         (["suite=open"], "model= missing"),

@@ -26,7 +26,7 @@ ROOMS = {
     "analysis.report": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
     "analysis.verdicts",
     "analysis": "analysis.fitting analysis.laws",
-    "analysis.commands": "analysis.advice analysis.fitting analysis.imports analysis.report",
+    "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.report",
     "analysis.__main__": "analysis.commands",
     "train.spec": "",
     "train": "train.spec",

@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import brentq
 
 from analysis.data.metric import metric_named
+from analysis.verdicts.ratio import _interval
 from analysis.verdicts.replay import best_k, by_replay, replays
 from analysis.verdicts.scaling import scaling, slope
 from analysis.verdicts.strategy import compare, front, pairs, pareto, strategy_labels
@@ -111,6 +112,13 @@ def test_the_best_replay_is_a_choice_between_draws_with_few_degrees_of_freedom()
         best, found = best_k(means)
         assert best == 1.0
         assert found == pytest.approx(chance, abs=0.015)
+
+
+def test_an_interval_of_shares_holds_95_percent_of_the_draws_and_the_estimate():
+    draws = np.linspace(0, 1, 1001)[:, None]
+    assert np.ravel(_interval(np.concatenate([[[0.5]], draws]))) == pytest.approx([0.5, 0.025, 0.975])
+    assert np.ravel(_interval(np.concatenate([[[0.99]], draws]))) == pytest.approx([0.99, 0.025, 0.99])
+    assert np.ravel(_interval(np.concatenate([[[0.01]], draws]))) == pytest.approx([0.01, 0.01, 0.975])
 
 
 def test_weak_domination_is_domination():

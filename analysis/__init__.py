@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis.fitting.average import Average, fit_average
     from analysis.fitting.curve import Curve, fit
-    from analysis.fitting.points import Points, judge_share
-    from analysis.fitting.pool import Pooled, fit_pooled
+    from analysis.fitting.points import Points
     from analysis.fitting.uncertainty import Prediction
     from analysis.laws.catalogue import LAWS
     from analysis.laws.law import Law
@@ -22,21 +21,15 @@ __all__ = [
     "Curve",
     "Law",
     "Points",
-    "Pooled",
     "Prediction",
     "fit",
     "fit_average",
-    "fit_pooled",
-    "judge_share",
 ]
 
 _MODULES = {
     "LAWS": "analysis.laws.catalogue",
     "Law": "analysis.laws.law",
     "Points": "analysis.fitting.points",
-    "judge_share": "analysis.fitting.points",
-    "Pooled": "analysis.fitting.pool",
-    "fit_pooled": "analysis.fitting.pool",
     "Curve": "analysis.fitting.curve",
     "fit": "analysis.fitting.curve",
     "Average": "analysis.fitting.average",

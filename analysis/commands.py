@@ -119,7 +119,10 @@ class Advise(Tables):
 class Next(Tables):
     """Options of ``python -m analysis next``."""
 
-    quantity: str = option("what should become more certain: a curve, such as math, or one point of it, as math@4096")
+    quantity: str = option(
+        "what should become more certain: a curve, such as math, or one point of it, as math@4096; or how much data a "
+        "score takes, as math=90% or math:loss=1.2"
+    )
 
 
 @dataclass(frozen=True)

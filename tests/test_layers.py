@@ -22,7 +22,8 @@ ROOMS = {
     "analysis.laws": "analysis.arrays",
     "analysis.fitting": "analysis.arrays analysis.data analysis.laws analysis.text_table",
     "analysis.verdicts": "analysis.arrays analysis.data analysis.fitting analysis.format",
-    "analysis.advice": "analysis.arrays analysis.data analysis.format analysis.text_table analysis.verdicts",
+    "analysis.advice": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
+    "analysis.verdicts",
     "analysis.report": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
     "analysis.verdicts",
     "analysis": "analysis.fitting analysis.laws",

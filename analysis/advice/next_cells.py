@@ -16,7 +16,8 @@ from analysis.advice.surrogate import CellInputs, Surrogate
 from analysis.data.study import Study
 from analysis.format import amount, fraction
 from analysis.text_table import TextTable
-from analysis.verdicts.strategy import ALONE, strategy_labels
+from analysis.verdicts.strata import ALONE
+from analysis.verdicts.strategy import strategy_labels
 
 SHOWN = 6  # cells of the table
 FACTORS = ("strategy", "trained_on", "fraction", "replay", "samples", "total_samples")

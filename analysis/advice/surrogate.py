@@ -13,7 +13,8 @@ from scipy.special import expit
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.verdicts.arms import ArmMeans
-from analysis.verdicts.strategy import ALONE, strategy_labels
+from analysis.verdicts.strata import ALONE
+from analysis.verdicts.strategy import strategy_labels
 
 Labels = NDArray[np.str_]
 BASE = "base"

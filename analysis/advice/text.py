@@ -10,6 +10,7 @@ import numpy as np
 from analysis.advice.advise import Advice, advise, emphases
 from analysis.advice.check import check_lines, check_table, compare
 from analysis.advice.commands import command, common, strategy_words
+from analysis.advice.goal_text import goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
@@ -49,7 +50,9 @@ def check_text(tables: Sequence[Path], after: Sequence[Path], weights: Mapping[s
 
 
 def next_text(tables: Sequence[Path], quantity: str) -> str:
-    """The most worthwhile cells to run next, and the command that runs the first."""
+    """The most worthwhile cells to run next, and the command that runs the first; for a goal also what it takes."""
+    if "=" in quantity:
+        return goal_text(read_study(tables), quantity)
     cells = choices(read_study(tables), quantity)
     return f"{render(next_table(cells, quantity))}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
 

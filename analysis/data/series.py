@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.arrays import Array
 from analysis.data.table import chance, factors_of
+from analysis.format import fraction
 
 AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")
 """Columns that can be the horizontal axis, in order of preference."""
@@ -49,42 +50,60 @@ def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
     if "params" in rows:
         rows = rows.sort_values("params", kind="stable")
     axis, labels = _layout(rows)
-    parts = [rows] if not labels else [group for _, group in rows.groupby(labels, sort=False, dropna=False)]
-    return axis, tuple(_series(part, axis, labels) for part in parts if len(part))
+    return axis, tuple(_series(part, axis, names) for part, names in _parts(rows, axis, labels))
 
 
 def _layout(rows: pd.DataFrame) -> tuple[str, list[str]]:
-    """The column of amounts, and the columns that label the series.
+    """The column of amounts, and the columns of names that label the series.
 
-    The amount is the one that varies along the series of the most rows; ties go to the order of `AMOUNTS`, then to
-    that of the columns. "" where no amount varies along any series.
+    The samples of the ability where they vary along any series; else the amount that varies along the series of the
+    most rows, where ties go to the order of `AMOUNTS`, then to that of the columns. "" where no amount varies along
+    any series.
     """
     others = [c for c in factors_of(rows) if c not in AMOUNTS and _is_number(rows[c])]
-    best, chosen = 0, ("", _labels(rows, ""))
+    best, chosen = 0, ("", _names(rows, ""))
     for axis in [c for c in AMOUNTS if c in rows] + [c for c in others if not c.startswith("samples_")]:
         if rows[axis].nunique() < 2:
             continue
-        labels = _labels(rows, axis)
-        keys = [rows[c] for c in labels] or [pd.Series(0, index=rows.index)]
-        along = rows[axis].groupby(keys, dropna=False).transform("nunique") > 1
-        if along.sum() > best:
-            best, chosen = int(along.sum()), (axis, labels)
+        names = _names(rows, axis)
+        along = sum(len(part) for part, _ in _parts(rows, axis, names) if part[axis].nunique() > 1)
+        if along > best:
+            best, chosen = along, (axis, names)
+        if best and axis == "samples":
+            break
     return chosen
 
 
-def _labels(rows: pd.DataFrame, axis: str) -> list[str]:
-    """The columns that label the series along ``axis``: names, then numbers.
-
-    A column is left out where the columns before it (for numbers, also the amount) already determine it.
-    """
+def _names(rows: pd.DataFrame, axis: str) -> list[str]:
+    """The columns of names that label the series; without those that the columns before them determine."""
     varying = [c for c in factors_of(rows) if c not in (*AMOUNTS, *NAMES) and rows[c].nunique() > 1]
     names = [c for c in NAMES if c in rows and not (c == "model" and axis == "params")]
     words = [c for c in varying if not _is_number(rows[c])]
-    names += sorted(words, key=lambda c: c == "trained_on")  # last, as its values are the longest labels
-    numbers = [c for c in varying if _is_number(rows[c])] + [c for c in AMOUNTS if c in rows and c != axis]
+    return _undetermined(rows, [*names, *sorted(words, key=lambda c: c == "trained_on")], [])  # its values are long
+
+
+def _parts(rows: pd.DataFrame, axis: str, names: list[str]) -> list[tuple[pd.DataFrame, list[str]]]:
+    """The rows of each series, with the columns that label it: names, then numbers.
+
+    A number labels the series of those names alone within which the amount does not determine it: where other data is
+    varied at a constant amount of the ability's own, each point is a series of its own.
+    """
+    numbers = [c for c in factors_of(rows) if c not in (*AMOUNTS, *NAMES) and _is_number(rows[c])]
+    numbers = [c for c in [*numbers, *AMOUNTS] if c in rows and c != axis]
+    groups = [rows] if not names else [part for _, part in rows.groupby(names, sort=False, dropna=False)]
+    parts = []
+    for group in groups:
+        further = _undetermined(group, numbers, [axis] if axis else [])
+        split = [group] if not further else [part for _, part in group.groupby(further, sort=False, dropna=False)]
+        parts += [(part, [*names, *further]) for part in split]
+    return parts
+
+
+def _undetermined(rows: pd.DataFrame, columns: list[str], given: list[str]) -> list[str]:
+    """Those of the columns that vary where the given ones and the columns before them are equal."""
     labels: list[str] = []
-    for column in [*names, *numbers]:
-        before = [*labels, *([axis] if axis and column in numbers else [])]
+    for column in columns:
+        before = [*labels, *given]
         values = rows.groupby(before, dropna=False)[column].nunique().max() if before else rows[column].nunique()
         if values > 1:
             labels.append(column)
@@ -110,7 +129,7 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
 
 def _name(column: str, value: object) -> str:
     if isinstance(value, float | int | np.number):
-        return f"{column} {float(value):g}"
+        return f"{column} {fraction(float(value)) if 0 < value < 1 else f'{float(value):g}'}"
     return str(value)
 
 

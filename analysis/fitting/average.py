@@ -50,6 +50,21 @@ class Average:
         back = self.scale.back
         return Prediction(back(centre), back(centre - width), back(centre + width))
 
+    def difference(
+        self, old: Mapping[str, ArrayLike], new: Mapping[str, ArrayLike], level: float = 0.95
+    ) -> tuple[Array, Array]:
+        """How far the curve is higher at the amounts ``new`` than at ``old``, with half the width of its interval.
+
+        As `Curve.difference`, averaged with the weights that the laws have at ``new``.
+        """
+        parts = [curve.difference(old, new, level) for curve in self.curves]
+        away, half = (np.stack(column) for column in zip(*parts, strict=True))
+        weight = self._weights_at(new, np.stack([curve.on_scale(new, level, "mean")[0] for curve in self.curves]))
+        centre = (weight * np.nan_to_num(away)).sum(axis=0)
+        disagreement = quantile(level, np.inf) * np.where(np.isnan(away), 0.0, away - centre)
+        own = np.where(weight > 0, half, 0.0)
+        return centre, np.sqrt((weight * (own**2 + disagreement**2)).sum(axis=0))
+
     @property
     def scale(self) -> Scale:
         """The scale of the errors, on which intervals are symmetric."""

@@ -65,19 +65,6 @@ class Coordinates:
         return np.asarray(np.clip(uncentred - uncentred @ centring.T, self.low, self.high))
 
 
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """A normal prior of some parameters (of their logarithms, where they are searched as such).
-
-    ``mean`` has the shape (names,). ``stiffness`` (names, names) is the inverse covariance times the variance of the
-    noise, which puts the prior in the units of the cost.
-    """
-
-    names: tuple[str, ...]
-    mean: Array
-    stiffness: Array
-
-
 def coordinates(law: Law, x: tuple[Array, ...], y: Array, fixed: Mapping[str, float]) -> Coordinates:
     """The coordinates of ``law`` for points at the amounts ``x``, each (points,), with values ``y`` (points,).
 
@@ -108,7 +95,7 @@ def _linear_map(law: Law, free: list[str], fixed: Mapping[str, float], centre: A
             shift[i] = np.log(max(fixed[p.name], 1e-300)) if p.role in LOGARITHMIC else fixed[p.name]
             continue
         slope[i, free.index(p.name)] = 1.0
-        if p.role in ("amount", "log_amount", "knee"):
+        if p.role in ("amount", "log_amount"):
             shift[i] = centre[p.variable]
         for name in p.pivots:
             # A x^-b at the centre c of ln x is exp(ln A - b c), and a + s ln x is a + s c: hence the two signs.
@@ -144,8 +131,6 @@ def _bounds(p: Parameter, logs: Array, y: Array, score: bool) -> tuple[float, fl
             return -AMPLITUDE_MARGIN, AMPLITUDE_MARGIN
         case "positive":
             return float(np.log(p.low)), float(np.log(p.high))
-        case "knee":
-            return float(logs.min()), float(logs.max())
         case "amount" | "log_amount":
             # Beyond this margin one law turns into another: a bounded law into a power law with a floor, for example.
             return float(logs.min()) - AMOUNT_MARGIN, float(logs.max()) + AMOUNT_MARGIN

@@ -87,6 +87,18 @@ class Curve:
             half = np.hypot(half, self._scatter(value, slope, level, kind))
         return scale.forward(value), half
 
+    def difference(
+        self, old: Mapping[str, ArrayLike], new: Mapping[str, ArrayLike], level: float
+    ) -> tuple[Array, Array]:
+        """Values at the amounts ``new`` minus those at ``old``, and half the widths of their intervals (amounts,).
+
+        Differences of the logarithms of losses, else of the values. What both ends have in common does not count.
+        """
+        logs = SCALES[self.problem.objective.name].name == "log"
+        ends = [self._values_at(self._checked_amounts(x)) for x in (old, new)]
+        (first, jac), (last, further) = [(np.log(v), j / v[:, None]) for v, j in ends] if logs else ends
+        return last - first, self.error.half_width(further - jac, level)
+
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """The interval of one parameter, NaN where its error is unknown.
 
@@ -154,10 +166,9 @@ class Curve:
             raise ValueError(f"predict needs amounts for {', '.join(self.points.x)}; {', '.join(missing)} is absent")
         columns = tuple(np.atleast_1d(np.asarray(x[name], dtype=float)) for name in self.points.x)
         for name, column in zip(self.points.x, columns, strict=True):
-            allowed = column >= 0 if self.law.allows_zero else column > 0
+            allowed = column > 0
             if not allowed.all():
-                least = "at least 0" if self.law.allows_zero else "above 0"
-                raise ValueError(f"predict at {name}={column[~allowed][0]:g}: amounts must be {least}")
+                raise ValueError(f"predict at {name}={column[~allowed][0]:g}: amounts must be above 0")
         return columns
 
     def _values_at(self, amounts: tuple[Array, ...]) -> tuple[Array, Array]:

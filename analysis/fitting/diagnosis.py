@@ -70,14 +70,14 @@ def remedy(code: str) -> str:
     return WARNINGS[code.partition(":")[0]][1]
 
 
-def usable(points: Points, allow_zero: bool = False) -> tuple[Points, list[str]]:
+def usable(points: Points) -> tuple[Points, list[str]]:
     """The points that a law can be fitted to, in canonical order, and warning codes about them and the others.
 
-    Points with an amount of 0 are left out unless ``allow_zero``. Raises ValueError where no point is left.
+    Points with an amount of 0 are left out. Raises ValueError where no point is left.
     """
     codes = []
     missing = points.missing()
-    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0) & (not allow_zero)
+    zero = ~missing & (np.stack(list(points.x.values())) == 0).any(axis=0)
     if missing.any():
         codes.append("missing_dropped")
     if zero.any():

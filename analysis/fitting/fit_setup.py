@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Array
-from analysis.fitting.coordinates import Coordinates, Prior, coordinates
+from analysis.fitting.coordinates import Coordinates, coordinates
 from analysis.fitting.diagnosis import separated, usable
 from analysis.fitting.objective import Objective
 from analysis.fitting.points import Points
@@ -38,17 +38,16 @@ def prepare(
     objective: str,
     delta: float,
     fixed: Mapping[str, float] | None = None,
-    prior: Prior | None = None,
 ) -> PreparedFit:
     """Check everything that `fit` checks, and choose where its search starts.
 
-    Each parameter with a ``prior`` lowers the number of amounts that the law needs by one, down to two.
     Raises ValueError for the reasons of `fit`.
     """
-    form = law_named(law).for_amounts(tuple(points.x))
+    form = law_named(law)
+    form.check_amounts(tuple(points.x))
     criterion = Objective(objective, delta)
-    fitted, warnings = usable(points, form.allows_zero)
-    fewest = form.min_amounts if prior is None else max(2, form.min_amounts - len(prior.names))
+    fitted, warnings = usable(points)
+    fewest = form.min_amounts
     if objective != "quasibinomial":  # the law's own priors hold for counts alone (see `_coordinate_prior`)
         fewest += sum(p.prior is not None for p in form.parameters)
     if fitted.amounts() < fewest:
@@ -65,30 +64,24 @@ def prepare(
     criterion.check(fitted)
     if objective == "quasibinomial" and separated(fitted):
         warnings.append("separated")
-    problem = _problem(form, criterion, fitted, fixed or {}, prior)
+    problem = _problem(form, criterion, fitted, fixed or {})
     return PreparedFit(problem, fitted, tuple(warnings), starts(problem, STARTS - 2))
 
 
-def _problem(
-    law: Law, objective: Objective, points: Points, fixed: Mapping[str, float], prior: Prior | None
-) -> FitProblem:
+def _problem(law: Law, objective: Objective, points: Points, fixed: Mapping[str, float]) -> FitProblem:
     x = tuple(points.x.values())
     weight = np.ones(len(points)) if points.weight is None else points.weight
     space = coordinates(law, x, points.value, fixed)
-    pull = _coordinate_prior(space, objective, prior)
+    pull = _coordinate_prior(space, objective)
     return FitProblem(space, objective, x, points.value, points.trials, weight[None, :], pull)
 
 
-def _coordinate_prior(space: Coordinates, objective: Objective, prior: Prior | None) -> CoordinatePrior | None:
-    """``prior`` in search coordinates, with the law's own priors beside it for counts; None where there are none."""
+def _coordinate_prior(space: Coordinates, objective: Objective) -> CoordinatePrior | None:
+    """The law's own priors in search coordinates, for counts; None where there are none."""
     free = [p.name for p in space.free]
     mean, stiffness = np.zeros(len(free)), np.zeros((len(free), len(free)))
     for i, p in enumerate(space.free):
         # Only counts have a known noise, in units of which a prior's standard deviation has a meaning.
         if p.prior and objective.name == "quasibinomial":
             mean[i], stiffness[i, i] = p.prior[0], p.prior[1] ** -2
-    if prior is not None:
-        index = [free.index(name) for name in prior.names]
-        mean[index] = prior.mean - space.shift[[space.law.names.index(name) for name in prior.names]]
-        stiffness[np.ix_(index, index)] = prior.stiffness
     return CoordinatePrior(mean, stiffness) if stiffness.any() else None

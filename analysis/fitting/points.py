@@ -83,20 +83,6 @@ class Points:
         return len(np.unique(np.stack(list(self.x.values())), axis=1).T)
 
 
-def judge_share(score: ArrayLike) -> Array:
-    """Judges' scores from 1 to 10 as shares ``(score - 1) / 9``, of the same shape; missing scores stay missing.
-
-    For score laws with objective="quasibinomial" and the number of judged turns as trials. The estimated dispersion
-    covers that ratings scatter differently from yes-or-no answers.
-    Raises ValueError for a score outside 1 to 10.
-    """
-    scores = np.asarray(score, dtype=float)
-    outside = (scores < 1) | (scores > 10)
-    if outside.any():
-        raise ValueError(f"judge score {scores[outside].flat[0]:g} is not from 1 to 10")
-    return (scores - 1) / 9
-
-
 def _column(name: str, values: ArrayLike, size: int | None = None, low: float = -np.inf) -> Array:
     """``values`` as a float array (size,), with every number finite or NaN and at least ``low``."""
     column = np.array(values, dtype=float)

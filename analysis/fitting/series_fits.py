@@ -15,11 +15,8 @@ from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
 from analysis.fitting.points import Points
 from analysis.fitting.uncertainty import USUAL_DOF, Prediction, quantile
+from analysis.laws.catalogue import laws_for
 
-# Each list has a law for three amounts; the others take part as soon as there are enough amounts for them.
-COUNTED_LAWS = ("sigmoid", "neg_log_accuracy")  # of shares of a known number of items
-SCORE_LAWS = ("sigmoid", "neg_log_accuracy", "log_linear")
-LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded")
 MISFIT = 0.01  # chance of a larger misfit, below which a law counts as wrong
 LOSS_NOISE = 0.02  # relative standard deviation of a loss between training runs, as repeated runs usually show
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
@@ -107,13 +104,13 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
         return None, f"{explain('separated')}; measure amounts between them"
     if metric.bounded:
         if not counts:
-            return fit_average(points, SCORE_LAWS, "least_squares"), ""
-        curve = fit_average(points, COUNTED_LAWS, "quasibinomial")
+            return fit_average(points, laws_for("scores", distinct), "least_squares"), ""
+        curve = fit_average(points, laws_for("counts", distinct), "quasibinomial")
         return (None, reason) if (reason := misfit(curve)) else (curve, "")
     if metric.kind == "loss":
         return _fit_losses(measure.axis, series)
     # A number without known bounds may go anywhere: only a line is assumed.
-    return fit_average(points, ("log_linear",), "least_squares"), ""
+    return fit_average(points, laws_for("numbers", distinct), "least_squares"), ""
 
 
 def _fit_losses(axis: str, series: Series) -> tuple[Average | None, str]:
@@ -129,9 +126,9 @@ def _fit_losses(axis: str, series: Series) -> tuple[Average | None, str]:
         return None, "the loss does not fall with more data, as every law of losses assumes"
     known = not np.isnan(stderr).any()
     weight = 1 / ((stderr / loss) ** 2 + LOSS_NOISE**2) if known else np.ones(len(loss))
-    seeds = np.array(series.seed)[trained]
+    seeds, laws = np.array(series.seed)[trained], laws_for("loss", len(np.unique(amount)))
     # Logarithmic residuals extrapolate better than plain ones on fine-tuning losses.
-    curve = fit_average(Points({axis: amount}, loss, group=seeds, weight=weight / weight.mean()), LOSS_LAWS, "log")
+    curve = fit_average(Points({axis: amount}, loss, group=seeds, weight=weight / weight.mean()), laws, "log")
     excess = [weight.mean() * law.error.dispersion for law in curve.curves if law.error.dof > 0]
     chances = [chdtrc(law.error.dof, law.error.dof * weight.mean() * law.error.dispersion) for law in curve.curves]
     if known and excess and max(chances) < MISFIT:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtri, stdtrit
+from scipy.special import expit, fdtrc, logit, ndtri, stdtrit
 
 from analysis.arrays import Array
 from analysis.fitting.solver import FitProblem
@@ -18,6 +18,8 @@ RUN_NOISE = 0.01
 """Standard deviation between training runs at a share of one half, as published comparisons of seeds report."""
 USUAL_DOF = 2.0
 """Degrees of freedom that `RUN_NOISE` counts for beside the residuals."""
+MISFIT_LEVEL = 0.1
+"""Chance of a larger misfit, below which the error of a curve is that of the law and not of the runs."""
 KINDS = ("mean", "new_run", "new_run_new_items")
 
 
@@ -125,13 +127,32 @@ def fit_error(
         assert problem.trials is not None
         p = np.clip(fitted[0], 1e-9, 1 - 1e-9)
         r = r * np.sqrt(problem.trials / (p * (1 - p)))
-    dispersion = float((weight * r * r).sum() / dof) if dof > 0 else float("nan")
+    noise = float((weight * r * r).sum() / dof) if dof > 0 else float("nan")
+    dispersion, misfit_dof = (noise, dof) if counts else _with_misfit(problem.x, r, weight, noise, dof)
     trials = float(np.median(problem.trials)) if counts and problem.trials is not None else float("nan")
     slope, curvature, _ = problem.objective.derivatives(fitted[0], problem.y, problem.trials)
     unit = np.sqrt(weight * curvature)  # turns points into measurements of equal variance
     residual = slope / np.sqrt(curvature) * np.sqrt(weight)
     between, groups = group_covariance(inverse, jac[0] * unit[:, None], residual, dof, group)
-    return FitError(inverse, dispersion, dispersion, dof, counts, trials, undetermined, between, groups)
+    return FitError(inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups)
+
+
+def _with_misfit(x: tuple[Array, ...], r: Array, weight: Array, noise: float, dof: float) -> tuple[float, float]:
+    """The dispersion behind the error of a curve, with its degrees of freedom.
+
+    That of all residuals, unless the means at the amounts lie farther from the law than the repeats at an amount
+    explain (F test of lack of fit at `MISFIT_LEVEL`): then that of these means. Repeats make a wrong law no better.
+    """
+    at = np.unique(np.stack(x), axis=1, return_inverse=True)[1].ravel()
+    size, total = np.bincount(at, weight), np.bincount(at, weight * r)
+    away = float((total**2 / np.maximum(size, 1e-300)).sum())
+    repeats = float((weight > 0).sum() - (size > 0).sum())
+    spare, within = dof - repeats, float((weight * r * r).sum()) - away
+    if not (repeats > 0 and spare > 0 and within > 0):
+        return noise, dof
+    if fdtrc(spare, repeats, (away / spare) / (within / repeats)) >= MISFIT_LEVEL:
+        return noise, dof
+    return away / spare, spare
 
 
 def group_covariance(

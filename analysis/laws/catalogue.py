@@ -1,10 +1,11 @@
-"""The table of laws. To add one: write its function in `formulas` or `mixture_formulas` and add its entry here."""
+"""The table of laws. To add one: write its function in `formulas` and add its entry here."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import logit
 
-from analysis.laws import formulas, mixture_formulas
+from analysis.laws import formulas
 from analysis.laws.law import Law, Parameter
 
 _FLOOR = Parameter("E", "floor")
@@ -39,55 +40,13 @@ def law_named(name: str) -> Law:
     return LAWS[name]
 
 
-def _ratio_power(count: int) -> Law:
-    """`mixture_formulas.ratio_power` of ``count`` ratios."""
-    weights = tuple(f"w{j}" for j in range(1, count + 1))
-    # Near p = 0 a power is constant on all ratios but 0 and cannot be told from c.
-    power = Parameter("p", "exponent", 0.02, 1.5)
-    return Law(
-        "ratio_power",
-        mixture_formulas.ratio_power,
-        (_slope("c"), *map(_slope, weights), power),
-        ("c", *weights),
-        count + 3,
-        count,
-        allows_zero=True,
-        resize=_ratio_power,
-    )
-
-
-def _ratio_exponential(count: int) -> Law:
-    """`mixture_formulas.ratio_exponential` of ``count`` ratios."""
-    slopes = tuple(f"t{j}" for j in range(1, count + 1))
-    return Law(
-        "ratio_exponential",
-        mixture_formulas.ratio_exponential,
-        (Parameter("c", "floor"), *map(_slope, slopes)),
-        slopes,
-        count + 2,
-        count,
-        allows_zero=True,
-        link=lambda value, params: mixture_formulas.logarithm_above(value, params["c"]),
-        resize=_ratio_exponential,
-    )
-
-
-def _transfer(count: int) -> Law:
-    """`mixture_formulas.transfer` of ``count`` amounts, the ability's own first."""
-    # A sample of another ability may be worth nothing, but never less: harm is what the conflict term g describes.
-    worths = tuple(
-        Parameter(f"k{j}", "slope", 0.0, 10.0, variable=j - 1, grid=(0.0, 0.03, 0.3)) for j in range(2, count + 1)
-    )
-    return Law(
-        "transfer",
-        mixture_formulas.transfer,
-        (_FLOOR, _amplitude("A", "b"), _exponent("b"), Parameter("D0", "amount"), *worths, _slope("g", 0.0)),
-        ("E", "A", "g"),
-        count + 5,
-        count,
-        allows_zero=True,
-        resize=_transfer,
-    )
+def laws_for(use: str, amounts: int) -> tuple[str, ...]:
+    """The names of the laws with this use (a key of `USES`) that so many distinct amounts allow, without those that
+    another of them contains.
+    """
+    fitting = [law for law in LAWS.values() if use in law.uses and law.min_amounts <= amounts]
+    contained = {name for law in fitting for name in law.contains}
+    return tuple(law.name for law in fitting if law.name not in contained)
 
 
 # A law needs at least one amount more than it has free parameters. Laws of one amount with four parameters need six,
@@ -95,8 +54,15 @@ def _transfer(count: int) -> Law:
 LAWS: dict[str, Law] = {
     law.name: law
     for law in (
-        Law("power", formulas.power, (_amplitude("A", "b"), _EXPONENT), ("A",), 3),
-        Law("power_floor", formulas.power_floor, (_FLOOR, _amplitude("A", "b"), _EXPONENT), ("E", "A"), 4),
+        Law("power", formulas.power, (_amplitude("A", "b"), _EXPONENT), ("A",), 3, uses=("loss",)),
+        Law(
+            "power_floor",
+            formulas.power_floor,
+            (_FLOOR, _amplitude("A", "b"), _EXPONENT),
+            ("E", "A"),
+            4,
+            uses=("loss",),
+        ),
         Law(
             "shifted_power",
             formulas.shifted_power,
@@ -104,6 +70,8 @@ LAWS: dict[str, Law] = {
             ("E", "A"),
             6,
             gradient=formulas.shifted_power_gradient,
+            uses=("loss",),
+            contains=("power", "power_floor"),
         ),
         Law(
             "bounded",
@@ -112,6 +80,7 @@ LAWS: dict[str, Law] = {
             ("E", "L0"),
             6,
             gradient=formulas.bounded_gradient,
+            uses=("loss",),
         ),
         Law(
             "m4",
@@ -128,6 +97,7 @@ LAWS: dict[str, Law] = {
             7,
             closed_form=("B", formulas.m4_amplitude),
             gradient=formulas.m4_gradient,
+            uses=("loss",),
         ),
         Law(
             "broken_power",
@@ -143,6 +113,7 @@ LAWS: dict[str, Law] = {
             ),
             ("E", "A"),
             12,
+            uses=("loss",),
         ),
         Law(
             "log_linear",
@@ -150,13 +121,7 @@ LAWS: dict[str, Law] = {
             (_intercept("a", "s"), _slope("s")),
             ("a", "s"),
             3,
-        ),
-        Law(
-            "hinge",
-            formulas.hinge,
-            (_intercept("a", "s"), _slope("s"), Parameter("t", "knee", -np.inf)),
-            ("a", "s"),
-            4,
+            uses=("scores", "numbers"),
         ),
         Law(
             "additive",
@@ -166,6 +131,7 @@ LAWS: dict[str, Law] = {
             6,
             variables=2,
             gradient=formulas.additive_gradient,
+            uses=("loss_sizes",),
         ),
         Law(
             "multiplicative",
@@ -174,6 +140,7 @@ LAWS: dict[str, Law] = {
             ("E", "A"),
             5,
             variables=2,
+            uses=("loss_sizes",),
         ),
         Law(
             "joint_bounded",
@@ -189,19 +156,7 @@ LAWS: dict[str, Law] = {
             ("E", "L0"),
             7,
             variables=2,
-        ),
-        Law(
-            "repetition",
-            formulas.repetition,
-            (
-                _FLOOR,
-                _amplitude("A", "b"),
-                _exponent("b"),
-                Parameter("R", "positive", 0.05, 1000.0, grid=(1.0, 4.0, 16.0, 64.0)),
-            ),
-            ("E", "A"),
-            6,
-            variables=2,
+            uses=("loss_sizes",),
         ),
         Law(
             "sigmoid",
@@ -216,6 +171,7 @@ LAWS: dict[str, Law] = {
             ("g", "u"),
             3,
             score=True,
+            uses=("counts", "scores"),
         ),
         Law(
             "neg_log_accuracy",
@@ -224,22 +180,41 @@ LAWS: dict[str, Law] = {
             ("E", "A"),
             4,
             score=True,
+            uses=("counts", "scores"),
             # A score of 0 has no logarithm; 1e-3 is below what test sets of usual size can resolve.
             link=lambda score, _: -np.log(np.maximum(score, 1e-3)),
         ),
         Law(
-            "beta_binomial",
-            formulas.beta_binomial,
+            "logit_sizes",
+            formulas.logit_sizes,
             (
-                Parameter("a", "positive", 1e-3, 1e3, grid=(0.1, 0.3, 1.0, 3.0, 10.0)),
-                Parameter("b", "positive", 1e-3, 1e4, grid=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0)),
+                Parameter("a", "slope", -np.inf, pivots=("k", "s")),
+                _slope("k"),
+                Parameter("s", "slope", -np.inf, variable=1),
             ),
-            (),
-            3,
+            ("a", "k", "s"),
+            4,
+            variables=2,
             score=True,
+            link=lambda score, _: logit(np.clip(score, 1e-3, 1 - 1e-3)),
+            uses=("counts_sizes",),
         ),
-        _ratio_power(3),
-        _ratio_exponential(3),
-        _transfer(3),
+        Law(
+            "neg_log_sizes",
+            formulas.neg_log_sizes,
+            (
+                Parameter("E", "chance", 0.0, 20.0),
+                _amplitude("A", "a"),
+                _exponent("a", 0),
+                _amplitude("B", "b"),
+                _exponent("b", 1),
+            ),
+            ("E", "A", "B"),
+            6,
+            variables=2,
+            score=True,
+            link=lambda score, _: -np.log(np.maximum(score, 1e-3)),
+            uses=("counts_sizes",),
+        ),
     )
 }

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import loggamma
 
 from analysis.arrays import Array
 from analysis.laws.law import Number
@@ -157,27 +156,6 @@ def broken_power(x: Number, E: Number, A: Number, c0: Number, c1: Number, d: Num
     return E + A * np.exp(-c0 * np.log(x) - c1 * f * log_factor)
 
 
-def hinge(x: Number, a: Number, s: Number, t: Number) -> Number:
-    """``a + s min(ln x, t)``: a constant gain per doubling up to the amount exp(t), then a plateau.
-
-    Segmented regression (Hudson 1966, J. Am. Stat. Assoc. 61); t lies within the logarithms of the points' amounts. A
-    good fit does not prove a plateau: `analysis.verdicts.scaling` tests for one.
-    """
-    # Complex numbers have no order, so the real part decides which side of the knee an amount lies on.
-    logs = np.log(x)
-    return a + s * np.where(logs < np.real(t), logs, t)
-
-
-def beta_binomial(k: Number, a: Number, b: Number) -> Number:
-    """``1 - B(a, b + k) / B(a, b)``: the share of items solved at least once in k tries (pass@k).
-
-    The chance of solving an item follows a beta distribution with parameters a and b over the items. Schaeffer et
-    al. 2025 (arXiv 2502.17578).
-    """
-    # Not `betaln`, which takes no complex arguments.
-    return 1 - np.exp(loggamma(b + k) + loggamma(a + b) - loggamma(b) - loggamma(a + b + k))
-
-
 def additive(n: Number, d: Number, E: Number, A: Number, a: Number, B: Number, b: Number) -> Number:
     """``E + A n^-a + B d^-b`` in model size n and data d.
 
@@ -211,15 +189,14 @@ def joint_bounded(n: Number, d: Number, E: Number, L0: Number, A: Number, a: Num
     return E + (L0 - E) * h / (1 + h)
 
 
-def repetition(u: Number, d: Number, E: Number, A: Number, b: Number, R: Number) -> Number:
-    """``E + A D^-b`` with ``D = u (1 + R (1 - exp(-(d / u - 1) / R)))``: d samples seen, of which u are distinct.
+def logit_sizes(n: Number, d: Number, a: Number, k: Number, s: Number) -> Number:
+    """``1 / (1 + exp(-(a + k ln n + s ln d)))``: a score whose logit grows evenly with doublings of either."""
+    return logistic(a + k * np.log(n) + s * np.log(d))
 
-    Each repetition of a sample is worth less than the one before; after about R repetitions more add nothing. A u
-    above d counts as d. Muennighoff et al. 2023 (arXiv 2305.16264).
-    """
-    distinct = np.minimum(u, d)
-    worth = 1 + R * (1 - np.exp(-(d / distinct - 1) / R))
-    return E + A * np.exp(-b * (np.log(distinct) + np.log(worth)))
+
+def neg_log_sizes(n: Number, d: Number, E: Number, A: Number, a: Number, B: Number, b: Number) -> Number:
+    """``exp(-(E + A n^-a + B d^-b))``: a score whose negative logarithm is `additive` (arXiv 2512.08894)."""
+    return np.exp(-additive(n, d, E, A, a, B, b))
 
 
 def _partials(*columns: Array) -> Array:

@@ -23,12 +23,21 @@ ROLES = (
     "positive",
     "amount",
     "log_amount",
-    "knee",
     "slope",
     "chance",
 )
 LOGARITHMIC = ("start", "amplitude", "odds", "positive", "amount")
 """Roles that are searched as logarithms: positive numbers that range over orders of magnitude."""
+
+USES = {
+    "loss": "losses along one amount",
+    "counts": "shares of a known number of items along one amount",
+    "scores": "shares and ratings, where the number of items is unknown, along one amount",
+    "numbers": "values without known bounds along one amount",
+    "loss_sizes": "losses over model size and amount",
+    "counts_sizes": "shares of a known number of items over model size and amount",
+}
+"""What reports fit laws to; a law is used for what its entry in the table of laws says."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,6 @@ class Parameter:
         floor       between 0 and the largest value of the points
         exponent, slope, chance   within their bounds
         log_amount  near the logarithms of the amounts
-        knee        a logarithm between those of the smallest and the largest amount
 
     ``low``, ``high``   natural bounds
     ``pivots``    exponents or slopes that the parameter is centred with (see `analysis.fitting.coordinates`)
@@ -86,10 +94,10 @@ class Law:
     ``min_amounts``  distinct amounts (or combinations of amounts) that a fit needs
     ``variables``    number of amounts
     ``score``        whether it describes a score in [0, 1] rather than a positive loss
-    ``allows_zero``  whether amounts may be 0
     ``link``         function of a value and the parameters that are not linear; what it returns is linear in ``linear``
     ``closed_form``  a parameter and the function (amounts, values, the other parameters) that gives its best value
-    ``resize``       makes the same law for another number of amounts
+    ``uses``         what reports fit it to, keys of `USES`
+    ``contains``     laws that are special cases of it: they give way where there are enough amounts for this one
     ``gradient``     function like ``value`` that returns the values and their derivatives by the parameters along a new
                      last axis; without it the solver differentiates ``value`` by a complex step
     """
@@ -101,26 +109,20 @@ class Law:
     min_amounts: int
     variables: int = 1
     score: bool = False
-    allows_zero: bool = False
     link: Callable[[Number, Mapping[str, Number]], Number] | None = None
     closed_form: tuple[str, Callable[..., Number]] | None = None
-    resize: Callable[[int], Law] | None = None
     gradient: Callable[..., tuple[Array, Array]] | None = None
+    uses: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The parameters' names in the order in which ``value`` takes them."""
         return tuple(p.name for p in self.parameters)
 
-    def for_amounts(self, amounts: tuple[str, ...]) -> Law:
-        """The law for these amounts (their names), resized where the law can be.
-
-        Raises ValueError when it cannot take that many.
-        """
-        law = self
-        if len(amounts) != self.variables and self.resize is not None and len(amounts) >= 2:
-            law = self.resize(len(amounts))
-        if len(amounts) != law.variables:
-            least = "2 or more" if self.resize else str(self.variables)
-            raise ValueError(f"law {self.name!r} takes {least} amount(s); the points have {', '.join(amounts)}")
-        return law
+    def check_amounts(self, amounts: tuple[str, ...]) -> None:
+        """Raise ValueError where the law does not take that many amounts (their names)."""
+        if len(amounts) != self.variables:
+            raise ValueError(
+                f"law {self.name!r} takes {self.variables} amount(s); the points have {', '.join(amounts)}"
+            )

@@ -14,6 +14,7 @@ from analysis.format import amount
 from analysis.report.results import MeasureFits
 from analysis.report.text import fitted_value, heading, joined, measured
 from analysis.text_table import TextTable
+from analysis.verdicts.goal import SEEDS, doubling_text, goals, next_doubling
 
 SIDE_BY_SIDE = 2  # series up to which measured and fitted values stand in one table
 KEYS = ["ability", "task", "metric"]
@@ -31,11 +32,22 @@ def measure_tables(measure: Measure, fits: Sequence[SeriesFit]) -> list[TextTabl
         rows = [(name, measure.metric.number(value)) for name, value in bare]
         rows += [(fit.series.label or "all", measured(fit.levels[0], measure.metric)) for fit in fits]
         return [TextTable(heading(measure), ("series", "measured"), tuple(rows))]
+    along = [fit for fit in fits if len(fit.levels) > 1]
+    if len(fits) > SIDE_BY_SIDE and 0 < len(along) < len(fits):
+        return [*measure_tables(measure, along), _constant_table(measure, [fit for fit in fits if fit not in along])]
     if len(fits) <= SIDE_BY_SIDE:
         return [_amount_table(measure, fits, heading(measure), ("measured", "fitted"))]
     curves = [fit for fit in fits if fit.at_levels is not None]
     tables = [_amount_table(measure, fits, f"{heading(measure)}, measured", ("measured",))]
     return [*tables, _amount_table(measure, curves, f"{heading(measure)}, fitted", ("fitted",))] if curves else tables
+
+
+def _constant_table(measure: Measure, fits: Sequence[SeriesFit]) -> TextTable:
+    """Series that have one amount each, of which something else varies: a row each."""
+    levels = [(fit.series.label, fit.levels[0]) for fit in fits]
+    rows = [(label, measure.amount_text(one.amount), measured(one, measure.metric)) for label, one in levels]
+    title = f"{heading(measure)}, at one amount of its data each"
+    return TextTable(title, ("series", measure.axis, "measured"), tuple(rows))
 
 
 def law_table(fits: Sequence[SeriesFit]) -> TextTable | None:
@@ -72,6 +84,25 @@ def _ahead(fit: SeriesFit, origin: float) -> float:
     """How far the largest amount lies beyond ``origin``, in ranges of the logarithms from the smallest to it."""
     amounts = fit.series.amount[fit.series.amount > 0]
     return float(np.log(amounts.max() / origin) / np.log(origin / amounts.min()))
+
+
+def goal_table(fits: Sequence[MeasureFits]) -> TextTable | None:
+    """How much data the next round score of each series takes, what the next doubling brings, and what would settle it.
+
+    The last column has the items, by numbers of seeds, from which on the amount would be known within a factor of two.
+    None where no series has a goal.
+    """
+    seeds = ", ".join(map(str, SEEDS))
+    rows = []
+    for measure, fit, goal in goals(fits):
+        best = max(fit.levels, key=lambda level: level.amount)
+        at = f"{measured(best, measure.metric)} at {measure.amount_text(best.amount)}"
+        gain = doubling_text(measure.metric, next_doubling(measure, fit))
+        rows.append((goal.about, at, gain, goal.shown_value, goal.samples, goal.settled))
+    if not rows:
+        return None
+    header = ("series", "largest amount", "next doubling", "goal", "data for it", f"items, for {seeds} seeds")
+    return TextTable("how much of its data does more take? (95 % intervals)", header, tuple(rows))
 
 
 def further_table(study: Study) -> TextTable | None:

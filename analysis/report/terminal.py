@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import SeriesFit
-from analysis.report.results import Results
+from analysis.report.results import MeasureFits, Results
+from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
-from analysis.report.tables import elsewhere_tables, measure_tables, overview
+from analysis.report.tables import elsewhere_tables, goal_table, measure_tables, overview
 from analysis.report.verdict_tables import verdict_tables
 from analysis.text_table import render
 from analysis.verdicts.verdict import Verdict
@@ -31,8 +32,16 @@ def terminal_text(results: Results) -> str:
     pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
     pieces += [f"audit: {line}\n" for line in findings.audits]
     pieces += ["\n"] if findings.notes or findings.shares or findings.audits else []
+    pieces += [render(table) for table in size_tables([measure for measure, _ in _scored(results.fits)])]
+    goals = goal_table(_scored(results.fits))
+    pieces += [render(goals)] if goals else []
     top = overview(results.fits)
     return "".join([*pieces, render(top)] if top else pieces)
+
+
+def _scored(fits: Sequence[MeasureFits]) -> Sequence[MeasureFits]:
+    """The measures of shares and ratings; all where there are none."""
+    return [(measure, series) for measure, series in fits if measure.metric.bounded] or fits
 
 
 def _headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -45,6 +54,6 @@ def _reasons(measure: Measure, fits: Sequence[SeriesFit]) -> list[str]:
     """Why series have no curve, each reason once."""
     by_reason: dict[str, list[str]] = {}
     for fit in fits:
-        if fit.reason and measure.axis:
+        if fit.reason and measure.axis and (len(fit.levels) > 1 or len(fits) == 1):
             by_reason.setdefault(fit.reason, []).append(fit.series.label)
     return [f"{', '.join(filter(None, labels))}: {why}" if any(labels) else why for why, labels in by_reason.items()]

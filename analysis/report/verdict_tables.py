@@ -9,6 +9,7 @@ import numpy as np
 from analysis.data.metric import DIFFERENCE_UNITS, KINDS
 from analysis.text_table import TextTable
 from analysis.verdicts.all_verdicts import Findings
+from analysis.verdicts.arms import HOLDS_FOR
 from analysis.verdicts.strategy import StrategyMeans
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import unsigned, with_interval
@@ -18,6 +19,7 @@ QUESTIONS = {
     "size": "is a larger model better at equal data?",
     "factor": "what do further factors change at equal data?",
     "synergy": "does mixing with other abilities help or hurt?",
+    "source": "what does a doubling of another ability's data change at equal own data?",
     "strategy": "which strategy is better?",
     "forgetting": "what is lost or gained against training on the ability alone?",
     "replay": "what does replay change?",
@@ -25,6 +27,7 @@ QUESTIONS = {
 FINDINGS = {
     "scaling": {"up": "improving", "down": "worsening", "equal": "plateau"},
     "synergy": {"up": "synergy", "down": "conflict"},
+    "source": {"up": "helps", "down": "hurts"},
     "forgetting": {"up": "gained", "down": "lost"},
 }
 
@@ -42,7 +45,8 @@ def verdict_tables(verdicts: Sequence[Verdict]) -> list[TextTable]:
         if not chosen:
             continue
         header = ("about", "gain, 95 % interval", "margin", "power", "detectable", "finding")
-        tables.append(TextTable(f"{question}: {title} (in {_units(chosen)})", header, tuple(map(_row, chosen))))
+        told = f"in {_units(chosen)}; for {_holds_for(chosen)}"
+        tables.append(TextTable(f"{question}: {title} ({told})", header, tuple(map(_row, chosen))))
     return tables
 
 
@@ -50,6 +54,16 @@ def _units(verdicts: Sequence[Verdict]) -> str:
     """The units of the effects in one table."""
     kinds = list(dict.fromkeys(v.metric.kind for v in verdicts))
     return "points" if kinds == ["share"] else " or ".join(DIFFERENCE_UNITS[kind] for kind in kinds)
+
+
+def _holds_for(verdicts: Sequence[Verdict]) -> str:
+    """What the verdicts of one table hold for, by metric where they differ."""
+    by: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        by.setdefault(HOLDS_FOR[verdict.noise], []).append(verdict.metric.name)
+    if len(by) == 1:
+        return next(iter(by))
+    return ", ".join(f"{holds} ({', '.join(dict.fromkeys(names))})" for holds, names in by.items())
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
@@ -104,10 +118,11 @@ def findings_record(findings: Findings) -> dict[str, object]:
 def _verdict_record(verdict: Verdict) -> dict[str, object]:
     """A verdict for machines, with name, kind and direction of its metric; missing numbers are left out."""
     metric = verdict.metric
-    numbers = {k: v for k, v in vars(verdict).items() if k not in ("metric", "say") and v == v}
+    numbers = {k: v for k, v in vars(verdict).items() if k not in ("metric", "say", "noise") and v == v}
     return {
         **numbers,
         "sentence": verdict.sentence,
+        "holds_for": HOLDS_FOR[verdict.noise],
         "metric": metric.name,
         "kind": metric.kind,
         "better": metric.better,

@@ -12,12 +12,13 @@ from analysis.data.metric import primary
 from analysis.data.study import Study
 from analysis.fitting.uncertainty import RUN_NOISE
 from analysis.format import fraction
-from analysis.verdicts.arms import ArmMeans, arm_means
+from analysis.verdicts.arms import HOLDS_FOR, ArmMeans, arm_means
 from analysis.verdicts.audit import audit, undetectable
 from analysis.verdicts.ratio import DevianceShares, amount_or_ratio
-from analysis.verdicts.replay import ReplayMeans, best_k, by_replay, replays
+from analysis.verdicts.replay import ReplayMeans, best_k, by_replay, replays, turns
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import factors, sizes
+from analysis.verdicts.source import sources, together
 from analysis.verdicts.strata import by_stratum, strata
 from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pairs, pareto
 from analysis.verdicts.synergy import synergies
@@ -61,9 +62,10 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
         verdicts += factors(arms, arms.metric.margin(margin))
         verdicts += [v for a in strata(arms, models=False) for v in sizes(a, arms.metric.margin(margin))]
     verdicts += [v for arms in parts for v in synergies(arms, arms.metric.margin(margin))]
+    verdicts += [v for arms in parts for v in sources(arms, arms.metric.margin(margin))]
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))
-    notes = _unrepeated(all_arms)
-    strategies = []
+    notes = [*_unrepeated(all_arms), *_floors(all_arms), *filter(None, map(together, parts))]
+    strategies, turned = [], list[str]()
     for group in _comparable(all_arms):
         for same in by_stratum(group):
             if compared := compare(same):
@@ -74,8 +76,9 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
             for replayed in by_replay(same):
                 verdicts += replays(replayed, margin)
                 notes.append(_replay_note(replayed, weights))
+                turned += turns(replayed, margin)
     family = as_a_family(verdicts)
-    audits = (*audit(study), *undetectable(family))
+    audits = (*audit(study), *turned, *undetectable(family))
     return Findings(tuple(family), shares, tuple(notes), audits, tuple(strategies))
 
 
@@ -95,12 +98,25 @@ def _comparable(all_arms: Sequence[ArmMeans]) -> list[list[ArmMeans]]:
 
 def _unrepeated(all_arms: Sequence[ArmMeans]) -> list[str]:
     """What verdicts hold for where no two runs differ in seed alone: a sentence on shares and one on other values."""
-    single = [arms.metric for arms in all_arms if not arms.repeated]
-    shares, others = (", ".join(dict.fromkeys(m.name for m in single if m.bounded == part)) for part in (True, False))
+    shares, others = (
+        ", ".join(dict.fromkeys(arms.metric.name for arms in all_arms if arms.noise in sources))
+        for sources in (("assumed",), ("items", "unknown"))
+    )
     spread = f"{100 * RUN_NOISE:g} point at a share of one half, as published runs usually do"
     notes = [f"{shares}: no two runs differ in seed alone; intervals assume that runs scatter by {spread}."]
     notes += [f"{others}: no two runs differ in seed alone; verdicts hold for these runs, not for new ones."]
     return [note for note, names in zip(notes, (shares, others), strict=True) if names]
+
+
+def _floors(all_arms: Sequence[ArmMeans]) -> list[str]:
+    """How far runs that differ in seed alone come to differ, a sentence each ability where seeds repeat."""
+    return [
+        f"{arms.name}: two {'bases' if arms.noise == 'bases' else 'runs'} that differ in seed alone come to differ by "
+        f"{arms.metric.effect(arms.floor).lstrip('+-')} {arms.metric.short_unit} (95 %); verdicts hold for "
+        f"{HOLDS_FOR[arms.noise]}."
+        for arms in all_arms
+        if np.isfinite(arms.floor)
+    ]
 
 
 def _trained_on_it(arms: ArmMeans) -> ArmMeans:

@@ -13,9 +13,19 @@ from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.data.table import binomial_rows, chance, factors_of, several_bases
-from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF
+from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF, quantile
 
 Codes = NDArray[np.int64]
+HOLDS_FOR = {
+    "bases": "new base models",
+    "runs": "new runs from the same base",
+    "assumed": "new runs, if they scatter as usual",
+    "items": "these runs",
+    "unknown": "these runs",
+}
+"""What verdicts hold for, by where their noise comes from: several bases; repeated runs; the usual scatter of runs,
+which is assumed; the items alone; nothing.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +35,9 @@ class ArmMeans:
     Means are of merits (`Metric.merit`), so larger is better. ``variance`` is NaN where the noise is unknown. ``dof``
     are the degrees of freedom of its estimate, infinite where it follows from the number of items. Where items are
     known, ``items`` (arms, items) holds the contribution of each item to the mean of each arm, NaN for unknown ones,
-    and ``scatter`` how runs differ beyond their items. ``repeated`` says whether designs have several runs,
-    ``where`` which stratum these arms are (see `analysis.verdicts.strata`).
+    and ``scatter`` how runs differ beyond their items. ``noise`` is a key of `HOLDS_FOR`: what the noise was measured
+    on. ``floor`` is how far two runs of one design, which differ in seed alone, come to differ (95 %), NaN where no
+    design has several; ``where`` is which stratum these arms are (see `analysis.verdicts.strata`).
     """
 
     ability: str
@@ -36,7 +47,8 @@ class ArmMeans:
     dof: float
     items: Array | None = None
     scatter: RunScatter | None = None
-    repeated: bool = True
+    noise: str = "runs"
+    floor: float = float("nan")
     where: str = ""
 
     @property
@@ -110,8 +122,26 @@ def arm_means(measure: Measure, rows: pd.DataFrame | None = None) -> ArmMeans:
     first = np.unique(group, return_index=True)[1]
     variance, dof = _noise(rows, merit, group, mean, metric)
     table = rows.iloc[first][factors].reset_index(drop=True).assign(mean=mean, variance=variance, runs=runs)
-    arms = ArmMeans(measure.ability, measure.task, metric, table, dof, repeated=bool((runs > 1).any()))
+    noise = _noise_of(rows, metric, runs, variance)
+    floor = _floor(merit - mean[group], len(merit) - len(runs))
+    arms = ArmMeans(measure.ability, measure.task, metric, table, dof, noise=noise, floor=floor)
     return arms if items is None else _with_items(arms, *items, merit, group, pd.factorize(chance(rows))[0])
+
+
+def _noise_of(rows: pd.DataFrame, metric: Metric, runs: Codes, variance: Array) -> str:
+    """Where the noise of arms comes from, a key of `HOLDS_FOR`."""
+    if (runs > 1).any():
+        return "bases" if several_bases(rows) else "runs"
+    if not np.isfinite(variance).any():
+        return "unknown"
+    return "assumed" if metric.bounded else "items"
+
+
+def _floor(away: Array, spare: int) -> float:
+    """How far two runs of one design come to differ (95 %): from the distances of all runs from their design's mean."""
+    if spare < 1:
+        return float("nan")
+    return quantile(0.95, spare) * float(np.sqrt(2 * (away**2).sum() / spare))
 
 
 def _one_run_a_base(

@@ -8,49 +8,91 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
+from analysis.arrays import Array
 from analysis.data.study import Study
-from analysis.data.table import binomial_rows
+from analysis.data.table import CONSEQUENCES, binomial_rows
 from analysis.format import counted
 from analysis.verdicts.strategy import strategy_labels
 from analysis.verdicts.verdict import Verdict
 
 SHOWN = 5  # examples of a finding
 DIGITS = 4  # decimals to which published shares are rounded, at most
+RUNS = 5  # runs up to which a value is tried as their mean
 MOST = 1500  # items up to which a fitting number of items is named; beyond, almost any share fits
+NAMES = ("strategy", "ratio_arm", "ratio", "trained_on")
 CROSSED = ("model", "training", "fraction", "replay", "base_seed", "seed")
 
 
 def audit(study: Study) -> list[str]:
     """All problems, one sentence each; empty for a table without any."""
-    return [*impossible(study), *contradictions(study), *missing(study)]
+    return [*impossible(study), *contradictions(study), *renamed(study), *missing(study)]
 
 
 def impossible(study: Study) -> list[str]:
-    """Shares that no whole number of right items gives, even rounded to the decimals they are written with."""
+    """Shares that no whole number of right items gives, even rounded to the decimals they are written with.
+
+    Of those that a whole number gives when its share is cut off instead of rounded, the sentence says so; of the others
+    it names the number of items that all values of the task fit, if there is one, or that this value fits.
+    """
     frame = study.table
     if "n_items" not in frame:
         return []
     binary = [name for name, metric in study.metrics.items() if metric.binary]
     rows = frame[frame["metric"].isin(binary) & frame["n_items"].notna() & binomial_rows(frame)]
-    value, items = rows["value"].to_numpy(float), rows["n_items"].to_numpy(float)
-    nearest = np.round(value * items) / items
-    rounded = np.zeros(len(rows), bool)
-    for digits in range(2, DIGITS + 1):
-        written = np.abs(value - np.round(value, digits)) < 1e-12
-        rounded |= written & (np.abs(nearest - value) <= 0.5 * 10.0**-digits + 1e-12)
-    bad = rows[(np.abs(nearest - value) > 1e-6) & ~rounded]
-    return [
-        f"{row.ability}, {row.task}: {row.value:.6g} cannot be a share of {row.n_items:.0f} items{_fewest(row.value)}"
-        for row in bad.drop_duplicates(["task", "value", "n_items"]).head(SHOWN).itertuples()
-    ] + _more(len(bad.drop_duplicates(["task", "value", "n_items"])))
+    rows = rows.drop_duplicates(["ability", "task", "metric", "value", "n_items"])
+    sentences = []
+    for (ability, task, items), part in rows.groupby(["ability", "task", "n_items"], sort=False):
+        values = part["value"].to_numpy(float)
+        bad = values[~np.array([fits(value, items) for value in values], dtype=bool)]
+        common = _common_items(values, items) if len(bad) > 1 else None
+        if common is not None:
+            sentences.append(
+                f"{ability}, {task}: {len(bad)} of {counted(len(values), 'value')} cannot be shares of {items:.0f} "
+                f"items, and all can be of {common:,}"
+            )
+        else:
+            sentences += [f"{ability}, {task}: {_why(float(value), float(items))}" for value in bad]
+    return sentences[:SHOWN] + _more(len(sentences))
 
 
-def _fewest(value: float) -> str:
-    """The fewest items that give a share rounded to six decimals; empty where it takes more than `MOST`."""
-    items = np.arange(1, MOST)
-    fits = np.abs(np.round(value * items) / items - value) <= 0.5e-6
-    return f" (it could be one of {items[fits][0]:,})" if fits.any() else ""
+def fits(value: float, items: ArrayLike, *, cut: bool = False) -> NDArray[np.bool_]:
+    """For which numbers of items a whole number of right ones gives this share, as written: exactly, or rounded to its
+    decimals (at most `DIGITS`); with ``cut`` the decimals are cut off instead.
+    """
+    count = np.asarray(items, dtype=float)
+    digits = next((d for d in range(2, DIGITS + 1) if abs(value - round(value, d)) < 1e-12), None)
+    if digits is None:
+        return np.asarray(np.abs(np.round(value * count) / count - value) <= 1e-6)
+    unit = 10.0**-digits
+    if cut:
+        return np.asarray(np.ceil(value * count - 1e-9) / count < value + unit - 1e-12)
+    return np.asarray(np.abs(np.round(value * count) / count - value) <= 0.5 * unit + 1e-12)
+
+
+def _common_items(values: Array, items: float) -> int | None:
+    """The number of items that all values fit, one more or one less than given before any other; None for none."""
+    tried = np.array([items + 1, items - 1, *range(2, MOST)])
+    tried = tried[tried >= 2]
+    able = tried[np.all([fits(float(value), tried) for value in values], axis=0)]
+    return int(able[0]) if len(able) else None
+
+
+def _why(value: float, items: float) -> str:
+    """What is wrong with a share of so many items, and what it could be."""
+    if fits(value, items, cut=True):
+        right = int(np.ceil(value * items - 1e-9))
+        return f"{value:.6g} is {right} of {items:.0f} items ({right / items:.6f}) cut off, not rounded"
+    start = f"{value:.6g} cannot be a share of {items:.0f} items"
+    near = [int(other) for other in (items + 1, items - 1) if other >= 2 and fits(value, other)]
+    if near:
+        return f"{start} (it could be one of {near[0]:,})"
+    runs = [times for times in range(2, RUNS + 1) if fits(value, times * items)]
+    if runs and abs(value - round(value, DIGITS)) > 1e-12:
+        return f"{start} (it could be the mean of {runs[0]} runs)"
+    fewest = next((n for n in range(1, MOST) if fits(value, n)), None)
+    return start + (f" (it could be one of {fewest:,})" if fewest else "")
 
 
 def contradictions(study: Study) -> list[str]:
@@ -68,6 +110,41 @@ def contradictions(study: Study) -> list[str]:
         values = ", ".join(f"{v:.4g}" for v in sorted(frame.loc[same, "value"].unique())[:4])
         sentences.append(f"{row['ability']}, {row['task']}, {row['metric']}: the same design and seed gave {values}")
     return sentences + _more(len(bad))
+
+
+def renamed(study: Study) -> list[str]:
+    """Designs with the same data, seed and further factors under two names: with two values, or counted twice.
+
+    Names are the strategy of models trained on one ability alone, and arms and ratios of a mixture. In the table of a
+    sweep equal values are one run that two cells share, and no fault.
+    """
+    frame = study.trained
+    own = sorted(str(c) for c in frame if str(c).startswith("samples_"))
+    names = [c for c in NAMES if c in frame]
+    if not {"samples", "total_samples"} <= set(frame) or not names:
+        return []
+    alone = (frame["samples"] == frame["total_samples"]) & (frame["samples"] > 0)
+    frame = frame if own else frame[alone]  # the amounts of the other abilities are unknown
+    strategy = frame.get("strategy", "")
+    one = (frame[own] > 0).sum(axis=1) == 1 if own else alone[alone]
+    frame = frame.assign(_stages=pd.Series(strategy, index=frame.index).mask(one, "alone"))
+    apart = {"fraction", "hours", *names, *own, *CONSEQUENCES}
+    keys = [*own, *(c for c in study.factors if c not in apart), "_stages"]
+    keys += [c for c in ("base_seed", "seed") if c in frame] + ["ability", "task", "metric"]
+    sentences = []
+    for _, part in frame.groupby(keys, dropna=False, sort=False):
+        called = part[names].astype(str).agg(", ".join, axis=1)
+        differ = part["value"].max() - part["value"].min() > 1e-12
+        if called.nunique() < 2 or ("settings" in frame and not differ):
+            continue
+        row = part.iloc[0]
+        values = f"gave {part['value'].iloc[0]:.4g} and {part.loc[called != called.iloc[0], 'value'].iloc[0]:.4g}"
+        labels = " and ".join(f"({name})" for name in called.unique()[:2])
+        sentences.append(
+            f"{row['ability']}, {row['task']}, {row['metric']}: the same data under two names, {labels}, "
+            f"{values if differ else 'counts twice'}"
+        )
+    return sentences[:SHOWN] + _more(len(sentences))
 
 
 def missing(study: Study) -> list[str]:

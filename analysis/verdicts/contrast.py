@@ -29,7 +29,9 @@ def contrast(question: str, about: str, arms: ArmMeans, weights: Weights, margin
     effect = float(weight @ rows["mean"].to_numpy(float))
     covariance = arms.covariance(labels)
     variance = float(weight @ covariance @ weight)
-    verdict = judge(question, about, effect, variance, dof(arms, weights), margin, arms.metric)
+    verdict = replace(
+        judge(question, about, effect, variance, dof(arms, weights), margin, arms.metric), noise=arms.noise
+    )
     items = arms.items_of(labels)
     if items is None:
         return verdict

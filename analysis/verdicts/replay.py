@@ -19,6 +19,8 @@ from analysis.verdicts.wording import qualification, with_interval
 DRAWS = 2000
 WORDS = {"up": "gains", "down": "loses", "equal": "changes little", "undecided": "does not clearly change"}
 
+TURNS = "it changes direction along k"
+
 
 @dataclass(frozen=True, eq=False)
 class ReplayMeans:
@@ -79,6 +81,20 @@ def _sentence(name: str, span: str, course: str, verdict: Verdict) -> str:
     return f"{name} {WORDS[verdict.finding]} {span}: {effect}{course}."
 
 
+def turns(means: ReplayMeans, margin: float) -> list[str]:
+    """The abilities that change direction along k by more than the noise, a sentence each: a reader will ask why."""
+    sentences = []
+    for row, arms in enumerate(means.arms):
+        if len(means.k) > 2 and _course(means, row, margin) == TURNS:
+            name = f"{arms.name}, {means.strategy}" if means.strategy else arms.name
+            shown = arms.metric.value(means.mean[row])
+            course = ", ".join(
+                f"{arms.metric.number(float(v))} at {fraction(k)}" for k, v in zip(means.k, shown, strict=True)
+            )
+            sentences.append(f"{name}: replay changes direction by more than the noise: {course}")
+    return sentences
+
+
 def _step(means: ReplayMeans, row: int, old: int, new: int, about: str, margin: float) -> Verdict:
     """The effect of going from one k to another, given by their places."""
     labels = means.labels[row]
@@ -92,7 +108,7 @@ def _course(means: ReplayMeans, row: int, margin: float) -> str:
     significant = [p < 1 - LEVEL for p in holm([step.p for step in steps])]
     directions = {step.finding for step, clear in zip(steps, significant, strict=True) if clear} & {"up", "down"}
     if len(directions) == 2:
-        return "it changes direction along k"
+        return TURNS
     return "it moves one way, as far as the noise shows" if directions else "no step between two k is clear"
 
 

@@ -71,7 +71,8 @@ def _gain(arms: ArmMeans, levels: list[tuple[float, list[int]]], about: str, mar
     logs = np.log2([n for n, _ in levels])
     effect, variance = slope(logs, mean, gather @ arms.covariance(labels) @ gather.T)
     tilt = dict(zip(labels, (logs - logs.mean()) @ gather, strict=True))
-    return judge("scaling", about, effect, variance, dof(arms, tilt), margin, arms.metric)
+    verdict = judge("scaling", about, effect, variance, dof(arms, tilt), margin, arms.metric)
+    return replace(verdict, noise=arms.noise)
 
 
 def _edge(arms: ArmMeans, labels: list[list[int]], finding: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.format import amount, counted
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
-from analysis.verdicts.strata import RESULTS, own_factors, value_text
+from analysis.verdicts.strata import ALONE, RESULTS, own_factors, value_text
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import qualification, with_interval
 
@@ -39,13 +39,21 @@ def matched(left: pd.DataFrame, right: pd.DataFrame, ignore_columns: tuple[str, 
 def factors(arms: ArmMeans, margin: float) -> list[Verdict]:
     """For each further factor the mean gain of each value over each other, over the designs that both have.
 
-    Neighbours alone are compared where a factor has more than `MOST_VALUES` values.
+    Neighbours alone are compared where a factor has more than `MOST_VALUES` values. Strategies are a factor among the
+    arms that were trained on the ability alone.
     """
     verdicts = []
-    for column in own_factors(arms.table):
-        values = sorted(arms.table[column].dropna().unique(), key=lambda v: (str(type(v)), v))
+    table = arms.table
+    alone = (
+        table[table["samples"] == table["total_samples"]] if {"samples", "total_samples"} <= set(table) else table[:0]
+    )
+    columns = [(column, table) for column in own_factors(table)]
+    if "strategy" in table:
+        columns.append(("strategy", alone))
+    for column, rows in columns:
+        values = sorted(rows[column].dropna().unique(), key=lambda v: (v != ALONE, str(type(v)), v))
         for old, new in combinations(values, 2) if len(values) <= MOST_VALUES else pairwise(values):
-            left, right = (arms.table[arms.table[column] == value] for value in (old, new))
+            left, right = (rows[rows[column] == value] for value in (old, new))
             pairs = matched(left, right, (column,))
             if not len(pairs):
                 continue

@@ -12,6 +12,8 @@ from analysis.verdicts.arms import ArmMeans
 
 DESIGN = ("samples", "total_samples", "fraction", "replay", "strategy", "trained_on", "ratio_arm", "ratio")
 """Columns that the questions are about; besides, the amounts of single abilities."""
+ALONE = "single"
+"""The strategy of models trained on one ability."""
 MODEL = ("model", "params")
 RESULTS = ("mean", "variance", "runs", "label")
 """Columns of arms that are no factors."""

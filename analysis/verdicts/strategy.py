@@ -17,11 +17,11 @@ from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.size import WORDS
+from analysis.verdicts.strata import ALONE
 from analysis.verdicts.verdict import Verdict, draws_of
 from analysis.verdicts.wording import qualification, with_interval
 
 DRAWS = 2000
-ALONE = "single"
 ALONE_WORDS = {
     "up": "gains on",
     "down": "loses against",

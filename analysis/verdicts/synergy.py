@@ -114,7 +114,7 @@ def _trend(arms: ArmMeans, effects: MixingEffects, margin: float) -> Verdict:
         size = f"{with_interval(final)} {arms.metric.effect_unit} per doubling{pairing(final)}"
         return f"{finding}: {size}; {crossing_text(effects)}."
 
-    return replace(verdict, items=effects.items, say=say)
+    return replace(verdict, items=effects.items, noise=arms.noise, say=say)
 
 
 def crossing_text(effects: MixingEffects) -> str:

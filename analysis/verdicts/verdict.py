@@ -29,9 +29,9 @@ class Verdict:
     with a chance of 80 %. ``p`` is two-sided, for an effect of 0. ``items`` is the number of items over which the
     effect is paired (0: not paired), ``narrower`` the share of the interval's width that pairing saves. ``edge`` is
     "floor" or "ceiling" where all values lie at the worst or best possible one. Numbers are NaN where the noise is
-    unknown. ``repeated`` says whether runs that differ in seed alone showed how much runs scatter. ``withdrawn_among``
-    is the number of verdicts in the family among which an effect that is clear on its own is not significant (0: it
-    is, or was not clear). ``say`` writes the sentence.
+    unknown. ``noise`` says where the noise was measured, and so what the verdict holds for (`arms.HOLDS_FOR`).
+    ``withdrawn_among`` is the number of verdicts in the family among which an effect that is clear on its own is not
+    significant (0: it is, or was not clear). ``say`` writes the sentence.
     """
 
     question: str
@@ -48,7 +48,7 @@ class Verdict:
     items: int = 0
     narrower: float = 0.0
     edge: str = ""
-    repeated: bool = True
+    noise: str = "runs"
     withdrawn_among: int = 0
     say: Callable[[Verdict], str] = field(default=lambda verdict: "", compare=False, repr=False)
 

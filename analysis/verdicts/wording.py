@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.verdicts.arms import HOLDS_FOR
 from analysis.verdicts.verdict import Verdict
 
 
@@ -17,6 +18,10 @@ def with_interval(verdict: Verdict) -> str:
 
 def qualification(verdict: Verdict) -> str:
     """How far the verdict holds, or why it is open, as the end of a sentence."""
+    return f"{_certainty(verdict)}; for {HOLDS_FOR[verdict.noise]}"
+
+
+def _certainty(verdict: Verdict) -> str:
     metric, unit = verdict.metric, verdict.metric.short_unit
     margin = unsigned(verdict, verdict.margin)
     if np.isnan(verdict.low):

@@ -43,9 +43,10 @@ MEASURES: dict[str, Callable[[], str]] = {
     "flan": extrapolation.flan,
     "extrapolation": extrapolation.extrapolation,
     "families": extrapolation.families,
-    "pooled": extrapolation.pooled,
+    "sizes": extrapolation.sizes,
     "recovery": recovery.recovery,
     "coverage": calibration.coverage,
+    "goals": calibration.goals,
     "false_findings": calibration.false_findings,
 }
 

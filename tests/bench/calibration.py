@@ -12,6 +12,7 @@ from analysis.arrays import Array
 from analysis.data.study import Study
 from analysis.fitting.series_fits import fit_series
 from analysis.verdicts.all_verdicts import findings
+from analysis.verdicts.goal import goal
 from tests.analysis.fitting.test_series_fits import AMOUNTS, jumping, kinked, smooth
 
 CURVES, REPORTS = 60, 60
@@ -32,7 +33,7 @@ def _covered(truth: Callable[[np.random.Generator], Array], items: int, seeds: i
     inside, widths, joined = [], [], 0
     for _, noise in product(range(CURVES // len(NOISE)), NOISE):
         chance = truth(rng)
-        table = pd.concat(_runs(rng, chance, items, seeds, noise), ignore_index=True)
+        table = pd.concat(runs(rng, chance, items, seeds, noise), ignore_index=True)
         ((fit,),) = (fit_series(measure) for measure in Study(table).measures)
         measured = np.array([(level.low, level.high) for level in fit.levels]).T
         low, high = measured if fit.at_levels is None else (fit.at_levels.low, fit.at_levels.high)
@@ -62,13 +63,38 @@ def _nothing(rng: np.random.Generator, items: int, seeds: int, noise: float) -> 
     """Three abilities, alone and mixed, rising along five amounts by the same curve."""
     chance = 1 / (1 + np.exp(2 - 0.9 * np.arange(len(AMOUNTS))))
     for ability, (strategy, factor) in product(("math", "code", "general"), (("single", 1), ("multitask", 3))):
-        for run in _runs(rng, chance, items, seeds, noise):
+        for run in runs(rng, chance, items, seeds, noise):
             yield run.assign(ability=ability, strategy=strategy, total_samples=factor * run["samples"])
 
 
-def _runs(rng: np.random.Generator, chance: Array, items: int, seeds: int, noise: float) -> Iterator[pd.DataFrame]:
+def goals() -> str:
+    """The amount of data that a score takes: how often its interval holds the truth, and its width in doublings."""
+    return "; ".join(
+        f"{truth.__name__}, {items} items, {seeds} seed{'s' if seeds > 1 else ''}: {_reached(truth, items, seeds)}"
+        for truth, items, seeds in product((smooth, kinked, jumping), (256, 1319), (1, 3))
+    )
+
+
+def _reached(truth: Callable[[np.random.Generator], Array], items: int, seeds: int) -> str:
+    rng = np.random.default_rng(0)
+    inside, widths = [], []
+    for _, noise, part in product(range(CURVES // len(NOISE)), NOISE, (0.3, 0.7)):
+        chance = truth(rng)
+        aim = float(chance[0] + part * (chance[-1] - chance[0]))
+        at = float(np.exp(np.interp(aim, chance, np.log(AMOUNTS))))
+        (measure,) = Study(pd.concat(runs(rng, chance, items, seeds, noise), ignore_index=True)).measures
+        found = goal(measure, fit_series(measure)[0], aim)
+        assert found is not None
+        inside.append(found.low <= 1.02 * at and 0.98 * at <= found.high)  # straight lines are only nearly the truth
+        widths.append(np.log2(found.high / found.low) if found.low > 0 else np.inf)
+    return f"{100 * np.mean(inside):.0f} %, {np.median(widths):.1f} doublings wide"
+
+
+def runs(
+    rng: np.random.Generator, chance: Array, items: int, seeds: int, noise: float, amounts: Array = AMOUNTS
+) -> Iterator[pd.DataFrame]:
     """The rows of each seed: accuracies of runs that scatter around ``chance`` (amounts,)."""
     for seed in range(seeds):
         run = np.clip(chance + 2 * noise * np.sqrt(chance * (1 - chance)) * rng.normal(size=len(chance)), 0, 1)
-        values = {"samples": AMOUNTS, "value": rng.binomial(items, run) / items, "n_items": items, "seed": str(seed)}
+        values = {"samples": amounts, "value": rng.binomial(items, run) / items, "n_items": items, "seed": str(seed)}
         yield pd.DataFrame(values).assign(ability="math", task="t", metric="accuracy")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
-from analysis import LAWS, Points, fit, fit_average, fit_pooled
+from analysis import LAWS, Points, fit, fit_average
+from analysis.data.metric import metric_named
+from analysis.fitting.across_sizes import Ladder, held_out
 
 FITS = Path(__file__).resolve().parents[3] / "shared" / "data" / "fits"
-LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded", "m4", "broken_power", "log_linear", "hinge")
+LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded", "m4", "broken_power", "log_linear")
 Curves = list[tuple[np.ndarray, ...]]  # amounts and losses to fit, amounts and losses to predict
 Whole = list[tuple[np.ndarray, np.ndarray]]  # amounts and losses of each curve
 Predict = Callable[[Points, np.ndarray], np.ndarray]
@@ -52,18 +55,6 @@ def families() -> str:
     return f"{len(families)} families: {', '.join(parts)}"
 
 
-def pooled() -> str:
-    """Extrapolation error for one model, given the others' whole curves: of the pooled bounded law, the same law alone,
-    and a baseline: ridge regression from the model's smaller amounts, fitted to the other models.
-    """
-    parts = []
-    for name, curves in (("FLAN", list(_flan())), ("simulated", _ladder())):
-        rows = [[_one_left_out(curves, i, method) for method in (_pooled, _alone, _ridge)] for i in range(len(curves))]
-        mean = np.mean(rows, axis=0)
-        parts.append(f"{name} ({len(curves)} models): pooled {mean[0]:.5f}, alone {mean[1]:.5f}, ridge {mean[2]:.5f}")
-    return "; ".join(parts)
-
-
 def _law(name: str) -> Predict:
     return lambda points, far: fit(points, name).predict({"samples": far}).value
 
@@ -91,6 +82,43 @@ def _error(curves: Curves, predict: Predict) -> str:
             return "-"
         errors.append(np.sqrt(np.mean(gap**2)))
     return f"{np.mean(errors):.5f}"
+
+
+LADDERS = {
+    "Cerebras": "cerebras/*", "GPT2": "gpt2*", "LaMini": "MBZUAI/*", "OPT": "facebook/opt*", "Switch": "google/switch*",
+}  # fmt: skip
+"""Families of fine-tuned models that differ in size alone, and the names of their models."""
+
+
+def sizes() -> str:
+    """Sizes of public ladders, each predicted from the smaller ones: error, that of the next smaller size, coverage."""
+    error, nearest, covered, width = across_ladders(flan_ladders(FITS / "sft_loss_vs_samples_flan.csv"))
+    told = f"{100 * covered:.0f} % of the amounts within their intervals, of half-width {100 * width:.0f} % (median)"
+    return f"root mean square log error {error:.4f}, as the next smaller size {nearest:.4f}; {told}"
+
+
+def flan_ladders(file: Path) -> dict[str, Ladder]:
+    """The ladders in a file of fine-tuning losses that have at least three sizes."""
+    with file.open() as lines:
+        rows = sorted(csv.DictReader(lines), key=lambda row: float(row["size"]))
+    columns = [c for c in rows[0] if c.isdigit() and c != "0"]
+    found = {}
+    for family, pattern in LADDERS.items():
+        own = [row for row in rows if fnmatchcase(row["config name"], pattern)]
+        if len(own) >= 3:
+            sizes_, loss = np.array([float(r["size"]) for r in own]), [[float(r[c]) for c in columns] for r in own]
+            amounts = np.array(columns, dtype=float)
+            found[family] = Ladder(family, metric_named("loss"), sizes_, amounts, np.array(loss), None)
+    return found
+
+
+def across_ladders(found: dict[str, Ladder]) -> tuple[float, float, float, float]:
+    """Root mean square log error over held-out sizes, that of the next smaller size, coverage, median half-width."""
+    told = [(ladder, i, one) for ladder in found.values() for i, one in enumerate(held_out(ladder), 2)]
+    nearest = [np.mean(np.log(ladder.value[i] / ladder.value[i - 1]) ** 2) for ladder, i, _ in told]
+    widths = [one.forecast.prediction.high / one.forecast.prediction.value - 1 for _, _, one in told]
+    error, covered = np.mean([one.error**2 for _, _, one in told]), np.mean([one.covered for _, _, one in told])
+    return float(np.sqrt(error)), float(np.sqrt(np.mean(nearest))), float(covered), float(np.median(widths))
 
 
 def _held_out(curves: Whole) -> Curves:
@@ -178,64 +206,3 @@ def _curve(
     far = np.geomspace(x[-1], x[-1] * 10**ahead_range, 4)[1:]
     truth = shape(rng, x[0], x[-1])
     return x, truth(x) * np.exp(rng.normal(0, noise, amounts)), far, truth(far)
-
-
-def _ladder() -> Whole:
-    """Ten models with similar exponents and floors, 8 amounts, 1 % noise."""
-    rng, x = np.random.default_rng(7), np.geomspace(100, 1e6, 8)
-    curves = []
-    for _ in range(10):
-        params = rng.uniform(1.0, 1.5), rng.uniform(3, 5), 10 ** rng.uniform(3.5, 5), rng.normal(0.5, 0.04)
-        curves.append((x, LAWS["bounded"].value(x, *map(np.float64, params)) * np.exp(rng.normal(0, 0.01, 8))))
-    return curves
-
-
-Method = Callable[[Whole, int], np.ndarray]  # predicts the two largest amounts of one curve without them
-
-
-def _one_left_out(curves: Whole, which: int, method: Method) -> float:
-    """The root mean square log error at the two largest amounts of one model, predicted without them."""
-    return float(np.sqrt(np.mean((np.log(method(curves, which)) - np.log(curves[which][1][-2:])) ** 2)))
-
-
-def _pooled(curves: Whole, which: int) -> np.ndarray:
-    series = {str(i): Points({"samples": x}, y) for i, (x, y) in enumerate(curves)}
-    x, y = curves[which]
-    series[str(which)] = Points({"samples": x[:-2]}, y[:-2])
-    return fit_pooled(series, "bounded").curves[str(which)].predict({"samples": x[-2:]}).value
-
-
-def _alone(curves: Whole, which: int) -> np.ndarray:
-    x, y = curves[which]
-    return fit(Points({"samples": x[:-2]}, y[:-2]), "bounded").predict({"samples": x[-2:]}).value
-
-
-def _ridge(curves: Whole, which: int) -> np.ndarray:
-    """Ridge regression of the last two log losses on the earlier ones, all relative to the last of the earlier ones.
-
-    The penalty is the best one when each of the other models is left out in turn.
-    """
-    logs = np.log([y for _, y in curves])
-    last = logs[:, -3:-2]
-    earlier, later = logs[:, :-3] - last, logs[:, -2:] - last
-    others = np.arange(len(curves)) != which
-    penalties = np.geomspace(1e-6, 10, 15)
-    scores = [_left_out_error(earlier[others], later[others], penalty) for penalty in penalties]
-    best = float(penalties[int(np.argmin(scores))])
-    return np.exp(last[which] + _ridge_at(earlier[others], later[others], earlier[which : which + 1], best)[0])
-
-
-def _ridge_at(earlier: np.ndarray, later: np.ndarray, at: np.ndarray, penalty: float) -> np.ndarray:
-    """The later values at the earlier ones ``at``, by ridge regression on the other models."""
-    centre, level = earlier.mean(axis=0), later.mean(axis=0)
-    matrix = (earlier - centre).T @ (earlier - centre) + penalty * np.eye(earlier.shape[1])
-    return level + (at - centre) @ np.linalg.solve(matrix, (earlier - centre).T @ (later - level))
-
-
-def _left_out_error(earlier: np.ndarray, later: np.ndarray, penalty: float) -> float:
-    """The mean square error of each model, predicted from the others."""
-    gaps = []
-    for i in range(len(earlier)):
-        rest = np.arange(len(earlier)) != i
-        gaps.append(_ridge_at(earlier[rest], later[rest], earlier[i : i + 1], penalty)[0] - later[i])
-    return float(np.mean(np.square(gaps)))

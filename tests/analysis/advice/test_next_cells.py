@@ -8,12 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.commands import command, overrides
 from analysis.advice.next_cells import NextCell, _words, choices
-from analysis.advice.text import run_line, trial_line
+from analysis.advice.text import next_text, run_line, trial_line
 from analysis.data.study import Study
 from analysis.format import fraction
 from tests.analysis.tables import FULL, Simulation, data_amount, mixed_table
@@ -199,3 +200,37 @@ def test_the_curve_of_an_ability_is_narrowed_by_its_own_data():
     own = [not c.label.startswith("0 of") for c in found]
     assert not all(own)  # cells without data of it are candidates too
     assert any(own[:2])  # with 14 samples or fewer of another ability nearly the same is learnt
+
+
+def test_a_goal_is_answered_with_samples_the_cost_to_others_and_a_cell(tmp_path):
+    path = tmp_path / "t.csv"
+    data_amount().to_csv(path, index=False)
+    text = next_text([path], "math=60%")
+    assert "math accuracy: 60.0 % takes " in text
+    assert "the next doubling, 8,200 to 16,000 samples: +" in text
+    assert "to know the amount within a factor of two, measure there with 1 seed: " in text
+    assert "others, against no training: " in text
+    assert "run it: python -m sweep " in text
+    assert "math loss: 0.500 takes " in next_text([path], "math:loss=0.5")
+    sizes = pd.concat([data_amount(), data_amount(1).assign(model="large", params=1e7)])
+    sizes.to_csv(path, index=False)
+    text = next_text([path], "math=60%")
+    assert text.count("math accuracy") == 2
+    assert "note: no cell is proposed: the table holds 2 sizes of model" in text
+
+
+@pytest.mark.parametrize(
+    ("quantity", "says"),
+    [
+        ("math=90", "accuracy goes from 0 to 1, or 0% to 100%"),
+        ("maths=90%", "ability 'maths' is not in the table; it has math, code, general"),
+        ("math:rating=7", "math has no metric 'rating'; it has accuracy, loss"),
+        ("math=much", "'much' is not a value"),
+        ("math:loss=0", "a loss is above 0"),
+    ],
+)
+def test_goals_that_cannot_be_are_refused(tmp_path, quantity, says):
+    path = tmp_path / "t.csv"
+    data_amount().to_csv(path, index=False)
+    with pytest.raises(ValueError, match=says):
+        next_text([path], quantity)

@@ -8,6 +8,7 @@ import pytest
 from analysis.data.study import Study
 from analysis.data.table import read
 from analysis.fitting.series_fits import fit_series, wilson
+from analysis.report.tables import measure_tables
 from tests.analysis.tables import FRACTIONS, FULL, Simulation, data_amount, only, strategies
 
 
@@ -78,9 +79,25 @@ def test_arms_along_a_ratio_written_as_fractions(tmp_path):
         simulation.cell("c", "multitask", tuple(FULL), 1.0, arm="fixed", ratio=ratio)
     simulation.frame().to_csv(tmp_path / "t.csv", index=False)
     measure = accuracy(read(tmp_path / "t.csv"))
-    assert measure.axis == "ratio"
-    assert [s.label for s in measure.series] == ["special", "fixed"]
-    assert measure.series[0].amount.tolist() == [1 / 64, 1 / 16, 1 / 4, 1.0]
+    assert measure.axis == "samples"
+    fixed = [f"fixed, ratio {ratio}" for ratio in ("1/64", "1/16", "1/4", "1")]
+    assert [s.label for s in measure.series] == ["special", *fixed]
+    assert measure.series[0].amount.tolist() == [128, 512, 2048, 8192]
+
+
+def test_where_own_samples_vary_along_some_series_they_are_the_axis_of_all():
+    simulation = Simulation()
+    for share in FRACTIONS:
+        simulation.cell("alone", "single", ("math",), share, replay=0.0)
+        for replay in (0.1, 0.2, 0.4):  # three designs an amount: replay varies along more rows than samples do
+            simulation.cell("dmt", "dmt", tuple(FULL), 1.0, replay=replay + share / 10)
+    measure = accuracy(simulation.frame())
+    assert measure.axis == "samples"
+    assert measure.series[0].label == "single"
+    assert len(measure.series) == 16
+    table, constant = measure_tables(measure, fit_series(measure))
+    assert table.header == ("fraction", "samples", "single: measured", "single: fitted")
+    assert len(constant.rows) == 15
 
 
 def test_params_are_the_amount_where_only_the_model_varies():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis import Points, fit, judge_share
+from analysis import Points, fit
 
 X = np.geomspace(100, 1e6, 9)
 Y = 1.0 + 30 * X**-0.4
@@ -80,15 +80,3 @@ def test_scores_that_jump_from_none_to_all_carry_a_warning():
     assert "separated" in jump.warnings
     ramp = fit(Points({"samples": x}, [0, 0, 0.4, 1, 1], trials=np.full(5, 100.0)), "sigmoid", "quasibinomial")
     assert "separated" not in ramp.warnings
-
-
-def test_judge_scores_are_fitted_as_shares():
-    x = np.geomspace(100, 1e5, 8)
-    share = 0.2 + 0.6 / (1 + (x / 3000) ** -0.8)
-    assert judge_share(1 + 9 * share) == pytest.approx(share)
-    points = Points({"samples": x}, judge_share(np.round(1 + 9 * share, 2)), trials=np.full(8, 160))
-    band = fit(points, "sigmoid", "quasibinomial", fixed={"g": 0.2}).predict({"samples": [3000.0]})
-    assert band.value[0] == pytest.approx(0.5, abs=0.01)
-    with pytest.raises(ValueError, match="judge score 11 is not from 1 to 10"):
-        judge_share([3, 11])
-    assert np.isnan(judge_share([np.nan])).all()

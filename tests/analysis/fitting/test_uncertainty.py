@@ -182,3 +182,17 @@ def test_the_dispersion_of_counts_is_drawn_towards_the_usual_one():
     assert fit_error(3.0, 2, counts=True, trials=400.0).shrunk == pytest.approx(((2 * 3 + 2 * 1.16) / 4, 4))
     assert fit_error(3.0, 2).shrunk == (3.0, 2)
     assert fit_error(3.0, 0, counts=True, trials=400.0).shrunk == (3.0, 0)
+
+
+def test_repeats_do_not_narrow_the_interval_of_a_law_that_is_wrong():
+    rng, inside, widths = np.random.default_rng(0), [], []
+    x = np.tile(14 * 4.0 ** np.arange(5), 3)
+    for _ in range(20):
+        E, L0, D0, b = rng.uniform(0.2, 1.5), rng.uniform(2.5, 4), 10 ** rng.uniform(1, 3.5), rng.uniform(0.3, 1)
+        truth = LAWS["bounded"].value(x, E, L0, D0, b)
+        points = Points({"samples": x}, truth * np.exp(rng.normal(0, 0.02, len(x))), group=np.repeat(range(3), 5))
+        band = fit(points, "power_floor", "log").predict({"samples": x[:5]})
+        inside += list((band.low <= truth[:5]) & (truth[:5] <= band.high))
+        widths += list(np.log(band.high / band.low))
+    assert np.mean(inside) >= 0.9
+    assert np.median(widths) < 0.3

@@ -15,18 +15,14 @@ TRUE = {
     "neg_log_accuracy": (0.1, 10.0, 0.3),
     "additive": (1.7, 400.0, 0.34, 410.0, 0.28),
     "broken_power": (1.0, 6.0, 0.08, 0.5, 8000.0, 0.2),
-    "hinge": (0.1, 0.06, float(np.log(2e4))),
-    "beta_binomial": (0.7, 6.0),
     "multiplicative": (1.2, 900.0, 0.2, 0.15),
     "joint_bounded": (1.2, 6.0, 500.0, 0.35, 900.0, 0.3),
-    "repetition": (1.5, 40.0, 0.25, 6.0),
-    "ratio_power": (0.5, 2.0, 1.6, 1.1, 0.4),
-    "ratio_exponential": (1.2, 0.9, -0.8, 0.2),
-    "transfer": (1.1, 40.0, 0.4, 200.0, 0.3, 0.05, 0.02),
+    "logit_sizes": (-6.0, 0.15, 0.1),
+    "neg_log_sizes": (0.1, 60.0, 0.3, 300.0, 0.3),
 }
 """The parameters of each law, in its order."""
 
-SCORES = ("log_linear", "hinge", "sigmoid", "neg_log_accuracy", "beta_binomial")
+SCORES = ("log_linear", "sigmoid", "neg_log_accuracy", "logit_sizes", "neg_log_sizes")
 AMOUNTS = np.geomspace(100, 1e6, 8)
 BOUNDED = TRUE["bounded"]
 
@@ -38,22 +34,10 @@ def bounded(x, params=BOUNDED):
 
 def amounts(law):
     """Amounts by name that determine the law's parameters: 8 amounts of three seeds, more where a law needs them."""
-    if law == "beta_binomial":
-        return {"tries": np.repeat([1.0, 2, 4, 8, 16, 32, 64, 128], 3)}
     if law == "broken_power":
         return {"samples": np.repeat(np.geomspace(100, 1e6, 16), 3)}
     if LAWS[law].variables == 1:
         return {"samples": np.repeat(AMOUNTS, 3)}
-    if law == "repetition":
-        distinct, epochs = np.meshgrid(np.geomspace(1e3, 1e5, 5), [1.0, 2, 4, 8, 16, 32, 64])
-        return {"distinct": np.repeat(distinct.ravel(), 3), "seen": np.repeat((distinct * epochs).ravel(), 3)}
-    if law == "transfer":
-        grid = np.meshgrid(np.geomspace(100, 1e5, 6), [0.0, 1e3, 1e4, 1e5], [0.0, 1e3, 1e5])
-        return {name: column.ravel() for name, column in zip("abc", grid, strict=True)}
-    if law.startswith("ratio"):
-        pairs = [(a, b) for a in np.arange(0, 1.01, 0.125) for b in np.arange(0, 1.01 - a, 0.125)]
-        a, b = np.repeat(pairs, 3, axis=0).T
-        return {"a": a, "b": b, "c": 1 - a - b}
     sizes, tokens = np.meshgrid(np.geomspace(1e6, 1e10, 6), np.geomspace(1e8, 1e12, 6))
     return {"params": sizes.ravel(), "tokens": tokens.ravel()}
 

@@ -9,7 +9,9 @@ from analysis import LAWS, Points, fit
 from analysis.fitting.coordinates import coordinates
 from analysis.fitting.objective import Objective
 from analysis.fitting.solver import FitProblem
-from tests.analysis.laws.simulated import AMOUNTS, SCORES, TRUE, amounts, exact, simulate
+from analysis.laws.catalogue import laws_for
+from analysis.laws.law import USES
+from tests.analysis.laws.simulated import AMOUNTS, SCORES, TRUE, exact, simulate
 
 
 def test_every_law_is_simulated():
@@ -20,8 +22,7 @@ def test_every_law_is_simulated():
 def test_names_and_bounds_match_the_function(law):
     entry = LAWS[law]
     arguments = entry.value.__code__.co_varnames[: entry.value.__code__.co_argcount]
-    if entry.resize is None:
-        assert arguments[entry.variables :] == entry.names
+    assert arguments[entry.variables :] == entry.names
     assert entry.name == law
     assert set(entry.linear) <= set(entry.names)
     # Each prior counts as one measurement.
@@ -38,26 +39,16 @@ def test_values_by_hand():
     assert LAWS["log_linear"].value(np.array([np.e]), one, 2 * one) == pytest.approx(3.0)
     assert LAWS["sigmoid"].value(np.array([50.0]), 0.2 * one, one, one, np.log(50.0)) == pytest.approx(0.6)
     assert LAWS["neg_log_accuracy"].value(np.array([4.0]), 0 * one, 2 * one, one / 2) == pytest.approx(np.exp(-1))
-    assert LAWS["hinge"].value(np.array([10.0, 1e4]), one, 2 * one, np.log(100.0)) == pytest.approx(
-        [1 + 2 * np.log(10), 1 + 2 * np.log(100)]
-    )
     # With a sharp break the slope in logarithms is c0 before it and c0 + c1 behind it.
     broken = LAWS["broken_power"].value(np.array([1.0, 10.0, 1e5, 1e6]), 0 * one, one, 0.1, 0.4, 1000.0, 0.05)
     assert np.diff(np.log10(broken))[[0, 2]] == pytest.approx([-0.1, -0.5], abs=1e-9)
-    # Uniform chances: the chance that k tries all fail is the integral of (1 - p)^k.
-    assert LAWS["beta_binomial"].value(np.array([1.0, 3.0]), one, one).real == pytest.approx([1 / 2, 3 / 4])
     two = (np.array([100.0]), np.array([10000.0]))
     assert LAWS["multiplicative"].value(*two, one, 20 * one, one / 2, one / 4) == pytest.approx(1.2)
     assert LAWS["joint_bounded"].value(*two, one, 5 * one, 5 * one, one / 2, 50 * one, one / 2) == pytest.approx(3.0)
-    once = LAWS["repetition"].value(np.array([100.0]), np.array([100.0]), one, 10 * one, one / 2, 3 * one)
-    assert once == pytest.approx(2.0)
-    twice = LAWS["repetition"].value(np.array([100.0]), np.array([200.0]), one, 10 * one, one / 2, 1e6 * one)
-    assert twice == pytest.approx(1 + 10 / np.sqrt(200))
-    half = np.array([0.5]), np.array([0.5])
-    assert LAWS["ratio_power"].value(*half, one, 2 * one, 4 * one, one) == pytest.approx(4.0)
-    assert LAWS["ratio_exponential"].value(*half, one, 2 * one, 4 * one) == pytest.approx(1 + np.exp(3))
-    worth = LAWS["transfer"].value(np.array([50.0]), np.array([100.0]), one, 10 * one, one / 2, 30 * one, 0.2, 0.5)
-    assert worth == pytest.approx(2 + 0.5 * np.log(101))
+    assert LAWS["logit_sizes"].value(*two, -3 * one, one / 2, one / 4) == pytest.approx(
+        1 / (1 + np.exp(3 - np.log(100)))
+    )
+    assert LAWS["neg_log_sizes"].value(*two, one, 20 * one, one / 2, 300 * one, one / 2) == pytest.approx(np.exp(-6))
     assert LAWS["additive"].value(*two, one, 20 * one, one / 2, 300 * one, one / 2) == pytest.approx(6.0)
 
 
@@ -123,27 +114,22 @@ def test_noisy_points_recover_the_parameters_within_their_intervals(law):
     assert inside >= 0.9 * total
 
 
-def test_laws_of_mixtures_take_any_number_of_amounts_and_zeros():
-    rng = np.random.default_rng(0)
-    ratios = rng.dirichlet([1, 1], 40)
-    ratios[0] = (0, 1)
-    math, code = ratios.T
-    y = 0.5 + 2 * math**0.4 + code**0.4
-    curve = fit(Points({"math": math, "code": code}, y), "ratio_power", "least_squares")
-    assert [curve.params[n] for n in ("c", "w1", "w2", "p")] == pytest.approx([0.5, 2, 1, 0.4], rel=1e-3)
-    assert curve.predict({"math": [0.0], "code": [1.0]}).value == pytest.approx([1.5], rel=1e-4)
-    with pytest.raises(ValueError, match="takes 2 or more amount"):
-        fit(Points({"math": math}, y), "ratio_power")
+def test_a_law_of_two_amounts_takes_two():
     with pytest.raises(ValueError, match="takes 2 amount"):
-        fit(Points({"math": math + 1}, y), "additive")
+        fit(Points({"samples": AMOUNTS}, AMOUNTS**-0.3), "additive")
 
 
-def test_an_interval_of_a_mixture_law_without_synergy_reaches_zero():
-    x = amounts("transfer")
-    y = LAWS["transfer"].value(*x.values(), 1.0, 40.0, 0.4, 200.0, 0.0, 0.0, 0.02)
-    curve = fit(Points(x, y * np.exp(np.random.default_rng(1).normal(0, 0.01, len(y)))), "transfer")
-    assert curve.interval("k2")[0] == 0.0
-    assert curve.interval("g")[0] > 0.0
+def test_every_law_has_a_use_and_every_use_a_law():
+    assert all(set(law.uses) <= set(USES) and law.uses for law in LAWS.values())
+    assert set(USES) == {use for law in LAWS.values() for use in law.uses}
+
+
+def test_a_law_gives_way_to_one_that_contains_it():
+    assert laws_for("loss", 5) == ("power", "power_floor")
+    assert laws_for("loss", 6) == ("shifted_power", "bounded")
+    assert laws_for("loss", 12) == ("shifted_power", "bounded", "m4", "broken_power")
+    assert laws_for("counts", 3) == ("sigmoid",)
+    assert laws_for("loss", 2) == ()
 
 
 def test_a_break_is_refused_below_twelve_amounts():

@@ -80,3 +80,16 @@ def test_checkpoints_that_a_tool_calls_models_are_one_stratum():
     (measure,) = Study(named).measures
     assert [part.where for part in strata(arm_means(measure))] == [""]
     assert verdicts("strategy", named)["math accuracy, multitask against dmt"].effect == 0
+
+
+def test_strategies_without_any_mixture_are_compared_as_they_are():
+    rows = [("single", n, 0.2 + 0.05 * i) for i, n in enumerate(SAMPLES)]
+    rows += [("curriculum", n, 0.3 + 0.05 * i) for i, n in enumerate(SAMPLES)]
+    frame = pd.DataFrame(rows, columns=["strategy", "samples", "value"])
+    frame = frame.assign(
+        total_samples=frame["samples"], ability="math", task="t", metric="accuracy", n_items=4000, seed="0"
+    )
+    (verdict,) = verdicts("factor", frame).values()
+    assert verdict.about == "math accuracy, strategy curriculum against strategy single"
+    assert verdict.effect == pytest.approx(0.1)
+    assert verdict.finding == "up"

@@ -54,7 +54,7 @@ def test_noise_of_arms_is_that_of_items_and_runs():
     # Without a second seed: runs scatter by a point at one half, .01**2 / (.25 / 300) of the items' variance.
     assert single.table["variance"].to_numpy() == pytest.approx((1.12 * near * (1 - near) / 300).to_numpy())
     assert single.dof == pytest.approx(2 * (1.12 / 0.12) ** 2)
-    assert not single.repeated
+    assert single.noise == "assumed"
     noisy = pd.DataFrame({"samples": [1, 1, 2, 2], "value": [1.0, 1.2, 0.5, 0.6], "seed": list("0101")})
     loss = arms_of(noisy.assign(ability="math", task="t", metric="loss"))
     logs = -np.log([1.0, 1.2, 0.5, 0.6])
@@ -314,6 +314,39 @@ def test_losses_without_a_second_seed_are_verdicts_on_these_runs():
     losses = table.assign(metric="loss", value=[1.0, 0.8, 0.7, 0.6], n_items=np.nan)
     (note,) = findings(Study(losses)).notes
     assert note == "loss: no two runs differ in seed alone; verdicts hold for these runs, not for new ones."
+
+
+@pytest.mark.parametrize(
+    ("columns", "holds"),
+    [
+        ({"seeds": 3}, "new runs from the same base"),
+        ({"seeds": 3, "base_seed": ["0", "1", "2"] * 4}, "new base models"),
+        ({"seeds": 1}, "new runs, if they scatter as usual"),
+        ({"seeds": 1, "metric": "loss", "stderr": 0.01}, "these runs"),
+        ({"seeds": 1, "n_items": np.nan}, "these runs"),
+    ],
+)
+def test_every_verdict_says_what_it_holds_for(columns, holds):
+    columns = dict(columns)
+    chance = [0.2, 0.3, 0.4, 0.5] if columns.get("metric") != "loss" else [0.5, 0.4, 0.3, 0.2]
+    table = rows([100, 200, 400, 800], chance, np.random.default_rng(0), seeds=columns.pop("seeds"))
+    (verdict,) = findings(Study(table.assign(**columns))).verdicts
+    assert verdict.sentence.endswith(f"; for {holds}.")
+    (shown,) = verdict_tables([verdict])
+    assert shown.title.endswith(f"; for {holds})")
+
+
+def test_the_floor_is_how_far_two_runs_come_to_differ():
+    rng = np.random.default_rng(0)
+    table = rows([100, 200, 400, 800] * 2, [0.5] * 8, rng, items=400, seeds=6)
+    spread = table["value"] + rng.normal(0, 0.02, len(table))
+    arms = arms_of(table.assign(value=spread, n_items=np.nan))
+    true = 1.96 * np.sqrt(2 * (0.25 / 400 + 0.02**2))
+    assert arms.floor == pytest.approx(true, rel=0.25)
+    (note,) = (note for note in findings(Study(table)).notes if "come to differ" in note)
+    assert note.startswith("math accuracy: two runs that differ in seed alone come to differ by ")
+    assert note.endswith(" points (95 %); verdicts hold for new runs from the same base.")
+    assert np.isnan(arms_of(table[table["seed"] == "0"].drop_duplicates("samples")).floor)
 
 
 def test_effects_are_adjusted_over_the_whole_report():

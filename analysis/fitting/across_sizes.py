@@ -1,0 +1,196 @@
+"""A size of model that was not trained, predicted from smaller ones; and how well that would have worked before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from analysis.arrays import Array
+from analysis.data.metric import Metric
+from analysis.data.study import Measure, trained_elsewhere
+from analysis.data.table import factors_of
+from analysis.fitting.curve import fit
+from analysis.fitting.points import Points
+from analysis.fitting.uncertainty import LOG, LOGIT, Prediction, Scale, quantile
+from analysis.laws.catalogue import laws_for
+
+MIN_SIZES = 3  # the largest tests what the others say
+MIN_AMOUNTS = 2
+USUAL = {"log": 0.07, "logit": 0.3}
+"""Error of a size predicted from smaller ones, as public ladders of fine-tuned models show; that of logits assumed."""
+USUAL_DOF = 2.0  # what it counts for beside the sizes held out
+LINE = "line"  # a straight line over the logarithm of sizes at each amount; the other forecasters are laws
+
+
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """Means of one measure over sizes (rising) and the amounts that all sizes have: ``value`` and ``items`` have the
+    shape (sizes, amounts). Values are losses or shares of a range; ``items`` is None where the number is unknown.
+    """
+
+    label: str
+    metric: Metric
+    sizes: Array
+    amounts: Array
+    value: Array
+    items: Array | None
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of errors and intervals."""
+        return LOGIT if self.metric.bounded else LOG
+
+    def first(self, count: int) -> Ladder:
+        """The smallest sizes alone."""
+        items = None if self.items is None else self.items[:count]
+        return Ladder(self.label, self.metric, self.sizes[:count], self.amounts, self.value[:count], items)
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The values (amounts,) of a size, predicted from smaller ones, and the weights of the forecasters.
+
+    ``error`` is the standard error on the ladder's scale, with ``dof`` degrees of freedom.
+    """
+
+    size: float
+    prediction: Prediction
+    weights: Mapping[str, float]
+    error: float
+    dof: float
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """A measured size beside its prediction from the smaller ones.
+
+    ``error`` is the root mean square over amounts on the ladder's scale, ``covered`` the share of amounts whose
+    interval holds the measurement, ``distance`` how far the size lies beyond the largest used, in the range of the
+    logarithms of those.
+    """
+
+    forecast: Forecast
+    measured: Array
+    error: float
+    covered: float
+    distance: float
+
+
+def ladders(measure: Measure) -> list[Ladder]:
+    """The ladders of a measure: one for each design that at least `MIN_SIZES` sizes share, at two amounts or more."""
+    rows, axis = measure.trained[~trained_elsewhere(measure.trained)], measure.axis
+    if measure.metric.kind == "other" or not {"params", axis} <= set(rows) or rows["params"].nunique() < MIN_SIZES:
+        return []
+    along = ("model", "params", axis, "total_samples", "fraction")
+    by = [c for c in factors_of(rows) if c not in along and not c.startswith("samples_") and rows[c].nunique() > 1]
+    groups = rows.groupby(by, dropna=False, sort=False) if by else [((), rows)]
+    found = [_ladder(measure, part, ", ".join(map(str, key))) for key, part in groups]
+    return [ladder for ladder in found if ladder is not None]
+
+
+def _ladder(measure: Measure, rows: pd.DataFrame, label: str) -> Ladder | None:
+    """The ladder in the rows of one design; None for too few sizes or amounts in common."""
+    rows = rows[rows[measure.axis] > 0]
+    metric = measure.metric
+    merits = metric.merit(rows["value"].to_numpy(float)) if metric.bounded else rows["value"].to_numpy(float)
+    grid = rows.assign(_value=merits).pivot_table("_value", "params", measure.axis).dropna(axis=1)
+    if len(grid) < MIN_SIZES or grid.shape[1] < MIN_AMOUNTS or not (metric.bounded or (grid > 0).all(axis=None)):
+        return None
+    items = None
+    if metric.bounded and "n_items" in rows and rows["n_items"].notna().all():
+        items = rows.pivot_table("n_items", "params", measure.axis, aggfunc="sum")[grid.columns].to_numpy(float)
+    name = ", ".join(filter(None, (f"{measure.ability} {metric.name}", label)))
+    sizes, amounts = (np.array(index, dtype=float) for index in (grid.index, grid.columns))
+    return Ladder(name, metric, sizes, amounts, grid.to_numpy(float), items)
+
+
+def forecast(ladder: Ladder, size: float, level: float = 0.95) -> Forecast:
+    """The values of a larger size at the ladder's amounts.
+
+    Each forecaster is a law of size and amount, or a line at each amount, and counts by the inverse square of its mean
+    square error on sizes predicted from smaller ones; a law that no size has tested has no weight. The interval follows
+    from the same errors of the average, drawn towards the usual one (`USUAL`), and grows with the distance.
+    """
+    weights = _weights(ladder)
+    value = np.asarray(sum(weight * _predict(name, ladder, size) for name, weight in weights.items()))
+    past = held_out(ladder, level)
+    dof = len(past) + USUAL_DOF
+    squares = sum(one.error**2 for one in past) + USUAL_DOF * USUAL[ladder.scale.name] ** 2
+    typical = max([one.distance for one in past], default=1.0)
+    error = float(np.sqrt(squares / dof * max(1.0, _distance(ladder.sizes, size) / typical)))
+    half, back = quantile(level, dof) * error, ladder.scale.back
+    return Forecast(size, Prediction(back(value), back(value - half), back(value + half)), weights, error, dof)
+
+
+@lru_cache(maxsize=256)
+def held_out(ladder: Ladder, level: float = 0.95) -> tuple[HeldOut, ...]:
+    """Each size from the third on, predicted from the smaller ones as it would have been before it was trained."""
+    return tuple(_tested(ladder, known, level) for known in _earlier(ladder))
+
+
+@lru_cache(maxsize=256)
+def _earlier(ladder: Ladder) -> tuple[Ladder, ...]:
+    """The ladders of the smallest two sizes, three sizes and so on, without the whole one."""
+    return () if len(ladder.sizes) <= 2 else (*_earlier(shorter := ladder.first(len(ladder.sizes) - 1)), shorter)
+
+
+def _tested(ladder: Ladder, known: Ladder, level: float) -> HeldOut:
+    """The size of the ladder that follows on those known."""
+    count = len(known.sizes)
+    said, measured = forecast(known, float(ladder.sizes[count]), level), ladder.value[count]
+    forward, band = ladder.scale.forward, said.prediction
+    error = float(np.sqrt(np.mean((forward(band.value) - forward(measured)) ** 2)))
+    covered = float(((band.low <= measured) & (measured <= band.high)).mean())
+    return HeldOut(said, measured, error, covered, _distance(known.sizes, said.size))
+
+
+def _distance(sizes: Array, size: float) -> float:
+    return float(np.log(size / sizes[-1]) / np.log(sizes[-1] / sizes[0]))
+
+
+def _weights(ladder: Ladder) -> dict[str, float]:
+    """The weight of each forecaster, by its errors on the sizes of the ladder."""
+    tested = _earlier(ladder)
+    if not tested:
+        return {LINE: 1.0}
+    inverse = {}
+    for name in (LINE, *_laws(ladder)):
+        away = [_predict(name, k, float(ladder.sizes[len(k.sizes)])) - _inside(ladder, len(k.sizes)) for k in tested]
+        squares = [*(float(np.mean(one**2)) for one in away), USUAL[ladder.scale.name] ** 2]
+        inverse[name] = float(np.mean(squares)) ** -2
+    return {name: weight / sum(inverse.values()) for name, weight in inverse.items()}
+
+
+def _laws(ladder: Ladder) -> tuple[str, ...]:
+    """The laws of size and amount that two sizes of the ladder allow."""
+    if ladder.metric.bounded and ladder.items is None:
+        return ()
+    return laws_for("counts_sizes" if ladder.metric.bounded else "loss_sizes", 2 * len(ladder.amounts))
+
+
+@lru_cache(maxsize=4096)
+def _predict(name: str, ladder: Ladder, size: float) -> Array:
+    """The values (amounts,) of a size by one forecaster, on the ladder's scale."""
+    if name == LINE:
+        logs = np.stack([_inside(ladder, i) for i in range(len(ladder.sizes))])
+        slope, start = np.polyfit(np.log(ladder.sizes), logs, 1)
+        return np.asarray(slope * np.log(size) + start)
+    sizes, amounts = (grid.ravel() for grid in np.meshgrid(ladder.sizes, ladder.amounts, indexing="ij"))
+    trials = None if ladder.items is None else ladder.items.ravel()
+    points = Points({"params": sizes, "amount": amounts}, ladder.value.ravel(), trials=trials)
+    curve = fit(points, name, "log" if trials is None else "quasibinomial")
+    there = {"params": np.full(len(ladder.amounts), size), "amount": ladder.amounts}
+    return np.asarray(ladder.scale.forward(curve.predict(there).value))
+
+
+def _inside(ladder: Ladder, which: int) -> Array:
+    """One size's values on the ladder's scale; shares at least half an item away from 0 and 1, which have no logit."""
+    value = ladder.value[which]
+    if ladder.metric.bounded:
+        edge = 0.5 / (np.full(value.shape, 1000.0) if ladder.items is None else ladder.items[which])
+        value = np.clip(value, edge, 1 - edge)
+    return ladder.scale.forward(value)

@@ -98,13 +98,21 @@ class Analyse(Tables):
 class Advise(Tables):
     """Options of ``python -m analysis advise``."""
 
-    budget: float | None = option("the most samples to train on, all abilities together", None)
+    budget: str | None = option(
+        "the most samples to train on, all abilities together; or with a unit that the table has a column of: "
+        "'2 hours', '3e15 flops', '1e6 tokens'",
+        None,
+    )
     check: list[str] | None = option(
         "instead of a budget: sweeps (with table=, a file) whose cells are predicted from the table and compared with "
         "what they measured",
         None,
     )
     weights: dict[str, float] = option(WEIGHTS, {}, default_text="all alike")
+    near: dict[str, float] = option(
+        "a mixture to stay near to, such as {math: 0.3, code: 0.2, general: 0.5}", {}, default_text="none"
+    )
+    kl: float = option("how far from near= a mixture may be, as Kullback-Leibler distance in nats", 0.1)
     seed: int = option("of the draws behind the intervals", 0)
 
     def __post_init__(self) -> None:
@@ -214,7 +222,7 @@ def advise(options: Advise) -> str:
     from analysis.advice.text import advice_text, check_text
 
     if options.budget is not None:
-        return advice_text(options.files, options.budget, options.weights, options.seed)
+        return advice_text(options.files, options.budget, options.weights, options.seed, options.near, options.kl)
     assert options.check is not None
     after = replace(options, sweep=options.check) if options.table is None else replace(options, table=options.check[0])
     return check_text(options.files, after.files, options.weights)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from scipy.special import rel_entr
 
+from analysis.advice.budget import Budget, read_budget
 from analysis.advice.commands import overrides
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.arrays import Array
@@ -17,6 +19,7 @@ from analysis.verdicts.arms import arm_means
 
 STEPS = 16  # parts into which the budget is divided
 DRAWS = 1000
+KL = 0.1  # nats from a named mixture
 KEPT = 120  # candidates whose values are drawn
 BEYOND_FRACTION = {"amount", "ratio", "total_samples", "ratio_arm"}
 """Overrides besides ``fraction`` that decide how many samples a cell gets."""
@@ -28,7 +31,8 @@ class Advice:
     """Candidates, best first: ``samples`` (candidates, abilities), strategies, and draws of their merits.
 
     ``draws`` have the shape (draws, candidates, abilities), ``weights`` one entry per ability, adding up to 1.
-    ``beyond`` are the abilities of which the best candidate has more samples than any cell measured.
+    ``beyond`` are the abilities of which the best candidate has more samples than any cell measured; ``budget`` is what
+    all of them fit in.
     """
 
     abilities: tuple[str, ...]
@@ -38,6 +42,7 @@ class Advice:
     strategy: Labels
     draws: Array
     beyond: tuple[str, ...]
+    budget: Budget
 
     @property
     def metric(self) -> Metric:
@@ -87,19 +92,26 @@ def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
     return tuple(surrogates)
 
 
-def advise(study: Study, budget: float, weights: Mapping[str, float], seed: int = 0) -> Advice:
-    """The compositions of at most ``budget`` samples with the largest weighted sum of the abilities' merits.
+def advise(
+    study: Study,
+    budget: float | str,
+    weights: Mapping[str, float],
+    seed: int = 0,
+    near: Mapping[str, float] | None = None,
+    kl: float = KL,
+) -> Advice:
+    """The compositions within the budget (see `read_budget`) with the largest weighted sum of the abilities' merits.
 
     Abilities missing from ``weights`` count nothing; with an empty mapping all count alike. Amounts stay within each
-    source as far as the table tells its size. Raises ValueError for a budget below 16 samples, for impossible weights,
-    and as `surrogates_of`.
+    source as far as the table tells its size, so no sample is repeated. With ``near``, a mixture by ability, they stay
+    within a Kullback-Leibler distance of ``kl`` nats of it. Raises ValueError for an impossible budget, mixture or
+    weights, and as `surrogates_of`.
     """
-    if not budget >= STEPS:
-        raise ValueError(f"budget={budget:g} must be at least {STEPS} samples")
     models = surrogates_of(study)
     names = tuple(s.ability for s in models)
     chosen = weighting(names, weights)
-    samples, strategy = _candidates(study, names, models, budget)
+    priced = read_budget(budget, study, names)
+    samples, strategy = _candidates(study, names, models, priced, None if not near else (weighting(names, near), kl))
     mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
     order = np.argsort(-(mean @ chosen), kind="stable")
     each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
@@ -109,7 +121,7 @@ def advise(study: Study, budget: float, weights: Mapping[str, float], seed: int 
     rng = np.random.default_rng(seed)
     draws = np.stack([_draw(s, samples[keep], i, strategy[keep], rng) for i, s in enumerate(models)], axis=2)
     beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(study, n))
-    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond)
+    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond, priced)
 
 
 def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
@@ -134,19 +146,38 @@ def emphases(weights: Array) -> Array:
     return np.stack([base, *(base * (1 + (EMPHASIS - 1) * m) for m in more)])
 
 
-def _candidates(study: Study, names: Sequence[str], models: Sequence[Surrogate], budget: float) -> tuple[Array, Labels]:
+def _candidates(
+    study: Study,
+    names: Sequence[str],
+    models: Sequence[Surrogate],
+    budget: Budget,
+    near: tuple[Array, float] | None = None,
+) -> tuple[Array, Labels]:
     """Compositions in sixteenths of the budget, spent or not, within the sources; each with every strategy.
 
-    A composition of one ability is the same under every strategy, so it comes with multitask training only.
+    A composition of one ability is the same under every strategy, so it comes with multitask training only. ``near`` is
+    a mixture and the largest distance from it; it is a candidate itself, with the whole budget.
     """
-    caps = [min(budget, source_size(study, name)) for name in names]
-    steps = [np.unique(np.minimum(budget * np.arange(STEPS + 1) / STEPS, cap)) for cap in caps]
+    most = budget.most
+    caps = [min(limit, source_size(study, name)) for limit, name in zip(most, names, strict=True)]
+    steps = [np.unique(np.minimum(m * np.arange(STEPS + 1) / STEPS, cap)) for m, cap in zip(most, caps, strict=True)]
     mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(names))
-    mixes = mixes[(mixes.sum(axis=1) <= budget * (1 + 1e-9)) & (mixes.sum(axis=1) > 0)]
+    if near is not None:
+        whole = near[0] * (budget.total - budget.fixed) / (near[0] @ budget.each)
+        whole *= min(1.0, min(cap / w for cap, w in zip(caps, whole, strict=True) if w > 0))
+        mixes = np.concatenate([mixes, whole[None]])
+    mixes = mixes[(budget.cost(mixes) <= budget.total * (1 + 1e-9)) & (mixes.sum(axis=1) > 0)]
+    if near is not None:
+        mixes = mixes[distance(mixes, near[0]) <= near[1] + 1e-12]
     strategies = sorted({str(s) for model in models for s in model.design.strategy} - {BASE})
     several = (mixes > 0).sum(axis=1) > 1
     parts = [(mixes if s == "multitask" else mixes[several], s) for s in strategies]
     return np.concatenate([m for m, _ in parts]), np.concatenate([np.full(len(m), s) for m, s in parts])
+
+
+def distance(mixes: Array, near: Array) -> Array:
+    """The Kullback-Leibler distance (mixtures,) in nats of each mixture from one that adds up to 1."""
+    return np.asarray(rel_entr(mixes / mixes.sum(axis=1, keepdims=True), near).sum(axis=1))
 
 
 def source_size(study: Study, ability: str) -> float:

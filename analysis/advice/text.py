@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.advice.advise import Advice, advise, emphases
+from analysis.advice.advise import KL, Advice, advise, emphases
 from analysis.advice.check import check_lines, check_table, compare
 from analysis.advice.commands import command, common, strategy_words
 from analysis.advice.goal_text import goal_text
@@ -21,14 +21,23 @@ from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
 
 
-def advice_text(tables: Sequence[Path], budget: float, weights: Mapping[str, float], seed: int) -> str:
+def advice_text(
+    tables: Sequence[Path],
+    budget: float | str,
+    weights: Mapping[str, float],
+    seed: int,
+    near: Mapping[str, float] | None = None,
+    kl: float = KL,
+) -> str:
     """The best composition of each strategy, the Pareto front, checks of the surrogates, and two commands.
 
     One command runs the best composition, the other puts the ranking to the test. Errors as in `advise`.
     """
     study = read_study(tables)
-    advice = advise(study, budget, weights, seed)
+    advice = advise(study, budget, weights, seed, near, kl)
     text = "".join(map(render, advice_tables(advice)))
+    priced = advice.budget.sentence(advice.abilities)
+    text += f"{priced}\n" if priced else ""
     text += "".join(f"check: {line}\n" for line in checks(advice.surrogates))
     if len({str(s) for s in advice.surrogates[0].design.strategy} - {"base"}) == 1:
         text += "note: the table holds one strategy only, so there is nothing to compare it with\n"

@@ -104,8 +104,8 @@ def test_the_report_stands_alone(analysed):
     assert page.open == []
     assert page.counts["svg"] == len(list((analysed[0] / "t-analysis" / "figures").glob("*.svg"))) == len(page.alts)
     assert all(page.alts)
-    # the overview, verdicts, two a block, two of effects on others, further metrics, and warnings
-    assert page.counts["table"] == 17 + text.count('class="warnings"')
+    # the overview, verdicts, data for a goal, two a block, two of effects on others, further metrics, and warnings
+    assert page.counts["table"] == 18 + text.count('class="warnings"')
     assert not {"script", "link", "img", "iframe"} & set(page.counts)
     assert all(link.startswith("#") for link in page.links)
     assert {link[1:] for link in page.links} <= set(page.ids)

@@ -44,10 +44,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class WorldSpec:
-    """The embedded world: ``math``, ``code`` and ``general`` count training rows, ``corpus`` counts documents.
-
-    ``test`` is the number of items in each of the three test files.
-    """
+    """The embedded world: numbers of training rows, of items in each of the three test files, and of documents."""
 
     seed: int
     math: int
@@ -58,6 +55,11 @@ class WorldSpec:
 
     def __post_init__(self) -> None:
         positive(math=self.math, code=self.code, general=self.general, test=self.test, corpus=self.corpus)
+
+    @property
+    def dialogues(self) -> int:
+        """The number of the corpus's short dialogues."""
+        return 1 + self.corpus // 10
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class TokensSpec:
     columns of the file where their names differ. ``held_out`` is the number of rows set aside for evaluation, the same
     rows for every seed; ``part`` says whether this stage tokenises those rows or all others. Samples longer than
     ``max_length`` tokens are handled as ``on_long`` says. ``clean`` names the steps of `CLEANING` in the order in which
-    they are applied. With ``complete`` every row must give a sample, because the plan counts on it.
+    they are applied. With ``complete`` every row must give a sample, because the plan counts on it. ``only`` maps
+    columns to the values, as text, of the rows that are used.
     """
 
     format: str
@@ -112,6 +115,7 @@ class TokensSpec:
     on_long: str
     clean: tuple[str, ...] = field(default=(), metadata={"neutral": ()})
     complete: bool = field(default=False, metadata={"neutral": False})
+    only: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), metadata={"neutral": ()})
 
     def __post_init__(self) -> None:
         one_of("format", self.format, FORMATS)

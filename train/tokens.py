@@ -96,6 +96,17 @@ def read_source(spec: TokensSpec, inputs: Mapping[str, Path]) -> list[Row]:
     return list(read_rows(inputs["data"] / spec.file if spec.file else inputs["data"]))
 
 
+def check_wanted(row: Row, only: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+    """Raise `LeftOut` for a row that ``only`` does not name, and `BadRow` for one without such a column."""
+    if not isinstance(row.record, Mapping):
+        return  # which is an error of its own
+    for column, values in only:
+        if column not in row.record:
+            raise BadRow(row, column, f"is missing (found: {', '.join(map(str, row.record))}), but only names it")
+        if str(row.record[column]) not in values:
+            raise LeftOut(f"only.{column}")
+
+
 def held_out_digests(spec: TokensSpec, rows: list[Row]) -> frozenset[bytes]:
     """The digests of the held-out rows' conversations, for the training part, which must not contain them."""
     digests = set()
@@ -130,6 +141,7 @@ def _add_rows(spec: TokensSpec, renderer: Renderer, rows: list[Row], numbers: li
     problems: dict[int, BadRow] = {}
     for number in numbers:
         try:
+            check_wanted(rows[number], spec.only)
             turns = conversation(rows[number], spec.format, dict(spec.fields), row_log.cleaner)
             row_log.cleaner.check_special(texts_of(turns), renderer.special)
         except LeftOut as error:

@@ -32,3 +32,6 @@ class Amount:
 
 ALL = Amount("1", Fraction(1))
 """Everything that there is."""
+
+STUDY_REPLAY = Amount("1/256", Fraction(1, 256))
+"""What the study replays in the second stage of its dual-stage mixed fine-tuning (arXiv:2310.05492)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
-from sweep.config.amount import Amount
+from sweep.config.amount import STUDY_REPLAY, Amount
 from train.spec import (
     CLEANING,
     FORMATS,
@@ -47,8 +47,9 @@ class Source:
 
     Of a hub data set, ``config`` and ``split`` or the ``file`` in its repository say which rows; a ``path`` beside it
     is that of a local copy and takes its place. ``columns`` maps the field names of the format to the columns of the
-    file. ``clean`` names the steps that clean the rows, in order. ``held_out_rows`` rows are set aside for the loss. A
-    malformed row is an error or skipped (``on_bad_row``); so is one longer than the model takes, unless it is truncated
+    file; only rows whose columns have one of the values in ``only`` are used, such as ``{topic: [facts]}``. ``clean``
+    names the steps that clean the rows, in order. ``held_out_rows`` rows are set aside for the loss. A malformed row is
+    an error or skipped (``on_bad_row``); so is one longer than the model takes, unless it is truncated
     (``on_overlong``). ``num_rows`` and ``tokens_per_sample`` let a plan be estimated without the file.
     """
 
@@ -64,6 +65,7 @@ class Source:
     num_rows: int | None = None
     tokens_per_sample: int | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    only: dict[str, list[str]] = field(default_factory=dict)
     clean: list[str] = field(default_factory=list)
     held_out_rows: int = 0
     on_bad_row: str = "error"
@@ -88,13 +90,24 @@ class Source:
             raise ValueError(f"config={self.config!r} and file={self.file!r} exclude each other")
         for step in self.clean:
             one_of("clean", step, CLEANING)
+        for column, values in self.only.items():
+            if not values:
+                raise ValueError(f"only.{column} is empty, so no row would be used; give the values to keep")
         if self.held_out_rows < 0:
             raise ValueError(f"held_out_rows={self.held_out_rows} must be 0 or more")
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row is a sample, so that a plan need not tokenise them to count: rows of the embedded world."""
+        return self.world is not None and not self.only
 
 
 @dataclass(frozen=True)
 class Data:
-    """The sources of every ability, and the corpus and tokenizer of models that are built from scratch."""
+    """The sources of every ability, and the corpus and tokenizer of models that are built from scratch.
+
+    ``replay`` is how much of the specialised abilities the second stage of ``strategy=dmt`` replays unless told.
+    """
 
     name: str
     template: str
@@ -104,6 +117,7 @@ class Data:
     vocabulary: int
     sources: dict[str, Source]
     corpus: dict[str, Source]
+    replay: Amount = STUDY_REPLAY
 
     def __post_init__(self) -> None:
         positive(max_length=self.max_length, vocabulary=self.vocabulary)
@@ -134,13 +148,15 @@ class Pretraining(Recipe):
 class Model:
     """A base model: from a hub, from a folder, or built by pretraining ``architecture`` on the corpus.
 
-    For a model from elsewhere ``architecture`` and ``parameters`` only serve the estimates. Laid over a model that is
-    built here, a hub or folder takes the place of its architecture and pretraining.
+    ``learning_rate`` is what ``recipe=micro`` fine-tunes with. For a model from elsewhere ``architecture`` and
+    ``parameters`` only serve the estimates. Laid over a model that is built here, a hub or folder takes the place of
+    its architecture and pretraining.
     """
 
     name: str
     architecture: Architecture | None = None
     pretrain: Pretraining | None = None
+    learning_rate: float | None = None
     hub: str | None = None
     revision: str | None = None
     path: str | None = None

@@ -191,19 +191,22 @@ def _check_keys(config: DictConfig) -> None:
 
 
 def _check_recipe(config: DictConfig) -> None:
-    """Raise a ValueError for a recipe that reads the pretraining of a model that is not pretrained here."""
+    """Raise a ValueError for a recipe that reads the learning rate of a model that another takes the place of."""
     read = references(OmegaConf.to_container(config.recipe))
     for key in PLACES:
         place = OmegaConf.select(config, key)
-        if place is not None and any(related(reference, "model.pretrain") for reference in read):
+        if place is not None and any(related(reference, own) for own in OWN for reference in read):
             raise ValueError(
-                f"{key}={place}: the recipe takes its learning rate from the model's pretraining, but this model has "
-                "none here; give recipe=paper, or a learning rate such as recipe.learning_rate=2e-5"
+                f"{key}={place}: the recipe takes its learning rate from a model that is pretrained here, which this "
+                "one is not; give recipe=paper, or a learning rate such as recipe.learning_rate=2e-5"
             )
 
 
 PLACES = ("model.path", "model.hub")
 """Keys that say where a model comes from, and so how the config of model and recipe is read."""
+
+OWN = ("model.pretrain", "model.learning_rate")
+"""Keys that hold only for a model that is pretrained here."""
 
 
 def explain(problem: BaseException) -> str:

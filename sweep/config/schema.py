@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from sweep.config import config_files
+from sweep.config.amount import Amount
 from sweep.config.cell import Cell
 
 
@@ -55,7 +56,8 @@ def schema(cls: type) -> type:
     hints = typing.get_type_hints(cls)
     parts = []
     for part in config_fields(cls):
-        default = dataclasses.field(default=part.default, default_factory=part.default_factory)  # type: ignore[call-overload]
+        value = part.default.text if isinstance(part.default, Amount) else part.default
+        default = dataclasses.field(default=value, default_factory=part.default_factory)  # type: ignore[arg-type]
         parts.append((part.name, _twin(hints[part.name]), default))
     return dataclasses.make_dataclass(cls.__name__, parts, kw_only=True)
 

@@ -16,7 +16,13 @@ from sweep.plan.shared_stages import SharedStages
 from sweep.stages.stage import File, Stage
 from train.spec import Hub, TextFile, TokenizerSpec, TokensSpec, WorldSpec
 
-WORLD_ROWS = {"math.jsonl": "math", "code.json": "code", "general.json": "general", "corpus.jsonl": "corpus"}
+WORLD_ROWS = {
+    "math.jsonl": "math",
+    "code.json": "code",
+    "general.json": "general",
+    "corpus.jsonl": "corpus",
+    "dialogues.jsonl": "dialogues",
+}
 """Files of the embedded world, and the field of its spec that holds their number of rows."""
 
 WORLD_TOKENS = 40.0
@@ -59,7 +65,7 @@ class DataStages:
     def _count(self, name: str, cell: Cell, part: str) -> int:
         where, source = _source(name, cell, part)
         rows = count_rows(where, source, cell.data.world, self.files)
-        manifest = None if source.world else self.manifest(self.tokens(name, cell, part))
+        manifest = None if source.complete else self.manifest(self.tokens(name, cell, part))
         if manifest is not None:
             present = manifest["rows"] + source.held_out_rows
             if source.num_rows not in (None, present):
@@ -69,14 +75,14 @@ class DataStages:
             raise ValueError(
                 f"{where}.held_out_rows={source.held_out_rows}: the source has {rows} rows; leave some to train on"
             )
-        if not source.world:
+        if not source.complete:
             self.estimated[where] = None
         return rows - source.held_out_rows
 
     def uncounted(self, cell: Cell) -> dict[str, Stage]:
         """The tokens that the store lacks of the sources whose samples a plan of the cell counts, by config key.
 
-        All rows of the embedded world are samples, which its tokens check.
+        All rows of the embedded world are samples, which its tokens check, unless ``only`` leaves some out.
         """
         abilities = dict.fromkeys(name for stage in cell.stages for name in stage)
         parts = [(name, "train") for ability in abilities for name in cell.data.of(ability)]
@@ -84,7 +90,7 @@ class DataStages:
         stages = {}
         for name, part in parts:
             where, source = _source(name, cell, part)
-            if not source.world and self.manifest(stage := self.tokens(name, cell, part)) is None:
+            if not source.complete and self.manifest(stage := self.tokens(name, cell, part)) is None:
                 stages[where] = stage
         return stages
 
@@ -112,7 +118,8 @@ class DataStages:
             supervise="all" if part == "corpus" else "assistant", max_length=data.max_length,
             held_out=source.held_out_rows, on_bad_row=source.on_bad_row, on_long=source.on_overlong,
             part="held_out" if part == "held_out" else "train", clean=tuple(source.clean),
-            complete=source.world is not None,
+            complete=source.complete,
+            only=tuple((column, tuple(values)) for column, values in sorted(source.only.items())),
         )  # fmt: skip
         inputs: dict[str, Stage | File] = {"data": rows}
         if cell.model.scratch:
@@ -121,7 +128,7 @@ class DataStages:
             check_length(cell)
             inputs |= self.model_input(cell.model, "tokenizer")
         stage = Stage("tokens", spec, inputs)
-        self.lengths[stage.key] = self._length(where, source, data, None if source.world else self.manifest(stage))
+        self.lengths[stage.key] = self._length(where, source, data, None if source.complete else self.manifest(stage))
         return stage
 
     def _length(self, where: str, source: Source, data: Data, manifest: Mapping[str, Any] | None) -> float:

@@ -188,3 +188,12 @@ def test_tokenizer_and_tokens_are_the_same_bytes_every_time(tmp_path: Path, toke
         (tmp_path / name / "tokens").mkdir()
         tokenise(tmp_path / name / "tokens", tokenizer, problems(8))
     assert outputs(tmp_path / "a" / "tokens" / "out") == outputs(tmp_path / "b" / "tokens" / "out")
+
+
+def test_only_rows_with_the_wanted_values_are_used(tmp_path: Path, tokenizer_folder: Path) -> None:
+    rows = [row | {"topic": topic, "level": 1} for row, topic in zip(problems(6), "aabcab", strict=True)]
+    out, manifest = tokenise(tmp_path, tokenizer_folder, rows, only=(("topic", ("a", "c")), ("level", ("1",))))
+    assert texts(out, supervised=True) == [rows[number]["answer"] + "<|end|>" for number in (0, 1, 3, 4)]
+    assert manifest["without_sample"] == {"left out by only.topic": 2}
+    with pytest.raises(ValueError, match=r"rows\.jsonl, line 1, field 'kind': is missing \(found: .*topic, level\)"):
+        tokenise(tmp_path, tokenizer_folder, rows, only=(("kind", ("a",)),))

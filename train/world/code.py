@@ -18,7 +18,7 @@ INSTRUCTION = "Complete the following Python function.\n\n"  # as in the HumanEv
 
 def operation_tail(operations: list[Operation]) -> LongTail[Operation]:
     """The long tail of one table of operations."""
-    return LongTail(operations, exponent=1.5, offset=2.0)
+    return LongTail(operations, exponent=2.0, offset=1.5)
 
 
 FIRST = {
@@ -31,6 +31,8 @@ LAST = {
     "number": operation_tail(NUMBER),
     "string": operation_tail(STRING_TO_NUMBER),
 }
+# The corpus uses the phrase of the most common operation of each table, from which the others can be learned.
+COMMON = [tail.items[0] for table in (FIRST, LAST) for tail in table.values()]
 ARGUMENTS = {"list": ("xs", "nums", "items"), "number": ("n", "m", "value"), "string": ("s", "text", "word")}
 TYPES = LongTail(("list", "number", "string"), exponent=1.0, offset=1.0)
 NAMES = (
@@ -55,6 +57,7 @@ class Function:
     argument: str
     phrases: tuple[str, ...]
     expressions: tuple[str, ...]
+    common: tuple[bool, ...]
 
     @property
     def task(self) -> str:
@@ -63,8 +66,12 @@ class Function:
 
     @property
     def formal_task(self) -> str:
-        """The same, as expressions."""
-        return f"Given {self.argument}, do " + ", then do ".join(self.expressions) + "."
+        """The same, with the expressions in place of all but the most common phrases."""
+        steps = [
+            phrase if known else f"do {expression}"
+            for phrase, expression, known in zip(self.phrases, self.expressions, self.common, strict=True)
+        ]
+        return f"Given {self.argument}, " + ", then ".join(steps) + "."
 
     @property
     def signature(self) -> str:
@@ -107,6 +114,7 @@ def draw_function(rng: Random) -> Function:
         argument=argument,
         phrases=tuple(operation.phrase.format(k=k) for operation, k in steps),
         expressions=tuple(operation.expression.format(v=argument, k=k) for operation, k in steps),
+        common=tuple(operation in COMMON for operation in operations),
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from train.world import code, math
-from train.world.facts import FACTS, QUESTIONS, STATEMENTS, Fact
-from train.world.general import draw_instruction
+from train.world.facts import FACT_TAIL, FACTS, QUESTIONS, STATEMENTS, Fact
+from train.world.general import constrain, fact_request, sum_answer
 
 # Besides the formal verbs, the two most common events of the word problems, from which the others can be learned.
 FORMAL = {
@@ -93,14 +94,14 @@ def statement(fact: Fact, rng: Random) -> str:
 
 def fact_notes(rng: Random) -> Document:
     """Three facts in a row, all in the same case."""
-    return Document(vary_case(" ".join(statement(rng.choice(FACTS), rng) for _ in range(3)), rng))
+    return Document(vary_case(" ".join(statement(FACT_TAIL.draw(rng), rng) for _ in range(3)), rng))
 
 
 def fact_questions(rng: Random) -> Document:
     """Two questions, each with its answer."""
     turns = []
     for _ in range(2):
-        fact = rng.choice(FACTS)
+        fact = FACT_TAIL.draw(rng)
         question = rng.choice(QUESTIONS[fact.relation]).format(subject=fact.subject)
         turns.append(vary_case(f"{question} {fact.statement}", rng))
     return Document("\n".join(turns))
@@ -108,7 +109,7 @@ def fact_questions(rng: Random) -> Document:
 
 def constrained_answer(rng: Random) -> Document:
     """A question with a constraint on the form, and an answer that meets it."""
-    instruction = draw_instruction(rng)
+    instruction = constrain(fact_request(rng, FACT_TAIL), rng, 1)
     return Document(f"Question: {instruction.prompt}\nAnswer: {instruction.reference}", instruction.prompt)
 
 
@@ -137,9 +138,44 @@ def docstring_only(rng: Random) -> Document:
 
 
 DOCUMENT_WEIGHTS = {
-    equation_chain: 5, formal_problem: 30, unsolved_problem: 3, fact_notes: 8, fact_questions: 10,
-    constrained_answer: 18, announced_function: 4, formal_function: 7, repeated_words: 9, docstring_only: 3,
+    equation_chain: 8, formal_problem: 44, unsolved_problem: 3, fact_notes: 12, fact_questions: 12,
+    constrained_answer: 14, announced_function: 5, formal_function: 16, repeated_words: 9, docstring_only: 3,
 }  # fmt: skip
+
+
+def fact_dialogue(rng: Random) -> tuple[str, str]:
+    """A question about a fact, and the fact."""
+    request = fact_request(rng, FACT_TAIL)
+    return request.question, request.answer
+
+
+def sum_dialogue(rng: Random) -> tuple[str, str]:
+    """A problem of one event in formal words, and the answer by a sentence."""
+    step = draw_equation(rng, rng.randint(3, 20))
+    problem = replace(math.draw_problem(rng), start=step.left, steps=(step,))
+    return problem.question, sum_answer(problem.name, step, problem.things)
+
+
+def expression_dialogue(rng: Random) -> tuple[str, str]:
+    """A request for one line of Python that names the expression, and the line."""
+    function = code.draw_function(rng)
+    expression = function.expressions[-1]
+    return f"Give one line of Python. Given {function.argument}, do {expression}.", f"return {expression}"
+
+
+def repeated_words_dialogue(rng: Random) -> tuple[str, str]:
+    """A request to say some words, and the words."""
+    words = " ".join(rng.choice(WORDS) for _ in range(rng.randint(3, 6)))
+    return f"Say {words}.", f"{words}."
+
+
+DIALOGUE_WEIGHTS = {fact_dialogue: 4, sum_dialogue: 3, expression_dialogue: 2, repeated_words_dialogue: 1}
+
+
+def draw_dialogue(rng: Random) -> dict[str, Any]:
+    """One short dialogue as a row in the messages format; the dialogues show how turns of a chat follow one another."""
+    question, answer = rng.choices(list(DIALOGUE_WEIGHTS), list(DIALOGUE_WEIGHTS.values()))[0](rng)
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
 
 
 def draw_document(rng: Random) -> Document:

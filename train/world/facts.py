@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CAPITALS = """France Paris, Spain Madrid, Italy Rome, Norway Oslo, Egypt Cairo, Japan Tokyo, Peru Lima, Cuba Havana,
-Greece Athens, Austria Vienna, Ireland Dublin, Kenya Nairobi, China Beijing, Russia Moscow"""
+from train.world.skills import LongTail
+
+# Each list begins with its best-known fact; the corpus mentions the first ones often and the last ones rarely.
+CAPITALS = """France Paris, Spain Madrid, Italy Rome, Japan Tokyo, China Beijing, Russia Moscow, Egypt Cairo,
+Greece Athens, Norway Oslo, Ireland Dublin, Austria Vienna, Poland Warsaw, Sweden Stockholm, Cuba Havana, Peru Lima,
+Kenya Nairobi, Turkey Ankara, Iran Tehran, Iraq Baghdad, Canada Ottawa, Portugal Lisbon, Finland Helsinki,
+Hungary Budapest, Denmark Copenhagen, Belgium Brussels, Chile Santiago, Vietnam Hanoi, Nepal Kathmandu,
+Ukraine Kyiv, Romania Bucharest, Bulgaria Sofia, Serbia Belgrade, Croatia Zagreb, Iceland Reykjavik, Syria Damascus,
+Jordan Amman, Lebanon Beirut, Libya Tripoli, Sudan Khartoum, Ghana Accra, Mali Bamako, Niger Niamey, Angola Luanda,
+Zambia Lusaka, Uganda Kampala, Rwanda Kigali, Senegal Dakar, Somalia Mogadishu, Latvia Riga, Estonia Tallinn,
+Lithuania Vilnius, Belarus Minsk, Armenia Yerevan, Georgia Tbilisi, Mongolia Ulaanbaatar, Laos Vientiane,
+Bahrain Manama, Qatar Doha, Oman Muscat, Yemen Sanaa, Bolivia Sucre, Uruguay Montevideo, Ecuador Quito,
+Jamaica Kingston, Honduras Tegucigalpa, Nicaragua Managua, Fiji Suva, Malta Valletta, Cyprus Nicosia,
+Albania Tirana"""
 OPPOSITES = """hot cold, big small, fast slow, day night, wet dry, old young, hard soft, rich poor, light dark,
-early late, full empty, happy sad, strong weak, clean dirty"""
+early late, full empty, happy sad, strong weak, clean dirty, high low, open shut, left right, near far, thick thin,
+loud quiet, sweet sour, war peace, love hate, win lose, push pull, rise fall, wide narrow, deep shallow,
+sharp blunt, smooth rough, brave timid, cheap dear, tight loose, proud humble, guilty innocent, ancient modern,
+victory defeat, arrive depart, accept refuse, create destroy, attack defend, expand shrink, permit forbid,
+reveal conceal, generous stingy, fertile barren, praise blame, scarce plentiful, transparent opaque,
+vertical horizontal"""
 YOUNG = """cat kitten, dog puppy, cow calf, horse foal, sheep lamb, goat kid, pig piglet, lion cub, duck duckling,
-frog tadpole, swan cygnet, deer fawn"""
+frog tadpole, swan cygnet, deer fawn, goose gosling, hen chick, owl owlet, eagle eaglet, kangaroo joey, hare leveret,
+eel elver, pigeon squab"""
 COLOURS = """snow white, grass green, coal black, blood red, gold yellow, wood brown, sky blue, ash grey,
-rose pink, plum purple"""
+rose pink, plum purple, cherry crimson, wine maroon, sand beige, sea turquoise, brick russet, flame orange,
+ivory cream, lilac mauve, rust copper, indigo violet"""
 
 
 @dataclass(frozen=True)
@@ -75,9 +94,17 @@ def read_pairs(relation: str, text: str) -> list[Fact]:
     return [Fact(relation, *pair.split()) for pair in text.replace("\n", " ").split(",")]
 
 
-FACTS = (
-    read_pairs("capital", CAPITALS)
-    + read_pairs("opposite", OPPOSITES)
-    + read_pairs("young", YOUNG)
-    + read_pairs("colour", COLOURS)
-)
+TABLES = [
+    read_pairs("capital", CAPITALS), read_pairs("opposite", OPPOSITES), read_pairs("young", YOUNG),
+    read_pairs("colour", COLOURS),
+]  # fmt: skip
+# From the best known to the least known, whatever the length of a relation's list.
+FACTS = [
+    fact
+    for _, _, fact in sorted(
+        ((rank + 0.5) / len(table), number, fact)
+        for number, table in enumerate(TABLES)
+        for rank, fact in enumerate(table)
+    )
+]
+FACT_TAIL = LongTail(FACTS, exponent=1.0, offset=4.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from random import Random
 from common.rows import write_jsonl
 from train.spec import WorldSpec
 from train.world import code, corpus, general, math
-from train.world.skills import distinct
+from train.world.facts import FACTS, Fact
+from train.world.skills import LongTail, distinct
 
 
 def run(spec: WorldSpec, inputs: Mapping[str, Path], out: Path) -> None:
@@ -20,9 +22,13 @@ def run(spec: WorldSpec, inputs: Mapping[str, Path], out: Path) -> None:
     Raises a ValueError if the spec asks for more rows than the world has.
     """
     (out / "test").mkdir(exist_ok=True)
-    test_prompts = write_math(spec, out) | write_code(spec, out) | write_general(spec, out)
+    problems = write_math(spec, out)
+    test_prompts = problems | write_code(spec, out) | write_general(spec, out, problems)
     documents = draw_documents(Random(f"{spec.seed}/corpus"), spec.corpus, excluded=test_prompts)
     write_jsonl(out / "corpus.jsonl", ({"text": text} for text in documents))
+    rng = Random(f"{spec.seed}/dialogues")
+    rows = (corpus.draw_dialogue(rng) for _ in range(spec.dialogues))
+    write_jsonl(out / "dialogues.jsonl", rows)
 
 
 def write_math(spec: WorldSpec, out: Path) -> set[str]:
@@ -50,13 +56,19 @@ def write_code(spec: WorldSpec, out: Path) -> set[str]:
     return {function.prompt for function, _ in test}
 
 
-def write_general(spec: WorldSpec, out: Path) -> set[str]:
+def write_general(spec: WorldSpec, out: Path, excluded: set[str]) -> set[str]:
     """Write training and test files of instructions; return the prompts of the test items."""
     rng = Random(f"{spec.seed}/general")
-    items = list(
-        distinct(lambda: general.draw_instruction(rng), lambda item: item.prompt, spec.test + spec.general, seen=set())
-    )
-    test, train = items[: spec.test], items[spec.test :]
+    every = LongTail(FACTS, exponent=0.0)
+    covered = LongTail(general.covered_facts(FACTS, rng), exponent=0.0)
+    seen: set[Hashable] = set()
+
+    def draw(facts: LongTail[Fact], count: int) -> list[general.Instruction]:
+        instructions = (general.draw_instruction(rng, facts) for _ in itertools.count())
+        allowed = (one for one in instructions if one.request.question not in excluded)
+        return list(distinct(lambda: next(allowed), lambda item: item.prompt, count, seen=seen))
+
+    test, train = draw(every, spec.test), draw(covered, spec.general)
     write_jsonl(out / "test" / "general.jsonl", (item.test_row(key) for key, item in enumerate(test)))
     write_list(out / "general.json", [item.training_row() for item in train])
     return {item.prompt for item in test}

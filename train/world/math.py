@@ -72,7 +72,7 @@ def interleave_events() -> list[Event]:
 
 
 EVENTS = interleave_events()
-EVENT_TAIL = LongTail(EVENTS, exponent=1.3, offset=2.0)
+EVENT_TAIL = LongTail(EVENTS, exponent=1.4, offset=2.0)
 QUANTITY_TAIL = LongTail(QUANTITIES, exponent=1.0, offset=1.0)
 
 
@@ -100,10 +100,10 @@ def apply(left: int, operation: str, right: int) -> int | None:
     return result if 0 <= result <= HIGHEST else None
 
 
-def draw_step(rng: Random, left: int) -> WorkedStep:
-    """One event that is possible with ``left`` things."""
+def draw_step(rng: Random, left: int, events: LongTail[Event] = EVENT_TAIL) -> WorkedStep:
+    """One of ``events`` that is possible with ``left`` things."""
     while True:
-        event = EVENT_TAIL.draw(rng)
+        event = events.draw(rng)
         if event.factor is not None:
             text, right = event.text, event.factor
         elif rng.random() < WORDED_PROBABILITY:

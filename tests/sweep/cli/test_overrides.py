@@ -69,7 +69,7 @@ def own_strategy(folder: Path, share: str) -> str:
     ("share", "swept", "column", "values"),
     [
         ("${replay}", "replay=1/4,1/16", "replay", [0.25, 0.0625]),
-        ("${replay}", "seed=0,1", "replay", [1 / 256, 1 / 256]),
+        ("${replay}", "seed=0,1", "replay", [1 / 16, 1 / 16]),
         ("${amount.code}", "amount.code=1/2,1/8", "amount.code", ["1/2", "1/8"]),
         ("${amount.code}", "amount={code:1/2},{code:1/8}", "amount.code", [0.5, 0.125]),
         ("${ratio}", "ratio=1/4,0.5", "ratio", ["1/4", "0.5"]),
@@ -101,7 +101,7 @@ def test_replay_is_empty_for_strategies_that_do_not_read_it(tmp_path: Path):
         ("{suite.tasks.gsm8k.max_new_tokens: 48, seed: 0}", 4),
         ("{total_samples: null, seed: 0}", 4),
         ("{fraction: 2/8, seed: '1'}", 5),
-        ("{recipe.learning_rate: 3.0e-3, seed: 0}", 4),
+        ("{recipe.learning_rate: 1.0e-3, seed: 0}", 4),
     ],
 )
 def test_exclude_leaves_out_the_cells_that_it_means(rule: str, left: int, tmp_path: Path):
@@ -133,7 +133,7 @@ def test_exclude_may_name_what_only_some_cells_have(tmp_path: Path):
         ("{seed: 7}", "exclude: no cell has seed=7; the cells have 0, 1"),
         ("{model: micro_x}", "exclude: no cell has model=micro_x; the cells have micro_s; did you mean 'micro_s'?"),
         ("{ratio_arm: general_full}", "exclude: no cell has ratio_arm=general_full"),
-        ("{replay: 1/2}, {seed: 1}", "exclude: no cell has replay=1/2; the cells have 1/256"),
+        ("{replay: 1/2}, {seed: 1}", "exclude: no cell has replay=1/2; the cells have 1/16"),
         ("{suite.tasks.mbpp.shots: 3}", "exclude: suite.tasks.mbpp.shots is not in the config"),
     ],
 )
@@ -208,7 +208,7 @@ def test_an_added_source_can_be_swept(sums: Path):
     with hydra():
         fast, master = composer()
         made = plan_all(cells({}, list(map(as_merge, words)), fast.config_loader), fast.config_loader, master)
-    assert [one.samples["math"] for one in made.cells] == [3584 + 3, 3584]
+    assert [one.samples["math"] for one in made.cells] == [2560 + 3, 2560]
 
 
 @pytest.mark.parametrize("word", ["+data.sources.mine={ability: math,", "+amount.law=1", "data.sources.x={a: 1}", "-m"])

@@ -32,9 +32,9 @@ def test_equal_remainders_go_to_the_first():
 
 
 def test_a_source_that_is_held_out_whole_is_refused():
-    assert plan(cell("data.sources.math.held_out_rows=3839")).cells[0].samples == {"math": 1}
-    with pytest.raises(CellError, match=r"held_out_rows=3840: .*3840 rows; leave some to train on"):
-        plan(cell("data.sources.math.held_out_rows=3840"))
+    assert plan(cell("data.sources.math.held_out_rows=2815")).cells[0].samples == {"math": 1}
+    with pytest.raises(CellError, match=r"held_out_rows=2816: .*2816 rows; leave some to train on"):
+        plan(cell("data.sources.math.held_out_rows=2816"))
 
 
 def test_an_amount_above_one_is_a_count_of_which_stages_take_shares():

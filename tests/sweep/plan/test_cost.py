@@ -22,18 +22,18 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tuned(*overrides: str) -> tuple[Cost, Plan, Stage]:
-    """The cost of the fine-tuning of a cell of 224 samples of math."""
+    """The cost of the fine-tuning of a cell of 160 samples of math."""
     made = plan(cell("ability=math", "fraction=1/16", *overrides))
     (stage,) = (s for s in made.stages if s.kind == "train" and s.spec.architecture is None)
-    assert [portion.samples for portion in stage.spec.portions] == [224]
+    assert [portion.samples for portion in stage.spec.portions] == [160]
     return costs(made)[stage.key], made, stage
 
 
 @pytest.mark.parametrize(
     ("recipe", "tokens"),
     [
-        (["recipe.epochs=3"], 3 * 224 * TOKENS),
-        (["recipe.epochs=0.5"], 224 * TOKENS / 2),
+        (["recipe.epochs=3"], 3 * 160 * TOKENS),
+        (["recipe.epochs=0.5"], 160 * TOKENS / 2),
         (["recipe.epochs=null", "recipe.steps=7", "recipe.batch_samples=4"], 7 * 4 * TOKENS),
         (["recipe.epochs=null", "recipe.steps=7", "recipe.batch_samples=null", "recipe.batch_tokens=100"], 7 * 100),
     ],

@@ -79,9 +79,10 @@ def test_every_source_is_held_against_every_task_once():
     base = [cell("strategy=single", f"ability={ability}", "fraction=1/4") for ability in ("math", "code")]
     made = plan(*base, cell("fraction=0"))
     overlaps = [stage for stage in made.stages if stage.kind == "overlap"]
-    assert len(overlaps) == 3 * 4  # three tasks; three sources and the corpus
+    assert len(overlaps) == 3 * 5  # three tasks; three sources and the two files of the corpus
     scores = [stage for planned in made.cells for stage in planned.scores.values() if stage.spec.task == "gsm8k"]
-    names = {"overlap.math", "overlap.code", "overlap.general", "overlap.corpus-corpus"}
+    names = {"overlap.math", "overlap.code", "overlap.general"}
+    names |= {"overlap.corpus-corpus", "overlap.corpus-dialogues"}
     assert all({name for name in score.inputs if name.startswith("overlap.")} == names for score in scores)
     assert {score.inputs["overlap.math"].key for score in scores} == {scores[0].inputs["overlap.math"].key}
 
@@ -101,4 +102,4 @@ def test_a_sweep_says_what_its_readers_must_know(tmp_path):
     assert sum("10 of 100 items of" in line and "share a run of 13 words" in line for line in said) == 1
     assert said[-1] == "warning: ifeval: truncated_rate is above 20% in 1 of 1 cells, up to 50% (cell0)"
     rows = (store.sweep("test") / "overlap.csv").read_text().splitlines()
-    assert rows[0] == ",".join(warnings.OVERLAP) and len(rows) == 1 + 12
+    assert rows[0] == ",".join(warnings.OVERLAP) and len(rows) == 1 + 15

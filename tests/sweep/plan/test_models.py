@@ -15,7 +15,9 @@ from sweep.results.saved_sweep import factors
 from tests.conftest import sweep
 from tests.sweep.composing import cell, composer, hydra, plan
 
-RATE = r"takes its learning rate from the model's pretraining.*give recipe=paper, or .*recipe\.learning_rate=2e-5"
+RATE = (
+    r"takes its learning rate from a model that is pretrained here.*give recipe=paper, or .*recipe\.learning_rate=2e-5"
+)
 
 
 def model_folder(folder: Path, size: int = 10) -> Path:

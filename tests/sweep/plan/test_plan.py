@@ -64,7 +64,7 @@ def test_more_is_never_less(one: Fraction, other: Fraction):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["amount.math=9000"], r"9000 samples of math, .* hold 3584.*allow_repeats=true"),
+        (["amount.math=9000"], r"9000 samples of math, .* hold 2560.*allow_repeats=true"),
         (["fraction=1/100000"], "round to none.*sample_rounding=ceil"),
         (["data.sources.math.held_out_rows=99999"], "held_out_rows=99999"),
         (["data.sources.math.world=maths.jsonl"], r"math\.jsonl"),
@@ -110,7 +110,9 @@ def test_seeds_share_data_and_base():
     kinds = [stage.kind for stage in made.stages]
     assert kinds.count("world") == kinds.count("tokenizer") == 1
     assert kinds.count("train") == 3
-    assert kinds.count("tokens") == 1 + 1 + 3  # the corpus, math, and the held-out rows of three abilities
+    assert (
+        kinds.count("tokens") == 2 + 1 + 3
+    )  # the corpus and its dialogues, math, and the held-out rows of three abilities
 
 
 def test_each_base_seed_is_a_base_of_its_own_that_its_cells_share_and_the_table_names():
@@ -174,6 +176,7 @@ PAIRED = (
 
 INERT_HERE = (
     "replay",
+    "data.replay",
     "allow_repeats",
     "amount.general",
     "amount.code",
@@ -199,6 +202,8 @@ def other(path: str, value: object) -> object:
         return OTHER[path]
     if path.endswith(".clean"):
         return ["drop_empty_turns"]
+    if path.endswith(".only"):
+        return {"topic": ["facts"]}
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):

@@ -105,7 +105,7 @@ def test_kind_revision_inputs_and_input_names_change_the_key(monkeypatch):
         Stage("tokens", TOKENS, {"rows": world}).key,
         Stage("tokens", TOKENS, {"data": Stage("world", dataclasses.replace(WORLD, seed=1), {})}).key,
     }
-    monkeypatch.setitem(sweep.stages.stage.REVISION, "world", 2)
+    monkeypatch.setitem(sweep.stages.stage.REVISION, "world", 99)
     keys.add(Stage("tokens", TOKENS, {"data": Stage("world", WORLD, {})}).key)
     assert len(keys) == 5
 

@@ -16,11 +16,13 @@ ANNOUNCED = re.compile(
     r"(?:[ \t*_]{0,4}(?:option|choice|answer)\b)?",
     re.IGNORECASE,
 )
-LETTERED = re.compile(r"\([A-Z]\)")
 MENTIONED = re.compile(r"\b(?:option|choice|answer)[ \t](?=\(?[A-Z]\)?(?![\w'\u2019]))", re.IGNORECASE)
 # A bare letter may be followed by its choice; A and I are also words.
 LETTER = re.compile(r"[\s*_\"'`$:]{0,6}(?:\\?[(\[{]\s?([A-Za-z])\s?\\?[)\]}]|([A-Za-z])(?![\w'\u2019]))")
 FOLLOWED = re.compile(r"[*_]{0,2}(?:[.):,;\]]|\s*$|\s*\n|\s+(?:because|since|as|is|-|\u2013|\(|\[|not|and not))")
+LETTERED = re.compile(r"\(([A-Z])\)[ \t]?")
+# "(A) or (B)" names neither.
+ANOTHER = re.compile(r"[\s*_]{0,4}(?:,|/|&|or\b|and\b)[\s*_]{0,4}(?:option |choice )?\(?([A-Z])\)?(?![\w'\u2019])")
 WHOLE = re.compile(r"[\s*_(\[\"'`$]{0,6}[A-Za-z][\s*_)\]\"'`$.:]{0,6}")
 WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
 IGNORED = ("case", "markup")
@@ -37,7 +39,7 @@ def named(text: str, labels: Sequence[str], choices: Sequence[str]) -> int | Non
         number, strange = _read(place, labels, choices, certain)
         if number is not None or strange:
             return number
-    return None
+    return _with_its_text(text.rpartition("\n")[2], labels, choices)
 
 
 def _places(text: str) -> Iterator[tuple[str, bool]]:
@@ -51,15 +53,13 @@ def _places(text: str) -> Iterator[tuple[str, bool]]:
         yield lines[0], True
     for line in lines[-1:]:
         yield line[:MAX_PLACE], False
-        lettered = set(LETTERED.findall(line))
-        yield lettered.pop() if len(lettered) == 1 else "", False
-    mentions = [match.end() for match in MENTIONED.finditer(text)]
-    yield from ((text[end : end + MAX_PLACE], False) for end in mentions[-1:])
+        mentions = [match.end() for match in MENTIONED.finditer(line)]
+        yield from ((line[end : end + MAX_PLACE], False) for end in mentions[-1:])
     yield text[:MAX_PLACE], False
 
 
 def _read(place: str, labels: Sequence[str], choices: Sequence[str], certain: bool) -> tuple[int | None, bool]:
-    """The number of the choice with which a place begins; and whether it begins with a letter that is no choice."""
+    """The number of the choice with which a place begins; and whether it begins with letters that name none."""
     line = place.strip().partition("\n")[0]
     by_text = _by_text(line, choices)
     letter = LETTER.match(place)
@@ -69,6 +69,9 @@ def _read(place: str, labels: Sequence[str], choices: Sequence[str], certain: bo
     rest = place[letter.end() :]
     lettered = letter[1] is not None or FOLLOWED.match(rest) is not None
     number = labels.index(bare.upper()) if bare.upper() in labels else None
+    another = ANOTHER.match(rest)
+    if another and another[1] in labels and another[1] != bare.upper():
+        return None, True
     if (
         number is not None
         and (lettered or _by_text(rest, choices) == number)
@@ -78,6 +81,16 @@ def _read(place: str, labels: Sequence[str], choices: Sequence[str], certain: bo
     if by_text is not None:
         return by_text, False
     return None, certain and lettered and bare.isupper() and number is None
+
+
+def _with_its_text(line: str, labels: Sequence[str], choices: Sequence[str]) -> int | None:
+    """The number of the one choice that stands in a line with its letter in brackets before it."""
+    found = {
+        labels.index(match[1])
+        for match in LETTERED.finditer(line)
+        if match[1] in labels and line[match.end() :].startswith(choices[labels.index(match[1])])
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _ends(rest: str) -> bool:

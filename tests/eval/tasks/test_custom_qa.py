@@ -188,10 +188,19 @@ def test_a_choice_is_named_in_the_forms_that_people_and_models_write(tmp_path, f
     assert correct("choice", item, *texts) == [True, False]
 
 
-@pytest.mark.parametrize(
-    "text", ["The answer is E.", "Answer: (D)", "D", "\\boxed{E}", "The answer is a guess.", "I see A and B."]
-)
-def test_a_letter_that_is_no_choice_is_no_answer(tmp_path, text):
+NAMELESS = ["The answer is E.", "Answer: (D)", "D", "\\boxed{E}", "The answer is a guess.", "I see A and B."]
+NAMELESS += [
+    "(A) or (B)",
+    "The answer is (A) or (B).",
+    "Answer: A and B",
+    "(A), (B)",
+    "A/B",
+    "one of them, as in (A), is",
+]
+
+
+@pytest.mark.parametrize("text", NAMELESS)
+def test_no_letter_of_a_choice_or_two_are_no_answer(tmp_path, text):
     (item,) = made(tmp_path, "choice", [{"prompt": "Grass is", "choices": ["green", "red"], "answer": 0}])
     verdict = TASKS["choice"].score(item, f"It is (A), or not.\n{text}", "")
     assert not verdict["parsed"] and not verdict["correct"], verdict

@@ -8,9 +8,9 @@ are as in one process. When only the copiers hold a shared value any longer, it 
 from __future__ import annotations
 
 import collections
+import itertools
 import marshal
 import sys
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,20 +19,31 @@ from eval.sandbox.proxies import NotJudged, proxy_number
 from eval.sandbox.values import TAG
 
 PROGRAM, TESTS = 1, 0  # the sides; each gives numbers of its own parity to what it hands over
+_FLAT, _COMPOUND = {str, float, bool, type(None)}, {dict, list}
 _ALONE = 2  # references to a value that only the copier holds, the one that is passed to getrefcount included
 
 _PAIRED = (dict, collections.Counter, collections.OrderedDict, collections.defaultdict)
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (list, set, bytearray, collections.deque, *_PAIRED)}
 _SHARED = frozenset(_KINDS.values())
+_SAMPLES: tuple[Iterator[Any], ...] = (
+    iter([]),
+    iter(()),
+    iter({}),
+    iter(set()),
+    iter(""),
+    iter(range(0)),
+    reversed([]),
+)
+_ITERATORS = {*map(type, _SAMPLES), map, filter, zip, enumerate, itertools.chain, itertools.islice}
 
 
 class Copier:
-    """One side's copier. ``proxy`` makes the object that stands for the other side's object of a number.
+    """One side's copier. ``proxy`` makes what stands for the other side's object of a number and name.
 
     ``hands_over`` says which objects that cannot be copied the other side may have a proxy for.
     """
 
-    def __init__(self, side: int, proxy: Callable[[int], Any], hands_over: Callable[[Any], bool]) -> None:
+    def __init__(self, side: int, proxy: Callable[[int, str], Any], hands_over: Callable[[Any], bool]) -> None:
         self._side = side
         self._next = side
         self._proxy, self._hands_over = proxy, hands_over
@@ -62,7 +73,8 @@ class Copier:
             elif type(self._shared[number]) is not _KINDS[kind]:
                 raise TypeError("a shared value of another kind")
         for number, _, _, content in changes:
-            _fill(self._shared[number], [self._unpack(item) for item in content])
+            flat = _COMPOUND.isdisjoint(map(type, content))
+            _fill(self._shared[number], content if flat else [self._unpack(item) for item in content])
             self._known[number] = marshal.dumps(content, 2)
         value = self._unpack(message["value"])
         for number in message["dropped"]:
@@ -78,10 +90,10 @@ class Copier:
             numbers += alone
         return numbers
 
-    def proxy(self, number: int) -> Any:
+    def proxy(self, number: int, name: str) -> Any:
         """What stands for the other side's object of that number; always the same."""
         if number not in self._proxies:
-            self._proxies[number] = self._proxy(number)
+            self._proxies[number] = self._proxy(number, name)
         return self._proxies[number]
 
     def _register(self, number: int, value: Any) -> None:
@@ -96,7 +108,10 @@ class Copier:
         """Add the content of a shared value to the changes, unless the other side knows it."""
         pack, items = self._pack, value.items() if isinstance(value, dict) else value
         paired = isinstance(value, dict)
-        content = [[pack(key), pack(item)] for key, item in items] if paired else list(map(pack, items))
+        if not paired and _is_flat(value):
+            content = list(value)
+        else:
+            content = [[pack(key), pack(item)] for key, item in items] if paired else list(map(pack, items))
         known = marshal.dumps(content, 2)  # tells 1 from True and 1.0
         if self._known.get(number) != known:
             self._known[number] = known
@@ -129,7 +144,8 @@ class Copier:
             return {TAG: "yours", "of": number}
         if (packed := values.pack(value, self._pack)) is not None:
             return packed
-        if isinstance(value, Iterator) and kind is not types.GeneratorType:
+        # A generator of the program runs no further than the tests ask.
+        if isinstance(value, Iterator) and (kind in _ITERATORS or self._side == TESTS):
             drawn, rest = values.few_drawn(value)
             return {TAG: "iterator", "of": list(map(self._pack, drawn))} if rest is None else self._object(rest)
         return self._object(value) if (base := values.plain(value)) is value else self._pack(base)
@@ -141,7 +157,8 @@ class Copier:
         if id(value) not in self._own_numbers:
             self._own_numbers[id(value)] = len(self._own)
             self._own.append(value)
-        return {TAG: "mine", "of": self._own_numbers[id(value)]}
+        named = {} if self._side == PROGRAM else {"name": getattr(value, "__name__", "")}
+        return {TAG: "mine", "of": self._own_numbers[id(value)], **named}
 
     def _share(self, value: Any) -> int:
         if id(value) in self._numbers:
@@ -164,10 +181,16 @@ class Copier:
             case "yours":
                 return self._own[of]
             case "mine":
-                return self.proxy(int(of))
+                return self.proxy(int(of), data.get("name", ""))
             case "iterator":
                 return iter([self._unpack(item) for item in of])
         return values.unpack(kind, of, self._unpack)
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether its elements are JSON values as they are."""
+    kinds = set(map(type, value))
+    return kinds <= _FLAT or (kinds == {int} and min(value) > -(1 << 63) and max(value) < 1 << 63)
 
 
 def _fill(value: Any, content: list[Any]) -> None:

@@ -43,6 +43,15 @@ class Handle:
         object.__setattr__(self, "_number", number)
         object.__setattr__(self, "_ask", ask)
 
+    @property
+    def __class__(self) -> Any:
+        found = ask_of(self)("get", self, "__class__")
+        return found if type(found) is Handle else Handle  # it cannot claim to be of a type of the tests
+
+    @__class__.setter
+    def __class__(self, kind: Any) -> None:
+        ask_of(self)("set", self, "__class__", kind)
+
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return ask_of(self)("call", self, *arguments, **named)
 
@@ -72,12 +81,11 @@ class Handle:
 
 
 class Callback:
-    """The function of that number in the test process, which ``call`` calls."""
+    """The function of that number and name in the test process, which ``call`` calls."""
 
-    __slots__ = ("_call", "_number")
-
-    def __init__(self, number: int, call: Callable[..., Any]) -> None:
+    def __init__(self, number: int, name: str, call: Callable[..., Any]) -> None:
         self._number, self._call = number, call
+        self.__name__ = self.__qualname__ = name
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self._call(self._number, arguments, named)

@@ -37,7 +37,7 @@ class LoadedProgram:
     def __init__(self, channel: Channel | None = None) -> None:
         self._channel = channel
         self._module = types.ModuleType("program")
-        self._copier = Copier(PROGRAM, lambda number: Callback(number, self._call_back), lambda value: True)
+        self._copier = Copier(PROGRAM, lambda number, name: Callback(number, name, self._call_back), lambda value: True)
         sys.modules["program"] = self._module  # so that the program finds its own module, as for pickling
 
     def answer(self, order: bytes) -> bytes:
@@ -60,7 +60,9 @@ class LoadedProgram:
     def _act(self, act: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         match act:
             case "run":
-                exec(marshal.loads(arguments[0]), self._module.__dict__)
+                code, whole = arguments[0], isinstance(arguments[0], str)
+                code = compile(code, "program", "exec", dont_inherit=True) if whole else marshal.loads(code)
+                exec(code, self._module.__dict__)
                 return self._named(*arguments[1:])
             case "names":
                 return self._named(*arguments)
@@ -83,7 +85,7 @@ class LoadedProgram:
     def _call_back(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Call the function of that number in the test process."""
         assert self._channel is not None
-        callback = self._copier.proxy(number)
+        callback = self._copier.proxy(number, "")
         message = self._copier.pack((callback, arguments, tuple(named.items())))
         self._channel.send(messages.line({**message, "dropped": [], "call": True}))
         value, error = messages.taken(json.loads(self._channel.receive(sys.maxsize)), self._copier)

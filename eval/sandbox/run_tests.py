@@ -11,7 +11,6 @@ import importlib
 import json
 import marshal
 from collections.abc import Callable, Sequence
-from types import FunctionType, MethodType
 from typing import Any
 
 from eval.sandbox import conditions, messages, values
@@ -35,7 +34,7 @@ class RemoteProgram:
 
     def __init__(self, send: Callable[[bytes], object], receive: Callable[[], bytes]) -> None:
         self._send, self._receive = send, receive
-        self._copier = Copier(OUR_SIDE, lambda number: Handle(number, self.ask), _is_function)
+        self._copier = Copier(OUR_SIDE, lambda number, name: Handle(number, self.ask), callable)
         self.ended = False
         self.garbled = False
 
@@ -45,9 +44,9 @@ class RemoteProgram:
         What it changes in place is changed here as well. Raises ProgramEnded when no answer comes, or none that
         `LoadedProgram` could have given: a test that catches errors must not take that for one.
         """
-        dropped = self._copier.dropped()
         message = self._copier.pack((arguments, tuple(named.items())))
-        reply = self._exchange({**message, "act": act, "dropped": dropped})
+        # After the changes have been noted: the program may still hold what the tests have changed and let go.
+        reply = self._exchange({**message, "act": act, "dropped": self._copier.dropped()})
         while "call" in reply:
             answer = self._called(reply)
             reply = self._exchange({**answer, "dropped": []})
@@ -127,11 +126,14 @@ def _run(ordered: Sequence[Part], remote: RemoteProgram) -> None:
             _test(part, remote, _fetch(part, remote) if fetched is None else fetched)
             fetched = None
             continue
-        code = compile(part.module(), "program", "exec", flags, dont_inherit=True)
-        flags |= code.co_flags & _FUTURE
+        code: str | bytes = part.body if isinstance(part.body, str) else b""
+        if not code:
+            compiled = compile(part.module(), "program", "exec", flags, dont_inherit=True)
+            flags |= compiled.co_flags & _FUTURE
+            code = marshal.dumps(compiled)
         # The names that the next part will need come with the same answer, which saves a round trip.
         after = next((names for follower in ordered[number + 1 : number + 2] if (names := _names(follower)[0])), [])
-        found = remote.ask("run", marshal.dumps(code), tuple(after), False)
+        found = remote.ask("run", code, tuple(after), False)
         fetched = _asked(after, found) if after else None
 
 
@@ -176,11 +178,6 @@ def _names(part: Part) -> tuple[list[str], list[str]]:
     if part.kind == CONDITION:
         return [*names, *part.assigned(), *(name for name in shared if name not in conditions.BUILTINS)], shared
     return names, shared
-
-
-def _is_function(value: Any) -> bool:
-    """Whether it is a function of the tests, which the program may call."""
-    return isinstance(value, FunctionType | MethodType) or type(value) is type(len)
 
 
 _FUTURE = 0

@@ -67,7 +67,7 @@ PATHS: Numbers = {  # mounts decide what can be seen there
 CLONE, CLONE_THREAD, CLONE3 = (56, 220), 0x10000, (435, 435)
 SIGNALS: Numbers = {"kill": (62, 129), "tgkill": (234, 131)}
 FCNTL, FCNTL_COMMANDS = (72, 25), (0, 1, 2, 3, 4, 1030)  # copying and flags; not owners, leases or locks
-PRLIMIT, IOCTL = (302, 261), (16, 29)
+PRLIMIT, IOCTL, UNBLOCK = (302, 261), (16, 29), 0x5421  # of ioctl FIONBIO alone, another way to set a flag
 # Two ends without a name, as asyncio needs them; from streams nothing can be sent elsewhere.
 SOCKETPAIR, AF_UNIX, STREAMS = (53, 199), 1, (1, 0x80001, 0x80801)
 
@@ -105,7 +105,8 @@ def _head(machine: str, paths: str) -> bytes:
     steps += [
         _if_bits(CLONE[column], 0, CLONE_THREAD), _if_argument(FCNTL[column], 1, FCNTL_COMMANDS),
         _if_argument(PRLIMIT[column], 0, (0,)), _if_argument(SOCKETPAIR[column], 0, (AF_UNIX,), 1, STREAMS),
-        _step(EQUAL, IOCTL[column], 0, 1), _step(RETURN, NO_TERMINAL),
+        _step(EQUAL, IOCTL[column], 0, 4), _argument(1), _step(EQUAL, UNBLOCK, 0, 1), _step(RETURN, ALLOW),
+        _step(RETURN, NO_TERMINAL),
         _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, MISSING), _step(AT_LEAST, UNKNOWN_FROM, 0, 1),
         _step(RETURN, MISSING),
     ]  # fmt: skip

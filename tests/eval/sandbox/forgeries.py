@@ -192,7 +192,7 @@ OTHERS = {
     "private attribute": Forgery(f"class E:\n{EVERYTHING}" + solve("E()"), "assert solve(20)._value == 21\n"),
     "called tests": Forgery(f"class E:\n{EVERYTHING}" + solve("E()"),
     "def test_one():\n    assert solve(20) == 21\ndef test_two():\n    assert solve(3) == 4\ntest_one()\n"
-    "test_two()\nprint('ok')\n"),
+    "test_two()\ndone = True\n"),
 }  # fmt: skip
 
 # Conditions of the program's own text that try to reach the test process, where its tests are found in that text too.

@@ -209,7 +209,7 @@ def test_abilities_without_a_share_or_rating_are_named(table, tmp_path):
 
 def test_what_cannot_be_advised_is_said(table):
     frame = table.table
-    with pytest.raises(ValueError, match="budget=3 must be at least"):
+    with pytest.raises(ValueError, match="budget=3 must pay at least 16 samples"):
         advise(table, 3, {})
     with pytest.raises(ValueError, match="weights name ability 'maths'"):
         advise(table, 6000, {"maths": 1})

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.advice.advise import Advice
+from analysis.advice.budget import Budget
 from analysis.advice.text import _ends
 from tests.analysis.advice.given import model
 
@@ -15,7 +16,8 @@ def advice():
     second = [[0.6, 0.2], [0.4, 0.4], [0.3, 0.3], [0.5, 0.35]]
     samples, strategy = np.arange(8.0).reshape(4, 2), np.array(["multitask"] * 4)
     models = (model("math"), model("code"))
-    return Advice(("math", "code"), models, np.array([0.5, 0.5]), samples, strategy, np.array([first, second]), ())
+    half, budget = np.array([0.5, 0.5]), Budget(100, "samples", 0.0, np.ones(2))
+    return Advice(("math", "code"), models, half, samples, strategy, np.array([first, second]), (), budget)
 
 
 def test_the_chance_of_a_candidate_is_how_often_it_is_the_best(advice):

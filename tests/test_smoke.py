@@ -82,7 +82,7 @@ def test_scores_come_with_what_the_training_data_holds_of_the_items(store: Path)
     held = table[table.metric == "contaminated_rate"].set_index(["cell", "task"])["value"]
     assert len(held) == 18 and (clean <= 12 * (1 - held) + 1e-9).all()
     pairs = pd.read_csv(store / "sweeps" / "smoke" / "overlap.csv")
-    assert len(pairs) == 3 * 4 and (pairs["whole"] == 0).all() and (pairs["items"] == 12).all()
+    assert len(pairs) == 3 * 5 and (pairs["whole"] == 0).all() and (pairs["items"] == 12).all()
 
 
 def test_training_on_an_ability_lowers_its_loss(store: Path):

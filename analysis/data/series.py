@@ -47,6 +47,8 @@ def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
 
     Series of models of different sizes come in the order of size.
     """
+    if rows.empty:  # a measure of models that were trained on other abilities alone
+        return "", ()
     if "params" in rows:
         rows = rows.sort_values("params", kind="stable")
     axis, labels = _layout(rows)

@@ -54,7 +54,7 @@ def test_public_curves_are_imported_and_analysed(tmp_path, monkeypatch, public_d
     curves = public_data / "fits" / "sft_loss_vs_samples_flan.csv"
     assert main(["import", f"from={curves}", "mapping=map.yaml", "out=long.csv"]) == 0
     frame = pd.read_csv("long.csv")
-    assert len(frame) == (5 if public_data == PUBLIC_DATA["cut"] else 30) * 14
+    assert len(frame) == (14 if public_data == PUBLIC_DATA["cut"] else 30) * 14
     assert frame["samples"].max() == 1638400
 
 

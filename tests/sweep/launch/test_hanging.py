@@ -240,8 +240,8 @@ def test_a_launcher_that_was_stopped_alone_suspects_nobody(store_path: Path):
 def test_a_stage_that_a_lost_host_was_building_is_named_and_built_here(store_path: Path):
     dry = sweep(*GRID, "hydra/launcher=local", store=store_path)
     assert dry.returncode == 0
-    (stage,) = store_path.glob("world/*")
-    claim = leave_claim(store_path / "claims" / f"world-{stage.name}", host="elsewhere", pid=77)
+    stage = sorted(store_path.glob("score/*"))[0]
+    claim = leave_claim(store_path / "claims" / f"score-{stage.name}", host="elsewhere", pid=77)
     Store(store_path).discard(stage)
     again = start(store_path)
     lines: list[str] = []

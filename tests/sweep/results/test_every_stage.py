@@ -99,10 +99,10 @@ def test_the_table_says_what_each_measured_model_was_trained_on(store: Store):
     assert own["value"].to_list() == [0.1, 0.2, 0.3]
     assert own["last_stage"].to_list() == [3, 3, 3]
     assert own["trained_on"].to_list() == ["code", "code+math", "code+math+general"]
-    assert own["train_samples"].to_list() == [0, 1792, 1792]
-    assert own["samples_code"].to_list() == [1792] * 3
+    assert own["train_samples"].to_list() == [0, 1280, 1280]
+    assert own["samples_code"].to_list() == [1280] * 3
     assert own["samples_general"].to_list() == [0, 0, 2176]
-    assert own["total_samples"].to_list() == [1792, 3584, 5760]
+    assert own["total_samples"].to_list() == [1280, 2560, 5632]
     (single,) = rows.loc[
         (rows["cell"] == "single") & (rows["task"] == "gsm8k"), ["after_stage", "last_stage"]
     ].to_numpy()

@@ -237,21 +237,21 @@ def next_cells(options: Next) -> str:
 
 def import_table(options: Import) -> str:
     """Write another tool's table as a long table; what was written, as text."""
-    from analysis.data.table import write_csv
+    from analysis.data.table_file import write_table
     from analysis.imports.lm_eval import items
     from analysis.imports.mapping import convert, read_mapping
 
     out = Path(options.out)
     imported = convert(options.source, Path(options.mapping))
     frame = imported.table
-    write_csv(frame, out) if out.suffix == ".csv" else frame.to_parquet(out, index=False)
+    write_table(frame, out)
     written = "".join(f"note: {remark}\n" for remark in imported.remarks)
     written += f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
     if options.items is None:
         return written
     plan, place = read_mapping(Path(options.mapping)), Path(options.items)
     samples = items(Path(options.source), plan.get("tasks", {}), plan.get("metrics", {}))
-    samples.to_parquet(place, index=False) if place.suffix == ".parquet" else write_csv(samples, place)
+    write_table(samples, place)
     return f"{written}{len(samples):,} items in {place}\n"
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.metric import KINDS, WAYS, Metric, metrics_of
-from common.cells import quoted, unquoted
+from analysis.data.table_file import read_csv
 
 
 @dataclass(frozen=True)
@@ -142,21 +140,6 @@ def load(path: Path) -> pd.DataFrame:
         return read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:
         raise ValueError(f"table {path} cannot be read as {suffix[1:]}: {error}; write it again") from error
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """The table in a CSV file, without the quotes before texts that a spreadsheet would take for formulas."""
-    return _each_text(pd.read_csv(path), unquoted)
-
-
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table that `read_csv` reads as it is."""
-    _each_text(frame, quoted).to_csv(path, index=False)
-
-
-def _each_text(frame: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    texts = [column for column in frame if not pd.api.types.is_numeric_dtype(frame[column])]
-    return frame.assign(**{str(column): frame[column].map(change) for column in texts})
 
 
 def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.data.study import Study, read_study
-from analysis.data.table import read_csv
+from analysis.data.table_file import read_csv
 from analysis.format import counted
 from analysis.report.drawings import draw_all
 from analysis.report.page import page

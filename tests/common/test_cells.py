@@ -6,7 +6,7 @@ import csv
 
 import pandas as pd
 
-from analysis.data.table import read_csv, write_csv
+from analysis.data.table_file import read_csv, write_csv
 from common.cells import quoted
 
 TEXTS = ["=1+2", "+cmd", "-x", "@SUM(A1)", "\tx", "'quoted", "plain", "-0.5", "+3e5", "a=b"]

@@ -188,15 +188,10 @@ def test_a_choice_is_named_in_the_forms_that_people_and_models_write(tmp_path, f
     assert correct("choice", item, *texts) == [True, False]
 
 
-NAMELESS = ["The answer is E.", "Answer: (D)", "D", "\\boxed{E}", "The answer is a guess.", "I see A and B."]
-NAMELESS += [
-    "(A) or (B)",
-    "The answer is (A) or (B).",
-    "Answer: A and B",
-    "(A), (B)",
-    "A/B",
-    "one of them, as in (A), is",
-]
+NAMELESS = [
+    "The answer is E.", "Answer: (D)", "D", "\\boxed{E}", "The answer is a guess.", "I see A and B.", "(A) or (B)",
+    "The answer is (A) or (B).", "Answer: A and B", "(A), (B)", "A/B", "one of them, as in (A), is",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", NAMELESS)

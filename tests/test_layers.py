@@ -27,7 +27,9 @@ ROOMS = {
     "analysis.report": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
     "analysis.verdicts",
     "analysis": "analysis.fitting analysis.laws",
-    "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.report",
+    "analysis.options": "",
+    "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.options "
+    "analysis.report",
     "analysis.__main__": "analysis.commands",
     "train.spec": "",
     "train": "train.spec",

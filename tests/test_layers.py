@@ -24,8 +24,9 @@ ROOMS = {
     "analysis.verdicts": "analysis.arrays analysis.data analysis.fitting analysis.format",
     "analysis.advice": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
     "analysis.verdicts",
-    "analysis.report": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
-    "analysis.verdicts",
+    "analysis.figures": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.verdicts",
+    "analysis.report": "analysis.arrays analysis.data analysis.figures analysis.fitting analysis.format "
+    "analysis.text_table analysis.verdicts",
     "analysis": "analysis.fitting analysis.laws",
     "analysis.options": "",
     "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.options "

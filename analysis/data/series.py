@@ -29,7 +29,8 @@ class Series:
     """Measurements that lie on one curve, ordered by amount.
 
     The arrays have one entry per measurement; ``amount`` is NaN where no amount varies, ``items`` (their number),
-    ``stderr`` and ``fraction`` where they are unknown; ``seed`` is that of `chance`.
+    ``stderr`` and ``fraction`` where they are unknown; ``seed`` is that of `chance`, ``cell`` the name of the cell (""
+    for an unknown one).
     """
 
     label: str
@@ -40,6 +41,7 @@ class Series:
     seed: tuple[str, ...]
     fraction: Array
     model: str
+    cell: tuple[str, ...]
 
 
 def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
@@ -126,6 +128,7 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
         tuple(chance(rows)),
         _numbers(rows, "fraction"),
         str(first["model"]) if "model" in rows else "",
+        tuple(map(str, rows["cell"])) if "cell" in rows else ("",) * len(rows),
     )
 
 

@@ -89,6 +89,12 @@ class Measure:
         says_more = self.task != "" and self.metric.name not in self.task
         return f"{self.ability}: {self.metric.name}" + (f" on {self.task}" if says_more else "")
 
+    @property
+    def heading(self) -> str:
+        """The title with the unit of the metric."""
+        unit = self.metric.shown_unit
+        return self.title + (f" ({unit})" if unit else "")
+
 
 @dataclass(frozen=True, eq=False)
 class Study:

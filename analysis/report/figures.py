@@ -20,7 +20,6 @@ from analysis.data.series import UNITS
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
-from analysis.report.text import heading
 
 # Okabe and Ito's colours, in an order in which neighbours also differ in grey. Markers and dashes repeat the
 # distinction for readers without colour.
@@ -57,7 +56,7 @@ def draw(measure: Measure, fits: list[SeriesFit], folder: Path) -> str:
         figure = Figure(figsize=(5.6, 3.9))
         axes = figure.add_subplot()
         (_curves if measure.axis else _bars)(axes, measure, fits)
-        axes.set_title(heading(measure))
+        axes.set_title(measure.heading)
         legend(figure, axes)
         return save(figure, folder, measure.name)
 

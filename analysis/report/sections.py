@@ -10,7 +10,7 @@ from analysis.report.results import Results
 from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, further_table, goal_table, law_table, measure_tables, overview
-from analysis.report.text import heading, sentence, warning_rows
+from analysis.report.text import sentence, warning_rows
 from analysis.report.verdict_tables import matrix_table, verdict_tables
 from analysis.text_table import TextTable
 
@@ -83,5 +83,5 @@ def _measures(results: Results, drawings: Drawings) -> list[Section]:
         tables = measure_tables(measure, fits) + ([laws] if laws else [])
         checks = list(drawings.checks[measure.name].items())
         figure = drawings.curves[measure.name]
-        parts.append(Section(heading(measure), tables, figure, checks, sentences, warnings=warnings))
+        parts.append(Section(measure.heading, tables, figure, checks, sentences, warnings=warnings))
     return parts

@@ -12,7 +12,7 @@ from analysis.data.study import Measure, Study, trained_elsewhere
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
 from analysis.report.results import MeasureFits
-from analysis.report.text import fitted_value, heading, joined, measured
+from analysis.report.text import fitted_value, joined, measured
 from analysis.text_table import TextTable
 from analysis.verdicts.goal import SEEDS, doubling_text, goals, next_doubling
 
@@ -31,22 +31,22 @@ def measure_tables(measure: Measure, fits: Sequence[SeriesFit]) -> list[TextTabl
         bare = [(f"untrained {model}" if several else "untrained", value) for model, value in measure.base.items()]
         rows = [(name, measure.metric.number(value)) for name, value in bare]
         rows += [(fit.series.label or "all", measured(fit.levels[0], measure.metric)) for fit in fits]
-        return [TextTable(heading(measure), ("series", "measured"), tuple(rows))]
+        return [TextTable(measure.heading, ("series", "measured"), tuple(rows))]
     along = [fit for fit in fits if len(fit.levels) > 1]
     if len(fits) > SIDE_BY_SIDE and 0 < len(along) < len(fits):
         return [*measure_tables(measure, along), _constant_table(measure, [fit for fit in fits if fit not in along])]
     if len(fits) <= SIDE_BY_SIDE:
-        return [_amount_table(measure, fits, heading(measure), ("measured", "fitted"))]
+        return [_amount_table(measure, fits, measure.heading, ("measured", "fitted"))]
     curves = [fit for fit in fits if fit.at_levels is not None]
-    tables = [_amount_table(measure, fits, f"{heading(measure)}, measured", ("measured",))]
-    return [*tables, _amount_table(measure, curves, f"{heading(measure)}, fitted", ("fitted",))] if curves else tables
+    tables = [_amount_table(measure, fits, f"{measure.heading}, measured", ("measured",))]
+    return [*tables, _amount_table(measure, curves, f"{measure.heading}, fitted", ("fitted",))] if curves else tables
 
 
 def _constant_table(measure: Measure, fits: Sequence[SeriesFit]) -> TextTable:
     """Series that have one amount each, of which something else varies: a row each."""
     levels = [(fit.series.label, fit.levels[0]) for fit in fits]
     rows = [(label, measure.amount_text(one.amount), measured(one, measure.metric)) for label, one in levels]
-    title = f"{heading(measure)}, at one amount of its data each"
+    title = f"{measure.heading}, at one amount of its data each"
     return TextTable(title, ("series", measure.axis, "measured"), tuple(rows))
 
 

@@ -36,12 +36,6 @@ def fitted_value(fit: SeriesFit, place: int, metric: Metric) -> str:
     return f"{value} ({low} to {high})"
 
 
-def heading(measure: Measure) -> str:
-    """The measure's title with the unit of its metric."""
-    unit = measure.metric.shown_unit
-    return measure.title + (f" ({unit})" if unit else "")
-
-
 def sentence(measure: Measure, fit: SeriesFit) -> str:
     """What a series shows, in one sentence; why it has no curve where it has no amounts."""
     metric = measure.metric

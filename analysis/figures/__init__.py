@@ -1,0 +1,1 @@
+"""Each figure once: its rows of data and the Vega-Lite specification that draws them."""

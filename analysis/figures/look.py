@@ -1,0 +1,56 @@
+"""How all figures look: colours, marks, dashes, the font, and legends with as many columns as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+# Okabe and Ito's colours, in an order in which neighbours also differ in grey. Markers and dashes repeat the
+# distinction for readers without colour.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5c5c5c")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
+DASHES = ([1, 0], [6, 2], [2, 1.5], [6, 2, 1.5, 2])
+INK, SOFT, LINE, GRID = "#1c1e21", "#555b63", "#8a9099", "#e4e4e6"
+"""Text; what is said quietly; axes; grid. A page that is dark replaces exactly these four."""
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+"""vl-convert brings Liberation Sans along, which is as wide as Arial: figures are the same on every machine."""
+WIDTH, HEIGHT = 460, 260
+"""Of the inner part of a figure, in pixels."""
+
+CONFIG: dict[str, Any] = {
+    "aria": False,  # one description a figure, and a table below it, instead of a label a point
+    "background": None,
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK, "titleColor": INK, "titleFontWeight": "normal", "titlePadding": 8, "labelFontSize": 11,
+        "titleFontSize": 12, "gridColor": GRID, "domainColor": LINE, "tickColor": LINE, "labelOverlap": "greedy",
+    },
+    "legend": {
+        "orient": "bottom", "title": None, "labelColor": INK, "labelFontSize": 11, "labelLimit": 0, "symbolSize": 60,
+        "symbolStrokeWidth": 1.6, "symbolOpacity": 1, "direction": "horizontal", "columnPadding": 14,
+    },
+    "title": {"color": INK, "subtitleColor": SOFT, "fontSize": 13, "subtitleFontSize": 11, "subtitlePadding": 4},
+    "line": {"strokeWidth": 1.7},
+    "rule": {"strokeWidth": 1.1},
+    "point": {"size": 46, "filled": True, "opacity": 1},
+    "text": {"color": INK, "fontSize": 11},
+}  # fmt: skip
+
+
+def cycled(looks: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """One of ``looks`` for each name, from the start again where they are too few."""
+    return [looks[i % len(looks)] for i in range(max(len(names), 1))]
+
+
+def series_scale(looks: Sequence[Any], names: Sequence[str], known: bool) -> dict[str, Any]:
+    """The scale from the names of series to colours, shapes or dashes; without names, all looks in turn."""
+    return {"domain": list(names), "range": cycled(looks, names)} if known else {"range": list(looks)}
+
+
+def legend(names: Sequence[str], width: float = WIDTH) -> dict[str, Any] | None:
+    """The legend of these series, with as many columns as fit below a figure; None for fewer than two."""
+    if len(names) < 2:
+        return None
+    widest = max(map(len, names))
+    return {"columns": max(1, min(len(names), int(width / (6.2 * widest + 40))))}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.options import Advise, Analyse, Fit, Import, Next
+from analysis.options import Advise, Analyse, Fit, Import, Next, Serve
 from common.json_file import write_json
 from common.options import Command, run
 
@@ -31,6 +31,16 @@ def analyse(options: Analyse) -> str:
         names = write(tables, out, title, options.margin, items, options.weights, overlaps)
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
     return f"{(out / 'table.txt').read_text(encoding='utf-8')}\nreport: {out / 'report.html'}\n"
+
+
+def serve(options: Serve) -> int:
+    """Serve the report of sweeps, and write it again whenever scores have come, until Ctrl-C."""
+    from analysis.live.watch import Watched, serve
+
+    analysed = options.analysed
+    out, title = analysed.place
+    serve(Watched(options.sweep, analysed.root, out, title, lambda: analyse(analysed)), options.port)
+    return 0
 
 
 def digest(*files: Path) -> str:
@@ -104,6 +114,7 @@ def fit(options: Fit) -> str:
 
 COMMANDS = {
     "": Command(Analyse, "Analyse a long table: curves, intervals, verdicts, figures, a report.", analyse),
+    "serve": Command(Serve, "Show the report of a running sweep in a browser, as new as its scores.", serve),
     "advise": Command(Advise, "Say which composition and strategy to train under a budget.", advise),
     "next": Command(Next, "Say which cells to run next, for the most certainty per GPU-hour.", next_cells),
     "import": Command(Import, "Turn a result table of another tool into a long table.", import_table),

@@ -30,10 +30,14 @@ class Tables:
             raise ValueError("give either sweep=NAME or table=FILE, for example: python -m analysis sweep=data_amount")
 
     @property
+    def root(self) -> Path:
+        """The store."""
+        return Path(self.store or os.environ.get("DOSAGE_STORE") or "store")
+
+    @property
     def folders(self) -> list[Path]:
         """The folders of the sweeps in the store."""
-        store = Path(self.store or os.environ.get("DOSAGE_STORE") or "store")
-        return [store / "sweeps" / check_sweep_name(name) for name in self.sweep or ()]
+        return [self.root / "sweeps" / check_sweep_name(name) for name in self.sweep or ()]
 
     @property
     def files(self) -> list[Path]:
@@ -82,6 +86,20 @@ class Analyse(Tables):
             return Path(self.out or table.with_name(table.stem + "-analysis")), table.stem
         title = "+".join(folder.name for folder in self.folders)
         return Path(self.out or self.folders[0].with_name(title) / "analysis"), title
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve:
+    """Options of ``python -m analysis serve``."""
+
+    sweep: list[str] = option("sweeps, finished or not, shown together")
+    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
+    port: int = option("of 127.0.0.1, where the report is served; 0: any that is free", 8000)
+
+    @property
+    def analysed(self) -> Analyse:
+        """The analysis that is served."""
+        return Analyse(sweep=self.sweep, store=self.store)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,10 +27,11 @@ ROOMS = {
     "analysis.figures": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.verdicts",
     "analysis.report": "analysis.arrays analysis.data analysis.figures analysis.fitting analysis.format "
     "analysis.text_table analysis.verdicts",
+    "analysis.live": "",
     "analysis": "analysis.fitting analysis.laws",
     "analysis.options": "",
-    "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.options "
-    "analysis.report",
+    "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.live "
+    "analysis.options analysis.report",
     "analysis.__main__": "analysis.commands",
     "train.spec": "",
     "train": "train.spec",

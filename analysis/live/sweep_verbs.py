@@ -1,0 +1,38 @@
+"""What ``python -m sweep`` says of a sweep and does with it, in a process of its own: the analysis imports no sweep."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.start import ROOT
+
+
+def collect(names: Sequence[str], store: Path) -> None:
+    """Write the tables of sweeps again from the scores that are in the store. Raises ValueError as `cells` does."""
+    for name in names:
+        _run("collect", name, store)
+
+
+def cells(names: Sequence[str], store: Path) -> str:
+    """The cells of sweeps with their states, as ``python -m sweep ls`` lists them.
+
+    Raises ValueError with that command's sentence where there is no such sweep or it cannot be read.
+    """
+    return "\n".join(_run("ls", name, store) for name in names)
+
+
+def _run(verb: str, name: str, store: Path) -> str:
+    places = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "sweep", verb, f"name={name}", f"store={store.resolve()}"],
+        env={**os.environ, "PYTHONPATH": places, "COLUMNS": "160"}, capture_output=True, text=True,
+    )  # fmt: skip
+    if ended.returncode == 2:
+        raise ValueError(ended.stderr.strip().removeprefix("error: "))
+    if ended.returncode:
+        raise RuntimeError(f"python -m sweep {verb} name={name} ended with {ended.returncode}: {ended.stderr.strip()}")
+    return ended.stdout.rstrip()

@@ -1,0 +1,94 @@
+"""Keep a served report as new as the scores in the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from analysis.live.pages import waiting
+from analysis.live.server import HOST, Shown, page_server
+from analysis.live.sweep_verbs import cells, collect
+
+REST = 10.0
+"""How much longer the watch rests than it has worked, so that it takes little from the sweep."""
+SHORTEST_REST, LONGEST_REST = 2.0, 30.0  # seconds
+WAITS = "The report comes with the first scores."
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Sweeps of a store, the folder of their analysis, its title, and what writes report.html there from the tables."""
+
+    names: Sequence[str]
+    store: Path
+    folder: Path
+    title: str
+    analyse: Callable[[], object]
+
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """Another value once a score has been published, or one of the sweeps has been planned anew."""
+        files = [self.store / "score", *(self.store / "sweeps" / name / "sweep.json" for name in self.names)]
+        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+
+def serve(watched: Watched, port: int) -> None:
+    """Serve the report at 127.0.0.1:``port``, written again whenever scores have come, until Ctrl-C.
+
+    Raises ValueError where there is no such sweep, or the port cannot be used.
+    """
+    listing = cells(watched.names, watched.store)
+    first = _waiting(watched, listing, "The report is being written.")
+    try:
+        with page_server(port, watched.folder, first) as server:
+            print(f"{watched.title}: http://{HOST}:{server.server_port}/ until Ctrl-C", flush=True)
+            stamp: tuple[int, ...] = ()
+            while True:
+                started = time.monotonic()
+                newest = watched.stamp
+                server.shown = look(watched, server.shown, changed=newest != stamp)
+                stamp = newest
+                time.sleep(min(LONGEST_REST, max(SHORTEST_REST, REST * (time.monotonic() - started))))
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+
+
+def look(watched: Watched, shown: Shown, *, changed: bool) -> Shown:
+    """What to show now: a new report where scores have come, else the same page with the sweep's state of today."""
+    listing = cells(watched.names, watched.store)
+    if not changed:
+        return _report(shown.page, listing, shown) if shown.written else _waiting(watched, listing, shown.reason)
+    try:
+        collect(watched.names, watched.store)
+        if not _rows(watched):
+            return _waiting(watched, listing, WAITS)
+        watched.analyse()
+    except ValueError as problem:  # a table that allows no analysis yet
+        reason = f"The scores so far allow no report: {problem}"
+        older = replace(shown, reason=f". {reason}")
+        return _report(shown.page, listing, older) if shown.written else _waiting(watched, listing, reason)
+    page = (watched.folder / "report.html").read_text(encoding="utf-8")
+    return _report(page, listing, Shown("", "", time.strftime("%H:%M:%S")))
+
+
+def _rows(watched: Watched) -> int:
+    """The number of measurements in the tables."""
+    from pyarrow import parquet
+
+    tables = (watched.store / "sweeps" / name / "table.parquet" for name in watched.names)
+    return sum(parquet.read_metadata(table).num_rows for table in tables)
+
+
+def _report(page: str, listing: str, shown: Shown) -> Shown:
+    return replace(shown, page=page, line=f"{_headline(listing)}. Report of {shown.written}{shown.reason}")
+
+
+def _waiting(watched: Watched, listing: str, reason: str) -> Shown:
+    return Shown(waiting(watched.title, reason, listing), _headline(listing), reason=reason)
+
+
+def _headline(listing: str) -> str:
+    """The lines of a listing that are about whole sweeps."""
+    return "; ".join(line for line in listing.splitlines() if line and not line.startswith(" "))

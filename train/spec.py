@@ -246,7 +246,8 @@ class EngineConfig:
 
     ``ranks`` is the number of processes over all nodes. ``micro_tokens`` is the largest number of tokens in one forward
     pass of a rank; a longer sample gets a pass of its own. ``pack`` puts several samples into one row.
-    ``checkpoint_steps`` is the number of steps between resume points.
+    ``checkpoint_steps`` is the number of steps between resume points. ``gpu_gib`` is the memory of one GPU, against
+    which the plan holds its estimate; None is that of this machine's, if it has any.
     """
 
     name: str
@@ -257,11 +258,15 @@ class EngineConfig:
     pack: bool
     activation_checkpointing: bool
     checkpoint_steps: int
+    gpu_gib: float | None = None
 
     def __post_init__(self) -> None:
         one_of("name", self.name, ("torch", "deepspeed"))
         one_of("offload", self.offload, ("none", "optimizer", "all"))
-        positive(ranks=self.ranks, micro_tokens=self.micro_tokens, checkpoint_steps=self.checkpoint_steps)
+        positive(
+            ranks=self.ranks, micro_tokens=self.micro_tokens, checkpoint_steps=self.checkpoint_steps,
+            gpu_gib=self.gpu_gib,
+        )  # fmt: skip
         if self.zero_stage not in (0, 1, 2, 3):
             raise ValueError(f"zero_stage={self.zero_stage} is unknown; choose one of: 0, 1, 2, 3")
         if self.offload != "none" and self.zero_stage < {"optimizer": 1, "all": 3}[self.offload]:

@@ -1,22 +1,40 @@
-"""What a stage costs in tokens, operations, seconds and memory. For plans and progress, never part of an identity."""
+"""What a stage costs in tokens, operations and time. For plans and progress, never part of an identity."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
-from dataclasses import dataclass
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
 from sweep.plan import judge_cost
 from sweep.plan.plan import Plan
+from sweep.plan.rates import Rates, units
 from sweep.stages.stage import Stage
-from train.spec import EngineConfig
+from train.spec import TrainRun
 
 CPU_FLOPS = 4.5e10
 """Operations per second of one CPU thread on small models, measured: 37,000 tokens/s at 0.2 M parameters."""
 
-GPU_FLOPS = 4.0e14
-"""Operations per second of one large GPU: 40 % of the bf16 peak of an H100, as in published fine-tuning runs."""
+GPU_PEAK = 9.89e14
+"""Operations per second of one H100 in bf16, dense, as its maker states it."""
+
+SHARE_OF_PEAK = ((1, 0.5), (8, 0.42), (32, 0.33))
+"""Up to so many GPUs, the share of their peak that fine-tuning reaches, as published for 7B to 70B on H100."""
+
+FAR_SHARE = 0.25
+"""The share with more GPUs than that."""
+
+GPU_BANDWIDTH = 3.35e12
+"""Bytes per second that one H100 reads from its memory. Each token of an answer reads all weights once a batch."""
+
+DISK_BANDWIDTH = 1.0e9
+"""Bytes per second in which a model is read from or written to a shared file system; a guess."""
 
 LARGE = 10**8
 """Parameters above which models are estimated for GPUs even on a machine without one."""
@@ -43,12 +61,22 @@ DEFAULT_ITEMS = 300
 
 @dataclass(frozen=True)
 class Cost:
-    """Tokens processed, floating-point operations, and seconds on one core, or on one GPU where ``gpu`` says so."""
+    """Tokens processed, floating-point operations, seconds of wall-clock, and on how many cores or GPUs.
+
+    ``measured`` says that the seconds follow from finished stages of the store that did such work.
+    """
 
     tokens: float
     flops: float
     seconds: float
     gpu: bool
+    devices: int = 1
+    measured: bool = False
+
+    @property
+    def hours(self) -> float:
+        """Hours of one core or GPU."""
+        return self.seconds * self.devices / 3600
 
 
 def gpus() -> list[str]:
@@ -59,23 +87,75 @@ def gpus() -> list[str]:
     return [str(number) for number, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*")))]
 
 
+def card_gib() -> float | None:
+    """Memory of this machine's first GPU in GiB, as its driver's own tool says; None without a GPU or that tool."""
+    if not gpus() or shutil.which("nvidia-smi") is None:
+        return None
+    asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(subprocess.SubprocessError, ValueError, IndexError):
+        return float(subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.split()[0]) / 1024
+    return None
+
+
 def costs(plan: Plan) -> dict[str, Cost]:
     """The cost of every stage of the plan by key."""
-    has_gpus = bool(gpus())
-    return {stage.key: _cost(stage, plan, has_gpus) for stage in plan.stages}
+    has_gpus, rates = bool(gpus()), Rates(plan.store)
+    return {stage.key: _measured(_cost(stage, plan, has_gpus), stage, plan, rates) for stage in plan.stages}
+
+
+def _measured(cost: Cost, stage: Stage, plan: Plan, rates: Rates) -> Cost:
+    """The cost with the seconds that finished stages of the store took for such work, where there are any."""
+    parameters = plan.parameters.get(stage.key, 0)
+    rate = rates.of(stage.kind, stage.spec, plan.execution[stage.key], parameters, cost.gpu)
+    if rate is None:
+        return cost
+    amount = cost.tokens if stage.kind == "train" else units(stage.spec)
+    return replace(cost, seconds=rate.seconds(amount), measured=True)
 
 
 def _cost(stage: Stage, plan: Plan, has_gpus: bool) -> Cost:
-    tokens, operations, parameters = 0.0, 0.0, plan.parameters.get(stage.key, 0)
-    if stage.kind == "train":
-        tokens, operations = _training_tokens(stage, plan), 6.0
-    elif stage.kind == "answer":
-        tokens, operations = float((stage.spec.items or DEFAULT_ITEMS) * ANSWER_TOKENS), 2.0
-    elif stage.kind == "score" and stage.spec.judge is not None:
-        return Cost(0.0, 0.0, OVERHEAD_SECONDS["score"] + _judging_seconds(stage, plan), False)
-    flops = operations * parameters * tokens
-    gpu = bool(flops) and (has_gpus or parameters >= LARGE)
-    return Cost(tokens, flops, OVERHEAD_SECONDS[stage.kind] + flops / (GPU_FLOPS if gpu else CPU_FLOPS), gpu)
+    parameters = plan.parameters.get(stage.key, 0)
+    gpu = has_gpus or parameters >= LARGE
+    match stage.kind:
+        case "train":
+            return _training(stage, plan, parameters, gpu)
+        case "answer":
+            return _answering(stage, plan, parameters, gpu)
+        case "score" if stage.spec.judge is not None:
+            return Cost(0.0, 0.0, OVERHEAD_SECONDS["score"] + _judging_seconds(stage, plan), False)
+    return Cost(0.0, 0.0, OVERHEAD_SECONDS[stage.kind], False)
+
+
+def share_of_peak(devices: int) -> float:
+    """The share of their peak that so many GPUs reach together."""
+    return next((share for most, share in SHARE_OF_PEAK if devices <= most), FAR_SHARE)
+
+
+def _training(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
+    execution = plan.execution[stage.key]
+    assert isinstance(execution, TrainRun)
+    tokens, ranks = _training_tokens(stage, plan), execution.engine.ranks
+    flops = 6.0 * parameters * tokens
+    if not (gpu and flops):
+        return Cost(tokens, flops, OVERHEAD_SECONDS["train"] + flops / (CPU_FLOPS * ranks), False, ranks)
+    moving = (2.0 + 4.0) * parameters / DISK_BANDWIDTH  # weights are read in bf16 and written in fp32
+    seconds = OVERHEAD_SECONDS["train"] + moving + flops / (GPU_PEAK * share_of_peak(ranks) * ranks)
+    return Cost(tokens, flops, seconds, True, ranks)
+
+
+def _answering(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
+    """Answers on a GPU take as long as it takes to read all weights for every token that a batch of rows writes."""
+    spec, execution = stage.spec, plan.execution[stage.key]
+    assert isinstance(execution, EvalRun)
+    answers = (spec.items or DEFAULT_ITEMS) * spec.samples
+    tokens = float(answers * ANSWER_TOKENS)
+    flops = 2.0 * parameters * tokens
+    if not (gpu and flops):
+        return Cost(tokens, flops, OVERHEAD_SECONDS["answer"] + flops / CPU_FLOPS, False)
+    weights = (2.0 if spec.precision == "bf16" else 4.0) * parameters
+    written = spec.decoding.max_new_tokens * math.ceil(answers / execution.batch_rows) if spec.decoding else 0
+    seconds = OVERHEAD_SECONDS["answer"] + weights / DISK_BANDWIDTH + flops / (GPU_PEAK * share_of_peak(1))
+    return Cost(tokens, flops, seconds + written * weights / GPU_BANDWIDTH, True)
 
 
 def _judging_seconds(stage: Stage, plan: Plan) -> float:
@@ -96,25 +176,3 @@ def _training_tokens(stage: Stage, plan: Plan) -> float:
         return float(epoch * recipe.epochs)
     batch = recipe.batch_tokens or recipe.batch_samples * epoch / samples
     return float(recipe.steps * batch)
-
-
-def memory_gib(parameters: int, layers: int, hidden: int, engine: EngineConfig, bf16: bool) -> float:
-    """Peak memory of one rank in GiB: weights, gradients, master weights with Adam moments, activations of one pass.
-
-    Bytes by ZeRO stage as in the ZeRO paper (Rajbhandari et al. 2020): 2 + 2 + 12 bytes a parameter in mixed precision,
-    16 in fp32, sharded over the ranks from stage 1 (optimizer), 2 (gradients), 3 (weights) on. Activations: 34 bytes a
-    token, layer and hidden unit without checkpointing, 2 with (Korthikanti et al. 2022, without attention scores).
-    """
-    weights, gradients, optimizer = (2.0, 2.0, 12.0) if bf16 else (4.0, 4.0, 8.0)
-    shard = engine.ranks
-    if engine.offload != "none":
-        optimizer = 0.0
-    if engine.offload == "all":
-        weights = 0.0
-    state = (
-        weights / (shard if engine.zero_stage >= 3 else 1)
-        + gradients / (shard if engine.zero_stage >= 2 else 1)
-        + optimizer / (shard if engine.zero_stage >= 1 else 1)
-    )
-    activation = (2.0 if engine.activation_checkpointing else 34.0) * engine.micro_tokens * layers * hidden
-    return (parameters * state + activation) / 2**30

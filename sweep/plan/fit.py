@@ -1,0 +1,166 @@
+"""Whether models fit the GPUs they are to run on, the smallest change with which they do, and the disk they take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from common.wording import plural
+from sweep.config.cell import Cell
+from sweep.plan.cost import LARGE
+from sweep.plan.memory import GIB, Memory, gib, of_cell
+from sweep.plan.plan import Plan, PlannedCell
+from train.spec import Architecture, EngineConfig
+
+PROMPT_TOKENS = 256
+"""Tokens of a prompt; a guess."""
+
+SAFE_SHARE = 0.95
+"""Share of a GPU that the estimate of a training may fill: it is right to about a tenth."""
+
+ANSWER_SHARE = 0.9
+"""Share of a GPU that answers may fill, as in vLLM."""
+
+MODEL_BYTES = 4.0
+"""Bytes a parameter of a published model, which is in fp32."""
+
+RESUME_BYTES = 16.0
+"""Bytes a parameter of a resume point: weights, master weights and moments; up to two lie there at a time."""
+
+
+def lines(plan: Plan, missing: Collection[str], card: float | None) -> list[str]:
+    """Sentences on the memory of each kind of training and of answers in the plan, and on the disk it takes.
+
+    ``card`` is the memory in GiB of the GPUs that this machine has; ``engine.gpu_gib`` takes its place.
+    """
+    found: dict[str, None] = {}
+    for planned in plan.cells:
+        cell = planned.cell
+        room = cell.engine.gpu_gib or card
+        if planned.trained and (line := _training_line(plan, planned, room)):
+            found[line] = None
+        if (shape := cell.model.architecture) is not None and room is not None:
+            parameters = parameters_of(plan, planned)
+            need, gpus = answer_gib(cell, parameters, shape), answering_gpus(cell, parameters, room)
+            found[f"memory: answers of {cell.model.name}: {gib(need)} GiB, {plural(gpus, 'GPU')} of {room:g}"] = None
+    return [*found, *_disk(plan, missing)]
+
+
+def _training_line(plan: Plan, planned: PlannedCell, room: float | None) -> str:
+    cell, parameters = planned.cell, parameters_of(plan, planned)
+    memory = estimate(cell, parameters, room)
+    if memory is None or (room is None and memory.device < 1):
+        return ""
+    engine = cell.engine
+    how = f"ZeRO {engine.zero_stage}, {plural(engine.ranks, 'rank')}, {engine.micro_tokens} tokens a pass"
+    line = (
+        f"memory: {cell.model.name} ({how}): {gib(memory.device)} GiB a rank: {memory.parts()}; host {gib(memory.host)}"
+    )
+    if room is None or is_within(memory, room):
+        return line
+    change = remedy(cell, parameters, room) or "no setting of the engine"
+    return f"{line}. Does not fit {room:g} GiB safely; what does: {change}"
+
+
+def estimate(cell: Cell, parameters: int, room: float | None) -> Memory | None:
+    """The memory of a rank of a cell's training, on a GPU where there is one or the model is large; None if unknown."""
+    return of_cell(cell, parameters, gpu=room is not None or parameters >= LARGE)
+
+
+def is_within(memory: Memory, room: float) -> bool:
+    """Whether a training fits a device of ``room`` GiB with some to spare."""
+    return memory.device <= SAFE_SHARE * room
+
+
+def fits(plan: Plan, planned: PlannedCell, card: float | None) -> bool:
+    """Whether the training of a cell fits its GPU, as far as both are known."""
+    room = planned.cell.engine.gpu_gib or card
+    memory = estimate(planned.cell, parameters_of(plan, planned), room) if planned.trained else None
+    return memory is None or room is None or is_within(memory, room)
+
+
+def parameters_of(plan: Plan, planned: PlannedCell) -> int:
+    """Parameters of the model of a cell."""
+    measured = [score.inputs["answers"].key for score in planned.scores.values()]
+    return max((plan.parameters.get(key, 0) for key in [*(s.key for s in planned.trained), *measured]), default=0)
+
+
+def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
+    """What finished models take for good, and resume points while a model trains."""
+    sizes = [plan.parameters.get(s.key, 0) for s in plan.stages if s.kind == "train" and s.key in missing]
+    kept, largest = MODEL_BYTES * sum(sizes) / GIB, RESUME_BYTES * max(sizes, default=0) / GIB
+    if kept < 1:
+        return []
+    return [
+        f"disk: {plural(len(sizes), 'model')} to keep, {gib(kept)} GiB in fp32; while one trains, "
+        f"up to twice {gib(largest)} GiB for its resume points"
+    ]
+
+
+def answering(parameters: int, shape: Architecture, *, size: int, rows: int, positions: int) -> float:
+    """GiB that answers take on all their GPUs: weights of ``size`` bytes, and keys and values of all rows."""
+    width = shape.hidden_size * shape.num_kv_heads / shape.num_heads
+    return size * (parameters + 2.0 * rows * positions * shape.num_layers * width) / GIB
+
+
+def answering_gpus(cell: Cell, parameters: int, card: float | None) -> int:
+    """GPUs that hold the cell's model while it answers: the next power of two; 1 where card or shape is unknown."""
+    shape = cell.model.architecture
+    if shape is None or card is None:
+        return 1
+    return _power(answer_gib(cell, parameters, shape) / (ANSWER_SHARE * card))
+
+
+def answer_gib(cell: Cell, parameters: int, shape: Architecture) -> float:
+    """GiB that the answers of a cell take in all, with as many rows at a time as the suite says."""
+    positions = PROMPT_TOKENS + max((task.max_new_tokens or 0 for task in cell.suite.tasks.values()), default=0)
+    size = 2 if cell.suite.precision == "bf16" else 4
+    return answering(parameters, shape, size=size, rows=cell.suite.eval_batch_size, positions=positions)
+
+
+def _power(number: float) -> int:
+    """The smallest power of two that is not below ``number``."""
+    power = 1
+    while power < number:
+        power *= 2
+    return power
+
+
+def remedy(cell: Cell, parameters: int, card: float) -> str:
+    """The smallest change of the engine with which a training of the cell fits a GPU of ``card`` GiB; '' without one.
+
+    Fewer changes come before more; of as many, what costs least time: a smaller micro-batch, recomputed activations,
+    a higher ZeRO stage, more GPUs, offload.
+    """
+    for changes in _changes(cell.engine, cell.data.max_length):
+        try:
+            engine = replace(cell.engine, **changes)
+        except ValueError:
+            continue
+        memory = of_cell(replace(cell, engine=engine), parameters, gpu=True)
+        if memory is not None and is_within(memory, card):
+            words = " ".join(f"engine.{name}={_word(value)}" for name, value in changes.items())
+            return f"{words} ({gib(memory.device)} GiB)"
+    return ""
+
+
+def _changes(engine: EngineConfig, longest: int) -> Iterator[dict[str, Any]]:
+    """Changes of an engine by the number of its keys that they touch."""
+    halves = [engine.micro_tokens // 2**n for n in range(1, 8)]
+    options: list[dict[str, Any]] = [{"micro_tokens": size} for size in halves if size >= longest]
+    options += [] if engine.activation_checkpointing else [{"activation_checkpointing": True}]
+    options += [{"zero_stage": stage} for stage in (2, 3) if stage > engine.zero_stage]
+    options += [{"ranks": engine.ranks * 2**n} for n in range(1, 8)]
+    options += [{"offload": part} for part in ("optimizer", "all") if part != engine.offload]
+    sharded = {"name": "deepspeed"} if engine.name == "torch" else {}
+    for number in range(1, 5):
+        for chosen in combinations(options, number):
+            merged = {name: value for option in chosen for name, value in option.items()}
+            if len(merged) == number:
+                yield {**sharded, **merged}
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,105 @@
+"""How fast finished stages of a store ran, so that the next plan of the same work need not guess."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eval.spec.answers import EvalRun
+from sweep.stages.stage import plain, restore
+from sweep.stages.store import SEAL, Store
+from sweep.stages.worker import STAGE_TYPES
+from train.spec import TrainRun
+
+NEWEST = 64
+"""Finished stages of each kind that are read: the newest, which ran on the machine and the code of today."""
+
+KINDS = ("train", "answer", "score")
+
+Work = tuple[object, ...]
+"""What has to be equal for two stages to run equally fast."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds that a stage takes besides its units, and seconds a unit: tokens of a training, items of the others."""
+
+    fixed: float
+    per_unit: float
+
+    def seconds(self, units: float) -> float:
+        return self.fixed + self.per_unit * units
+
+
+class Rates:
+    """The rates of a store's finished stages, read when the first is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def of(self, kind: str, spec: Any, execution: Any, parameters: int, gpu: bool) -> Rate | None:
+        """The mean rate of finished stages that did such work on a GPU, or without one; None where there are none."""
+        return self._known.get(_work(kind, spec, execution, parameters, gpu)) if kind in KINDS else None
+
+    @cached_property
+    def _known(self) -> dict[Work, Rate]:
+        found: defaultdict[Work, list[Rate]] = defaultdict(list)
+        for kind in KINDS:
+            for folder in _newest(self.store.root / kind):
+                try:
+                    work, rate = self._read(kind, folder)
+                except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+                    continue  # of another version of the code, or damaged: it says nothing on speed
+                found[work].append(rate)
+        return {work: Rate(_mean(r.fixed for r in rs), _mean(r.per_unit for r in rs)) for work, rs in found.items()}
+
+    def _read(self, kind: str, folder: Path) -> tuple[Work, Rate]:
+        identity = json.loads((folder / SEAL).read_bytes())["identity"]
+        record = json.loads((folder / "record.json").read_bytes())
+        types = STAGE_TYPES[kind]
+        spec: Any = restore(types.spec, identity["spec"])
+        how: Any = None if record["how"] is None or types.execution is None else restore(types.execution, record["how"])
+        seconds, parameters, fixed = record["seconds"], 0, 0.0
+        if kind == "train":
+            summary = json.loads((folder / "summary.json").read_bytes())
+            timings = json.loads((folder / "timings.json").read_bytes())
+            parameters, fixed = summary["parameters"], max(0.0, seconds - timings["seconds"])
+            return _work(kind, spec, how, parameters, bool(record["gpu"])), Rate(
+                fixed, 1 / timings["tokens_per_second"]
+            )
+        if kind == "answer":
+            model = self.store.root / "train" / str(identity["inputs"]["model"]) / "summary.json"
+            parameters = json.loads(model.read_bytes())["parameters"]
+        return _work(kind, spec, how, parameters, bool(record["gpu"])), Rate(0.0, seconds / units(spec))
+
+
+def units(spec: Any) -> int:
+    """Items that an answer or score is about, times the answers to each; 1 where all items of a file are."""
+    return (spec.items or 1) * getattr(spec, "samples", 1)
+
+
+def _work(kind: str, spec: Any, execution: Any, parameters: int, gpu: bool) -> Work:
+    if kind == "train":
+        assert isinstance(execution, TrainRun)
+        engine = replace(execution.engine, checkpoint_steps=1, gpu_gib=None)
+        return kind, parameters, gpu, spec.recipe.precision, json.dumps(plain(engine))
+    if kind == "answer":
+        assert isinstance(execution, EvalRun)
+        rows = execution.batch_rows
+        return kind, parameters, gpu, spec.task, spec.items, spec.form, spec.engine, spec.decoding, spec.precision, rows
+    return kind, gpu, spec.task, spec.items, spec.judge is not None
+
+
+def _newest(folder: Path) -> Iterator[Path]:
+    stages = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+    yield from stages[-NEWEST:]
+
+
+def _mean(values: Iterator[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)

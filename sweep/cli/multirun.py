@@ -25,6 +25,7 @@ from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
 from sweep.config.compose import CellComposer, as_merge, freeze
 from sweep.config.schema import names
+from sweep.config.strategy import EACH
 from sweep.launch.run import run_on_slurm, tokenise
 from sweep.launch.slurm import Settings
 from sweep.plan.exclude import check_exclude
@@ -96,6 +97,7 @@ def launch(
 def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader, config: DictConfig) -> Plan:
     """Compose and check every cell, then plan. Raises a ValueError that names the first bad cell."""
     composer = CellComposer(config_loader, config)
+    job_overrides = each_ability(job_overrides, composer)
     swept = swept_keys(job_overrides)
     composed: list[tuple[str, Cell, dict[str, str]]] = []
     for overrides in job_overrides:
@@ -112,6 +114,30 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
     choices = config.hydra.runtime.choices
     check_exclude(composed, {*overridden, *choices, *names(Cell)})
     return plan_cells(composed, choices.get("grid"))
+
+
+def each_ability(job_overrides: Sequence[Sequence[str]], composer: CellComposer) -> list[list[str]]:
+    """The overrides of every cell, with ``ability=each`` replaced by every ability of the cell's data in turn.
+
+    As in Hydra's product of values, the abilities vary more slowly than whatever is given after them.
+    """
+    each = f"ability={EACH}"
+    expanded: list[tuple[Any, list[str]]] = []
+    place: dict[tuple[str, ...], int] = {}
+    for overrides in job_overrides:
+        if each not in overrides:
+            expanded.append(((place.setdefault(tuple(overrides), len(place)), 0), list(overrides)))
+            continue
+        at = list(overrides).index(each)
+        before, after = list(overrides[:at]), list(overrides[at + 1 :])
+        try:
+            abilities = composer.cell([*before, *after]).data.abilities
+        except ValueError as problem:
+            raise CellError(f"cell {label_of(overrides)}: {problem}") from None
+        for number, ability in enumerate(abilities):
+            order = (place.setdefault(tuple(before), len(place)), number)
+            expanded.append((order, [*before, f"ability={ability}", *after]))
+    return [overrides for _, overrides in sorted(expanded, key=lambda one: one[0])]
 
 
 def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> bool:

@@ -30,7 +30,7 @@ class Amount:
         return cls(text, value)
 
 
-ALL = Amount("1", Fraction(1))
+WHOLE = Amount("1", Fraction(1))
 """Everything that there is."""
 
 STUDY_REPLAY = Amount("1/256", Fraction(1, 256))

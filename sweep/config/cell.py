@@ -9,7 +9,8 @@ from typing import Any
 
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
-from sweep.config.amount import STUDY_REPLAY, Amount
+from sweep.config.amount import STUDY_REPLAY, WHOLE, Amount
+from sweep.config.strategy import EACH, GENERAL, SPECIALISED, WORDS, Strategy
 from train.spec import (
     CLEANING,
     FORMATS,
@@ -36,9 +37,6 @@ EXECUTION = (
 
 They do not enter keys of stages; of a path, the content does.
 """
-
-SELECTED = "selected"
-"""In a strategy, stands for the ability that ``ability=`` names."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,7 @@ class Data:
     """The sources of every ability, and the corpus and tokenizer of models that are built from scratch.
 
     ``replay`` is how much of the specialised abilities the second stage of ``strategy=dmt`` replays unless told.
+    ``general`` names the general ability; all others are specialised.
     """
 
     name: str
@@ -118,14 +117,26 @@ class Data:
     sources: dict[str, Source]
     corpus: dict[str, Source]
     replay: Amount = STUDY_REPLAY
+    general: str = GENERAL
 
     def __post_init__(self) -> None:
         positive(max_length=self.max_length, vocabulary=self.vocabulary)
+        for name, source in self.sources.items():
+            if source.ability in WORDS and source.ability != self.general:
+                raise ValueError(
+                    f"data.sources.{name}.ability={source.ability}: in strategies and amounts this word stands for "
+                    f"{WORDS[source.ability]}; give the ability another name"
+                )
 
     @property
     def abilities(self) -> list[str]:
         """The abilities that have a source, in the order of the sources."""
         return list(dict.fromkeys(source.ability for source in self.sources.values()))
+
+    @property
+    def specialised(self) -> list[str]:
+        """The abilities that have a source, but for the general one."""
+        return [ability for ability in self.abilities if ability != self.general]
 
     def of(self, ability: str) -> dict[str, Source]:
         """The sources of an ability by name."""
@@ -187,24 +198,12 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Strategy:
-    """Training stages in order. A stage maps each ability it trains on to the fraction of that ability's amount.
-
-    ``interpolated`` names the config keys that the stages read, such as ``replay``. It is no key of the config.
-    """
-
-    name: str
-    stages: list[dict[str, Amount]]
-    interpolated: tuple[str, ...] = field(default=(), metadata={"derived": True})
-
-
-@dataclass(frozen=True)
 class Cell:
     """One point of a sweep. A stage trains on ``fraction`` x ``amount.<ability>`` x the fraction in the stage.
 
-    Up to 1 an amount is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count.
-    ``total_samples`` fixes the number of samples of the whole cell, and the three numbers then only set its
-    proportions.
+    ``amount.specialised`` and ``amount.general`` hold for abilities without an amount of their own. Up to 1 an amount
+    is a fraction of the source, above 1 a number of samples; ``fraction`` is never a count. ``total_samples`` fixes the
+    number of samples of the whole cell, and the three numbers then only set its proportions.
     """
 
     name: str | None
@@ -246,12 +245,15 @@ class Cell:
                 f"data.max_length={self.data.max_length} is more than the model's, "
                 f"model.architecture.max_length={shape.max_length}; lower the one or raise the other"
             )
+        if self.ability == EACH:
+            raise ValueError(f"ability={EACH} stands for {WORDS[EACH]}; add -m to the command")
         for name, amount in self.amount.items():
             if amount.value != 1:
                 self._check_ability(f"amount.{name}={amount.text}", name)
-        for number, stage in enumerate(self.stages):
+        for number, stage in enumerate(self.strategy.stages):
             for name in stage:
                 self._check_ability(f"strategy={self.strategy.name}, stage {number + 1}", name)
+        self._check_ability(f"ability={self.ability}", self.ability)
         for name, task in self.suite.tasks.items():
             self._check_task(name, task)
 
@@ -265,16 +267,27 @@ class Cell:
             )
 
     def _check_ability(self, where: str, ability: str) -> None:
-        if ability not in self.data.abilities:
+        """Raise a ValueError for a word of a strategy or amount that stands for no ability of the data."""
+        has = ", ".join(self.data.abilities)
+        if ability == GENERAL and self.data.general not in self.data.abilities:
             raise ValueError(
-                f"{where}: ability {ability!r} has no source in data={self.data.name}; "
-                f"it has {', '.join(self.data.abilities)}; add a source under data.sources or drop the ability"
+                f"{where}: the general ability, {self.data.general!r}, has no source in data={self.data.name}; it has "
+                f"{has}; say which one is the general with data.general=ABILITY, or add a source"
+            )
+        if ability == SPECIALISED and not self.data.specialised:
+            raise ValueError(f"{where}: data={self.data.name} has no ability but the general one, {has}; add a source")
+        if ability not in WORDS and ability not in self.data.abilities:
+            raise ValueError(
+                f"{where}: ability {ability!r} has no source in data={self.data.name}; it has {has}; "
+                "add a source under data.sources or drop the ability"
             )
 
     @cached_property
     def stages(self) -> list[dict[str, Fraction]]:
-        """The strategy's stages as exact numbers, with ``selected`` replaced by the cell's ability."""
-        return [
-            {self.ability if name == SELECTED else name: amount.value for name, amount in stage.items()}
-            for stage in self.strategy.stages
-        ]
+        """The strategy's stages as exact numbers by ability."""
+        return self.strategy.expanded(self.data.abilities, self.data.general, self.ability)
+
+    def amount_of(self, ability: str) -> Amount:
+        """The amount of an ability: its own, else that of the general or of the specialised abilities, else all."""
+        role = GENERAL if ability == self.data.general else SPECIALISED
+        return self.amount.get(ability, self.amount.get(role, WHOLE))

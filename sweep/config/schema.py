@@ -20,13 +20,23 @@ from sweep.config.cell import Cell
 def register() -> None:
     """Make `Cell` known to Hydra as the config named ``schema``, and let it read files with old names of keys.
 
-    In a config ``${model_name:NAME}`` is `model_name`.
+    In a config ``${model_name:NAME}`` is `model_name`, ``${first_ability:}`` is `first_ability`.
     """
     config_files.register()
+    OmegaConf.register_new_resolver("first_ability", first_ability, replace=True)
     OmegaConf.register_new_resolver("model_name", model_name, replace=True)
     store = ConfigStore.instance()
     if "schema.yaml" not in store.repo:
-        store.store(name="schema", node=schema(Cell))
+        node = OmegaConf.structured(schema(Cell))
+        node.amount = {}
+        OmegaConf.set_struct(node.amount, False)  # so that amount.KEY= needs no + for any ability of the data
+        store.store(name="schema", node=node)
+
+
+def first_ability(*, _root_: DictConfig) -> str:
+    """The ability of the data's first source; an empty text where the data has no source."""
+    sources = OmegaConf.select(_root_, "data.sources")
+    return str(next(iter(sources.values())).ability) if sources else ""
 
 
 def model_name(name: str, *, _parent_: DictConfig) -> str:

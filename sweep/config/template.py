@@ -38,6 +38,8 @@ class Template:
     def __init__(self, config: DictConfig, keys: Sequence[str], freeze: Callable[[DictConfig], Cell]) -> None:
         plain = OmegaConf.to_container(config)
         texts = dict(_texts(plain))
+        for key in keys:
+            _open(config, key)
         if any("${hydra" in text for text in texts.values()) or not all(is_single_value(config, key) for key in keys):
             raise Unfit
         self.config, self.freeze = config, freeze
@@ -61,6 +63,14 @@ class Template:
             branch[path[-1]] = (_value(self.config, path),)
         cell: Cell = _replaced(Cell, self.first, tree, self.memory)
         return cell
+
+
+def _open(config: DictConfig, key: str) -> None:
+    """Add ``key`` where it would enter an open table, such as the amounts of abilities, so that it can be set."""
+    table, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, table) if table else config
+    if isinstance(node, DictConfig) and OmegaConf.is_struct(node) is False and name not in node:
+        node[name] = None
 
 
 def is_single_value(config: DictConfig, key: str) -> bool:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from sweep.config.amount import ALL
 from sweep.config.cell import Cell
 
 
@@ -35,7 +34,7 @@ def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
 
 def _exact(cell: Cell, ability: str, in_stage: Fraction, pool: int) -> Fraction:
     """Samples of one ability in one stage, whose number is ``in_stage``, before rounding."""
-    amount = cell.amount.get(ability, ALL).value
+    amount = cell.amount_of(ability).value
     samples = amount if amount > 1 else amount * pool
     return cell.fraction.value * (in_stage if in_stage > 1 else in_stage * samples)
 

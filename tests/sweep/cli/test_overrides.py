@@ -184,7 +184,8 @@ def sums(tmp_path: Path) -> Path:
 
 def test_sources_and_tasks_are_added_and_removed_on_the_command_line(sums: Path, store_path: Path):
     words = [
-        f"+data.sources.mine={SUMS.replace('FILE', str(sums))}", "~data.sources.math", "seed=0,1", "dry_run=true",
+        f"+data.sources.mine={SUMS.replace('FILE', str(sums))}", "~data.sources.math", "ability=math",
+        "seed=0,1", "dry_run=true",
         "+suite.tasks.my-loss={ability: math, task: loss}", "+data.corpus.more.ability=corpus",
         "+data.corpus.more.format=text", f"+data.corpus.more.path={sums}", "+data.corpus.more.columns={text: question}",
     ]  # fmt: skip

@@ -99,7 +99,9 @@ def test_bad_values_are_refused_wherever_they_stand(overrides, message, position
 def test_interpolations_follow_the_values_they_name():
     with hydra():
         fast, _ = composer()
-        replays = [fast.cell(["strategy=dmt", f"replay={k}"]).strategy.stages[1]["math"] for k in ("1/4", "1/8", "0")]
+        replays = [
+            fast.cell(["strategy=dmt", f"replay={k}"]).strategy.stages[1]["specialised"] for k in ("1/4", "1/8", "0")
+        ]
     assert [replay.text for replay in replays] == ["1/4", "1/8", "0"]
 
 

@@ -39,6 +39,8 @@ VALUES = {
     "amount": ("{math:1/4}", "{code:1/4}", "{math: 0.5, general: 100}", "{math: '${ratio}'}"),
     "amount.math": ("1/4", "500", "0.25", "'1/2'", "${fraction}"),
     "amount.code": ("1/4", "int(2)", "str(1)"),
+    "amount.specialised": ("1/8", "${fraction}", "12"),
+    "amount.general": ("1/2", "0"),
     "data.max_length": ("64", "96", "${model.architecture.max_length}"),
     "data.world": ("null", "{seed: 2, math: 1, code: 1, general: 1, test: 1, corpus: 1}"),
     "data.sources": ("{math: {held_out_rows: 3}}", "{}"),
@@ -48,7 +50,13 @@ VALUES = {
     "recipe.learning_rate": ("1e-4", "1", "${model.pretrain.learning_rate}"),
     "recipe.epochs": ("1", "2.5"),
     "recipe": ("{epochs: 1}", "{schedule: constant, warmup: 0}"),
-    "strategy.stages": ("[{math: 1}, {code: 0.5}]", "[{general: '${replay}'}]", "[]"),
+    "strategy.stages": (
+        "[{math: 1}, {code: 0.5}]",
+        "[{general: '${replay}'}]",
+        "[]",
+        "[{each: 1/2}]",
+        "[{all: '${ratio}'}]",
+    ),
     "strategy.name": ("mine", "${suite.name}"),
     "suite.tasks": ("{extra: {ability: math, task: loss}}", "{}"),
     "suite.judge": ("null", "{model: m}", "{repeats: 2}"),
@@ -62,6 +70,8 @@ OFTEN_WRONG = {
     "total_samples": ("0", "${data.world.math}"),
     "sample_rounding": ("up",),
     "amount": ("{law: 1}", "1"),
+    "amount.law": ("1", "1/4", "{a: 1}"),
+    "data.general": ("math", "law"),
     "amount.math": ("{a: 1}", "null", "[1, 2]"),
     "model": ("huge",),
     "data.max_length": ("long", "100000"),
@@ -153,9 +163,9 @@ def test_a_swept_dictionary_stays_in_its_cell():
         fast, _ = composer()
         swept = [fast.cell([f"amount={{{value}}}", "seed=1"]).amount for value in ("math:1/4", "code:1/8", "math:1/4")]
     assert [{name: amount.text for name, amount in amounts.items()} for amounts in swept] == [
-        {"math": "1/4", "code": "1", "general": "1"},
-        {"math": "1", "code": "1/8", "general": "1"},
-        {"math": "1/4", "code": "1", "general": "1"},
+        {"math": "1/4"},
+        {"code": "1/8"},
+        {"math": "1/4"},
     ]
 
 

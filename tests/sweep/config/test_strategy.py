@@ -61,7 +61,7 @@ def test_a_fourth_ability_is_part_of_every_grid(grid: str):
     assert {ability for _, samples in four for ability in samples} == {"math", "code", "general", "geo"}
     for strategy, samples in four:
         if strategy in ("multitask", "sequential", "mixed_sequential") and "math" in samples:
-            assert samples["geo"] == samples["math"]  # the same rows under another name
+            assert abs(samples["geo"] - samples["math"]) <= 1  # the same rows; totals are rounded
 
 
 def test_abilities_come_in_turn_before_what_is_given_after_them():

@@ -16,7 +16,6 @@ INSTALL = $(BIN)/pip install --disable-pip-version-check -c constraints.txt
 QUIET = --quiet
 endif
 export OMP_NUM_THREADS := 1
-export MPLBACKEND := Agg
 
 .PHONY: help setup demo test check bench clean
 
@@ -31,7 +30,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(MAKE_VENV)
 	@echo "2/3 torch: 0.2 GB in its build for CPUs, 2 to 3 GB in one for GPUs; half a minute to 5 minutes"
 	@$(INSTALL) torch
-	@echo "3/3 Dosage and what else the demo needs (transformers, pandas, matplotlib ...): 0.3 GB, 1 to 3 minutes"
+	@echo "3/3 Dosage and what else the demo needs (transformers, pandas, vl-convert ...): 0.3 GB, 1 to 3 minutes"
 	@$(INSTALL) $(QUIET) -e '.[train,eval]'
 	@touch $@
 	@echo "done: make demo runs the demo; $(BIN)/dosage --help lists the commands"

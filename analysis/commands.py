@@ -18,6 +18,9 @@ python -m analysis table=FILE                 the same for a table of your own
 python -m analysis VERB [KEY=VALUE ...]
 """
 
+SOURCES = (".py", ".js", ".css")
+"""Files of this package that results depend on."""
+
 
 def analyse(options: Analyse) -> str:
     """Write the analysis, or reuse what an earlier run wrote for the same input; the text for the terminal."""
@@ -25,7 +28,7 @@ def analyse(options: Analyse) -> str:
     overlaps = [file for table in tables if (file := table.with_name("overlap.csv")).exists()]
     stamp = f"{digest(*tables, *items, *overlaps)} margin {options.margin:g} weights {sorted(options.weights.items())}"
     if not _fresh(out, stamp):
-        # Imported here: pandas, scipy and matplotlib take half a second that a reused analysis saves.
+        # Imported here: pandas, scipy and vl-convert take half a second that a reused analysis saves.
         from analysis.report.write import write
 
         names = write(tables, out, title, options.margin, items, options.weights, overlaps)
@@ -50,8 +53,9 @@ def digest(*files: Path) -> str:
         if not file.exists():
             raise FileNotFoundError(f"there is no file {file}; items= takes a .csv, .csv.gz or .parquet")
         sums.update(file.read_bytes())
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
-        sums.update(source.read_bytes())
+    for source in sorted(Path(__file__).parent.rglob("*")):
+        if source.suffix in SOURCES:
+            sums.update(source.read_bytes())
     return sums.hexdigest()
 
 

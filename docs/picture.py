@@ -5,16 +5,16 @@ The table is the demo's own: ``make demo`` writes it as store/sweeps/data_amount
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from analysis.data.study import read_study
+from analysis.data.study import Measure, read_study
+from analysis.figures.curves import curves_figure
+from analysis.figures.figure import Figure, Source, Spec
+from analysis.figures.look import BRIGHT, COLOURS, GRID, INK, LINE, SOFT
+from analysis.figures.render import picture
 from analysis.fitting.series_fits import SeriesFit
-from analysis.format import amount
 from analysis.report.results import Results, analyse
 from analysis.verdicts.verdict import MARGIN
 
@@ -23,52 +23,43 @@ TABLE = HERE / "results" / "data_amount.csv"
 THEMES = {"light": ("#1f2328", "#d8dee4"), "dark": ("#e6edf3", "#3d444d")}
 """Colour of the text, and of lines and grid."""
 
-COLOURS = {"math": "#0072B2", "code": "#D55E00", "general": "#009E73"}
-
 
 def main() -> None:
     """Write docs/figures/demo_light.svg and demo_dark.svg."""
     results = analyse(read_study([TABLE]), MARGIN, {})
-    for theme, colours in THEMES.items():
-        draw(results, HERE / "figures" / f"demo_{theme}.svg", *colours)
+    drawn = picture(figure(results)).svg
+    for theme, (text, line) in THEMES.items():
+        themed = drawn.replace(INK, text).replace(SOFT, text).replace(LINE, line).replace(GRID, line)
+        themed = themed.replace(COLOURS[0], BRIGHT) if theme == "dark" else themed
+        (HERE / "figures" / f"demo_{theme}.svg").write_text(themed, encoding="utf-8")
 
 
-def draw(results: Results, path: Path, text: str, line: str) -> None:
+def figure(results: Results) -> Figure:
     """One panel an ability: measurements with intervals, the curve with its band, the verdict in words."""
-    style = {
-        "svg.hashsalt": "dosage", "svg.fonttype": "path", "font.size": 10, "text.color": text, "axes.labelcolor": text,
-        "xtick.color": text, "ytick.color": text, "axes.edgecolor": line, "grid.color": line,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
-    }  # fmt: skip
-    shown = [(measure, fits[0]) for measure, fits in results.fits if measure.metric.name == "accuracy"]
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(9.6, 3.3))
-        panels = figure.subplots(1, len(shown), sharey=True)
-        for axes, (measure, fit) in zip(panels, shown, strict=True):
-            panel(axes, fit, COLOURS[measure.ability])
-            axes.set_title(f"{measure.ability}\n{_verdict(results, measure.ability)}", loc="left", fontsize=10)
-        panels[0].set_ylabel("accuracy in %")
-        panels[1].set_xlabel("samples of the ability's own training data")
-        figure.subplots_adjust(left=0.065, right=0.99, top=0.86, bottom=0.17, wspace=0.08)
-        figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": "Dosage"})
+    shown = [(measure, fits) for measure, fits in results.fits if measure.metric.name == "accuracy"]
+    panels = [_panel(results, i, measure, fits) for i, (measure, fits) in enumerate(shown)]
+    own = dict.fromkeys(("color", "shape", "strokeDash"), "independent")
+    view = {"title": "", "hconcat": panels, "resolve": {"scale": own}}
+    return Figure("demo", "", "accuracy of three abilities over their data", (), lambda _: view)
 
 
-def panel(axes: Axes, fit: SeriesFit, colour: str) -> None:
-    """One ability's points and curve on a logarithmic axis of samples."""
-    levels = [level for level in fit.levels if level.amount > 0]
-    x = np.array([level.amount for level in levels])
-    mean, low, high = (100 * np.array([getattr(level, name) for level in levels]) for name in ("mean", "low", "high"))
-    if fit.line is not None:
-        axes.fill_between(fit.grid, 100 * fit.line.low, 100 * fit.line.high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(fit.grid, 100 * fit.line.value, color=colour, linewidth=2)
-    else:
-        axes.plot(x, mean, color=colour, linewidth=1, alpha=0.7)
-    axes.errorbar(x, mean, yerr=[mean - low, high - mean], color=colour, fmt="o", markersize=5, capsize=2, linewidth=1)
-    axes.set_xscale("log")
-    axes.set_xticks(x, [amount(float(n)) for n in x])
-    axes.minorticks_off()
-    axes.set_ylim(0, 103)
-    axes.grid(axis="y", linewidth=0.6)
+def _panel(results: Results, place: int, measure: Measure, fits: list[SeriesFit]) -> Spec:
+    """The figure of a measure in the report, narrower, in a colour of its own, with the verdict as its title."""
+    drawn = curves_figure(measure, fits)
+    spec: dict[str, Any] = json.loads(json.dumps(drawn.view(Source())).replace(COLOURS[0], COLOURS[place]))
+    for layer in spec["layer"]:
+        encoding = layer["encoding"]
+        if "x" in encoding:
+            encoding["x"]["axis"]["title"] = f"samples of {measure.ability}"
+        encoding["y"]["scale"] = {"domain": [0, 100], "padding": 0}
+        encoding["y"]["axis"] |= {"title": "accuracy in %"} if not place else {"title": None, "labels": False}
+    title = {
+        "text": measure.ability,
+        "subtitle": _verdict(results, measure.ability),
+        "anchor": "start",
+        "frame": "group",
+    }
+    return {**spec, "width": 275, "height": 220, "title": title, "data": {"values": list(drawn.rows)}}
 
 
 def _verdict(results: Results, ability: str) -> str:

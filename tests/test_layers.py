@@ -25,8 +25,8 @@ ROOMS = {
     "analysis.advice": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.text_table "
     "analysis.verdicts",
     "analysis.figures": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.verdicts",
-    "analysis.report": "analysis.arrays analysis.data analysis.figures analysis.fitting analysis.format "
-    "analysis.text_table analysis.verdicts",
+    "analysis.report": "analysis.advice analysis.arrays analysis.data analysis.figures analysis.fitting "
+    "analysis.format analysis.text_table analysis.verdicts",
     "analysis.live": "",
     "analysis": "analysis.fitting analysis.laws",
     "analysis.options": "",

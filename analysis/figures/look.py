@@ -8,6 +8,8 @@ from typing import Any
 # Okabe and Ito's colours, in an order in which neighbours also differ in grey. Markers and dashes repeat the
 # distinction for readers without colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5c5c5c")
+BRIGHT = "#4da6e0"
+"""What stands for the first colour on a dark page, where it would be too dark."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 DASHES = ([1, 0], [6, 2], [2, 1.5], [6, 2, 1.5, 2])
 INK, SOFT, LINE, GRID = "#1c1e21", "#555b63", "#8a9099", "#e4e4e6"
@@ -28,7 +30,7 @@ CONFIG: dict[str, Any] = {
     },
     "legend": {
         "orient": "bottom", "title": None, "labelColor": INK, "labelFontSize": 11, "labelLimit": 0, "symbolSize": 60,
-        "symbolStrokeWidth": 1.6, "symbolOpacity": 1, "direction": "horizontal", "columnPadding": 14,
+        "symbolStrokeWidth": 1.6, "symbolOpacity": 1, "symbolDash": [], "direction": "horizontal", "columnPadding": 14,
     },
     "title": {"color": INK, "subtitleColor": SOFT, "fontSize": 13, "subtitleFontSize": 11, "subtitlePadding": 4},
     "line": {"strokeWidth": 1.7},

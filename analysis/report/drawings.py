@@ -2,63 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from analysis.report.check_figures import draw_checks
-from analysis.report.figures import draw
-from analysis.report.mixture_figures import draw_mixtures
+from analysis.figures.checks import check_figures
+from analysis.figures.curves import curves_figure
+from analysis.figures.figure import Figure
+from analysis.figures.mixtures import mixture_figures
+from analysis.figures.render import Picture, picture, write
+from analysis.figures.strategies import matrix_figure, pareto_figures
+from analysis.figures.verdicts import verdict_figure
 from analysis.report.results import Results
-from analysis.report.verdict_figures import draw_matrix, draw_pareto
-from analysis.verdicts.all_verdicts import Findings
+from analysis.verdicts.verdict import Verdict
+
+MOST_VERDICTS = 40
+"""Verdicts that a figure shows at most; the tables have them all."""
+
+KINDS = {"share": "scores", "rating": "ratings", "loss": "losses", "other": "other metrics"}
+"""Kinds of metric in titles."""
 
 
 @dataclass(frozen=True)
 class Drawings:
-    """All figures as SVG texts, and sentences that say why a figure is missing.
+    """All figures, drawn, and sentences that say why one is missing.
 
-    ``curves`` has one figure per measure by its name, ``checks`` those that check its curves by their names,
-    ``comparisons`` those of strategies and mixtures.
+    ``curves`` has one figure per measure by its name, ``checks`` those that check its curves, ``verdicts`` those of
+    each question by its name, ``strategies`` and ``mixtures`` those that compare strategies and mixtures.
     """
 
-    curves: Mapping[str, str]
-    checks: Mapping[str, Mapping[str, str]]
-    comparisons: Mapping[str, str]
+    curves: Mapping[str, Picture]
+    checks: Mapping[str, Sequence[Picture]]
+    verdicts: Mapping[str, Sequence[Picture]]
+    strategies: Sequence[Picture]
+    mixtures: Sequence[Picture]
     missing: tuple[str, ...]
+
+    @property
+    def all(self) -> list[Picture]:
+        """Every picture once."""
+        groups = [self.curves.values(), *self.verdicts.values(), self.strategies, self.mixtures, *self.checks.values()]
+        return [picture for group in groups for picture in group]
 
     @property
     def names(self) -> list[str]:
         """The names of all figures, without their endings."""
-        return [*self.curves, *(name for checks in self.checks.values() for name in checks), *self.comparisons]
+        return [drawn.figure.name for drawn in self.all]
 
 
 def draw_all(results: Results, folder: Path) -> Drawings:
-    """Draw every figure that the results support into ``folder``, as SVG and PNG."""
+    """Draw every figure that the results support; write each into ``folder``, as SVG and PNG."""
     folder.mkdir(parents=True, exist_ok=True)
-    curves = {measure.name: draw(measure, fits, folder) for measure, fits in results.fits}
-    checks = {measure.name: draw_checks(measure, fits, folder) for measure, fits in results.fits}
-    mixtures, missing = draw_mixtures(results.study, folder)
-    comparisons = {**_draw_strategies(results.findings, folder), **mixtures}
-    return Drawings(curves, checks, comparisons, (*missing, *_missing_rollouts(results, checks)))
+    curves = {measure.name: picture(curves_figure(measure, fits)) for measure, fits in results.fits}
+    checks = {measure.name: _pictures(check_figures(measure, fits)) for measure, fits in results.fits}
+    mixtures, missing = mixture_figures(results.study)
+    verdicts = {question: _pictures(figures) for question, figures in _verdict_figures(results).items()}
+    missing += _missing_rollouts(results, checks)
+    drawings = Drawings(
+        curves, checks, verdicts, _pictures(_strategy_figures(results)), _pictures(mixtures), tuple(missing)
+    )
+    for drawn in drawings.all:
+        write(folder, drawn)
+    return drawings
 
 
-def _draw_strategies(findings: Findings, folder: Path) -> dict[str, str]:
-    """The figures of compared strategies by name."""
-    drawn = {}
-    for compared, chances in findings.strategies:
+def _pictures(figures: Iterable[Figure]) -> list[Picture]:
+    return [picture(figure) for figure in figures]
+
+
+def _strategy_figures(results: Results) -> list[Figure]:
+    """The figures of compared strategies."""
+    figures = []
+    for compared, chances in results.findings.strategies:
         if not np.isnan(compared.alone).all():
-            drawn[f"forgetting-{compared.file_name}"] = draw_matrix(compared, folder)
-        if len(compared.abilities) > 1:
-            drawn[f"pareto-{compared.file_name}"] = draw_pareto(compared, chances, folder)
-    return drawn
+            figures.append(matrix_figure(compared))
+        figures += pareto_figures(compared, chances)
+    return figures
 
 
-def _missing_rollouts(results: Results, checks: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _verdict_figures(results: Results) -> dict[str, list[Figure]]:
+    """The figures of the verdicts on each question, one a kind of metric, as their units differ."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in results.findings.verdicts:
+        groups.setdefault((verdict.question, verdict.metric.kind), []).append(verdict)
+    figures: dict[str, list[Figure]] = {}
+    for (question, kind), verdicts in groups.items():
+        title = f"{question}: {KINDS[kind]}"
+        figure = verdict_figure(f"verdicts-{question}-{kind}", title, verdicts[:MOST_VERDICTS])
+        figures.setdefault(question, []).append(figure)
+    return figures
+
+
+def _missing_rollouts(results: Results, checks: Mapping[str, Sequence[Picture]]) -> list[str]:
     return [
         f"No rollout of {measure.title}: it needs two amounts more than its laws do."
         for measure, fits in results.fits
-        if any(fit.curve for fit in fits) and f"{measure.name}-rollout" not in checks[measure.name]
+        if any(fit.curve for fit in fits)
+        and f"{measure.name}-rollout" not in [drawn.figure.name for drawn in checks[measure.name]]
     ]

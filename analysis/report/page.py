@@ -1,43 +1,18 @@
-"""report.html: one self-contained page with figures, tables, sentences and warnings."""
+"""report.html: one self-contained page, readable without scripts: answers, questions, curves, details, provenance."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from analysis.figures.render import Picture
+from analysis.report.html import anchor, asset, bullets, data, figure, folded, table
 from analysis.text_table import TextTable
 
-STYLE = """
-:root { --ink: #1c1e21; --soft: #5c6370; --line: #dfe3e8; --page: #fbfbfc; --card: #ffffff; --mark: #0072B2; }
-body { margin: 0; background: var(--page); color: var(--ink);
-  font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
-main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
-h2 { font-size: 1.15rem; margin: 0 0 .6rem; }
-.lead { color: var(--soft); margin: 0 0 2rem; max-width: 46rem; }
-section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem 1.4rem;
-  margin: 0 0 1.4rem; }
-.both { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; align-items: center; }
-.both > div { min-width: 0; }
-figure { margin: 0; flex: 1 1 30rem; }
-.row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .6rem 0 0; }
-.row figure { flex: 1 1 18rem; }
-figure svg { display: block; width: 100%; height: auto; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .32rem .9rem .32rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 600; border-bottom-color: #b9c0c9; vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; }
-caption { text-align: left; color: var(--soft); font-size: .88rem; padding: .5rem 0 .2rem; }
-summary { color: var(--mark); cursor: pointer; margin: .8rem 0 0; }
-ul { padding-left: 1.1rem; margin: .8rem 0 0; }
-.warnings td { white-space: normal; text-align: left; vertical-align: top; }
-.warnings th { text-align: left; }
-.notes { color: var(--soft); font-size: .88rem; }
-code { font-size: .86em; }
-"""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data:"
+"""The page may ask nothing of any host. Vega compiles its expressions, hence unsafe-eval."""
+SCRIPTS = ("vega.min.js", "tables.js", "figures.js", "panel.js", "page.js")
 
 METHOD = (
     "Points show the mean of the runs at an amount. Their bars are 95 % intervals: Wilson's for shares of items, "
@@ -63,74 +38,106 @@ METHOD = (
 class Section:
     """One section of the page: a title, tables, figures, sentences and warnings.
 
-    ``figure`` is an SVG text, ``further_figures`` are captions with SVG texts. ``folded`` are sentences that are shown
-    on a click. ``warnings`` say where, code, meaning and remedy.
+    ``pictures`` stand above the tables, ``further`` below them. ``folded`` are sentences that are shown on a click.
+    ``warnings`` say where, code, meaning and remedy. ``body`` is HTML of its own.
     """
 
     title: str
-    tables: Sequence[TextTable]
-    figure: str = ""
-    further_figures: Sequence[tuple[str, str]] = ()
+    tables: Sequence[TextTable] = ()
+    pictures: Sequence[Picture] = ()
+    further: Sequence[Picture] = ()
     sentences: Sequence[str] = ()
     folded: Sequence[str] = ()
     warnings: Sequence[tuple[str, str, str, str]] = ()
+    body: str = ""
 
 
-def page(title: str, lead: str, parts: Sequence[Section]) -> str:
-    """The whole page, which needs no other file and no network."""
-    body = "\n".join(_section(part, f"f{i}") for i, part in enumerate(parts))
-    method = "".join(f"<li>{escape(line)}</li>" for line in METHOD)
+@dataclass(frozen=True)
+class Part:
+    """A part of the page: a heading and its sections."""
+
+    title: str
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A question with its answer: sentences, the id of the section that tells more, and a small figure."""
+
+    question: str
+    answers: Sequence[str]
+    more: str = ""
+    picture: Picture | None = None
+    code: str = ""
+
+
+def page(title: str, lead: str, cards: Sequence[Card], parts: Sequence[Part], facts: dict[str, object]) -> str:
+    """The whole page, which needs no other file and no network. ``facts`` are data for its scripts, by name."""
+    method = Part("How to read this", [Section("Method", sentences=METHOD)])
+    shown = [part for part in (*parts, method) if part.sections]
+    body = "".join(map(_part, shown))
+    scripts = "".join(f"<script>{asset(name)}</script>\n" for name in SCRIPTS)
+    licence = f"<!-- Vega, in the first script below:\n{asset('vega.LICENSE.txt')}-->\n"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{body}\n'
-        f'<section><h2>How to read this</h2><ul class="notes">{method}</ul></section>\n</main>\n</body>\n</html>\n'
+        f"<title>{escape(title)}</title>\n<style>{asset('page.css')}</style>\n</head>\n<body>\n"
+        f'<a class="skip" href="#main">Skip to the answers</a>\n<div class="columns">\n{_contents(shown)}'
+        f'<main id="main">\n<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n'
+        f'<h2 id="answers">Answers</h2>\n<div class="cards">{"".join(map(_card, cards))}</div>\n{body}'
+        f"</main>\n</div>\n{''.join(data(name, value) for name, value in facts.items())}{licence}{scripts}"
+        "</body>\n</html>\n"
     )
 
 
-def _section(part: Section, prefix: str) -> str:
-    figure = _figure(part.title, part.figure, prefix) if part.figure else ""
-    further = (_figure(caption, svg, f"{prefix}-{i}") for i, (caption, svg) in enumerate(part.further_figures))
-    row = f'<div class="row">{"".join(further)}</div>\n' if part.further_figures else ""
-    tables = "".join(_table(table, part.title) for table in part.tables)
-    sentences = _list(part.sentences)
-    if part.folded:
-        sentences += f"<details><summary>In words</summary>{_list(part.folded)}</details>\n"
-    warned = TextTable("warnings", ("warning of", "code", "what it means", "what helps"), tuple(part.warnings))
-    notes = f'<div class="warnings">{_table(warned, part.title)}</div>\n' if part.warnings else ""
-    top = f'<div class="both">{figure}<div>{tables}</div></div>\n'
-    return f"<section>\n<h2>{escape(part.title)}</h2>\n{top}{row}{sentences}{notes}</section>"
-
-
-def _list(lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
-    return f"<ul>{items}</ul>\n" if items else ""
-
-
-def _figure(alt: str, svg: str, prefix: str) -> str:
-    points = re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)
-    width = f' style="max-width: {1.6 * float(points[1]):.0f}px"' if points else ""
-    return f'<figure role="img" aria-label="{escape(alt)}"{width}>{inline(svg, prefix)}</figure>\n'
-
-
-def _table(table: TextTable, title: str) -> str:
-    """A table; its title is the caption where the section has another title."""
-    caption = f"<caption>{escape(table.title)}</caption>\n" if table.title != title else ""
-    top = "".join(f"<th>{escape(name)}</th>" for name in table.header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in table.rows)
+def _contents(parts: Sequence[Part]) -> str:
+    """Links to every part and section."""
+    lines = '<li><a href="#answers">Answers</a></li>'
+    for part in parts:
+        inner = "".join(
+            f'<li><a href="#{anchor(section.title)}">{escape(section.title)}</a></li>' for section in part.sections
+        )
+        lines += f'<li><a href="#part-{anchor(part.title)}">{escape(part.title)}</a><ol>{inner}</ol></li>'
     return (
-        f'<div class="scroll"><table>\n{caption}<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+        '<nav class="contents" aria-label="Contents"><details open><summary>Contents</summary>'
+        f"<ol>{lines}</ol></details></nav>\n"
     )
 
 
-def inline(svg: str, prefix: str) -> str:
-    """An SVG document as an element of a page: without prologue, and with ids that no other figure has."""
-    if not svg:
-        return ""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
-    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href=", "href=")
-    element = re.sub(r'\bid="', f'id="{prefix}-', element)
-    element = re.sub(r'href="#', f'href="#{prefix}-', element)
-    return re.sub(r"url\(#", f"url(#{prefix}-", element).strip()
+def _part(part: Part) -> str:
+    name = f"part-{anchor(part.title)}"
+    return f'<h2 id="{name}">{escape(part.title)}{_link(name)}</h2>\n{"".join(map(_section, part.sections))}'
+
+
+def _link(name: str) -> str:
+    return f'<a class="anchor" href="#{name}" aria-label="Link to this place">#</a>'
+
+
+def _section(section: Section) -> str:
+    name = anchor(section.title)
+    figures, further = ("".join(map(figure, group)) for group in (section.pictures, section.further))
+    tables = "".join(table(t, caption=t.title.lower() != section.title.lower()) for t in section.tables)
+    warned = TextTable("warnings", ("warning of", "code", "what it means", "what helps"), tuple(section.warnings))
+    notes = f'<div class="warnings">{table(warned)}</div>\n' if section.warnings else ""
+    return (
+        f'<section class="part" id="{name}"><h3>{escape(section.title)}{_link(name)}</h3>\n'
+        + (f'<div class="figures">{figures}</div>\n' if figures else "")
+        + bullets(section.sentences)
+        + section.body
+        + folded("In words", bullets(section.folded))
+        + tables
+        + (folded("Checks of the curves", f'<div class="figures">{further}</div>') if further else "")
+        + notes
+        + "</section>\n"
+    )
+
+
+def _card(card: Card) -> str:
+    picture = figure(card.picture) if card.picture else ""
+    more = f'<p class="more"><a href="#{card.more}">More on this</a></p>' if card.more else ""
+    code = f"<pre><code>{escape(card.code)}</code></pre>" if card.code else ""
+    return (
+        f'<article class="card" id="card-{anchor(card.question)}"><h3>{escape(card.question)}</h3>\n'
+        f"{bullets(card.answers)}{code}{picture}{more}</article>\n"
+    )

@@ -1,25 +1,19 @@
-"""The sections of report.html."""
+"""The parts of report.html and their sections."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from analysis.report.drawings import Drawings
-from analysis.report.page import Section
+from analysis.report.page import Part, Section
 from analysis.report.results import Results
 from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, further_table, goal_table, law_table, measure_tables, overview
 from analysis.report.text import sentence, warning_rows
-from analysis.report.verdict_tables import matrix_table, verdict_tables
+from analysis.report.verdict_tables import QUESTION_TITLES, matrix_table, verdict_tables
 from analysis.text_table import TextTable
 
-_TITLES = {
-    "forgetting": "Forgetting and transfer, against training on the ability alone",
-    "pareto": "Strategies by pairs of abilities (filled: probably undominated; better values are further up and right)",
-    "surface": "Own amount and share of all data (shades: measured means, interpolated between the dots)",
-    "triangle": "Mixtures of three abilities",
-}
 HELD = (
     "An item counts as held when its whole prompt, or 70 % of the 8-word runs of its prompt or answer, occur in the "
     "source; accuracy_clean, among the further metrics, leaves those items out.",
@@ -39,49 +33,71 @@ SIZES = (
 )
 
 
-def sections(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]) -> list[Section]:
-    """The overview first, then verdicts, comparisons, curves, and what else the table holds."""
+def parts(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]) -> list[Part]:
+    """The overview first, then a section a question, the curves, and what else the table holds."""
     top = overview(results.fits)
-    parts = [Section(top.title, [top])] if top else []
-    parts += _verdicts(results)
-    parts += [Section(goals.title, [goals], sentences=GOALS)] if (goals := goal_table(results.fits)) else []
+    questions = [Section(_capital(top.title), [top])] if top else []
+    questions += _questions(results, drawings)
+    questions += (
+        [Section(_capital(goals.title), [goals], sentences=GOALS)] if (goals := goal_table(results.fits)) else []
+    )
     if sizes := size_tables([measure for measure, _ in results.fits]):
-        parts.append(Section("Across sizes", sizes, sentences=SIZES))
-    parts += [Section(_TITLES[name.partition("-")[0]], [], svg) for name, svg in drawings.comparisons.items()]
-    if results.findings.audits:
-        parts.append(Section("Audit", [], sentences=results.findings.audits))
-    parts += _measures(results, drawings)
-    further = further_table(results.study)
-    tables = stage_tables(results.study, results.metrics)
-    tables += [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
-    parts += [Section(table.title, [table]) for table in tables]
-    parts += [Section(table.title, [table], sentences=HELD) for table in overlaps]
-    assumed = results.assumptions()
-    parts += [Section("Assumed", [], sentences=assumed)] if assumed else []
-    parts += [Section("Columns of the table", [], sentences=columns)] if (columns := results.columns()) else []
-    return [*parts, Section("Not shown", [], sentences=drawings.missing)]
+        questions.append(Section("Across sizes", sizes, sentences=SIZES))
+    if drawings.mixtures:
+        questions.append(Section("Mixtures", pictures=drawings.mixtures))
+    return [
+        Part("Questions", questions),
+        Part("Curves", _measures(results, drawings)),
+        Part("Details", _details(results, drawings, overlaps)),
+    ]
 
 
-def _verdicts(results: Results) -> list[Section]:
-    """One section with the verdicts as tables, and as sentences that unfold; none without any."""
+def _questions(results: Results, drawings: Drawings) -> list[Section]:
+    """A section for each question with verdicts: figure, table, and the sentences, which unfold."""
     findings = results.findings
-    tables = verdict_tables(findings.verdicts)
-    tables += [matrix_table(*strategy) for strategy in findings.strategies]
-    if not tables and not findings.shares:
-        return []
-    sentences = [*findings.notes, *(shares.sentence for shares in findings.shares)]
-    return [Section("Verdicts", tables, sentences=sentences, folded=[v.sentence for v in findings.verdicts])]
+    sections = []
+    for question in QUESTION_TITLES:
+        about = [verdict for verdict in findings.verdicts if verdict.question == question]
+        if not about:
+            continue
+        pictures = list(drawings.verdicts.get(question, ()))
+        pictures += drawings.strategies if question == "strategy" else []
+        shown = verdict_tables(about)
+        shown += [matrix_table(*pair) for pair in findings.strategies] if question == "strategy" else []
+        said = [verdict.sentence for verdict in about]
+        sections.append(Section(QUESTION_TITLES[question], shown, pictures, folded=said))
+    notes = [*findings.notes, *(shares.sentence for shares in findings.shares)]
+    sections += [Section("What else the comparisons say", sentences=notes)] if notes else []
+    return sections
 
 
 def _measures(results: Results, drawings: Drawings) -> list[Section]:
     """One section per measure: its figure, tables, checks and warnings."""
-    parts = []
+    found = []
     for measure, fits in results.fits:
-        sentences = [sentence(measure, fit) for fit in fits]
-        warnings = [row for fit in fits for row in warning_rows(fit)]
+        said = [sentence(measure, fit) for fit in fits]
+        warned = [row for fit in fits for row in warning_rows(fit)]
         laws = law_table(fits)
         tables = measure_tables(measure, fits) + ([laws] if laws else [])
-        checks = list(drawings.checks[measure.name].items())
-        figure = drawings.curves[measure.name]
-        parts.append(Section(measure.heading, tables, figure, checks, sentences, warnings=warnings))
-    return parts
+        figures = [drawings.curves[measure.name]], drawings.checks[measure.name]
+        found.append(Section(measure.heading, tables, *figures, sentences=said, warnings=warned))
+    return found
+
+
+def _details(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]) -> list[Section]:
+    """Audits, stages, further metrics, effects elsewhere, overlaps, assumptions, and what is not shown."""
+    found = [Section("Audit", sentences=results.findings.audits)] if results.findings.audits else []
+    further = further_table(results.study)
+    tables = stage_tables(results.study, results.metrics)
+    tables += [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
+    found += [Section(_capital(table.title), [table]) for table in tables]
+    found += [Section(table.title, [table], sentences=HELD) for table in overlaps]
+    assumed = results.assumptions()
+    found += [Section("Assumed", sentences=assumed)] if assumed else []
+    found += [Section("Columns of the table", sentences=columns)] if (columns := results.columns()) else []
+    return [*found, *([Section("Not shown", sentences=drawings.missing)] if drawings.missing else [])]
+
+
+def _capital(title: str) -> str:
+    """The title of a table as a heading."""
+    return title[:1].upper() + title[1:]

@@ -24,6 +24,8 @@ QUESTIONS = {
     "forgetting": "what is lost or gained against training on the ability alone?",
     "replay": "what does replay change?",
 }
+QUESTION_TITLES = {question: title[0].upper() + title[1:] for question, title in QUESTIONS.items()}
+"""The questions as headings."""
 FINDINGS = {
     "scaling": {"up": "improving", "down": "worsening", "equal": "plateau"},
     "synergy": {"up": "synergy", "down": "conflict"},

@@ -9,12 +9,15 @@ from pathlib import Path
 from analysis.data.study import Study, read_study
 from analysis.data.table_file import read_csv
 from analysis.format import counted
-from analysis.report.drawings import draw_all
-from analysis.report.page import page
-from analysis.report.results import analyse
-from analysis.report.sections import sections
+from analysis.report.cards import cards
+from analysis.report.drawings import Drawings, draw_all
+from analysis.report.page import Part, Section, page
+from analysis.report.panel import panel
+from analysis.report.results import Results, analyse
+from analysis.report.sections import parts
 from analysis.report.tables import overlap_table
 from analysis.report.terminal import terminal_text
+from analysis.text_table import TextTable
 from analysis.verdicts.verdict import MARGIN
 
 
@@ -39,11 +42,32 @@ def write(
         "table.txt": terminal_text(results),
         "curves.json": json.dumps(results.curves_record(), indent=1) + "\n",
         "verdicts.json": json.dumps(results.verdicts_record(), indent=1) + "\n",
-        "report.html": page(title, _lead(results.study), sections(results, drawings, overlap)),
+        "report.html": _page(title, results, drawings, overlap),
     }
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
     return [*texts, *(f"figures/{name}.{suffix}" for name in drawings.names for suffix in ("svg", "png"))]
+
+
+def _page(title: str, results: Results, drawings: Drawings, overlap: Sequence[TextTable]) -> str:
+    """The report as HTML."""
+    sliders = panel(results.study)
+    trial = Section("Try a mixture", sentences=_panel_words(sliders), body='<div id="sliders"></div>')
+    questions, *rest = parts(results, drawings, overlap)
+    shown = [Part(questions.title, [*questions.sections, trial]), *rest]
+    facts = {} if "why" in sliders else {"panel-data": sliders}
+    return page(title, _lead(results.study), cards(results, drawings), shown, facts)
+
+
+def _panel_words(sliders: Mapping[str, object]) -> list[str]:
+    """What the panel shows and assumes; why there is none."""
+    if "why" in sliders:
+        return [f"No panel: {sliders['why']}"]
+    told = (
+        "The predictions are those of python -m analysis advise: a Gaussian process over own data, other data and "
+        "strategy; the intervals are those of its curve, without the scatter of single runs. It needs scripts."
+    )
+    return [told, str(sliders["note"])]
 
 
 def _lead(study: Study) -> str:

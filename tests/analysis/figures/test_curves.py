@@ -9,7 +9,7 @@ import pytest
 from analysis.data.study import Study
 from analysis.figures.curves import curves_figure
 from analysis.figures.figure import TableSource
-from analysis.figures.render import compiled, svg, write
+from analysis.figures.render import picture, write
 from analysis.fitting.series_fits import fit_series
 from tests.analysis.tables import data_amount, mixed_table, only
 
@@ -59,10 +59,10 @@ def test_all_rows_have_the_same_columns_and_no_missing_number_is_nan():
 
 def test_the_specification_names_every_series_and_compiles():
     figure, fits = figure_of(mixed_table())
-    vega = compiled(figure)
+    drawn = picture(figure)
     for fit in fits:
-        assert svg(vega).count(f">{fit.series.label}<") == 1, "one legend entry a series"
-    assert vega["description"] == figure.description
+        assert drawn.svg.count(f">{fit.series.label}<") == 1, "one legend entry a series"
+    assert drawn.vega["description"] == figure.description
 
 
 def test_for_a_table_the_specification_has_neither_rows_nor_names_nor_titles():
@@ -89,16 +89,18 @@ def test_for_a_table_it_draws_the_same_picture_once_the_columns_are_filled_in():
     spec["datasets"] = {"wandb": list(figure.rows)}
     drawn = vl_convert.vegalite_to_svg(spec, vl_version="6.4")
     marks = "<path transform="
-    assert drawn.count(marks) == svg(compiled(figure)).count(marks) == len(rows_of(figure, "point")) + 3
+    assert drawn.count(marks) == picture(figure).svg.count(marks) == len(rows_of(figure, "point")) + 3
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
-    first, second = (svg(compiled(figure_of(data_amount())[0])) for _ in range(2))
-    assert first == second
-    for name in ("a", "b"):
-        write(tmp_path, name, first)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert (tmp_path / "a.png").stat().st_size > 10_000
+    first, second = (picture(figure_of(data_amount())[0]) for _ in range(2))
+    assert first.svg == second.svg and first.vega == second.vega
+    files = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        write(folder, first)
+        files.append((folder / "math-gsm8k-accuracy.png").read_bytes())
+    assert files[0] == files[1] and len(files[0]) > 10_000
 
 
 def test_without_amounts_series_stand_below_each_other():
@@ -108,7 +110,7 @@ def test_without_amounts_series_stand_below_each_other():
     })  # fmt: skip
     (measure,) = Study(rows).measures
     figure = curves_figure(measure, fit_series(measure))
-    text = svg(compiled(figure))
+    text = picture(figure).svg
     assert not measure.axis and "a strategy with a rather long name" in text
     assert {row["row"] for row in figure.rows} == {"point"}
 

@@ -1,16 +1,18 @@
 """Figures: each that a table supports and none that it does not, the same bytes, honest axes."""
 
-import matplotlib.image
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.__main__ import main
 from analysis.data.study import Study
+from analysis.figures.checks import check_figures
+from analysis.figures.curves import curves_figure
+from analysis.figures.mixtures import mixture_figures
+from analysis.figures.render import picture
 from analysis.fitting.series_fits import fit_series
-from analysis.report.check_figures import draw_checks
-from analysis.report.figures import draw
-from analysis.report.mixture_figures import draw_mixtures
 from analysis.report.tables import further_table, law_table
 from tests.analysis.tables import FULL, Simulation, only
 
@@ -39,34 +41,40 @@ def doubled(seed=0):
     return frame[frame["ability"] == "math"]
 
 
-def test_mixtures_have_a_surface_and_a_triangle(tmp_path):
-    drawn, absent = draw_mixtures(Study(mixed()), tmp_path)
-    assert set(drawn) == {"surface-accuracy", "surface-loss", "triangle-accuracy", "triangle-loss"}
+def test_mixtures_have_a_surface_and_a_triangle_a_measure():
+    study = Study(mixed())
+    figures, absent = mixture_figures(study)
+    kinds = ("surface", "triangle")
+    assert {figure.name for figure in figures} == {f"{kind}-{m.name}" for kind in kinds for m in study.measures}
     assert absent == []
-    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in drawn)
+    triangle = next(figure for figure in figures if figure.name.startswith("triangle"))
+    assert sum(row["row"] == "point" for row in triangle.rows) == 2 * len(MIXTURES)
+    text = picture(triangle).svg
+    assert all(f">only {ability}<" in text for ability in FULL)
 
 
-def test_a_table_without_mixtures_gives_sentences_instead(tmp_path):
-    drawn, absent = draw_mixtures(Study(doubled()), tmp_path)
-    assert drawn == {}
+def test_a_table_without_mixtures_gives_sentences_instead():
+    figures, absent = mixture_figures(Study(doubled()))
+    assert figures == []
     assert [line.split(" over ")[0].split(":")[0] for line in absent] == [
         "No surface of accuracy", "No triangle of accuracy", "No surface of loss", "No triangle of loss",
     ]  # fmt: skip
-    assert list(tmp_path.iterdir()) == []
-    assert "no columns samples" in draw_mixtures(Study(doubled().drop(columns="total_samples")), tmp_path)[1][0]
+    assert "no columns samples" in mixture_figures(Study(doubled().drop(columns="total_samples")))[1][0]
 
 
-def test_curves_with_amounts_to_spare_have_all_checks(tmp_path):
+def test_curves_with_amounts_to_spare_have_all_checks():
     for measure in Study(doubled()).measures:
         found = fit_series(measure)
         names = {f"{measure.name}-{kind}" for kind in ("rollout", "residual", "profile")}
-        assert set(draw_checks(measure, found, tmp_path)) == names
-        assert draw(measure, found, tmp_path) == draw(measure, found, tmp_path)
+        figures = check_figures(measure, found)
+        assert {figure.name for figure in figures} == names
+        for figure in figures:
+            assert picture(figure).svg == picture(figure).svg
 
 
-def test_a_series_without_a_curve_has_no_checks(tmp_path):
+def test_a_series_without_a_curve_has_no_checks():
     (measure, _) = Study(doubled().head(6)).measures
-    assert draw_checks(measure, fit_series(measure), tmp_path) == {}
+    assert check_figures(measure, fit_series(measure)) == []
 
 
 def test_the_law_table_has_the_rolling_error_first_and_aicc_second():
@@ -94,8 +102,8 @@ def test_further_metrics_are_rows():
     assert further_table(Study(frame[frame["metric"] != "format_rate"])) is None
 
 
-def test_a_figure_of_many_series_keeps_the_height_of_its_axes(tmp_path):
-    def height(series):
+def test_a_figure_of_many_series_keeps_the_height_of_its_axes():
+    def drawn(series):
         amounts = np.array([64, 256, 1024, 4096])
         rows = pd.concat(
             pd.DataFrame({
@@ -106,11 +114,13 @@ def test_a_figure_of_many_series_keeps_the_height_of_its_axes(tmp_path):
         )  # fmt: skip
         (measure,) = Study(rows).measures
         assert len(fit_series(measure)) == series
-        draw(measure, fit_series(measure), tmp_path)
-        pixels = matplotlib.image.imread(tmp_path / f"{measure.name}.png")
-        return pixels.shape[0]
+        return picture(curves_figure(measure, fit_series(measure)))
 
-    assert height(30) - height(15) == pytest.approx(15 * 0.19 * 130, abs=2)  # a row a series, at 130 dots an inch
+    few, many = drawn(15), drawn(30)
+    assert few.vega["height"] == many.vega["height"]
+    heights = [float(re.search(r' height="([0-9.]+)"', one.svg)[1]) for one in (few, many)]
+    assert heights[1] - heights[0] > 15 * 10, "a row of the legend a series"
+    assert few.width == many.width
 
 
 def test_a_long_name_still_makes_file_names(tmp_path, monkeypatch):

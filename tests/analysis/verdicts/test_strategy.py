@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis.data.study import Study
-from analysis.report.verdict_figures import draw_pareto
+from analysis.figures.render import picture
+from analysis.figures.strategies import pareto_figures
 from analysis.report.verdict_tables import verdict_tables
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.audit import undetectable
@@ -114,4 +115,4 @@ def test_a_rating_and_an_accuracy_are_compared_together(tmp_path):
     effects = {v.metric.name: v for v in found.verdicts if v.question == "strategy"}
     assert (effects["accuracy"].finding, effects["score"].finding) == ("down", "up")
     assert "+4.00 (" in effects["score"].sentence
-    assert "</svg>" in draw_pareto(compared, chances, tmp_path)
+    assert all("</svg>" in picture(figure).svg for figure in pareto_figures(compared, chances))

@@ -1,0 +1,153 @@
+"""The answers at the top of the page: a card a question, of what the verdicts say and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from analysis.advice.next_cells import NextCell, choices
+from analysis.data.study import Measure, Study
+from analysis.figures.render import Picture
+from analysis.fitting.series_fits import SeriesFit
+from analysis.report.drawings import Drawings
+from analysis.report.html import anchor
+from analysis.report.page import Card
+from analysis.report.results import MeasureFits, Results
+from analysis.report.verdict_tables import QUESTION_TITLES
+from analysis.verdicts.goal import doubling_text, goals, next_doubling
+from analysis.verdicts.verdict import Verdict
+from analysis.verdicts.wording import with_interval
+
+GAINS = {
+    "up": "still gains",
+    "down": "gets worse with more data",
+    "equal": "on a plateau: its gain lies within the margin",
+    "undecided": "open: neither a gain nor a plateau is shown",
+}
+EDGES = {"floor": "at its worst value, where no effect can show", "ceiling": "at its best value"}
+MOST = 5
+"""Sentences of a card; the section that it leads to has all."""
+
+
+def cards(results: Results, drawings: Drawings) -> list[Card]:
+    """The five questions with their answers."""
+    verdicts = headline(results.findings.verdicts)
+    return [
+        Card("Which ability still gains from more data?", _gains(results, verdicts), *_more(drawings, "scaling")),
+        Card("Where does it stop?", _stops(results, verdicts), _link(verdicts, "scaling")),
+        Card("Does mixing help or hurt, and from where?", _mixing(verdicts), *_more(drawings, "synergy")),
+        Card("Which strategy?", _strategies(results, verdicts), *_more(drawings, "strategy")),
+        _next(results.study),
+    ]
+
+
+def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on shares and ratings; on all metrics where there are none."""
+    return [verdict for verdict in verdicts if verdict.metric.bounded] or list(verdicts)
+
+
+def _link(verdicts: Sequence[Verdict], question: str) -> str:
+    """The id of the section on a question; empty where it has no verdicts."""
+    return anchor(QUESTION_TITLES[question]) if any(v.question == question for v in verdicts) else ""
+
+
+def _more(drawings: Drawings, question: str) -> tuple[str, Picture | None]:
+    """Where a card leads, and its small figure."""
+    pictures = drawings.verdicts.get(question, ())
+    if not pictures:
+        return "", None
+    figure = replace(pictures[0].figure, name=f"card-{pictures[0].figure.name}")
+    return anchor(QUESTION_TITLES[question]), replace(pictures[0], figure=figure)
+
+
+def _gains(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
+    """Each series: what the verdict on its last amounts says, and what its curve expects of the next doubling."""
+    lines = []
+    for verdict in (v for v in verdicts if v.question == "scaling"):
+        finding = EDGES.get(verdict.edge) or GAINS[verdict.finding]
+        if verdict.withdrawn_among:
+            finding = f"open: clear on its own, not among the {verdict.withdrawn_among} effects of this report"
+        lines.append(f"{verdict.about}: {finding}. {with_interval(verdict)} {verdict.metric.short_unit} per doubling.")
+    ahead = [
+        f"By its curve, twice the data brings {_name(measure.ability, fit)} "
+        f"{doubling_text(measure.metric, gain)} {measure.metric.short_unit} more."
+        for measure, fit in _series(results.fits)
+        if (gain := next_doubling(measure, fit)) is not None
+    ]
+    none = ["No answer: no series has four amounts or more of its own data."]
+    return _shortened(lines) + _shortened(ahead) if lines else none + _shortened(ahead)
+
+
+def _series(fits: Sequence[MeasureFits]) -> list[tuple[Measure, SeriesFit]]:
+    scored = [(measure, found) for measure, found in fits if measure.metric.bounded] or list(fits)
+    return [(measure, fit) for measure, found in scored for fit in found]
+
+
+def _name(ability: str, fit: SeriesFit) -> str:
+    return f"{ability} ({fit.series.label})" if fit.series.label else ability
+
+
+def _stops(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
+    """The plateaus, what has none, and how much data the next round score takes."""
+    scaling = [v for v in verdicts if v.question == "scaling"]
+    reached = [v for v in scaling if v.finding == "equal" or v.edge]
+    rising = [v.about for v in scaling if v.finding == "up"]
+    open_ones = [v.about for v in scaling if v not in reached and v.finding != "up"]
+    lines = _shortened([v.sentence for v in reached])
+    lines += [f"No plateau within the amounts measured: {', '.join(rising)}."] if rising else []
+    lines += [f"Open: {', '.join(open_ones)}."] if open_ones else []
+    scored = [(measure, fits) for measure, fits in results.fits if measure.metric.bounded] or results.fits
+    aims = [f"{goal.about}: {goal.shown_value} takes {goal.samples} samples of its data." for *_, goal in goals(scored)]
+    return [*lines, *_shortened(aims)] or ["No answer: no series has four amounts or more of its own data."]
+
+
+def _mixing(verdicts: Sequence[Verdict]) -> list[str]:
+    """What mixing does to each ability: clear effects first."""
+    found = [v for v in verdicts if v.question == "synergy"]
+    if not found:
+        return ["Not measured: the table has no cells of equal own data with and without other abilities' data."]
+    clear = [v.sentence for v in found if v.finding in ("up", "down")]
+    rest = [v for v in found if v.finding not in ("up", "down")]
+    counts = {kind: sum(v.finding == kind for v in rest) for kind in ("equal", "undecided")}
+    words = {"equal": "stay within the margin", "undecided": "are undecided"}
+    tail = [f"{n} of {len(found)} comparisons {words[kind]}." for kind, n in counts.items() if n]
+    return [*_shortened(clear), *tail] if clear else [*tail, *(v.sentence for v in rest[:2])]
+
+
+def _strategies(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
+    """Which strategies differ, and the chance that each is undominated."""
+    if not results.findings.strategies:
+        return ["Not compared: the table has fewer than two strategies that were given equal data of every ability."]
+    found = [v for v in verdicts if v.question in ("strategy", "replay")]
+    clear = [v.sentence for v in found if v.finding in ("up", "down")]
+    notes = [note for note in results.findings.notes if "the chance that no other strategy" in note or "replay" in note]
+    open_ones = sum(v.finding not in ("up", "down") for v in found)
+    tail = [f"{open_ones} of {len(found)} comparisons show no clear difference."] if open_ones else []
+    return [*_shortened(clear), *tail, *notes[:2]]
+
+
+def _next(study: Study) -> Card:
+    """The cell that narrows the interval of an ability's curve the most for its cost, with its command."""
+    question = "What to run next?"
+    best: list[tuple[str, NextCell]] = []
+    reasons = []
+    for ability in study.abilities:
+        try:
+            best.append((ability, choices(study, ability)[0]))
+        except ValueError as error:
+            reasons.append(str(error))
+    if not best:
+        return Card(question, [f"No suggestion: {reasons[0]}."] if reasons else ["No suggestion."])
+    lines = [
+        f"{ability}: {cell.cell} ({cell.label}) narrows the interval of its curve by "
+        f"{100 * (1 - cell.after / cell.before):.0f} %."
+        for ability, cell in best
+    ]
+    first = max(best, key=lambda pair: 1 - pair[1].after / pair[1].before)[1]
+    return Card(question, _shortened(lines), code=first.line)
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    """At most `MOST` lines, then how many more there are."""
+    more = len(lines) - MOST
+    return [*lines[:MOST], f"{more} more below."] if more > 1 else list(lines)

@@ -1,0 +1,84 @@
+"""The data of the panel with sliders: predictions over a grid of amounts, and the command that runs a choice."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+import numpy as np
+
+from analysis.advice.advise import source_size, surrogates_of
+from analysis.advice.commands import common, strategy_words
+from analysis.advice.surrogate import BASE, Surrogate
+from analysis.advice.text import mixed
+from analysis.arrays import Array
+from analysis.data.study import Study
+from analysis.fitting.uncertainty import quantile
+
+STEPS = 13
+"""Amounts of own and of other data, each, at which predictions are stored; the page interpolates between them."""
+
+
+def panel(study: Study) -> dict[str, object]:
+    """What the panel's script reads; only ``why``, the reason, where there can be no panel."""
+    try:
+        models = surrogates_of(study)
+    except ValueError as error:
+        return {"why": f"{error}."}
+    strategies = sorted({str(name) for model in models for name in model.design.strategy} - {BASE})
+    largest = {model.ability: _largest(study, model.ability) for model in models}
+    words = {**common(study), "name": "tried", "fraction": "1"}
+    return {
+        "abilities": [_grid(model, strategies, sum(largest.values())) for model in models],
+        "largest": largest,
+        "strategies": {name: _texts(strategy_words(study, name)) for name in strategies},
+        "words": _texts(words),
+        "note": "" if mixed(study) else "No cell mixes abilities, so how they affect each other here is a guess.",
+    }
+
+
+def _texts(words: Mapping[str, str]) -> list[str]:
+    """Overrides as words of a shell."""
+    return [shlex.quote(key if key.startswith("~") else f"{key}={value}") for key, value in words.items()]
+
+
+def _largest(study: Study, ability: str) -> float:
+    """How far a slider goes: the whole source, or the most that any cell had of it where that is unknown."""
+    size = source_size(study, ability)
+    most = float(study.table.loc[study.table["ability"] == ability, "samples"].max())
+    return float(round(size if np.isfinite(size) else max(most, 1.0)))
+
+
+def _grid(model: Surrogate, strategies: list[str], most: float) -> dict[str, object]:
+    """Predictions of one ability by strategy: value, low, high, each a list over own data times other data."""
+    least = float(model.unit[0, 0])
+    ends = least * np.expm1(model.unit[1])  # the largest amounts measured, which the page does not go beyond
+    own, others = (
+        np.expm1(np.linspace(0, np.log1p(end / least), STEPS)) * least for end in (ends[0], min(ends[1], most))
+    )
+    pairs = np.stack(np.meshgrid(own, others, indexing="ij"), axis=-1).reshape(-1, 2)
+    return {
+        "name": model.ability,
+        "label": model.metric.label,
+        "share": model.metric.kind == "share",
+        "range": [model.metric.factor * model.metric.low, model.metric.factor * model.metric.high]
+        if model.metric.bounded
+        else [],
+        "least": least,
+        "own": _rounded(own),
+        "others": _rounded(others),
+        "by": {name: _predicted(model, pairs, name) for name in strategies},
+    }
+
+
+def _predicted(model: Surrogate, pairs: Array, strategy: str) -> list[list[float]]:
+    """Value, low and high (3, pairs) in shown units; the band is that of the curve, without the scatter of runs."""
+    mean, covariance = model.predict(model.inputs(pairs[:, 0], pairs[:, 1], np.full(len(pairs), strategy)))
+    half = quantile(0.95, np.inf) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    ends = np.stack([model.shown(mean), model.shown(mean - half), model.shown(mean + half)])
+    low, high = np.minimum(ends[1], ends[2]), np.maximum(ends[1], ends[2])
+    return [_rounded(model.metric.factor * part) for part in (ends[0], low, high)]
+
+
+def _rounded(values: Array) -> list[float]:
+    return [float(f"{value:.4g}") for value in values]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -10,8 +10,10 @@ from analysis.figures.render import Picture
 from analysis.report.html import anchor, asset, bullets, data, figure, folded, table
 from analysis.text_table import TextTable
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data:"
-"""The page may ask nothing of any host. Vega compiles its expressions, hence unsafe-eval."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; connect-src 'self'"
+"""The page may ask nothing of any host but the one that serves it (``analysis serve``); opened from a file, of none.
+Vega compiles its expressions, hence unsafe-eval.
+"""
 SCRIPTS = ("vega.min.js", "tables.js", "figures.js", "panel.js", "page.js")
 
 METHOD = (
@@ -71,7 +73,7 @@ class Card:
     code: str = ""
 
 
-def page(title: str, lead: str, cards: Sequence[Card], parts: Sequence[Part], facts: dict[str, object]) -> str:
+def page(title: str, lead: str, cards: Sequence[Card], parts: Sequence[Part], facts: Mapping[str, object]) -> str:
     """The whole page, which needs no other file and no network. ``facts`` are data for its scripts, by name."""
     method = Part("How to read this", [Section("Method", sentences=METHOD)])
     shown = [part for part in (*parts, method) if part.sections]

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
+from train import export, parts
+from train.export import full_shape
 from train.model import TokenLoss
+from train.parts import Part
 from train.ranks import ProcessGroup
 from train.spec import Recipe
 
@@ -35,20 +38,17 @@ class Engine(Protocol):
     def update(self, learning_rate: float) -> float:
         """Clip the gradient, take an optimiser step, clear the gradient; return its L2 norm before clipping."""
 
-    def save(self, folder: Path) -> None:
-        """Write weights and optimiser states for a resume point. Every rank must call it."""
+    def read_weights(self, sources: Mapping[str, Any]) -> None:
+        """Set the weights to those of tensors, or slices of files, by name, without rounding them."""
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write weights and optimiser states for a resume point; return this rank's files. Every rank must call it."""
 
     def load(self, folder: Path) -> None:
-        """Restore what `save` wrote. Every rank must call it."""
+        """Restore what `save` of any engine wrote on any number of ranks. Every rank must call it."""
 
-    def export(self, folder: Path) -> None:
+    def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write the model as a Hugging Face folder. Every rank must call it."""
-
-
-def full_shape(parameter: nn.Parameter) -> torch.Size:
-    """The shape of a parameter, also where DeepSpeed has sharded it and left an empty tensor in its place."""
-    shape: torch.Size = getattr(parameter, "ds_shape", parameter.shape)
-    return shape
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -68,21 +68,25 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object
     return [group for group in groups if group["params"]]
 
 
+def adam(module: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """torch's AdamW with the recipe's settings."""
+    return torch.optim.AdamW(
+        parameter_groups(module, recipe), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2),
+        eps=recipe.epsilon, fused=True,
+    )  # fmt: skip
+
+
 class TorchEngine:
     """Weights and optimiser states in fp32; with precision bf16 the forward pass runs under autocast."""
 
     def __init__(self, module: TokenLoss, recipe: Recipe, group: ProcessGroup) -> None:
         self.module = module.to(group.device)
-        self.device, self.recipe = group.device, recipe
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(module, recipe), lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2),
-            eps=recipe.epsilon, fused=True,
-        )  # fmt: skip
+        self.group, self.recipe = group, recipe
+        self.optimizer = adam(module, recipe)
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
 
     def losses(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor, labels: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            losses: Tensor = self.module(ids, position_ids, logit_index, labels)
+        losses: Tensor = self.module(ids, position_ids, logit_index, labels)
         return losses
 
     @torch.no_grad()
@@ -103,21 +107,18 @@ class TorchEngine:
         self.optimizer.zero_grad(set_to_none=True)
         return float(norm)
 
-    def save(self, folder: Path) -> None:
-        state = {"model": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save(state, folder / "state.pt")
+    def read_weights(self, sources: Mapping[str, Any]) -> None:
+        parts.fill_weights(self._parts(), sources)
+
+    def save(self, folder: Path) -> list[Path]:
+        return parts.write(self._parts(), self.optimizer, folder, self.group.rank)
 
     def load(self, folder: Path) -> None:
-        state = torch.load(folder / "state.pt", map_location=self.device, weights_only=True)
-        self.module.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        parts.read(self._parts(), self.optimizer, folder)
 
-    def export(self, folder: Path) -> None:
-        write_model(self.module.model, folder)
+    def export(self, folder: Path, dtype: torch.dtype) -> None:
+        held = {part.name: part for part in self._parts()}
+        export.write(self.module.model, held, folder, dtype, self.group)
 
-
-def write_model(model: PreTrainedModel, folder: Path) -> None:
-    """Write config and weights to ``folder``, all with the same permissions."""
-    model.save_pretrained(str(folder))
-    for file in folder.glob("*.safetensors"):  # these files are written readable by their owner only
-        file.chmod((folder / "config.json").stat().st_mode)
+    def _parts(self) -> Sequence[Part]:
+        return [Part(name, 0, weight.numel(), weight) for name, weight in export.weights(self.module.model)]

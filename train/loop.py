@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from common.json_file import write_json
-from train import batches, checkpoint, model, probe, ranks, records, samples, step, stop, track
+from train import batches, checkpoint, export, model, probe, ranks, records, samples, step, stop, track
 from train.engine import Engine, TorchEngine, count_parameters
 from train.render import load_tokenizer
 from train.spec import TrainRun, TrainSpec
 
 SUMMARY = "summary.json"
+EXPORTED = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +38,16 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
         setup, tokenizer = prepare(spec, inputs, execution, group)
         engine, parameters = make_engine(setup, inputs, tokenizer)
         setup = probe.unpack_if_leaking(setup, engine)
-        point = checkpoint.latest(out, execution.engine)
+        point = checkpoint.latest(out)
         if point is not None:
             engine.load(point.folder)
             log.info("continuing after step %d of %d", point.step, setup.plan.steps)
         _train(setup, engine, out, execution, stop_flag, done=point.step if point else 0)
-        engine.export(out)
+        engine.export(out, EXPORTED[spec.recipe.export_precision])
         if group.first:
             tokenizer.save_pretrained(str(out))
             summary = records.summary(setup, records.read_metrics(out), parameters=parameters)
+            checkpoint.sync(file for file in out.iterdir() if file.is_file())  # before the resume points go
             write_json(out / SUMMARY, summary)
             checkpoint.clear(out)
 
@@ -68,21 +71,32 @@ def make_engine(
 ) -> tuple[Engine, int]:
     """The engine with the model to train, and the model's number of parameters."""
     recipe, config = setup.spec.recipe, setup.engine_config
-    read_folder = model.read_folder
+    zero_stage = config.zero_stage if config.name == "deepspeed" else 0
+    stored: Mapping[str, Any] = {}
+
+    def read(folder: Path) -> PreTrainedModel:
+        nonlocal stored
+        if zero_stage == 3:
+            stored = zero.sources(folder)
+            return zero.empty(folder, recipe, config)
+        return model.read_folder(folder, exact=zero_stage == 0 or recipe.precision == "fp32")
+
     if config.name == "deepspeed":
         from train import zero  # an optional dependency, which takes seconds to import
-
-        if config.zero_stage == 3:
-            read_folder = partial(zero.read_sharded, recipe=recipe, config=config)
-    network = model.load(setup.spec, inputs, tokenizer, read_folder)
+    network = model.load(setup.spec, inputs, tokenizer, read)
     parameters = count_parameters(network)
     network.train()
     if config.activation_checkpointing:
         network.gradient_checkpointing_enable()
-    module = model.TokenLoss(network)
-    if config.name == "deepspeed":
-        return zero.ZeroEngine(module, recipe, config, setup.group), parameters
-    return TorchEngine(module, recipe, setup.group), parameters
+    module = model.TokenLoss(network, autocast=recipe.precision == "bf16" and zero_stage == 0)
+    if config.name == "torch":
+        return TorchEngine(module, recipe, setup.group), parameters
+    if zero_stage and recipe.precision == "bf16" and not stored:  # DeepSpeed rounds the weights that it is given
+        stored = {name: weight.detach() for name, weight in export.weights(network)}
+    engine = zero.ZeroEngine(module, recipe, config, setup.group)
+    if stored:
+        engine.read_weights(stored)
+    return engine, parameters
 
 
 def _train(
@@ -92,6 +106,7 @@ def _train(
     steps, group = setup.plan.steps, setup.group
     samples_done, tokens_done = records.presented(setup, done)
     tokens_before, began = tokens_done, time.perf_counter()
+    saver = checkpoint.Saver(engine, setup.engine_config, group, out, resumed=done > 0)
     with (
         records.open_metrics(out, done=done, first=group.first) as metrics,
         track.open_tracker(execution, setup) as tracker,
@@ -104,16 +119,16 @@ def _train(
             metrics.write(record)
             tracker.log(record)
             # A signal may reach only some ranks, but all must save and stop after the same step.
-            stopping = group.any(stop_flag.is_set)
-            if number == steps:  # the export follows at once and needs no resume point
-                break
-            if stopping or number % setup.engine_config.checkpoint_steps == 0:
+            stopping, due = (votes > 0 for votes in group.total([stop_flag.is_set, saver.is_due(number)]))
+            # A stage long enough for resume points has one before its export too, which can fail.
+            if due or stopping or (number == steps and saver.has_saved):
                 metrics.sync()  # before the resume point, which relies on these lines
-                checkpoint.save(engine, step=number, config=setup.engine_config, group=group, out=out)
-            if stopping:
+                saver.save(number)
+            if stopping and number < steps:
                 log.warning("asked to stop: resume point saved after step %d of %d", number, steps)
                 raise SystemExit(stop.EXIT_CODE)
     if group.first:
         seconds = time.perf_counter() - began
         rate = (tokens_done - tokens_before) / seconds
-        write_json(out / "timings.json", {"steps": steps - done, "seconds": seconds, "tokens_per_second": rate})
+        measured = {"steps": steps - done, "seconds": seconds, "tokens_per_second": rate} | saver.timings
+        write_json(out / "timings.json", measured)

@@ -26,15 +26,16 @@ logging.disable_progress_bar()  # it would fill the log files of stages
 # capping. For these, logits of the supervised tokens alone can be computed, which saves memory and time.
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
 CHECKED_WEIGHTS = 4  # tensors compared; comparing all would read the whole file twice
+STORED = {"F16": torch.float16, "BF16": torch.bfloat16}
 MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 
 
 class TokenLoss(nn.Module):
-    """A causal language model that returns the loss of each target, in nats."""
+    """A causal language model that returns the loss of each target, in nats; with ``autocast`` computed in bf16."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, autocast: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.autocast = model, autocast
         self.plain_head = model.config.model_type in PLAIN_HEADS
         parameters = inspect.signature(model.forward).parameters.values()
         # Families without position ids refuse them or ignore them; `train.probe` sees that packing does not suit those.
@@ -46,16 +47,21 @@ class TokenLoss(nn.Module):
         ``position_ids`` [rows, width] restart at 0 with each sample of a packed row, None without packing. Target i is
         ``labels[i]``, predicted by the logits at ``logit_index[i]`` of the flattened rows.
         """
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.autocast):
+            logits = self._logits(ids, position_ids, logit_index)
+        # In bf16, the loss of a large vocabulary would lose precision.
+        return functional.cross_entropy(logits.float(), labels, reduction="none")
+
+    def _logits(self, ids: Tensor, position_ids: Tensor | None, logit_index: Tensor) -> Tensor:
         # transformers keeps packed samples apart by their restarting positions only without a mask and without a cache.
         if self.plain_head:
             output = self.model.base_model(input_ids=ids, position_ids=position_ids, use_cache=False)
-            logits = self.model.get_output_embeddings()(output.last_hidden_state.flatten(0, 1)[logit_index])
-        else:
-            positions = {"position_ids": position_ids} if self.takes_positions else {}
-            output = self.model(input_ids=ids, use_cache=False, **positions)
-            logits = output.logits.flatten(0, 1)[logit_index]
-        # In bf16, the loss of a large vocabulary would lose precision.
-        return functional.cross_entropy(logits.float(), labels, reduction="none")
+            logits: Tensor = self.model.get_output_embeddings()(output.last_hidden_state.flatten(0, 1)[logit_index])
+            return logits
+        positions = {"position_ids": position_ids} if self.takes_positions else {}
+        output = self.model(input_ids=ids, use_cache=False, **positions)
+        whole: Tensor = output.logits
+        return whole.flatten(0, 1)[logit_index]
 
 
 def load(
@@ -104,19 +110,32 @@ def build(architecture: Architecture, *, vocabulary: int, seed: int) -> LlamaFor
         return LlamaForCausalLM(config)
 
 
-def read_folder(folder: Path) -> PreTrainedModel:
+def read_folder(folder: Path, *, exact: bool = True) -> PreTrainedModel:
     """Load the model of a Hugging Face folder in fp32 and check it with `check_weights`.
 
+    Without ``exact`` in the precision of its files instead: all ranks of a node then share the memory of one copy.
     Raises a ValueError if the folder lacks a weight, which transformers would draw at random.
     """
+    dtype = torch.float32 if exact else stored_dtype(folder)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
-        str(folder), dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        str(folder), dtype=dtype, output_loading_info=True, trust_remote_code=False
     )
     model: PreTrainedModel = loaded[0]
     if missing := loaded[1]["missing_keys"]:
         raise ValueError(lacking(folder, missing))
     check_weights(model, folder)
     return model
+
+
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The precision that holds all weights of a folder exactly: fp16 or bf16 where all are, else fp32."""
+    found: set[torch.dtype] = set()
+    for file in weight_files(folder):
+        if file.suffix != ".safetensors":
+            return torch.float32
+        with safe_open(str(file), framework="pt") as stored:
+            found |= {STORED.get(stored.get_slice(name).get_dtype(), torch.float32) for name in stored.keys()}  # noqa: SIM118
+    return found.pop() if len(found) == 1 else torch.float32
 
 
 def lacking(folder: Path, names: Iterable[str]) -> str:

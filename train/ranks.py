@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 # torch gives NCCL 10 minutes by default, which loading or saving a large model can exceed.
 TIMEOUT = timedelta(minutes=30)
@@ -44,6 +45,11 @@ class ProcessGroup:
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on at least one rank. Every rank must call it."""
         return self.total([float(flag)])[0] > 0
+
+    def add_up(self, tensor: Tensor, rank: int) -> None:
+        """Add the tensors of all ranks up in the one of ``rank``; the others then hold anything. All must call it."""
+        if self.size > 1:
+            dist.reduce(tensor, rank)
 
     def barrier(self) -> None:
         """Wait until every rank has called this."""

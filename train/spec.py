@@ -163,7 +163,8 @@ class Recipe:
 
     Exactly one of ``epochs`` and ``steps``, and one of ``batch_samples`` and ``batch_tokens``, is set.
     ``warmup`` and ``decay`` are fractions of all steps, rounded up; ``decay`` is the last phase of the ``wsd`` schedule
-    (warmup-stable-decay). ``clip_norm`` is the largest gradient norm, in the L2 norm over all parameters.
+    (warmup-stable-decay). ``clip_norm`` is the largest gradient norm, in the L2 norm over all parameters. The model is
+    published in ``export_precision``; what a later stage trains on is published in fp32 whatever it says.
     """
 
     epochs: float | None
@@ -180,14 +181,14 @@ class Recipe:
     epsilon: float
     clip_norm: float
     precision: str
+    export_precision: str = field(default="fp32", metadata={"neutral": "fp32"})
 
     def __post_init__(self) -> None:
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("precision", self.precision, PRECISIONS)
-        positive(
-            epochs=self.epochs, steps=self.steps, batch_samples=self.batch_samples, batch_tokens=self.batch_tokens,
-            learning_rate=self.learning_rate, clip_norm=self.clip_norm,
-        )  # fmt: skip
+        one_of("export_precision", self.export_precision, PRECISIONS)
+        positive(epochs=self.epochs, steps=self.steps, learning_rate=self.learning_rate, clip_norm=self.clip_norm)
+        positive(batch_samples=self.batch_samples, batch_tokens=self.batch_tokens)
         if (self.epochs is None) == (self.steps is None):
             raise ValueError(f"epochs={self.epochs}, steps={self.steps}: set exactly one, the other to null")
         if (self.batch_samples is None) == (self.batch_tokens is None):
@@ -212,12 +213,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Portion:
-    """The samples of one ability in each epoch of a stage.
+    """The samples of one ability in each epoch of a stage: the first ``samples`` of a seeded permutation of a pool.
 
-    The ``sources`` (names of stage inputs) are concatenated in this order into one pool. The portion is the first
-    ``samples`` of a seeded permutation of the pool. It may ask for more than the pool holds only with ``repeats``;
-    the permutation then starts over.
-    """
+    The pool is the ``sources`` (names of stage inputs), one after the other. A portion may ask for more than it holds
+    only with ``repeats``; the permutation then starts over."""
 
     ability: str
     sources: tuple[str, ...]
@@ -227,11 +226,8 @@ class Portion:
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """One training stage.
-
-    Training starts from the weights of the input ``init`` (an earlier stage or a folder), from those of ``hub``, or
-    from a newly initialised ``architecture`` sized for the sources' tokenizer.
-    """
+    """One training stage, from the weights of the input ``init`` (an earlier stage or a folder), from those of ``hub``,
+    or from a newly initialised ``architecture`` sized for the sources' tokenizer."""
 
     hub: Hub | None
     architecture: Architecture | None
@@ -246,8 +242,8 @@ class EngineConfig:
 
     ``ranks`` is the number of processes over all nodes. ``micro_tokens`` is the largest number of tokens in one forward
     pass of a rank; a longer sample gets a pass of its own. ``pack`` puts several samples into one row.
-    ``checkpoint_steps`` is the number of steps between resume points. ``gpu_gib`` is the memory of one GPU, against
-    which the plan holds its estimate; None is that of this machine's, if it has any.
+    A resume point is saved every ``checkpoint_minutes``, and every ``checkpoint_steps`` steps unless that is None.
+    The plan holds its estimate against ``gpu_gib``, the memory of one GPU; None is that of this machine's.
     """
 
     name: str
@@ -257,16 +253,15 @@ class EngineConfig:
     micro_tokens: int
     pack: bool
     activation_checkpointing: bool
-    checkpoint_steps: int
+    checkpoint_steps: int | None
+    checkpoint_minutes: float = 30.0
     gpu_gib: float | None = None
 
     def __post_init__(self) -> None:
         one_of("name", self.name, ("torch", "deepspeed"))
         one_of("offload", self.offload, ("none", "optimizer", "all"))
-        positive(
-            ranks=self.ranks, micro_tokens=self.micro_tokens, checkpoint_steps=self.checkpoint_steps,
-            gpu_gib=self.gpu_gib,
-        )  # fmt: skip
+        positive(ranks=self.ranks, micro_tokens=self.micro_tokens, gpu_gib=self.gpu_gib)
+        positive(checkpoint_steps=self.checkpoint_steps, checkpoint_minutes=self.checkpoint_minutes)
         if self.zero_stage not in (0, 1, 2, 3):
             raise ValueError(f"zero_stage={self.zero_stage} is unknown; choose one of: 0, 1, 2, 3")
         if self.offload != "none" and self.zero_stage < {"optimizer": 1, "all": 3}[self.offload]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from common import model_folder
 from sweep.config.cell import Cell
@@ -55,13 +56,15 @@ class Planner:
 
     def _trained(self, cell: Cell) -> tuple[Stage, ...]:
         chain = [self._base(cell)] if cell.model.scratch else []
-        for portions in self._portions(cell):
+        tuned = self._portions(cell)
+        for number, portions in enumerate(tuned, start=1):
             tokens = {name: self.data_stages.tokens(name, cell, "train") for p in portions for name in p.sources}
             init: Mapping[str, Stage | File] = (
                 {"init": chain[-1]} if chain else self.data_stages.model_input(cell.model, "init")
             )
             check_steps(cell.recipe, portions)
-            spec = TrainSpec(None if init else hub(cell.model), None, portions, cell.recipe, cell.seed)
+            recipe = cell.recipe if number == len(tuned) else replace(cell.recipe, export_precision="fp32")
+            spec = TrainSpec(None if init else hub(cell.model), None, portions, recipe, cell.seed)
             chain.append(Stage("train", spec, {**tokens, **init}))
         return tuple(chain)
 

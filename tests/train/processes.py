@@ -45,6 +45,19 @@ def finish(processes: list[subprocess.Popen[str]], *, code: int = 0, seconds: fl
     assert codes == [code] * len(codes), f"exit codes {codes}\n" + "\n".join(text[-3000:] for text in errors)
 
 
+def kill_at(processes: list[subprocess.Popen[str]], path: Path, lines: int, *, seconds: float = 300) -> None:
+    """Kill all processes, as a node that fails does, once a file has so many lines."""
+    end = time.monotonic() + seconds
+    while not path.is_file() or path.read_bytes().count(b"\n") < lines:
+        if time.monotonic() > end or any(process.poll() is not None for process in processes):
+            break
+        time.sleep(0.005)
+    for process in processes:
+        process.kill()
+    errors = [process.communicate()[1] for process in processes]
+    assert path.is_file() and path.read_bytes().count(b"\n") >= lines, "\n".join(text[-3000:] for text in errors)
+
+
 def train(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: TrainRun) -> None:
     """train.loop.run."""
     from train.loop import run
@@ -87,17 +100,57 @@ def gradients(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, executions
                 torch.save(full, out / f"{stage}.pt")
 
 
+def export_peaks(out: Path, depths: Sequence[int]) -> None:
+    """Export ZeRO-3 models of so many small layers; add the peak of each to OUT/peak-RANK.txt.
+
+    A line holds the bytes of the model in fp32, and by how many bytes this rank's memory grew at its peak.
+    """
+    import deepspeed
+    import torch
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    from tests.train.tiny import execution, train_spec
+    from train import export, ranks, zero
+    from train.model import TokenLoss
+
+    export.SHARD_BYTES, export.CHUNK = 2**22, 2**18
+    recipe, config = train_spec().recipe, execution(name="deepspeed", zero_stage=3, ranks=4).engine
+    with ranks.join(4, always=True) as group:
+        for depth in depths:
+            shape = LlamaConfig(
+                hidden_size=256, intermediate_size=512, num_attention_heads=4, num_hidden_layers=depth, vocab_size=400
+            )
+            with deepspeed.zero.Init(config_dict_or_path=zero.settings(recipe, config)):
+                model = AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
+            engine = zero.ZeroEngine(TokenLoss(model, autocast=False), recipe, config, group)
+            size = 4 * sum(shape.numel() for shape in export.whole_shapes(model).values())
+            folder = out / f"depth-{depth}"
+            folder.mkdir(exist_ok=True)
+            before = _memory("VmRSS", reset=True)
+            engine.export(folder, torch.float32)
+            with (out / f"peak-{group.rank}.txt").open("a") as file:
+                file.write(f"{size} {_memory('VmHWM') - before}\n")
+
+
+def _memory(name: str, *, reset: bool = False) -> int:
+    """Bytes of memory of this process: VmRSS now, VmHWM at the peak since the last reset."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
 def several(*calls: tuple[str, tuple[object, ...]]) -> None:
     """Run tasks one after the other in one process group, since DeepSpeed cannot join a second one."""
     from train import ranks
 
-    with ranks.join(2, always=True):
+    with ranks.join(int(os.environ["WORLD_SIZE"]), always=True):
         for task, arguments in calls:
             TASKS[task](*arguments)
 
 
 TASKS: dict[str, Callable[..., None]] = {"train": train, "stopped": stopped, "gradients": gradients,
-                                         "several": several}  # fmt: skip
+                                         "export_peaks": export_peaks, "several": several}  # fmt: skip
 
 if __name__ == "__main__":
     import torch

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from tests.train import processes
 from tests.train.families import ISOLATING, LEAKING, write
@@ -37,6 +38,7 @@ MOVING = train_spec(steps=12)
 LEAKING_RUN = execution(
     name="deepspeed", zero_stage=3, ranks=2, micro_tokens=128, pack=True, activation_checkpointing=True
 )
+ROUNDING = replace(train_spec(steps=2, learning_rate=1e-12, precision="bf16"), architecture=None)
 DECAYING = replace(train_spec(steps=3, learning_rate=1e-2, weight_decay=10.0), architecture=None)
 
 
@@ -45,20 +47,27 @@ def two_ranks(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     """A folder written by two ranks.
 
     It holds STAGE.pt (the gradient of the first step under each ZeRO stage), frozen/ (a ZeRO-3 stage that starts from
-    start/), whole/ (a ZeRO-2 stage), leaking/ (a ZeRO-3 stage with large weight decay that starts from falcon/, a
-    model that cannot be trained packed) and buffers/ (one that starts from gemma/, a model with stored buffers).
+    start/), exact-STAGE/ (bf16 stages that start from half/, which is start/ in fp16), whole/ (a ZeRO-2 stage),
+    leaking/ (a ZeRO-3 stage with large weight decay that starts from falcon/, a model that cannot be trained packed)
+    and buffers/ (one that starts from gemma/, a model with stored buffers).
     """
     pytest.importorskip("deepspeed")
     folder = tmp_path_factory.mktemp("two")
-    for name in ("start", "frozen", "whole", "leaking", "buffers"):
+    for name in ("start", "frozen", "whole", "leaking", "buffers", *(f"exact-{stage}" for stage in range(4))):
         (folder / name).mkdir()
     write(ISOLATING["gemma4, buffers"], folder / "gemma")
     write(LEAKING["falcon, rotary"], folder / "falcon")
     loop.run(train_spec(), inputs, folder / "start", execution())
+    half = AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float16)
+    half.save_pretrained(str(folder / "half"))
     stages = [execution(name="deepspeed", zero_stage=z, ranks=2, micro_tokens=64, pack=z % 2 == 1) for z in range(4)]
     calls = (
         ("gradients", (train_spec(batch_samples=20), inputs, folder, stages)),
         ("train", (FREEZING, inputs | {"init": folder / "start"}, folder / "frozen", stages[3])),
+        *(
+            ("train", (ROUNDING, inputs | {"init": folder / "half"}, folder / f"exact-{z}", stages[z]))
+            for z in range(4)
+        ),
         ("train", (MOVING, inputs, folder / "whole", ZERO_TWO)),
         ("train", (DECAYING, inputs | {"init": folder / "falcon"}, folder / "leaking", LEAKING_RUN)),
         ("train", (DECAYING, inputs | {"init": folder / "gemma"}, folder / "buffers", stages[3])),
@@ -90,6 +99,17 @@ def test_zero_three_reads_a_folder_and_writes_one(inputs: dict[str, Path], two_r
 
 
 @pytest.mark.slow
+def test_bf16_training_rounds_neither_the_weights_it_starts_from_nor_those_it_publishes(two_ranks: Path) -> None:
+    """A chain of stages gives the same with every engine only if each passes on the fp32 weights of its optimiser."""
+    expected = AutoModelForCausalLM.from_pretrained(str(two_ranks / "half"), dtype=torch.float32).state_dict()
+    for stage in range(4):
+        published = AutoModelForCausalLM.from_pretrained(str(two_ranks / f"exact-{stage}"))
+        assert published.dtype == torch.float32
+        for name, weight in published.state_dict().items():
+            assert torch.equal(weight, expected[name]), f"ZeRO-{stage}, {name}"
+
+
+@pytest.mark.slow
 def test_zero_three_trains_a_leaking_model_unpacked_and_decays_its_weights(
     inputs: dict[str, Path], two_ranks: Path, tmp_path: Path
 ) -> None:
@@ -116,7 +136,7 @@ def test_ranks_agree_to_stop_and_go_on_to_the_same_bytes(
     out.mkdir()
     plain.mkdir()
     processes.finish(processes.start("stopped", (MOVING, inputs, out, ZERO_TWO, 1, 4), tmp_path, ranks=2), code=75)
-    point = checkpoint.latest(out, ZERO_TWO.engine)
+    point = checkpoint.latest(out)
     assert point is not None
     assert point.step == len(metrics(out)) >= 4
     processes.finish(processes.start("train", (MOVING, inputs, out, ZERO_TWO), tmp_path, ranks=2))

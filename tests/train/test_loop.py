@@ -118,26 +118,63 @@ def test_a_signal_saves_and_the_same_call_goes_on(finished: Path, inputs: dict[s
     out.mkdir()
     arguments = (train_spec(steps=24), inputs, out, execution())
     processes.finish(processes.start("stopped", (*arguments, 0, 7), tmp_path), code=75)
-    point = checkpoint.latest(out, arguments[3].engine)
+    point = checkpoint.latest(out)
     assert point is not None
     assert point.step == len(metrics(out)) >= 7
     loop.run(*arguments)
     assert outputs(out) == outputs(finished)
 
 
-def test_half_written_and_foreign_resume_points_are_left_alone(
-    finished: Path, inputs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_half_written_resume_point_is_left_alone(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     partial = tmp_path / "resume" / "partial-00000004"
     partial.mkdir(parents=True)
-    (partial / "state.pt").write_bytes(b"half")
-    foreign = tmp_path / "resume" / "step-00000006"
-    foreign.mkdir()
-    (foreign / "engine.json").write_text(
-        json.dumps({"name": "deepspeed", "zero_stage": 2, "offload": "none", "ranks": 2})
-    )
+    (partial / "00000-00000.safetensors").write_bytes(b"half")
     loop.run(train_spec(steps=24), inputs, tmp_path, execution())
     assert outputs(tmp_path) == outputs(finished)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("resume.json", b'{"format": 1}', "was written by another version of Dosage; nothing was deleted"),
+        ("00000-00000.safetensors", b"half", r"cannot be read \(.*\); nothing was deleted"),
+        ("00000-00000.safetensors", None, r"lacks \d+ of \d+ values of model\..* \(weight\); nothing was deleted"),
+    ],
+)
+def test_a_resume_point_that_cannot_be_read_is_refused_and_stays(
+    inputs: dict[str, Path], tmp_path: Path, file: str, content: bytes | None, message: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    arguments = (train_spec(steps=24), inputs, out, execution())
+    (process,) = processes.start("stopped", (*arguments, 0, 2), tmp_path)
+    processes.finish([process], code=75)
+    point = checkpoint.latest(out)
+    assert point is not None
+    if content is None:
+        (point.folder / file).unlink()
+    else:
+        (point.folder / file).write_bytes(content)
+    before = outputs(out)
+    with pytest.raises(ValueError, match=message):
+        loop.run(*arguments)
+    assert outputs(out) == before
+
+
+def test_a_point_before_the_export_is_used_when_the_export_fails(
+    finished: Path, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the disk is full: the next attempt only exports."""
+    arguments = (train_spec(steps=24), inputs, tmp_path, execution(checkpoint_steps=10))
+    with monkeypatch.context() as patch:
+        patch.setattr("train.export.save_file", None)
+        with pytest.raises(TypeError):
+            loop.run(*arguments)
+    point = checkpoint.latest(tmp_path)
+    assert point is not None and point.step == 24
+    loop.run(*arguments)
+    assert outputs(tmp_path) == outputs(finished)
+    assert json.loads((tmp_path / "timings.json").read_text())["steps"] == 0
 
 
 def test_after_a_kill_during_the_clean_up_nothing_is_trained_again(
@@ -164,6 +201,14 @@ def test_bf16_is_close_to_fp32(finished: Path, inputs: dict[str, Path], tmp_path
     loop.run(train_spec(steps=4, precision="bf16"), inputs, tmp_path, execution())
     assert metrics(tmp_path)[3]["loss"] == pytest.approx(metrics(finished)[3]["loss"], rel=0.02)
     assert AutoModelForCausalLM.from_pretrained(str(tmp_path)).dtype == torch.float32
+
+
+def test_a_model_is_published_in_the_recipes_precision(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
+    loop.run(train_spec(steps=24, export_precision="bf16"), inputs, tmp_path, execution())
+    whole, rounded = (AutoModelForCausalLM.from_pretrained(str(folder)) for folder in (finished, tmp_path))
+    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(rounded.state_dict()[name], weight.to(torch.bfloat16))
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run(inputs: dict[str, Path], tmp_path: Path) -> None:

@@ -90,6 +90,12 @@ def test_a_cell_whose_one_step_would_have_learning_rate_zero_is_refused():
             plan(cell("strategy=single", "amount.math=8", *recipe))
 
 
+def test_only_what_no_stage_of_the_cell_trains_on_is_published_rounded():
+    (planned,) = plan(cell("strategy=sequential", "recipe.export_precision=bf16")).cells
+    published = [stage.spec.recipe.export_precision for stage in planned.trained]
+    assert published == [*["fp32"] * (len(published) - 1), "bf16"] and len(published) > 2
+
+
 def test_stages_that_cells_share_are_planned_once():
     arms = [cell("strategy=dmt", f"replay={k}") for k in ("0", "1/256", "1/16")]
     made = plan(*arms, cell("strategy=mixed_sequential"))
@@ -140,8 +146,8 @@ OTHER = {
     "engine.name": "deepspeed", "engine.zero_stage": 0, "engine.offload": "none", "engine.ranks": 1,
     "tracker.name": "wandb",
     "suite.precision": "bf16", "suite.backend": "vllm", "suite.template_options": '{"enable_thinking": false}',
-    "recipe.precision": "bf16", "recipe.schedule": "constant",
-    "model.pretrain.precision": "bf16",
+    "recipe.precision": "bf16", "recipe.export_precision": "bf16", "recipe.schedule": "constant",
+    "model.pretrain.precision": "bf16", "model.pretrain.export_precision": "bf16",
     "model.pretrain.schedule": "constant", "model.architecture.num_heads": 2, "model.architecture.num_kv_heads": 1,
     "model.architecture.hidden_size": 128, "suite.score": "last", "dry_run": True,
     "exclude": [{"seed": 5}], "tracker.entity": "team",

@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
-    from omegaconf import DictConfig
+    from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     from common.start import conf_folder
@@ -69,7 +69,7 @@ def main(words: Sequence[str]) -> int:
         from sweep.cli import multirun
 
         hydra_config = HydraConfig.get()
-        multirun.single(config, hydra_config, launcher(hydra_config.launcher).execute)
+        multirun.single(config, hydra_config, launcher(OmegaConf.create({"hydra": hydra_config})).execute)
 
     warnings.filterwarnings("ignore", message=".*version_base.*")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors come here, to be said in one line

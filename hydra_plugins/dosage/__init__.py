@@ -43,8 +43,10 @@ class PlanSweeper(Sweeper):
         multirun.check_callbacks(hydra_context.callbacks.callbacks)
         self.config_loader = hydra_context.config_loader
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=hydra_context, task_function=task_function, config=bare(config)
         )
+        if isinstance(self.launcher, PlanLauncher):
+            self.launcher.config = config
 
     def sweep(self, arguments: list[str]) -> Any:
         from sweep.cli import multirun
@@ -80,26 +82,43 @@ class LocalLauncher(PlanLauncher):
 
 
 class SubmititLauncher(PlanLauncher):
-    """``hydra/launcher=submitit_slurm``: the sweep as SLURM jobs."""
+    """``hydra/launcher=submitit_slurm``: the sweep as SLURM jobs, with settings that may differ between cells."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings
+        pass
 
     def execute(self, plan: Plan, store: Store) -> int:
         from sweep.cli import multirun
 
-        return multirun.execute_on_slurm(plan, store, self.settings)
+        return multirun.execute_on_slurm(plan, store, self.config)
+
+
+def bare(config: DictConfig) -> DictConfig:
+    """The config with nothing in ``hydra.launcher`` but its class, where that is ours.
+
+    Hydra would resolve the launcher's values in the config of the whole sweep, where some have none.
+    """
+    from copy import deepcopy
+
+    from omegaconf import open_dict
+
+    target = str(config.hydra.launcher.get("_target_"))
+    if not target.startswith(__name__):
+        return config
+    copied = deepcopy(config)
+    with open_dict(copied):
+        copied.hydra.launcher = {"_target_": target}
+    return copied
 
 
 def launcher(config: DictConfig) -> PlanLauncher:
-    """The launcher of a run without ``--multirun``, for which Hydra makes none, from ``hydra.launcher``."""
-    from omegaconf import OmegaConf
-
+    """The launcher of a run without ``--multirun``, for which Hydra makes none. ``config`` has Hydra's own node."""
     from sweep.cli import multirun
 
-    settings: Any = OmegaConf.to_container(config, resolve=True)
-    name = settings.pop("_target_").removeprefix(f"{__name__}.")
+    name = str(config.hydra.launcher["_target_"]).removeprefix(f"{__name__}.")
     launchers = {cls.__name__: cls for cls in (LocalLauncher, SubmititLauncher)}
     if name not in launchers:
         multirun.refuse_launcher()
-    return launchers[name](**settings)
+    made: PlanLauncher = launchers[name]()
+    made.config = config
+    return made

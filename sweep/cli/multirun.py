@@ -16,9 +16,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from common.renames import current_override
+from sweep.cli.launcher import request
 from sweep.cli.overrides import OF_THE_COMMAND, columns, label_of, swept_keys, without_grid
 from sweep.cli.plan_table import show_plan
 from sweep.cli.verbs import fail
@@ -27,13 +28,12 @@ from sweep.config.compose import CellComposer, as_merge, freeze
 from sweep.config.schema import names
 from sweep.config.strategy import EACH
 from sweep.launch.run import run_on_slurm, tokenise
-from sweep.launch.slurm import Settings
 from sweep.plan.exclude import check_exclude
 from sweep.plan.files import Files
 from sweep.plan.plan import CellError, Plan, make, uncounted
 from sweep.plan.preflight import check_plan, check_stages
 from sweep.results.saved_sweep import check_replacement
-from sweep.stages.stage import restore, with_parents
+from sweep.stages.stage import with_parents
 from sweep.stages.store import Damaged, Store
 
 Execute = Callable[[Plan, Store], int]
@@ -148,10 +148,9 @@ def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell)
         return False
 
 
-def execute_on_slurm(plan: Plan, store: Store, settings: Mapping[str, Any]) -> int:
-    """Run the plan as SLURM jobs, with the settings of ``hydra/launcher=submitit_slurm``."""
-    resolved = OmegaConf.to_container(OmegaConf.create(dict(settings)), resolve=True)
-    return run_on_slurm(plan, store, restore(Settings, resolved))  # type: ignore[arg-type]
+def execute_on_slurm(plan: Plan, store: Store, config: DictConfig) -> int:
+    """Run the plan as SLURM jobs. ``config`` is that of the whole command, with Hydra's own node."""
+    return run_on_slurm(plan, store, request(plan, config))
 
 
 def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:

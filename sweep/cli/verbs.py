@@ -1,9 +1,11 @@
-"""The verbs ``python -m sweep ls | logs | retry | cancel | collect | gc``: they look at a store and need no Hydra."""
+"""The verbs ``python -m sweep ls | logs | retry | ...``: they look at a store and need no Hydra."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -12,11 +14,15 @@ from common.options import Command, option
 from common.sweep_name import check_sweep_name
 from common.wording import plural
 from sweep.cli.overrides import short_labels
-from sweep.launch import squeue
+from sweep.launch import slurm_logs, squeue
 from sweep.launch.states import STATES, cell_states, may_be_queued, stages_in_flight
 from sweep.results import garbage
 from sweep.results.saved_sweep import load, sweeps
+from sweep.stages.stage import Stage
 from sweep.stages.store import Store
+
+FOLLOW_SECONDS = 2.0
+"""Time between two looks at the logs that are followed."""
 
 
 def fail(message: str) -> NoReturn:
@@ -62,6 +68,7 @@ class List(_Named):
 @dataclass(frozen=True)
 class Logs(_Named):
     cell: str = option("only the cells whose label contains this text", "", default_text="all cells")
+    follow: bool = option("go on printing what is added, until nothing of the sweep runs or waits", False)
 
 
 @dataclass(frozen=True)
@@ -119,27 +126,71 @@ def logs(options: Logs) -> int:
             f"cell={options.cell}: no cell of {saved.name} has that text in its label; list them with: "
             f"python -m sweep ls name={saved.name}"
         )
-    printed: set[str] = set()
-    for cell in cells:
-        for stage in saved.stages(cell):
-            log = store.log(stage)
-            if log.exists() and log.stat().st_size and stage.key not in printed:
-                printed.add(stage.key)
-                print(f"== {cell.label}: {log}")
-                print(log.read_text(errors="replace").rstrip())
+    stages = {stage.key: stage for cell in cells for stage in saved.stages(cell)}
+    labels = {stage.key: cell.label for cell in reversed(cells) for stage in saved.stages(cell)}
+    printed: dict[Path, int] = {}
+    _print_logs(stages, labels, store, saved.name, printed)
+    while options.follow and _is_alive(stages, store):
+        time.sleep(FOLLOW_SECONDS)
+        _print_logs(stages, labels, store, saved.name, printed)
     if not printed:
         print(f"the {plural(len(cells), 'cell')} printed nothing")
     return 0
 
 
+def _print_logs(
+    stages: Mapping[str, Stage], labels: Mapping[str, str], store: Store, name: str, printed: dict[Path, int]
+) -> None:
+    """Print what the logs of the stages, and SLURM's of their jobs, hold beyond what was ``printed`` of each."""
+    places = slurm_logs.submitted(store, name)
+    for key, stage in stages.items():
+        for log in [store.log(stage), *(places[key].files() if key in places else ())]:
+            size = log.stat().st_size if log.exists() else 0
+            if size <= printed.get(log, 0):
+                continue
+            with log.open("rb") as stream:
+                stream.seek(printed.get(log, 0))
+                text = stream.read().decode(errors="replace")
+            printed[log] = size
+            print(f"== {labels[key]}: {log}")
+            print(text.rstrip(), flush=True)
+
+
+def _is_alive(stages: Mapping[str, Stage], store: Store) -> bool:
+    """Whether any of the stages runs, or waits in SLURM's queue."""
+    in_flight = stages_in_flight(store)
+    return any(key in in_flight or store.owner(stage) for key, stage in stages.items() if not store.has(stage))
+
+
 def retry(options: Retry) -> int:
-    """Run on this machine what a sweep still lacks, from its saved plan."""
-    from sweep.launch.run import run_saved
+    """Run what a sweep still lacks, from its saved plan: on SLURM if it was last submitted there, else here."""
+    from sweep.launch import slurm
+    from sweep.launch.run import run_saved, submit_saved
 
     store = options.opened
     if options.workers is not None and options.workers < 1:
         raise ValueError(f"workers={options.workers} must be at least 1")
-    return run_saved(load(store, _one_sweep(store, options.name)), store, options.workers)
+    saved = load(store, _one_sweep(store, options.name))
+    request = slurm.last_request(store, saved.name)
+    if request is None:
+        return run_saved(saved, store, options.workers)
+    if options.workers is not None:
+        raise ValueError(
+            f"workers={options.workers} is for a sweep that runs on this machine; {saved.name} was last submitted to "
+            "SLURM. Drop it, or give the sweep's own command with hydra/launcher=local"
+        )
+    return submit_saved(saved, store, request)
+
+
+def fetch(options: _Named) -> int:
+    """Download what a sweep's missing stages read from the hub, for machines that cannot reach it."""
+    from sweep.plan.preflight import fetch_all
+
+    store = options.opened
+    saved = load(store, _one_sweep(store, options.name))
+    fetched = fetch_all(store.lacking(job.stage for job in saved.jobs.values()).values(), print)
+    print(f"{saved.name}: {plural(fetched, 'repository')} fetched" if fetched else f"{saved.name}: nothing to fetch")
+    return 0
 
 
 def cancel(options: _Named) -> int:
@@ -194,7 +245,8 @@ def _one_sweep(store: Store, name: str | None) -> str:
 VERBS = {
     "ls": Command(List, "List the sweeps of a store, or with name= the cells of one.", ls),
     "logs": Command(Logs, "Print what the stages of a sweep's cells printed.", logs),
-    "retry": Command(Retry, "Run on this machine what a sweep still lacks, from its saved plan.", retry),
+    "retry": Command(Retry, "Run what a sweep still lacks, on SLURM if it was submitted there, else here.", retry),
+    "fetch": Command(_Named, "Download from the hub what a sweep still needs, for jobs without internet.", fetch),
     "cancel": Command(_Named, "Cancel the SLURM jobs of a sweep.", cancel),
     "collect": Command(_Named, "Write a sweep's table again from its scores.", collect),
     "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),

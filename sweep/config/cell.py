@@ -30,7 +30,8 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 
 EXECUTION = (
     "store", "upstream", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
-    "model.parameters", "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
+    "model.parameters", "model.resources",
+    "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
     "suite.judge_client", "suite.score", "suite.tasks.*.references",
 )  # fmt: skip
 """Config keys that say where and how the work runs, and which models of a cell are measured.
@@ -161,7 +162,8 @@ class Model:
 
     ``learning_rate`` is what ``recipe=micro`` fine-tunes with. For a model from elsewhere ``architecture`` and
     ``parameters`` only serve the estimates. Laid over a model that is built here, a hub or folder takes the place of
-    its architecture and pretraining.
+    its architecture and pretraining. ``resources`` holds values of one's own that say what a job of this model needs,
+    for ``hydra.launcher`` and ``engine`` to read, such as ``hydra.launcher.timeout_min=${model.resources.minutes}``.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Model:
     revision: str | None = None
     path: str | None = None
     parameters: int | None = None
+    resources: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.hub is not None and self.path is not None:

@@ -35,6 +35,8 @@ class CellComposer:
 
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self.config_loader, self.master = config_loader, master
+        own: Any = OmegaConf.to_container(master.hydra.overrides.hydra, resolve=False)
+        self.of_hydra: list[str] = own  # its interpolations may need the config of a cell
         self.is_group = cache(self._is_group)
         self.template = lru_cache(maxsize=256)(self._template)  # a quarter of a MiB each
         self.plain_config = lru_cache(maxsize=16)(self._plain_config)
@@ -46,7 +48,7 @@ class CellComposer:
 
     def cell_outside(self, overrides: Sequence[str]) -> Cell:
         """The cell of these overrides in a run of its own, outside the sweep and its grid. Errors as in `cell`."""
-        words = [*self.master.hydra.overrides.hydra, *overrides]
+        words = [*self.of_hydra, *overrides]
         load = partial(self.config_loader.load_configuration, self.master.hydra.job.config_name, words, RunMode.RUN)
         return freeze(_without_hydra(load))
 
@@ -105,8 +107,7 @@ class CellComposer:
     def _is_group(self, key: str) -> bool:
         """Whether a group of that name lies in Hydra's search path."""
         config_name = self.master.hydra.job.config_name
-        search_path = list(self.master.hydra.overrides.hydra)
-        return bool(self.config_loader.get_group_options(key, None, config_name, search_path))
+        return bool(self.config_loader.get_group_options(key, None, config_name, list(self.of_hydra)))
 
     def _plain_config(self, overrides: tuple[str, ...]) -> Any:
         return OmegaConf.to_container(self._config(overrides))

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweep.launch.attempts import START, TRIES, Attempts, cause, give_up
+from sweep.launch.attempts import progress as progress_of
 from sweep.launch.job_queue import Queue
 from sweep.launch.progress import Progress
 from sweep.launch.server import GRACE_SECONDS
@@ -20,9 +22,6 @@ from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-
-ATTEMPTS = 3
-"""How often a stage is started when its process is killed. A stage whose own code fails is not started again."""
 
 PAUSE_SECONDS = 1.0
 """Time until the launcher tries again to build a stage that another command is building."""
@@ -74,7 +73,7 @@ class Pool:
         self.free = {"cpu": [f"cpu{n}" for n in range(count)], "gpu": devices[:count]}
         self.size = {kind: len(slots) for kind, slots in self.free.items()}
         self.running: dict[int, Running] = {}
-        self.attempts: dict[str, int] = {}
+        self.attempts: dict[str, Attempts] = {}
         self.elsewhere: dict[str, Mapping[str, Any]] = {}
         self.outcome = Outcome()
         self.number = 0
@@ -216,14 +215,20 @@ class Pool:
 
     def _failed(self, job: Job, statuses: list[int], progress: Progress) -> None:
         key = job.stage.key
-        self.attempts[key] = self.attempts.get(key, 0) + 1
-        killed = all(status <= 0 for status in statuses)
-        if killed and self.attempts[key] < ATTEMPTS:
+        if any(status > 0 for status in statuses):  # its own fault
+            self.outcome.failed.append(job)
+            progress.failed(job, f"exit status {max(statuses)}")
+            return
+        attempts = self.attempts.setdefault(key, Attempts([(START, "")]))
+        attempts.end(cause(min(statuses), "", {}, None, 0.0))
+        now = progress_of([job])
+        if not attempts.stuck(now, TRIES):
+            attempts.begin(now)
             self.queue.push(key)
             progress.paused(job)
             return
         self.outcome.failed.append(job)
-        progress.failed(job, f"killed by signal {-min(statuses)}" if killed else f"exit status {max(statuses)}")
+        progress.failed(job, give_up([job], attempts, ""))
 
     def _stop(self, server: Server) -> None:
         """Tell every worker to save its state; return when all have ended, hang, or have had `SAVE_SECONDS`.

@@ -13,9 +13,10 @@ from common.wording import plural
 from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
 from sweep.launch.progress import Progress, span
-from sweep.launch.slurm import Settings
+from sweep.launch.settings import Request
 from sweep.launch.watch import Watch
 from sweep.plan.plan import Plan
+from sweep.plan.preflight import fetch_all
 from sweep.results import table, warnings
 from sweep.results.saved_sweep import SavedSweep, save
 from sweep.stages.extras import extras
@@ -31,7 +32,9 @@ def run_here(plan: Plan, store: Store) -> int:
     """Save the plan under the sweep's name and run it on this machine; see `run_saved` for the exit status."""
     if plan.duplicates or plan.excluded:
         print(f"{plural(len(plan.duplicates), 'duplicate cell')} by content, {len(plan.excluded)} excluded")
-    return run_saved(save(plan, store), store, plan.cells[0].cell.workers)
+    saved = save(plan, store)
+    slurm.forget_request(store, saved.name)
+    return run_saved(saved, store, plan.cells[0].cell.workers)
 
 
 def tokenise(sources: Mapping[str, Stage], store: Store, workers: int | None) -> None:
@@ -82,20 +85,26 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     return _conclude(saved, store, outcome, progress, console)
 
 
-def run_on_slurm(plan: Plan, store: Store, settings: Settings) -> int:
+def run_on_slurm(plan: Plan, store: Store, request: Request) -> int:
     """Save the plan and submit its missing stages; with ``wait``, stay until they end, then finish like `run_saved`."""
     slurm.available()
+    fetch_all(store.lacking(plan.stages).values(), print)  # compute nodes may have no internet
+    return submit_saved(save(plan, store), store, request)
+
+
+def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
+    """Submit the missing stages of a saved sweep, like `run_on_slurm`."""
+    slurm.available()
     console = Console(soft_wrap=True, highlight=False)
-    saved = save(plan, store)
     console.print(f"sweep {saved.name}: {_size(saved)}")
-    submission = slurm.submit(saved, store, settings)
+    submission = slurm.submit(saved, store, request)
     console.print(
         f"SLURM: {plural(submission.submitted, 'job')} submitted, {submission.attached} already in flight; "
         f"logs: {submission.logs}"
     )
-    if not settings.wait:
+    if not next(iter(request.of_stage.values())).wait:
         return 0
-    watch = Watch(saved, store, submission.logs)
+    watch = Watch(saved, store)
     with Progress(watch.todo.values(), store, console) as progress:
         outcome = watch.run(progress)
     if outcome.stopped:

@@ -12,79 +12,24 @@ import json
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.extras import require
-from sweep.launch import squeue
-from sweep.launch.step import Step, freeze, run
+from common.json_file import write_json
+from sweep.launch import limits, squeue
+from sweep.launch.settings import Request, Settings
+from sweep.launch.step import Step, freeze
 from sweep.launch.tasks import Array, Shape, SlurmTask, pack, split
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages import snapshot
 from sweep.stages.store import Store
 
-
-@dataclass(frozen=True)
-class Settings:
-    """The fields of ``hydra.launcher``, named as in Hydra's submitit launcher; null leaves the choice to SLURM.
-
-    ``nodes`` and ``tasks_per_node`` apply to training stages. When null they follow engine.ranks: one task per rank, on
-    each node as many as it has GPUs (``gpus_per_node``), or all ranks on one node. ``max_num_timeout`` is how often a
-    job that was killed or ran out of time goes back into the queue. ``wait``, which Hydra's launcher does not have,
-    keeps the command running until all jobs have ended.
-    """
-
-    submitit_folder: str | None
-    name: str | None
-    timeout_min: int
-    nodes: int | None
-    tasks_per_node: int | None
-    cpus_per_task: int
-    gpus_per_node: int | None
-    gpus_per_task: int | None
-    cpus_per_gpu: int | None
-    mem_gb: float | None
-    mem_per_gpu: str | None
-    mem_per_cpu: str | None
-    partition: str | None
-    qos: str | None
-    account: str | None
-    comment: str | None
-    constraint: str | None
-    exclude: str | None
-    gres: str | None
-    stderr_to_stdout: bool
-    signal_delay_s: int
-    max_num_timeout: int
-    array_parallelism: int
-    setup: list[str] | None
-    srun_args: list[str] | None
-    additional_parameters: dict[str, Any]
-    wait: bool
-
-    def __post_init__(self) -> None:
-        for name in ("timeout_min", "nodes", "tasks_per_node", "cpus_per_task", "array_parallelism"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and value > 0):
-                raise ValueError(f"hydra.launcher.{name}={value} must be a whole number above 0")
-        if not isinstance(self.wait, bool):
-            raise ValueError(f"hydra.launcher.wait={self.wait} must be true or false")
-
-    def step(self, shape: Shape) -> Step:
-        """Nodes and tasks per node for this shape. Raises a ValueError when its ranks do not fill the nodes."""
-        per_node = self.tasks_per_node or self.gpus_per_node or shape.ranks
-        if self.nodes is not None and shape.ranks > 1:
-            per_node = -(-shape.ranks // self.nodes)
-        per_node = min(per_node, shape.ranks)
-        if shape.ranks % per_node:
-            raise ValueError(
-                f"engine.ranks={shape.ranks} cannot fill nodes of {per_node} tasks each; change engine.ranks, "
-                "hydra.launcher.nodes or hydra.launcher.tasks_per_node"
-            )
-        arguments = tuple(self.srun_args or ())
-        return Step(shape.ranks // per_node, per_node, self.cpus_per_task, arguments, self.max_num_timeout)
+REQUEST = "slurm.json"
+"""The file in a sweep's folder that holds what it last asked SLURM for."""
 
 
 @dataclass(frozen=True)
@@ -104,24 +49,41 @@ def available() -> None:
     require("hydra/launcher=submitit_slurm", ["slurm"])
 
 
-def submit(saved: SavedSweep, store: Store, settings: Settings) -> Submission:
-    """Submit the stages of a sweep that are neither done nor in flight. Raises a ValueError when SLURM refuses."""
+def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:
+    """Submit the stages of a sweep that are neither done nor in flight.
+
+    Raises a ValueError, before anything is submitted, for a job that its partition would never start, and one when
+    SLURM refuses.
+    """
     folder = store.sweep(saved.name)
-    logs = Path(settings.submitit_folder or folder / "slurm").absolute()
+    first = next(iter(request.of_stage.values()))
+    logs = Path(first.submitit_folder or folder / "slurm").absolute()
     store.remove_dead_claims()
     with _lock(store):
         queued = squeue.stages(squeue.jobs_for(store))  # before the store: a job that ends in between is then done
         done = saved.jobs.keys() - store.lacking(job.stage for job in saved.jobs.values()).keys()
         flight = {key: queued[key].number for key in saved.jobs if key in queued and key not in done}
-        tasks = split(saved.jobs, done, flight)
-        for task in tasks:
-            settings.step(task.shape)  # raises before anything is submitted
+        tasks = split(saved.jobs, done, flight, request.shape)
+        if tasks:
+            tasks = limits.within(tasks, squeue.partitions())
         numbers: dict[SlurmTask, str] = {}
         arrays = pack(tasks, squeue.array_limit()) if tasks else []
         code = snapshot.take(store.code) if tasks else folder
+        write_json(folder / REQUEST, request.to_json())
         for array in arrays:
-            numbers |= _submit(array, numbers, _Place(saved.name, folder / "jobs", code, logs), settings)
+            numbers |= _submit(array, numbers, _Place(saved.name, folder / "jobs", code, logs))
     return Submission(len(arrays), len(tasks), len(set(flight.values())), logs)
+
+
+def last_request(store: Store, name: str) -> Request | None:
+    """What a sweep asked SLURM for when it was last submitted; None for one that last ran on a machine of its own."""
+    path = store.sweep(name) / REQUEST
+    return Request.from_json(json.loads(path.read_bytes())) if path.exists() else None
+
+
+def forget_request(store: Store, name: str) -> None:
+    """Note that a sweep runs on this machine, and not on SLURM, from now on."""
+    (store.sweep(name) / REQUEST).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -143,43 +105,53 @@ class _Place:
     logs: Path
 
 
-def _submit(array: Array, numbers: Mapping[SlurmTask, str], place: _Place, settings: Settings) -> dict[SlurmTask, str]:
-    """Submit one array through submitit; return the SLURM job of each of its tasks."""
-    import submitit  # slow to import, and needed only here
-    from submitit.core.utils import FailedJobError, FailedSubmissionError
+def _submit(array: Array, numbers: Mapping[SlurmTask, str], place: _Place) -> dict[SlurmTask, str]:
+    """Submit one array; return the SLURM job of each of its tasks.
 
-    shape = array.tasks[0].shape
-    step = settings.step(shape)
+    All that its jobs need is written before: a command that is killed after sbatch leaves jobs that can run.
+    """
+    shape, count = array.tasks[0].shape, len(array.tasks)
+    step = Request.settings(shape).step(shape)
     file = _frozen(array, step, place)
-    executor = submitit.SlurmExecutor(folder=place.logs)
-    executor.update_parameters(
-        **_resources(shape, step, settings),
-        **_names(shape, file, place, settings),
-        dependency=_dependency(array, numbers),
-        array_parallelism=settings.array_parallelism,
-        use_srun=False,  # the batch script starts its own srun and then looks into the store
-    )
+    script = file.with_suffix(".sh")
+    script.write_text(_script(array, file, place, _dependency(array, numbers)), encoding="utf-8")
     try:
-        with _outside_of_jobs():
-            jobs = executor.map_array(run, [str(file)] * len(array.tasks), range(len(array.tasks)))
-    except (FailedJobError, FailedSubmissionError) as problem:
+        number = squeue.command("sbatch", "--parsable", str(script), environment=_outside_of_jobs()).split(";")[0]
+    except ValueError as problem:
         raise ValueError(
-            f"sbatch refused: {' '.join(str(problem).split())}; {len(numbers)} jobs were submitted before that and "
+            f"sbatch refused: {problem}; {len(numbers)} jobs were submitted before that and "
             "keep running; correct the setting it names, or wait for room in the queue, then repeat the command"
         ) from None
-    return {task: job.job_id for task, job in zip(array.tasks, jobs, strict=True)}
+    own = number.strip()
+    return {task: own if count == 1 else f"{own}_{index}" for index, task in enumerate(array.tasks)}
 
 
-@contextlib.contextmanager
-def _outside_of_jobs() -> Iterator[None]:
-    """Hide the variables of the SLURM job that this command may run in; keep SLURM_CONF, which names the cluster."""
-    from submitit.helpers import clean_env
+def _script(array: Array, file: Path, place: _Place, dependency: str | None) -> str:
+    """The batch script of an array. submitit writes the options of sbatch; the command reads its task from ``file``."""
+    from submitit import SlurmExecutor  # slow to import, and needed only here
 
-    conf = os.environ.get("SLURM_CONF")
-    with clean_env():
-        if conf is not None:
-            os.environ["SLURM_CONF"] = conf
-        yield
+    shape, count = array.tasks[0].shape, len(array.tasks)
+    settings = Request.settings(shape)
+    logs = place.logs / file.stem
+    Path(str(logs).replace("%j", "jobs")).mkdir(parents=True, exist_ok=True)
+    executor = SlurmExecutor(folder=logs)
+    executor.update_parameters(
+        **_resources(shape, settings.step(shape), settings),
+        **_names(shape, file, place, settings),
+        dependency=dependency,
+        array_parallelism=settings.array_parallelism,
+        use_srun=False,  # the command starts its own srun and then looks into the store
+    )
+    if count > 1:
+        executor.parameters["map_count"] = count  # as submitit does for arrays of its own
+    words = [sys.executable, "-P", "-m", "sweep.launch.step", str(file)]
+    return executor._make_submission_file_text(f"{shlex.join(words)} ${{SLURM_ARRAY_TASK_ID:-0}}", "")
+
+
+def _outside_of_jobs() -> dict[str, str]:
+    """The environment without the variables of the SLURM job that this command may run in, but for SLURM_CONF."""
+    inherited = ("SLURM_", "SLURMD_", "SBATCH_", "SRUN_")
+    return {name: v for name, v in os.environ.items() if name == "SLURM_CONF" or not name.startswith(inherited)}
 
 
 def _frozen(array: Array, step: Step, place: _Place) -> Path:
@@ -210,11 +182,17 @@ def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
     if shape.model:
         request |= {
-            "gpus_per_node": settings.gpus_per_node and min(settings.gpus_per_node, step.tasks_per_node),
+            "gpus_per_node": settings.gpus_per_node and gpus_of(shape, step, settings),
             "gpus_per_task": settings.gpus_per_task, "cpus_per_gpu": settings.cpus_per_gpu,
             "mem_per_gpu": settings.mem_per_gpu, "gres": settings.gres,
         }  # fmt: skip
     return {name: value for name, value in request.items() if value is not None}
+
+
+def gpus_of(shape: Shape, step: Step, settings: Settings) -> int:
+    """GPUs that a task asks for on a node: a training at most one a rank, answers as many as they are given."""
+    asked = settings.gpus_per_node or 0
+    return min(asked, step.tasks_per_node) if shape.part == "train" else asked
 
 
 def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[str, Any]:

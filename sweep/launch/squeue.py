@@ -6,8 +6,11 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from sweep.stages.store import Store
 
 SECONDS = 60.0
 """Time limit for SLURM's commands, which otherwise hang for minutes while its controller is down."""
+
+PATIENCE_SECONDS, PAUSE_SECONDS = 600.0, 10.0
+"""How long a job waits for a controller that is down before it gives up, and between two tries."""
 
 COMMENT = re.compile(r"dosage=(?P<file>.+?\.json)(;|$)")
 
@@ -39,18 +45,49 @@ def comment(file: Path, own: str | None) -> str:
     return f"dosage={file};{own}" if own else f"dosage={file}"
 
 
-def command(*words: str) -> str:
+def command(*words: str, environment: Mapping[str, str] | None = None) -> str:
     """Run a SLURM command and return its output. Raises a ValueError with its error message when it fails."""
     if shutil.which(words[0]) is None:
         raise ValueError(f"{words[0]} is not on PATH, so there is no SLURM here; use hydra/launcher=local")
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, env=environment)
     except subprocess.TimeoutExpired:
         raise ValueError(f"{words[0]} has not answered for {SECONDS:.0f} s; is SLURM's controller up?") from None
     if done.returncode:
         message = " ".join(done.stderr.split())
         raise ValueError(f"{words[0]} failed ({message}); check SLURM with sinfo, or use hydra/launcher=local")
     return done.stdout
+
+
+def job(number: str) -> dict[str, str]:
+    """What SLURM says of one of its jobs, by the names that scontrol uses; nothing where it does not answer."""
+    try:
+        lines = command("scontrol", "--oneliner", "show", "job", number).split()
+    except ValueError:
+        return {}
+    return dict(word.partition("=")[::2] for word in lines if "=" in word)
+
+
+def seconds_left(facts: Mapping[str, str]) -> float | None:
+    """Seconds until the time limit of the job that `job` described; None without a limit."""
+    try:
+        return (datetime.fromisoformat(facts["EndTime"]) - datetime.now()).total_seconds()
+    except (KeyError, ValueError):
+        return None
+
+
+def requeue(number: str) -> None:
+    """Put a running job back into the queue, once SLURM's controller answers, or fail after `PATIENCE_SECONDS`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            command("scontrol", "requeue", number)
+            return
+        except ValueError as problem:
+            if time.monotonic() > deadline:
+                raise
+            print(problem, file=sys.stderr)
+            time.sleep(PAUSE_SECONDS)
 
 
 def were_submitted(store: Store) -> bool:
@@ -85,6 +122,46 @@ def cancel(jobs: Sequence[Queued]) -> None:
     numbers = [job.number for job in reversed(jobs)]
     for at in range(0, len(numbers), 500):
         command("scancel", *numbers[at : at + 500])
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What a partition allows a job: minutes (None: no limit), nodes, and of a node processors, MiB and GPUs."""
+
+    minutes: float | None
+    nodes: int
+    cpus: int
+    mib: int
+    gpus: int
+
+
+def partitions() -> dict[str, Partition]:
+    """The partitions by name, with the largest of what their nodes have; the default one also under ''."""
+    found: dict[str, Partition] = {}
+    for line in command("sinfo", "--noheader", "--format=%P|%l|%D|%c|%m|%G").splitlines():
+        name, limit, nodes, cpus, mib, gres = line.split("|", 5)
+        gpus = sum(int(count) for count in re.findall(r"gpu:(?:[^:,()]+:)?(\d+)", gres))
+        one = Partition(_minutes(limit), int(nodes), _number(cpus), _number(mib), gpus)
+        for key in {name.rstrip("*"), *([""] if name.endswith("*") else [])}:
+            other = found.get(key, Partition(one.minutes, 0, 0, 0, 0))
+            found[key] = Partition(
+                one.minutes, one.nodes + other.nodes, max(one.cpus, other.cpus), max(one.mib, other.mib),
+                max(one.gpus, other.gpus),
+            )  # fmt: skip
+    return found
+
+
+def _minutes(limit: str) -> float | None:
+    """A time limit as SLURM writes it, ``days-hours:minutes:seconds``, in minutes."""
+    if not (match := re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)):
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 24 * 60 * days + 60 * hours + minutes + seconds / 60
+
+
+def _number(text: str) -> int:
+    """A number that SLURM may end with a plus, where nodes differ."""
+    return int(re.sub(r"\D.*", "", text) or 0)
 
 
 def array_limit() -> int:

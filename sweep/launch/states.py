@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sweep.launch import squeue
+from sweep.launch import slurm_logs, squeue
 from sweep.launch.squeue import Queued
 from sweep.results.saved_sweep import SavedCell, SavedSweep
 from sweep.stages.stage import Stage, to_build
 from sweep.stages.store import Damaged, Store
 
-STATES = ("done", "running", "queued", "waiting", "failed", "damaged")
+LONGEST = 300
+"""Letters of an error that are shown."""
+
+STATES = ("done", "running", "queued", "waiting", "dead", "failed", "damaged")
 
 
 @dataclass(frozen=True)
 class CellState:
-    """A cell, its state (one of `STATES`), and the reason: a process, a SLURM job, a log, a damaged file."""
+    """A cell, its state (one of `STATES`), and the reason: a process, a SLURM job, an error with its log, a file.
+
+    A cell is dead when a stage of it was begun or submitted, and now nobody runs it and no error was recorded.
+    """
 
     cell: SavedCell
     state: str
@@ -35,29 +42,54 @@ def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]
                 missing.add(key)
         except Damaged as problem:
             damaged[key] = str(problem)
+    submitted = slurm_logs.submitted(store, saved.name)
+    begun = {path.name.partition(".")[0] for path in (store.root / "partial").glob("*.*")}
     states = []
     for cell in saved.cells:
         stages = saved.stages(cell)
         problems = [damaged[stage.key] for stage in stages if stage.key in damaged]
         todo = list(to_build(stages, lambda stage: stage.key not in missing).values())
-        state = ("damaged", problems[0]) if problems else _state(todo, len(stages), store, in_flight)
+        state = ("damaged", problems[0]) if problems else _state(todo, len(stages), store, in_flight, begun, submitted)
         states.append(CellState(cell, *state))
     return states
 
 
-def _state(missing: list[Stage], total: int, store: Store, in_flight: Mapping[str, Queued]) -> tuple[str, str]:
+def _state(
+    missing: list[Stage],
+    total: int,
+    store: Store,
+    in_flight: Mapping[str, Queued],
+    begun: Collection[str],
+    submitted: Mapping[str, slurm_logs.Place],
+) -> tuple[str, str]:
     """State and reason of a cell that lacks ``missing`` of its ``total`` stages."""
     if not missing:
         return "done", ""
     for stage in missing:
         if store.failure(stage).exists() and not store.owner(stage) and stage.key not in in_flight:
-            return "failed", str(store.log(stage))
+            return "failed", f"{stage.kind}: {_error(store, stage)}; log: {store.log(stage)}"
     for stage in missing:
         if owner := store.owner(stage):
             return "running", f"{stage.kind} on {owner['host']}, process {owner['pid']}"
     for job in (in_flight[stage.key] for stage in missing if stage.key in in_flight):
-        return "queued", f"SLURM job {job.number}: {job.state}, {job.reason}"
+        state = "running" if job.state in ("RUNNING", "COMPLETING") else "queued"
+        return state, f"SLURM job {job.number}: {job.state}" + (f", {job.reason}" if job.reason != "None" else "")
+    for stage in missing:
+        if stage.key in submitted:
+            files = submitted[stage.key].files()
+            where = f"; SLURM's log: {files[-1]}" if files else ""
+            return "dead", f"{stage.kind}: its SLURM job ended without a result{where}; retry submits it again"
+        if stage.name in begun:
+            return "dead", f"{stage.kind}: the process that built it has ended; retry goes on from what it left"
     return "waiting", f"{len(missing)} of {total} stages missing"
+
+
+def _error(store: Store, stage: Stage) -> str:
+    """The last failure of a stage in one line."""
+    try:
+        return " ".join(str(json.loads(store.failure(stage).read_bytes())["error"]).split())[:LONGEST]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "no reason was recorded"
 
 
 def may_be_queued(store: Store) -> bool:

@@ -1,4 +1,7 @@
-"""Inside a SLURM job: the batch script starts one process per rank through srun, then looks into the store."""
+"""Inside a SLURM job: ``python -m sweep.launch.step FILE INDEX`` starts one process per rank through srun.
+
+Then it looks into the store. With OWNER as a third word it is one of these processes.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from common.json_file import write_json
-from sweep.launch.tasks import inputs
+from sweep.launch import squeue
+from sweep.launch.attempts import HUNG, Attempts, cause, give_up, is_out_of_memory, progress
+from sweep.launch.tasks import inputs, part_of
 from sweep.stages import claims
 from sweep.stages.claims import EXPIRY_SECONDS, HEARTBEAT_SECONDS, TRY_AGAIN
 from sweep.stages.stage import plain, restore
@@ -24,16 +31,24 @@ from sweep.stages.worker import Job, build_stage
 KILLED = 128
 """Exit statuses of srun above this mean that a signal killed a rank."""
 
+LINES = 50
+"""Lines of srun's that are kept to find the cause of its end."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """How many processes run a task, on how many nodes, and how often its job may go back into the queue."""
+    """How many processes run a task, on how many nodes.
+
+    ``requeues`` is how often in a row preemption or a lost node may stop it, ``delay`` how many seconds before its
+    time limit SLURM warns it.
+    """
 
     nodes: int
     tasks_per_node: int
     cpus_per_task: int
     srun_args: tuple[str, ...]
     requeues: int
+    delay: int
 
     @property
     def ranks(self) -> int:
@@ -46,38 +61,59 @@ def freeze(file: Path, step: Step, tasks: list[tuple[Job, ...]]) -> None:
 
 
 def run(file: str, index: int) -> None:
-    """Run task ``index`` of the array's ``file``. submitit calls this in the batch script, outside srun.
+    """Run task ``index`` of the array's ``file``: what the batch script does, outside srun.
 
     Returns only when every stage of the task is in the store, and exits with a status above 0 otherwise: SLURM starts
-    or cancels dependent jobs by that status. A task that was killed or told to stop goes back into the queue.
+    or cancels dependent jobs by that status. A task that was killed or told to stop goes back into the queue, as long
+    as it advances; one that does not is started three times.
     """
+    for warning in (signal.SIGTERM, signal.SIGUSR2):  # they also reach the ranks, whose end this process waits for
+        signal.signal(warning, lambda *_: None)
     step, jobs = _read_task(Path(file), index)
-    number = os.environ["SLURM_JOB_ID"]
-    restart = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+    number, restart = os.environ["SLURM_JOB_ID"], int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     if _done(jobs):
         return
-    status = _run_ranks(step, file, index, f"slurm{number}-{restart}")
+    path = Path(file).with_suffix(f".{index}.{number}.attempts")
+    attempts = Attempts.load(path) if restart else Attempts()
+    attempts.begin(progress(jobs))
+    attempts.save(path)
+    status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
     if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
-    if status != TRY_AGAIN and 0 <= status < KILLED:
+    if status != TRY_AGAIN and 0 <= status < KILLED and not is_out_of_memory(status, said):
         sys.exit(1)
-    _requeue(number, restart, step.requeues)
+    facts = squeue.job(number)
+    attempts.end(cause(status, said, facts, squeue.seconds_left(facts), step.delay))
+    attempts.save(path)
+    print(f"stopped: {attempts.starts[-1][1]}", file=sys.stderr)
+    if facts.get("JobState", "RUNNING") == "RUNNING":  # else it is being cancelled
+        if attempts.stuck(progress(jobs), step.requeues):
+            sys.exit(give_up(jobs, attempts, part_of(jobs[0])))
+        squeue.requeue(number)
+    sys.exit(TRY_AGAIN)
 
 
-def _run_ranks(step: Step, file: str, index: int, owner: str) -> int:
+def _run_ranks(step: Step, file: str, index: int, owner: str) -> tuple[int, str]:
     """Start the ranks through srun and wait for them; return srun's exit status, or that of a killed one for a hang.
+
+    The second value is the end of what srun wrote to standard error, which is passed on.
 
     Rank 0 hangs when its claim stays untouched at every look for `EXPIRY_SECONDS`. A job that SLURM suspends does not
     look, so it does not take itself to hang.
     """
     claimed = {job.stage.name: Store(job.store).claim(job.stage) for job in _read_task(Path(file), index)[1]}
-    srun = subprocess.Popen(_srun(step, file, index, owner), env=_environment(step))
+    srun = subprocess.Popen(_srun(step, file, index, owner), env=_environment(step), stderr=subprocess.PIPE)
+    said: deque[bytes] = deque(maxlen=LINES)
+    listener = threading.Thread(target=_pass_on, args=(srun, said), daemon=True)
+    listener.start()
     last: dict[str, int] = {}
     looks = 0
     try:
         while looks * HEARTBEAT_SECONDS < EXPIRY_SECONDS:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return srun.wait(HEARTBEAT_SECONDS)
+                status = srun.wait(HEARTBEAT_SECONDS)
+                listener.join(HEARTBEAT_SECONDS)
+                return status, b"".join(said).decode(errors="replace")
             touches = {name: claims.touched(claim, owner) for name, claim in claimed.items()}
             held = {name: touch for name, touch in touches.items() if touch is not None}
             looks = looks + 1 if held and held == last else 0
@@ -85,7 +121,16 @@ def _run_ranks(step: Step, file: str, index: int, owner: str) -> int:
     finally:
         srun.kill()
     print(f"{', '.join(last)}: rank 0 hangs, silent for {EXPIRY_SECONDS:.0f} s; killed", file=sys.stderr)
-    return KILLED + signal.SIGKILL
+    return KILLED + signal.SIGKILL, HUNG
+
+
+def _pass_on(srun: subprocess.Popen[bytes], said: deque[bytes]) -> None:
+    """Write what srun says to this process's standard error, and keep its last lines."""
+    assert srun.stderr is not None
+    for line in srun.stderr:
+        said.append(line)
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
 
 
 def _read_task(file: Path, index: int) -> tuple[Step, list[Job]]:
@@ -116,24 +161,21 @@ def _environment(step: Step) -> dict[str, str]:
     return {**os.environ, **quiet, **shared}
 
 
-def _requeue(number: str, restarts: int, limit: int) -> NoReturn:
-    """Put SLURM job ``number`` back into the queue, unless it is being cancelled or has had ``limit`` restarts."""
-    state = subprocess.run(["squeue", "-h", "-j", number, "-o", "%T"], capture_output=True, text=True).stdout.strip()
-    if restarts >= limit:
-        sys.exit(f"restarted {restarts} times already; raise hydra.launcher.max_num_timeout to allow more")
-    if state == "RUNNING":
-        subprocess.run(["scontrol", "requeue", number], check=True)
-    sys.exit(TRY_AGAIN)
-
-
 def main(arguments: list[str]) -> int:
-    """``python -m sweep.launch.step FILE INDEX OWNER``: run one rank of a task, under srun; return its exit status."""
-    file, index, owner = arguments
+    """Run a task, or with OWNER one rank of it under srun; return the exit status."""
+    file, index, *owners = arguments
+    if not owners:
+        run(file, int(index))
+        return 0
+    return _run_rank(file, index, owners[0])
+
+
+def _run_rank(file: str, index: str, owner: str) -> int:
     for number in (signal.SIGTERM, signal.SIGUSR2):  # preemption or time limit; training installs its own handlers
         signal.signal(number, lambda *_: sys.exit(TRY_AGAIN))
     step, jobs = _read_task(Path(file), int(index))
     rank = int(os.environ["SLURM_PROCID"]) if step.ranks > 1 else 0
-    if step.ranks > 1:
+    if part_of(jobs[0]) == "train":  # DeepSpeed reads them even of a single rank
         os.environ.update(_rank_environment(rank))
     statuses: list[int] = []
     for job in jobs:

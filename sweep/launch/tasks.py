@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweep.stages.stage import Stage, StageRef
@@ -14,21 +14,36 @@ PART = {
     "tokenizer": "data",
     "tokens": "data",
     "train": "train",
-    "answer": "eval",
-    "score": "eval",
+    "answer": "answer",
+    "score": "score",
     "rows": "data",
     "overlap": "data",
 }
-"""The part of the pipeline that each kind belongs to: data preparation, training, or the evaluation of a model."""
+"""The part of the pipeline that each kind belongs to. Parts have sections of their own in ``hydra.launcher``."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The resources a task needs: number of ranks, and whether it runs a model."""
+    """What a task needs: its part of the pipeline, number of ranks, whether it runs a model, and its resources.
+
+    ``resources`` is the text of settings that only tasks of one array share.
+    """
 
     part: str
     ranks: int
     model: bool
+    resources: str = ""
+
+
+def part_of(job: Job) -> str:
+    """The part that a job belongs to. A score with a local judge runs a model, so it counts as an answer."""
+    part = PART[job.stage.kind]
+    return "answer" if part == "score" and job.runs_model else part
+
+
+def plain_shape(jobs: Sequence[Job]) -> Shape:
+    """The shape of a task of these jobs, without resources."""
+    return Shape(part_of(jobs[0]), jobs[0].ranks, any(job.runs_model for job in jobs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +56,7 @@ class SlurmTask:
     name: str
     jobs: tuple[Job, ...]
     needs: frozenset[str]
-
-    @property
-    def shape(self) -> Shape:
-        first = self.jobs[0]
-        return Shape(PART[first.stage.kind], first.ranks, any(job.runs_model for job in self.jobs))
+    shape: Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +71,16 @@ class Array:
     pairs: Array | None = None
 
 
-def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, str]) -> list[SlurmTask]:
+def split(
+    jobs: Mapping[str, Job],
+    done: Collection[str],
+    queued: Mapping[str, str],
+    shape: Callable[[Sequence[Job]], Shape] = plain_shape,
+) -> list[SlurmTask]:
     """The tasks for all stages that are neither ``done`` nor ``queued`` (key to SLURM job), parents before children.
 
-    Data stages connected by inputs form one task, each training is a task, and all answers and scores of one model are.
+    Data stages connected by inputs form one task, each training is a task, all answers of one model are one, and all
+    its scores another, so that no GPU waits for a judge or a program under test. ``shape`` says what a task needs.
     """
     todo = {key: job for key, job in jobs.items() if key not in done and key not in queued}
     names = _names(jobs, todo)
@@ -75,7 +92,9 @@ def split(jobs: Mapping[str, Job], done: Collection[str], queued: Mapping[str, s
             need = queued.get(node.key) or names.get(node.key)
             if need is not None and need != names[key]:
                 needs[names[key]].add(need)
-    return _parents_first([SlurmTask(name, tuple(group), frozenset(needs[name])) for name, group in grouped.items()])
+    return _parents_first(
+        [SlurmTask(name, tuple(group), frozenset(needs[name]), shape(group)) for name, group in grouped.items()]
+    )
 
 
 def inputs(stage: Stage) -> list[StageRef | Stage]:
@@ -96,7 +115,8 @@ def _names(jobs: Mapping[str, Job], todo: Mapping[str, Job]) -> dict[str, str]:
             case "train":
                 names[key] = f"train-{key}"
             case _:
-                names[key] = f"eval-{_model(jobs, job.stage)}"
+                part = "judge" if job.stage.kind == "score" and job.runs_model else PART[job.stage.kind]
+                names[key] = f"{part}-{_model(jobs, job.stage)}"
     return names
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
-from sweep.launch import squeue
+from sweep.launch import slurm_logs, squeue
 from sweep.launch.local import Outcome
 from sweep.launch.progress import Progress
 from sweep.launch.squeue import Queued
@@ -25,8 +24,8 @@ POLLS = 2
 class Watch:
     """Follows the missing stages of a sweep through SLURM's queue until they are stored or gone."""
 
-    def __init__(self, saved: SavedSweep, store: Store, logs: Path) -> None:
-        self.jobs, self.store, self.logs = saved.jobs, store, logs
+    def __init__(self, saved: SavedSweep, store: Store) -> None:
+        self.jobs, self.store, self.name = saved.jobs, store, saved.name
         self.todo = {key: saved.jobs[key] for key in store.lacking(job.stage for job in saved.jobs.values())}
         self.last: dict[str, Queued] = {}
         self.absent: dict[str, int] = {}
@@ -82,7 +81,5 @@ class Watch:
         last = self.last.get(job.stage.key)
         if last is None:
             return "it left SLURM's queue without a result"
-        log = Path(str(self.logs).replace("%j", last.number)) / f"{last.number}_0_log.err"
-        if not log.exists():
-            log = log.with_suffix(".out")
-        return f"SLURM job {last.number} ended without a result; see {log}"
+        files = slurm_logs.submitted(self.store, self.name)[job.stage.key].files()
+        return f"SLURM job {last.number} ended without a result" + (f"; see {files[-1]}" if files else "")

@@ -81,6 +81,16 @@ def fits(plan: Plan, planned: PlannedCell, card: float | None) -> bool:
     return memory is None or room is None or is_within(memory, room)
 
 
+def of_stages(plan: Plan) -> dict[str, float]:
+    """GiB of a rank of each training of the plan, by key, as far as it is known."""
+    found: dict[str, float] = {}
+    for planned in plan.cells:
+        room = planned.cell.engine.gpu_gib
+        if planned.trained and (memory := estimate(planned.cell, parameters_of(plan, planned), room)) is not None:
+            found |= {stage.key: memory.device for stage in planned.trained if stage.key not in found}
+    return found
+
+
 def parameters_of(plan: Plan, planned: PlannedCell) -> int:
     """Parameters of the model of a cell."""
     measured = [score.inputs["answers"].key for score in planned.scores.values()]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from common import model_folder
 from common.extras import require
-from common.hub import cached
+from common.hub import cached, download
 from sweep.plan import judge_cost
 from sweep.plan.plan import Plan
 from sweep.stages.extras import extras
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 from train.spec import Hub
+
+TOKENIZER_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
+FILES = {"model": ["*.safetensors", *TOKENIZER_FILES], "tokenizer": TOKENIZER_FILES, "data set": None}
+"""Which files of a repository the stages read, by its kind; None: all."""
 
 SECONDS = 5.0
 """How long to wait for the hub to answer."""
@@ -72,10 +76,31 @@ def _uncached(stages: Iterable[Stage]) -> dict[str, str]:
         if folder is not None and file and not (folder / file).is_file():
             parts.append("no such file")
         if folder is None or parts:
-            lacking[f"{kind} {hub.repo}, revision {hub.revision}" + (f", file {file}" if file else "")] = (
+            lacking[_named(kind, hub, file)] = (
                 f"in the local hub cache, but with {'; '.join(parts)}" if parts else "not in the local hub cache"
             )
     return lacking
+
+
+def fetch_all(stages: Iterable[Stage], say: Callable[[str], None]) -> int:
+    """Download every hub repository that the stages read and this machine's cache lacks; return how many.
+
+    Raises a ValueError that names a repository and why it cannot be had.
+    """
+    listed = list(stages)
+    lacking = _uncached(listed)
+    todo = [
+        one for one in dict.fromkeys(r for stage in listed for r in _repositories(stage)) if _named(*one) in lacking
+    ]
+    for kind, hub, file in todo:
+        say(f"fetching {_named(kind, hub, file)}")
+        patterns = [file] if file else FILES[kind]
+        download(hub.repo, hub.revision, patterns, kind="dataset" if kind == "data set" else "model")
+    return len(todo)
+
+
+def _named(kind: str, hub: Hub, file: str) -> str:
+    return f"{kind} {hub.repo}, revision {hub.revision}" + (f", file {file}" if file else "")
 
 
 def unreachable() -> str:

@@ -12,6 +12,7 @@ from common.json_file import write_json
 from common.renames import current_key
 from common.wording import plural
 from sweep.config.cell import Cell
+from sweep.plan import fit
 from sweep.plan.cost import costs
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
@@ -92,8 +93,11 @@ class SavedSweep:
 
 def jobs(plan: Plan, store: Store) -> dict[str, Job]:
     """Every stage of the plan as a job of ``store``, by key, parents before children."""
-    cost = costs(plan)
-    return {s.key: Job(s, plan.execution[s.key], store.root, round(cost[s.key].seconds, 3)) for s in plan.stages}
+    cost, need = costs(plan), fit.of_stages(plan)
+    return {
+        s.key: Job(s, plan.execution[s.key], store.root, round(cost[s.key].seconds, 3), round(need.get(s.key, 0.0), 3))
+        for s in plan.stages
+    }
 
 
 def save(plan: Plan, store: Store) -> SavedSweep:

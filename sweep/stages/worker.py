@@ -61,14 +61,15 @@ STAMPS = "stamps.json"
 class Job:
     """A stage with everything a worker process needs to build it; sent to it as JSON.
 
-    ``seconds`` is an estimate of its duration. ``execution`` holds the settings that do not change the result, for the
-    kinds that have any.
+    ``seconds`` is an estimate of its duration, ``gib`` of the memory of a rank (0: none is known). ``execution`` holds
+    the settings that do not change the result, for the kinds that have any.
     """
 
     stage: Stage
     execution: TrainRun | EvalRun | JudgeRun | None
     store: Path
     seconds: float
+    gib: float = 0.0
 
     @property
     def ranks(self) -> int:
@@ -100,7 +101,7 @@ class Job:
         }
         return {
             "store": str(self.store), "kind": self.stage.kind, "key": self.stage.key, "spec": plain(self.stage.spec),
-            "inputs": inputs, "how": plain(self.execution), "seconds": self.seconds,
+            "inputs": inputs, "how": plain(self.execution), "seconds": self.seconds, "gib": self.gib,
         }  # fmt: skip
 
     @staticmethod
@@ -121,7 +122,7 @@ class Job:
             )
         settings = value["how"]
         execution = restore(stage_type.execution, settings) if stage_type.execution and settings is not None else None
-        return Job(stage, execution, Path(value["store"]), value["seconds"])
+        return Job(stage, execution, Path(value["store"]), value["seconds"], value.get("gib", 0.0))
 
 
 def build_stage(job: Job, owner: str, rank: int = 0) -> int:
@@ -152,7 +153,7 @@ def build_stage(job: Job, owner: str, rank: int = 0) -> int:
         return 1
     except BaseException as problem:
         traceback.print_exc()
-        _record_failure(store, job.stage, problem)
+        _record_failure(store, job.stage, problem, _memory_hint(job, problem))
         return 1
 
 
@@ -237,9 +238,20 @@ def _record(job: Job, began: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _record_failure(store: Store, stage: Stage, problem: BaseException) -> None:
+def _memory_hint(job: Job, problem: BaseException) -> str:
+    """For a process that ran out of memory: the plan's estimate, and what to change; '' for any other problem."""
+    text = f"{type(problem).__name__}: {problem}"
+    where = "GPU" if "OutOfMemoryError" in text or "CUDA out of memory" in text else "host"
+    if where == "host" and not isinstance(problem, MemoryError) and "t allocate memory" not in text:
+        return ""
+    estimate = f" (the plan's estimate is {job.gib:.3g} GiB for each of {job.ranks} ranks)" if job.gib else ""
+    key = "suite.eval_batch_size" if job.stage.kind == "answer" else "engine.micro_tokens, or raise engine.ranks"
+    return f"out of memory on the {where}{estimate}; lower {key}: "
+
+
+def _record_failure(store: Store, stage: Stage, problem: BaseException, hint: str = "") -> None:
     path = store.failure(stage)
     path.parent.mkdir(parents=True, exist_ok=True)
     attempts = json.loads(path.read_bytes())["attempts"] if path.exists() else 0
-    error = f"{type(problem).__name__}: {problem}"
+    error = f"{hint}{type(problem).__name__}: {problem}"
     write_json(path, {"error": error, "attempts": attempts + 1, "log": str(store.log(stage))})

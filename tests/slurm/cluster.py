@@ -1,4 +1,4 @@
-"""A private, real SLURM on this machine: two virtual nodes, its own munge, ports and folder; no accounting."""
+"""A private, real SLURM on this machine: four virtual nodes, its own munge, ports and folder; no accounting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.conftest import HANG_SECONDS
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
-NODES = ("dose1", "dose2")
+NODES = ("dose1", "dose2", "dose3", "dose4")
 
 CONFIG = """\
 ClusterName=dosage
@@ -44,6 +44,9 @@ SchedulerParameters=sched_interval=1,sched_min_interval=100000,bf_interval=1
 JobRequeue=1
 MinJobAge=600
 KillWait=5
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
 ReturnToService=2
 """
 
@@ -71,7 +74,7 @@ class Cluster:
         self.environment = {**os.environ, "SLURM_CONF": str(home / "slurm.conf"), "PATH": _path()}
 
     def start(self) -> None:
-        """Start munge, the controller and the nodes; return when both nodes are idle."""
+        """Start munge, the controller and the nodes; return when all nodes are idle."""
         self._configure()
         (self.home / "state").mkdir()
         (self.home / "munge.key").write_bytes(os.urandom(128))
@@ -84,7 +87,8 @@ class Cluster:
         for node in NODES:
             self._daemon("slurmd", "-D", "-N", node)
         self._until(
-            "both nodes are idle", lambda: self.run("sinfo", "-hN", "-o%t", check=False) == "idle\n" * len(NODES)
+            "all nodes are idle",
+            lambda: self.run("sinfo", "-hN", "-pdose", "-o%t", check=False) == "idle\n" * len(NODES),
         )
 
     def stop(self) -> None:
@@ -134,7 +138,10 @@ class Cluster:
         text = CONFIG.format(home=self.home, host=host, controller=controller)
         for node, port in zip(NODES, ports, strict=True):
             text += f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=2000\n"
-        text += f"PartitionName=dose Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP\n"
+        nodes = f"Nodes={','.join(NODES)} State=UP"
+        text += f"PartitionName=dose {nodes} Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=20\n"
+        text += f"PartitionName=short {nodes} MaxTime=2:00:00 PriorityTier=1 GraceTime=20\n"
+        text += f"PartitionName=urgent {nodes} MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF\n"
         (self.home / "slurm.conf").write_text(text)
 
     def _daemon(self, *words: str) -> None:

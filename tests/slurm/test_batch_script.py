@@ -19,7 +19,7 @@ from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, TINY
 from tests.package.environment import PACKAGES, fill_with_strangers
 from tests.sweep.composing import cell, plan
-from tests.sweep.launch.test_slurm_tasks import launcher
+from tests.sweep.launch.test_slurm_tasks import request
 from tests.sweep.stages.processes import build, world
 
 
@@ -29,7 +29,11 @@ def programs(tmp_path: Path, monkeypatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     write(folder / "squeue", "exit 0")
-    write(folder / "scontrol", f'echo "$@" >> "{folder}/asked"\necho "MaxArraySize = 1001"')
+    write(folder / "sinfo", 'echo "here*|infinite|4|16|4000|(null)"')
+    (folder / "facts").write_text("JobId=7 JobState=RUNNING")
+    parts = [f'requeue*) echo "$@" >> "{folder}/asked"', f'*job*) cat "{folder}/facts"', "*) echo MaxArraySize=9"]
+    shown = f'case "$*" in {" ;; ".join(parts)} ;; esac'
+    write(folder / "scontrol", shown)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return folder
 
@@ -52,11 +56,11 @@ def test_the_script_runs_the_copy_of_the_code_from_a_store_with_spaces_and_quote
     fill_with_strangers(strangers, *PACKAGES)
     scripts = tmp_path / "scripts"
     scripts.mkdir()
-    write(programs / "sbatch", f'cp "$1" "{scripts}/$$.sh"\necho "Submitted batch job $$"')
+    write(programs / "sbatch", f'cp "$2" "{scripts}/$$.sh"\necho $$')
     write(programs / "srun", 'while [[ "$1" == -* ]]; do shift; done\nexec "$@"')
     store = Store(tmp_path / "it's $HOME in my store")
     saved = save(plan(cell(*TINY), store=store.root), store)
-    assert slurm.submit(saved, store, launcher(name="two words", additional_parameters={})).submitted > 2
+    assert slurm.submit(saved, store, request(saved.jobs, name="two words", additional_parameters={})).submitted > 2
     (script,) = [path for path in scripts.iterdir() if "-data" in path.read_text()]
     number = script.stem
     ran = subprocess.run(
@@ -79,7 +83,7 @@ def task(store_path: Path, monkeypatch) -> Path:
     """The file of one task that builds `world(0)`, as its SLURM job 7 finds it; two restarts are allowed."""
     file = store_path / "tasks.json"
     store_path.mkdir()
-    step.freeze(file, Step(1, 1, 1, (), 2), [(Job(world(0), None, store_path, 1.0),)])
+    step.freeze(file, Step(1, 1, 1, (), 2, 120), [(Job(world(0), None, store_path, 1.0),)])
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
     return file
@@ -92,28 +96,48 @@ def task(store_path: Path, monkeypatch) -> Path:
 )  # fmt: skip
 def test_a_task_that_was_killed_or_stopped_goes_back_into_the_queue(programs: Path, task: Path, ended, requeued: bool):
     write(programs / "srun", ended)
-    write(programs / "squeue", "echo RUNNING")
     with pytest.raises(SystemExit) as stop:
         step.run(str(task), 0)
     assert stop.value.code == (TRY_AGAIN if requeued else 1)
     assert asked(programs) == (["requeue 7"] if requeued else [])
 
 
-@pytest.mark.parametrize(("restarts", "requeued"), [("0", True), ("1", True), ("2", False), ("3", False)])
-def test_a_task_is_restarted_as_often_as_allowed(programs: Path, task: Path, monkeypatch, restarts: str, requeued):
-    monkeypatch.setenv("SLURM_RESTART_COUNT", restarts)
-    write(programs / "srun", f"exit {TRY_AGAIN}")
-    write(programs / "squeue", "echo RUNNING")
-    with pytest.raises(SystemExit) as stop:
+def stop(task: Path, monkeypatch, restart: int) -> object:
+    """Start the task once more; what its process exits with."""
+    monkeypatch.setenv("SLURM_RESTART_COUNT", str(restart))
+    with pytest.raises(SystemExit) as ended:
         step.run(str(task), 0)
-    assert asked(programs) == (["requeue 7"] if requeued else [])
-    if not requeued:
-        assert f"restarted {restarts} times already; raise hydra.launcher.max_num_timeout" in str(stop.value.code)
+    return ended.value.code
+
+
+def test_a_task_that_does_not_advance_is_started_three_times(programs: Path, task: Path, monkeypatch, store_path):
+    write(programs / "srun", "echo slurmstepd: error: Detected 1 oom_kill event in StepId=7.0 >&2\nexit 137")
+    assert [stop(task, monkeypatch, restart) for restart in range(2)] == [TRY_AGAIN, TRY_AGAIN]
+    last = stop(task, monkeypatch, 2)
+    assert asked(programs) == ["requeue 7", "requeue 7"]
+    assert str(last).startswith("out of memory on the host: stopped 3 times, the last without having advanced")
+    assert "raise hydra.launcher.data.mem_gb" in str(last)
+    failure = json.loads(Store(store_path).failure(world(0)).read_bytes())
+    assert (failure["error"], failure["causes"]) == (last, "out of memory on the host (3 times)")
+
+
+def test_a_task_that_advances_goes_on_for_ever(programs: Path, task: Path, monkeypatch, store_path: Path):
+    partial = Store(store_path).partial(world(0), "someone") / "resume"
+    write(programs / "srun", f"""mkdir -p {partial}/step-$SLURM_RESTART_COUNT\nexit {TRY_AGAIN}""")
+    assert [stop(task, monkeypatch, restart) for restart in range(1, 12)] == [TRY_AGAIN] * 11
+
+
+def test_what_is_not_its_fault_may_stop_a_task_more_often(programs: Path, task: Path, monkeypatch):
+    """Here twice in a row, as ``max_num_timeout`` says; a start that left no cause lost its node."""
+    (programs / "facts").write_text("JobId=7 JobState=RUNNING PreemptTime=2026-01-01T00:00:00")
+    write(programs / "srun", f"exit {TRY_AGAIN}")
+    assert [stop(task, monkeypatch, restart) for restart in range(2)] == [TRY_AGAIN, TRY_AGAIN]
+    assert str(stop(task, monkeypatch, 2)).startswith("preempted: stopped 3 times")
 
 
 def test_a_task_that_is_being_cancelled_does_not_come_back(programs: Path, task: Path):
     write(programs / "srun", f"exit {TRY_AGAIN}")
-    write(programs / "squeue", "echo COMPLETING")
+    (programs / "facts").write_text("JobId=7 JobState=COMPLETING")
     with pytest.raises(SystemExit) as stop:
         step.run(str(task), 0)
     assert (stop.value.code, asked(programs)) == (TRY_AGAIN, [])
@@ -142,7 +166,6 @@ def test_a_rank_that_hangs_is_named_and_its_task_goes_back_into_the_queue(
     monkeypatch.setattr(step, "HEARTBEAT_SECONDS", 0.2)
     monkeypatch.setattr(step, "EXPIRY_SECONDS", 2.0)
     rank(programs, store_path, "os.kill(os.getpid(), signal.SIGSTOP)")
-    write(programs / "squeue", "echo RUNNING")
     with pytest.raises(SystemExit) as stop:
         step.run(str(task), 0)
     assert (stop.value.code, asked(programs)) == (TRY_AGAIN, ["requeue 7"])

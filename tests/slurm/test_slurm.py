@@ -1,4 +1,4 @@
-"""The SLURM launcher on a real SLURM of two virtual nodes, through the command line."""
+"""The SLURM launcher on a real SLURM of four virtual nodes, through the command line."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
     except BaseException:
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
         raise
-    # data, the base model, its four children, and the evaluation of each
-    assert "SLURM: 10 jobs submitted, 0 already in flight" in first.stdout
-    assert "SLURM: 0 jobs submitted, 10 already in flight" in again.stdout
-    assert len(queued) == 10
+    # data, the base model, its four children, and answers and scores of each
+    assert "SLURM: 14 jobs submitted, 0 already in flight" in first.stdout
+    assert "SLURM: 0 jobs submitted, 14 already in flight" in again.stdout
+    assert len(queued) == 14
     assert "four: 4 cells, 4 queued" in listed.stdout
 
     attached = command(*words, store=store, **slurm.environment)
@@ -82,7 +82,7 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
     finally:
         attached.kill()
     assert attached.returncode == 0, out + err
-    assert "SLURM: 0 jobs submitted, 10 already in flight" in out
+    assert "SLURM: 0 jobs submitted, 14 already in flight" in out
     assert set(slurm.jobs()) - before == queued
     assert _steps_of_last_attempt(store) < STEPS
 

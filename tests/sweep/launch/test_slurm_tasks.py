@@ -1,5 +1,6 @@
 """What SLURM would get: every missing stage once, nothing before what it needs, in few arrays."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -7,9 +8,10 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from sweep.config.amount import Amount
-from sweep.launch.slurm import Settings
+from sweep.launch.settings import Request, Settings
 from sweep.launch.tasks import Array, Shape, inputs, pack, split
 from sweep.results.saved_sweep import jobs
 from sweep.stages.store import Store
@@ -74,13 +76,13 @@ def test_arrays_ask_for_exactly_the_needs_of_their_tasks(random, limit: int):
 
 
 def test_a_whole_grid_takes_few_calls():
-    """Data, base, one array of fine-tunes, one of evaluations: as many calls for sixty models as for six."""
+    """Data, base, an array each of fine-tunes, answers and scores: as many calls for sixty models as for six."""
     calls = {number: len(pack(split(sweep_of(number, ("single",)), set(), {}), 1001)) for number in (3, 30)}
-    assert calls == {3: 4, 30: 4}
+    assert calls == {3: 5, 30: 5}
 
 
 def test_chains_of_stages_are_paired_and_not_submitted_one_by_one():
-    assert len(pack(split(sweep_of(20, ("sequential",)), set(), {}), 1001)) < 10
+    assert len(pack(split(sweep_of(20, ("sequential",)), set(), {}), 1001)) < 12
 
 
 def test_nothing_is_left_of_a_finished_sweep():
@@ -89,9 +91,14 @@ def test_nothing_is_left_of_a_finished_sweep():
 
 
 def launcher(**changes: object) -> Settings:
-    fields = dict(config("hydra/launcher=submitit_slurm", hydra_too=True).hydra.launcher)
+    fields = OmegaConf.to_container(config("hydra/launcher=submitit_slurm", hydra_too=True).hydra.launcher)
     fields.pop("_target_")
     return Settings(**fields | changes)
+
+
+def request(jobs: Iterable[str], **changes: object) -> Request:
+    """The same settings for all stages."""
+    return Request(dict.fromkeys(jobs, launcher(**changes)))
 
 
 @pytest.mark.parametrize(

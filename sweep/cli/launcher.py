@@ -1,0 +1,79 @@
+"""What each cell of a sweep asks SLURM for: ``hydra.launcher`` with its interpolations resolved in the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweep.config.cell import Cell
+from sweep.config.template import references
+from sweep.launch.settings import Request, Settings
+from sweep.plan.cost import LARGE, card_gib
+from sweep.plan.fit import answering_gpus, parameters_of
+from sweep.plan.plan import CellError, Plan, PlannedCell
+from sweep.results.cell_configs import plain
+from sweep.stages.stage import restore, with_parents
+
+GPU_SETTINGS = ("gpus_per_node", "gpus_per_task", "gres")
+"""Settings that ask for GPUs."""
+
+
+def request(plan: Plan, config: DictConfig) -> Request:
+    """The settings of every stage of a plan. ``config`` is that of the whole command, with Hydra's own node.
+
+    Raises a `CellError` that names the cell and the key whose interpolation the cell cannot resolve.
+    """
+    resolve, card = _resolver(config), card_gib()
+    of_stage: dict[str, Settings] = {}
+    for planned in plan.cells:
+        try:
+            settings = _with_gpus(resolve(planned.cell), plan, planned, card)
+        except (ValueError, OmegaConfBaseException) as problem:
+            line = str(problem).splitlines()[0]
+            raise CellError(f"cell {planned.label}: hydra.launcher: {line}") from None
+        scores = [score for some in (*planned.earlier, planned.scores) for score in some.values()]
+        for stage in with_parents([*planned.trained, *scores]):
+            of_stage.setdefault(stage.key, settings)
+    return Request(of_stage)
+
+
+def _resolver(config: DictConfig) -> Callable[[Cell], Settings]:
+    """A function from a cell to the launcher's settings, which resolves them once for all cells that agree."""
+    hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    read = {key.partition(".")[0] for key in references(hydra["launcher"])}
+    known: dict[tuple[str, ...], Settings] = {}
+
+    def resolve(cell: Cell) -> Settings:
+        values = {name: getattr(cell, name) for name in read if hasattr(cell, name)}
+        place = tuple(repr(values[name]) for name in sorted(values))
+        if place not in known:
+            known[place] = _settings({name: plain(value) for name, value in values.items()}, hydra)
+        return known[place]
+
+    return resolve
+
+
+def _settings(cell: Mapping[str, Any], hydra: Mapping[str, Any]) -> Settings:
+    whole = OmegaConf.create({**cell, "hydra": hydra})
+    value = OmegaConf.to_container(whole.hydra.launcher, resolve=True)
+    assert isinstance(value, dict)
+    value.pop("_target_", None)
+    return restore(Settings, value)  # type: ignore[arg-type]
+
+
+def _with_gpus(settings: Settings, plan: Plan, planned: PlannedCell, card: float | None) -> Settings:
+    """The settings with the GPUs that the model needs, where they do not say it: a training one a rank, answers as many
+    as hold the model."""
+    parameters = parameters_of(plan, planned)
+    asked = any(getattr(settings, name) is not None for name in GPU_SETTINGS)
+    train, answer = dict(settings.train), dict(settings.answer)
+    if not asked and parameters >= LARGE and all(train.get(name) is None for name in GPU_SETTINGS):
+        train["gpus_per_node"] = settings.tasks_per_node or planned.cell.engine.ranks
+    wants = settings.gpus_per_node is not None or (not asked and parameters >= LARGE)
+    if wants and all(answer.get(name) is None for name in GPU_SETTINGS):
+        answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, planned.cell.engine.gpu_gib or card)
+    return replace(settings, train=train, answer=answer)

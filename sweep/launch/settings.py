@@ -1,0 +1,174 @@
+"""The settings of ``hydra/launcher=submitit_slurm``: what each part of a sweep asks SLURM for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from common.options import near
+from sweep.launch.step import Step
+from sweep.launch.tasks import Shape, part_of
+from sweep.stages.stage import restore
+from sweep.stages.worker import Job
+
+PARTS = ("train", "answer", "score", "data")
+"""The parts of a sweep, each with a section of its own."""
+
+OF_TRAINING = ("nodes", "tasks_per_node")
+OF_GPUS = ("gpus_per_node", "gpus_per_task", "cpus_per_gpu", "mem_per_gpu", "gres")
+"""Settings that the other parts do not take over from the launcher, and those that parts without a GPU do not."""
+
+SHARED_NODES = ("exclusive", "gres", "gpus", "gpus-per-node", "gpus_per_node")
+"""Options of sbatch that jobs without a GPU do not take over from ``additional_parameters``."""
+
+SHORTEST_MIN = 60
+"""The shortest time limit that the plan gives a job."""
+
+MARGIN = 2.0
+"""The time limit that the plan gives a job is at least so many times its estimate, and a quarter of an hour."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields of ``hydra.launcher``, named as in Hydra's submitit launcher; null leaves the choice to SLURM.
+
+    ``nodes`` and ``tasks_per_node`` apply to training stages. When null they follow engine.ranks: one task per rank, on
+    each node as many as it has GPUs (``gpus_per_node``), or all ranks on one node. ``timeout_min`` null follows the
+    plan's estimate. ``max_num_timeout`` is how often in a row a job that was preempted or lost its node may go back
+    into the queue without having advanced. ``wait``, which Hydra's launcher does not have, keeps the command running
+    until all jobs have ended. ``train``, ``answer``, ``score`` and ``data`` hold fields that differ for one part.
+    ``planned``, no field of the launcher, says that ``timeout_min`` comes from the plan.
+    """
+
+    submitit_folder: str | None
+    name: str | None
+    timeout_min: int | None
+    nodes: int | None
+    tasks_per_node: int | None
+    cpus_per_task: int
+    gpus_per_node: int | None
+    gpus_per_task: int | None
+    cpus_per_gpu: int | None
+    mem_gb: float | None
+    mem_per_gpu: str | None
+    mem_per_cpu: str | None
+    partition: str | None
+    qos: str | None
+    account: str | None
+    comment: str | None
+    constraint: str | None
+    exclude: str | None
+    gres: str | None
+    stderr_to_stdout: bool
+    signal_delay_s: int
+    max_num_timeout: int
+    array_parallelism: int
+    setup: list[str] | None
+    srun_args: list[str] | None
+    additional_parameters: dict[str, Any]
+    wait: bool
+    train: dict[str, Any] = field(default_factory=dict)
+    answer: dict[str, Any] = field(default_factory=dict)
+    score: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    planned: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("timeout_min", "nodes", "tasks_per_node", "cpus_per_task", "array_parallelism"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and value > 0):
+                raise ValueError(f"hydra.launcher.{name}={value} must be a whole number above 0")
+        if not isinstance(self.wait, bool):
+            raise ValueError(f"hydra.launcher.wait={self.wait} must be true or false")
+        if self.timeout_min is not None and self.signal_delay_s >= 60 * self.timeout_min:
+            raise ValueError(
+                f"hydra.launcher.signal_delay_s={self.signal_delay_s} leaves nothing of "
+                f"hydra.launcher.timeout_min={self.timeout_min}; lower the one or raise the other"
+            )
+        known = [part.name for part in fields(self) if part.name not in (*PARTS, "wait", "planned")]
+        for part in PARTS:
+            for name in getattr(self, part):
+                if name not in known:
+                    raise ValueError(f"hydra.launcher.{part}.{name} is no setting of a part" + near(name, known))
+
+    def of(self, part: str) -> Settings:
+        """The settings of one part: the launcher's own with its section laid over them."""
+        bare: dict[str, Any] = {name: {} for name in PARTS}
+        if part != "train":
+            bare |= dict.fromkeys(OF_TRAINING)
+        if part in ("score", "data"):
+            bare |= dict.fromkeys(OF_GPUS)
+            options = {key: v for key, v in self.additional_parameters.items() if key not in SHARED_NODES}
+            bare["additional_parameters"] = options
+        own = {name: value for name, value in getattr(self, part).items() if value is not None}
+        return replace(self, **bare | own)
+
+    def minutes(self, seconds: float) -> int:
+        """The time limit of a job that is estimated to take so long; the plan's doubles until it has a margin."""
+        if self.timeout_min is not None:
+            return self.timeout_min
+        limit = SHORTEST_MIN
+        while limit < MARGIN * seconds / 60 + 15:
+            limit *= 2
+        return limit
+
+    def step(self, shape: Shape) -> Step:
+        """Nodes and tasks per node for this shape. Raises a ValueError when its ranks do not fill the nodes."""
+        per_node = self.tasks_per_node or self.gpus_per_node or shape.ranks
+        if self.nodes is not None and shape.ranks > 1:
+            per_node = -(-shape.ranks // self.nodes)
+        per_node = min(per_node, shape.ranks)
+        if shape.ranks % per_node:
+            raise ValueError(
+                f"engine.ranks={shape.ranks} cannot fill nodes of {per_node} tasks each; change engine.ranks, "
+                "hydra.launcher.nodes or hydra.launcher.tasks_per_node"
+            )
+        arguments = tuple(self.srun_args or ())
+        return Step(
+            shape.ranks // per_node, per_node, self.cpus_per_task, arguments, self.max_num_timeout, self.signal_delay_s
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """The settings of each stage of a sweep, by key: those of the first cell that needs it."""
+
+    of_stage: Mapping[str, Settings]
+
+    def shape(self, jobs: Sequence[Job]) -> Shape:
+        """What the task of these jobs asks for. Its time is that of its stages together."""
+        part, first = part_of(jobs[0]), jobs[0]
+        own = self.of_stage[first.stage.key].of(part)
+        seconds = sum(job.seconds for job in jobs)
+        own = replace(own, timeout_min=own.minutes(seconds), planned=own.timeout_min is None)
+        return Shape(part, first.ranks, any(job.runs_model for job in jobs), self.text(own))
+
+    @staticmethod
+    def text(settings: Settings) -> str:
+        """Settings as `Shape` holds them."""
+        return _text(settings)
+
+    @staticmethod
+    def settings(shape: Shape) -> Settings:
+        """The settings of a shape that `shape` made."""
+        return restore(Settings, json.loads(shape.resources))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which `from_json` makes the request again."""
+        texts = list(dict.fromkeys(map(_text, self.of_stage.values())))
+        place = {text: number for number, text in enumerate(texts)}
+        return {
+            "settings": [json.loads(text) for text in texts],
+            "stages": {key: place[_text(settings)] for key, settings in self.of_stage.items()},
+        }
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Request:
+        listed = [restore(Settings, settings) for settings in value["settings"]]
+        return Request({key: listed[number] for key, number in value["stages"].items()})
+
+
+def _text(settings: Settings) -> str:
+    return json.dumps({part.name: getattr(settings, part.name) for part in fields(settings)})

@@ -1,0 +1,47 @@
+"""The files that SLURM wrote for the jobs of a sweep, found by the file that lists their stages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.stages.store import Store
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the logs of a task lie: the folder of its array, its place there, and the number of tasks."""
+
+    folder: Path
+    index: int
+    count: int
+
+    def files(self) -> list[Path]:
+        """SLURM's logs of the task that say something, the oldest first."""
+        pattern = f"*_{self.index}_0_log.*" if self.count > 1 else "*_0_log.*"
+        found = [path for path in self.folder.glob(pattern) if path.stat().st_size]
+        return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def submitted(store: Store, name: str) -> dict[str, Place]:
+    """Where SLURM's logs of each stage lie that was ever submitted for a sweep, by key; of the last submission."""
+    places: dict[str, Place] = {}
+    folder = store.sweep(name)
+    own = _own_folder(folder)
+    for file in sorted((folder / "jobs").glob("*.json"), key=lambda path: path.stat().st_mtime):
+        tasks = json.loads(file.read_bytes())["tasks"]
+        for index, task in enumerate(tasks):
+            place = Place((own or folder / "slurm") / file.stem, index, len(tasks))
+            places |= {job["key"]: place for job in task}
+    return places
+
+
+def _own_folder(folder: Path) -> Path | None:
+    """The folder that the user's launcher gave for logs, if any."""
+    try:
+        settings = json.loads((folder / "slurm.json").read_bytes())["settings"]
+        own = settings[0]["submitit_folder"]
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None
+    return Path(own).absolute() if own else None

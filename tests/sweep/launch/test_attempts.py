@@ -1,0 +1,100 @@
+"""Why a task stopped, and whether it is started once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweep.launch.attempts import (
+    HUNG,
+    NODE_FAILURE,
+    OUT_OF_MEMORY,
+    PREEMPTED,
+    STOPPED,
+    TIME_LIMIT,
+    Attempts,
+    cause,
+    progress,
+)
+from sweep.stages.store import Store
+from sweep.stages.worker import Job
+from tests.sweep.stages.processes import world
+
+START = (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "facts", "left", "expected"),
+    [
+        (137, "error: Detected 1 oom_kill event in StepId=3.0. Some of the step tasks have been OOM Killed.",
+         {}, 9e3, OUT_OF_MEMORY),
+        (125, "", {}, 9e3, OUT_OF_MEMORY),
+        (137, "slurmstepd: error: *** STEP 3.0 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***",
+         {}, 0.0, TIME_LIMIT),
+        (75, "", {}, 100.0, TIME_LIMIT),
+        (75, "", {}, 9e3, STOPPED),
+        (75, "", {}, None, STOPPED),
+        (75, "", {"PreemptTime": "2026-01-01T00:00:00"}, 9e3, PREEMPTED),
+        (75, "", {"PreemptTime": "None"}, 9e3, STOPPED),
+        (143, "slurmstepd: error: *** STEP 3.0 CANCELLED DUE TO PREEMPTION ***", {}, 9e3, PREEMPTED),
+        (137, "slurmstepd: error: *** STEP 3.0 CANCELLED DUE TO NODE FAILURE ***", {}, 9e3, NODE_FAILURE),
+        (137, "", {}, 9e3, "killed by signal 9, as the kernel does when memory runs out"),
+        (-9, "", {}, 9e3, "killed by signal 9, as the kernel does when memory runs out"),
+        (139, "", {}, 9e3, "killed by signal 11"),
+        (137, HUNG, {}, 9e3, HUNG),
+    ],
+)  # fmt: skip
+def test_a_cause_has_a_name(status: int, said: str, facts: dict[str, str], left: float | None, expected: str):
+    assert cause(status, said, facts, left, 120.0) == expected
+
+
+def run(*ends: tuple[tuple[int, int, int], str]) -> Attempts:
+    """Starts, each with how far the task was, and why it ended."""
+    attempts = Attempts()
+    for at, why in ends:
+        attempts.begin(at)
+        attempts.end(why)
+    return attempts
+
+
+def test_three_stops_without_progress_are_the_end():
+    assert not run((START, TIME_LIMIT), (START, OUT_OF_MEMORY)).stuck(START, 10)
+    assert run((START, TIME_LIMIT), (START, OUT_OF_MEMORY), (START, HUNG)).stuck(START, 10)
+
+
+def test_progress_starts_the_count_anew():
+    attempts = run(*[((0, step, 0), TIME_LIMIT) for step in range(0, 1000, 100)])
+    assert not attempts.stuck((0, 1000, 0), 10)
+    assert not run((START, TIME_LIMIT), (START, TIME_LIMIT), ((1, 0, 0), TIME_LIMIT)).stuck((1, 0, 0), 10)
+
+
+def test_what_the_cluster_does_counts_by_itself():
+    attempts = run(*[(START, PREEMPTED)] * 3)
+    assert not attempts.stuck(START, 3) and attempts.stuck(START, 2)
+
+
+def test_a_start_that_left_no_cause_lost_its_node(tmp_path: Path):
+    attempts = Attempts()
+    attempts.begin(START)
+    attempts.save(tmp_path / "a")
+    again = Attempts.load(tmp_path / "a")
+    again.begin(START)
+    assert again.starts == [(START, NODE_FAILURE), (START, "")]
+    (tmp_path / "a").write_text("{")
+    assert Attempts.load(tmp_path / "a").starts == Attempts.load(tmp_path / "none").starts == []
+
+
+def test_progress_is_stages_then_steps_then_answers(tmp_path: Path):
+    store = Store(tmp_path)
+    jobs = [Job(world(seed), None, tmp_path, 1.0) for seed in range(2)]
+    partial = store.partial(world(0), "one")
+    points = [progress(jobs)]
+    for number in (20, 100):
+        (partial / "resume" / f"step-{number}").mkdir(parents=True)
+        points.append(progress(jobs))
+    (partial / "responses.jsonl").write_text("{}")
+    points.append(progress(jobs))
+    store.own(world(0)).mkdir(parents=True)
+    points.append(progress(jobs))
+    assert points == sorted(set(points)) == [(0, 0, 0), (0, 20, 0), (0, 100, 0), (0, 100, 2), (1, 0, 0)]

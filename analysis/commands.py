@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.options import Advise, Analyse, Fit, Import, Next, Serve
+from analysis.options import Advise, Analyse, Fit, Import, Next, Publish, Serve
+from common import __version__
 from common.json_file import write_json
 from common.options import Command, run
 
@@ -44,6 +45,25 @@ def serve(options: Serve) -> int:
     out, title = analysed.place
     serve(Watched(options.sweep, analysed.root, out, title, lambda: analyse(analysed)), options.port)
     return 0
+
+
+def publish(options: Publish) -> str:
+    """Bring sweeps into W&B, finished or not: tables, curves, verdicts, report and dashboards; or write them down."""
+    from analysis.live.sweep_verbs import collect
+    from analysis.publish.publish import Analysed, publish, write
+
+    analysed = options.analysed
+
+    def renew() -> Analysed:
+        collect(options.sweep, analysed.root)
+        analyse(analysed)
+        origin = {"dosage": __version__, "analysis": digest(*analysed.files, *analysed.item_files)[:16]}
+        page = analysed.place[0] / "report.html"
+        return Analysed(options.sweep, analysed.files, analysed.item_files, analysed.margin, page, origin)
+
+    if options.dry_run:
+        return write(renew, options.entity, options.project, options.workspace, options.folder)
+    return publish(renew, options.entity, options.project, options.workspace)
 
 
 def digest(*files: Path) -> str:
@@ -91,8 +111,13 @@ def import_table(options: Import) -> str:
     from analysis.data.table_file import write_table
     from analysis.imports.lm_eval import items
     from analysis.imports.mapping import convert, read_mapping
+    from analysis.imports.published import published_table
 
     out = Path(options.out)
+    if options.mapping is None:
+        frame = published_table(options.source)
+        write_table(frame, out)
+        return f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
     imported = convert(options.source, Path(options.mapping))
     frame = imported.table
     write_table(frame, out)
@@ -119,6 +144,7 @@ def fit(options: Fit) -> str:
 COMMANDS = {
     "": Command(Analyse, "Analyse a long table: curves, intervals, verdicts, figures, a report.", analyse),
     "serve": Command(Serve, "Show the report of a running sweep in a browser, as new as its scores.", serve),
+    "publish": Command(Publish, "Put curves, verdicts, report and dashboards of sweeps into W&B.", publish),
     "advise": Command(Advise, "Say which composition and strategy to train under a budget.", advise),
     "next": Command(Next, "Say which cells to run next, for the most certainty per GPU-hour.", next_cells),
     "import": Command(Import, "Turn a result table of another tool into a long table.", import_table),

@@ -103,6 +103,33 @@ class Serve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Publish:
+    """Options of ``python -m analysis publish``."""
+
+    sweep: list[str] = option("sweeps, finished or not, analysed together")
+    project: str = option("of W&B", "dosage")
+    entity: str | None = option("the user or team of W&B that has the project", None, default_text="that of the key")
+    workspace: str = option("the name of the workspace that is written", "", default_text="the sweeps' names")
+    dry_run: bool = option("write everything to a folder; needs no key and no network", False)
+    out: str | None = option("the folder of dry_run=true", None, default_text="the sweep's folder /publish")
+    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
+
+    def __post_init__(self) -> None:
+        if self.out is not None and not self.dry_run:
+            raise ValueError(f"out={self.out} is the folder of dry_run=true; give both, or neither")
+
+    @property
+    def analysed(self) -> Analyse:
+        """The analysis that is published."""
+        return Analyse(sweep=self.sweep, store=self.store)
+
+    @property
+    def folder(self) -> Path:
+        """Where a dry run writes."""
+        return Path(self.out) if self.out else self.analysed.place[0].with_name("publish")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Advise(Tables):
     """Options of ``python -m analysis advise``."""
 
@@ -141,19 +168,21 @@ class Next(Tables):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Import:
     """Options of ``python -m analysis import``."""
 
     source: str = option(
         "a .csv or .parquet; results of lm-eval (file or folder); of W&B an exported .csv, a folder of offline runs, "
-        "or wandb:ENTITY/PROJECT",
+        "or wandb:ENTITY/PROJECT; what publish wrote: wandb:ENTITY/PROJECT/RUN, or the folder of its dry run",
         key="from",
     )
-    mapping: str = option(
+    mapping: str | None = option(
         "a YAML file: columns: {ability: COLUMN, ...}, constants: {metric: accuracy, ...}, wide: {columns: '[0-9]+', "
         "to: samples}, measures: {COLUMN: {ability: math, task: gsm8k}}, scale: 0.01, tasks: {gsm8k: math}, metrics: "
-        "{gsm8k: exact_match}, drop: ['system.*']"
+        "{gsm8k: exact_match}, drop: ['system.*']",
+        None,
+        default_text="none, for what publish wrote",
     )
     out: str = option("the long table to write, .csv or .parquet")
     items: str | None = option("also write the samples that lm-eval logged as items, .csv.gz or .parquet", None)

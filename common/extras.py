@@ -12,7 +12,7 @@ EXTRAS = {
     "eval": (*MODELS, "langdetect"),
     "math": ("math_verify",),
     "slurm": ("submitit",),
-    "wandb": ("wandb",),
+    "wandb": ("wandb", "wandb_workspaces"),
     "gpu": ("deepspeed",),
     "vllm": ("vllm",),
 }

@@ -27,11 +27,12 @@ ROOMS = {
     "analysis.figures": "analysis.arrays analysis.data analysis.fitting analysis.format analysis.verdicts",
     "analysis.report": "analysis.advice analysis.arrays analysis.data analysis.figures analysis.fitting "
     "analysis.format analysis.text_table analysis.verdicts",
+    "analysis.publish": "analysis.data analysis.figures analysis.report analysis.verdicts",
     "analysis.live": "",
     "analysis": "analysis.fitting analysis.laws",
     "analysis.options": "",
     "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.live "
-    "analysis.options analysis.report",
+    "analysis.options analysis.publish analysis.report",
     "analysis.__main__": "analysis.commands",
     "train.spec": "",
     "train": "train.spec",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests import wandb_public
 from tests.wandb_answers import ANSWERS, BY_WORD, HISTORY, SUMMARY
 
 KEY = "0" * 40
@@ -73,6 +74,7 @@ class WandbServer:
         self.operations: list[str] = []
         self.artifacts: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
+        self.charts: dict[str, dict[str, Any]] = {}
         self.unknown: list[str] = []
         self.closing, self.lock = threading.Event(), threading.Lock()
 
@@ -114,7 +116,9 @@ class WandbServer:
 
     def answer(self, operation: str, query: str, given: dict[str, Any]) -> dict[str, Any]:
         """The data of a GraphQL reply; empty for what this server does not know, which is listed in ``unknown``."""
-        known = ANSWERS.get(operation) or next((answer for word, answer in BY_WORD.items() if word in query), None)
+        known = {**ANSWERS, **wandb_public.ANSWERS}.get(operation) or next(
+            (answer for word, answer in BY_WORD.items() if word in query), None
+        )
         if known is None:
             self.unknown.append(operation)
             return {}
@@ -135,7 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.take("GET")
+        stored = self.server.wandb.uploads.get(self.path.removeprefix("/storage/"))
+        if stored is None:
+            self.take("GET")
+        else:
+            self.send(stored)
 
     def do_PUT(self) -> None:
         self.take("PUT")
@@ -177,7 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
         return gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
 
     def reply(self, value: dict[str, Any], status: int = 200) -> None:
-        content = json.dumps(value).encode()
+        self.send(json.dumps(value).encode(), status)
+
+    def send(self, content: bytes, status: int = 200) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

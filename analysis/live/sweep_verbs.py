@@ -26,10 +26,12 @@ def cells(names: Sequence[str], store: Path) -> str:
 
 
 def _run(verb: str, name: str, store: Path) -> str:
+    # WANDB_MODE: bringing a tracker up to date is the sweep's own business.
     places = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": places, "COLUMNS": "160", "WANDB_MODE": "disabled"}
     ended = subprocess.run(
         [sys.executable, "-P", "-m", "sweep", verb, f"name={name}", f"store={store.resolve()}"],
-        env={**os.environ, "PYTHONPATH": places, "COLUMNS": "160"}, capture_output=True, text=True,
+        env=environment, capture_output=True, text=True,
     )  # fmt: skip
     if ended.returncode == 2:
         raise ValueError(ended.stderr.strip().removeprefix("error: "))

@@ -58,6 +58,7 @@ def test_extras_are_those_of_the_project():
 SMALL = ("name=small", *TINY)
 ON_SLURM = "hydra/launcher=submitit_slurm"
 MODELS = "torch, transformers, jinja2, datasets, huggingface_hub"
+WANDB = "wandb, wandb_workspaces"
 
 
 def test_a_sweep_without_torch_says_what_to_install(core: Path, tmp_path: Path):
@@ -74,7 +75,7 @@ def test_a_sweep_without_torch_says_what_to_install(core: Path, tmp_path: Path):
     ("word", "user", "library", "extra"),
     [
         ("engine=zero2", "this sweep", "deepspeed", "gpu"),
-        ("tracker=wandb", "this sweep", "wandb", "wandb"),
+        ("tracker=wandb", "this sweep", WANDB, "wandb"),
         (ON_SLURM, ON_SLURM, "submitit", "slurm"),
     ],
 )
@@ -85,9 +86,8 @@ def test_a_choice_without_its_extra_says_what_to_install(
     (tmp_path / "sbatch").chmod(0o755)
     ended = run("dosage", "sweep", *SMALL, word, site=models, folder=tmp_path, PATH=str(tmp_path))
     assert ended.returncode == 2
-    assert ended.stderr == (
-        f"error: {user} needs {library}, which is not installed: pip install 'dosage-llm[{extra}]'\n"
-    )
+    absent = f"{library}, which {'are' if ',' in library else 'is'} not installed"
+    assert ended.stderr == f"error: {user} needs {absent}: pip install 'dosage-llm[{extra}]'\n"
     assert not (tmp_path / "store" / "sweeps").exists()
 
 
@@ -95,7 +95,10 @@ def test_a_choice_without_its_extra_says_what_to_install(
     ("words", "sentence"),
     [
         (("eval", "model=.", "tasks=gsm8k"), f"answering needs {MODELS}, langdetect, which are not installed: "),
-        (("analysis", "import", "from=wandb:a/b"), "from=wandb:ENTITY/PROJECT needs wandb, which is not installed: "),
+        (
+            ("analysis", "import", "from=wandb:a/b"),
+            f"from=wandb:ENTITY/PROJECT needs {WANDB}, which are not installed: ",
+        ),
     ],
 )
 def test_other_commands_say_what_to_install(words: tuple[str, ...], sentence: str, core: Path, tmp_path: Path):

@@ -33,7 +33,7 @@ MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 class TokenLoss(nn.Module):
     """A causal language model that returns the loss of each target, in nats; with ``autocast`` computed in bf16."""
 
-    def __init__(self, model: PreTrainedModel, *, autocast: bool) -> None:
+    def __init__(self, model: PreTrainedModel, *, autocast: bool = False) -> None:
         super().__init__()
         self.model, self.autocast = model, autocast
         self.plain_head = model.config.model_type in PLAIN_HEADS

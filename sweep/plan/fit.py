@@ -12,6 +12,7 @@ from sweep.config.cell import Cell
 from sweep.plan.cost import LARGE
 from sweep.plan.memory import GIB, Memory, gib, of_cell
 from sweep.plan.plan import Plan, PlannedCell
+from sweep.plan.resume_points import RESUME_BYTES, signal_delay
 from train.spec import Architecture, EngineConfig
 
 PROMPT_TOKENS = 256
@@ -23,11 +24,8 @@ SAFE_SHARE = 0.95
 ANSWER_SHARE = 0.9
 """Share of a GPU that answers may fill, as in vLLM."""
 
-MODEL_BYTES = 4.0
-"""Bytes a parameter of a published model, which is in fp32."""
-
-RESUME_BYTES = 16.0
-"""Bytes a parameter of a resume point: weights, master weights and moments; up to two lie there at a time."""
+MODEL_BYTES = {"fp32": 4.0, "bf16": 2.0}
+"""Bytes a parameter of a published model."""
 
 
 def lines(plan: Plan, missing: Collection[str], card: float | None) -> list[str]:
@@ -99,13 +97,18 @@ def parameters_of(plan: Plan, planned: PlannedCell) -> int:
 
 def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
     """What finished models take for good, and resume points while a model trains."""
-    sizes = [plan.parameters.get(s.key, 0) for s in plan.stages if s.kind == "train" and s.key in missing]
-    kept, largest = MODEL_BYTES * sum(sizes) / GIB, RESUME_BYTES * max(sizes, default=0) / GIB
+    trained = [stage for stage in plan.stages if stage.kind == "train" and stage.key in missing]
+    sizes = [plan.parameters.get(stage.key, 0) for stage in trained]
+    precisions = [stage.spec.recipe.export_precision for stage in trained]
+    kept = sum(MODEL_BYTES[name] * size for name, size in zip(precisions, sizes, strict=True)) / GIB
+    largest = RESUME_BYTES * max(sizes, default=0) / GIB
     if kept < 1:
         return []
+    kept_in = " and ".join(sorted(set(precisions)))
     return [
-        f"disk: {plural(len(sizes), 'model')} to keep, {gib(kept)} GiB in fp32; while one trains, "
-        f"up to twice {gib(largest)} GiB for its resume points"
+        f"disk: {plural(len(sizes), 'model')} to keep, {gib(kept)} GiB in {kept_in}; while one trains, "
+        f"up to twice {gib(largest)} GiB for its resume points; a SLURM job needs "
+        f"hydra.launcher.signal_delay_s={signal_delay(max(sizes), plan.store)} to save one before it ends"
     ]
 
 

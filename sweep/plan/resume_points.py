@@ -1,0 +1,36 @@
+"""Resume points of trainings: their size, how long saving one takes, and how long before its end a job is told."""
+
+from __future__ import annotations
+
+import json
+import math
+from statistics import median
+
+from sweep.stages.store import Store
+
+RESUME_BYTES = 12.0
+"""Bytes a parameter: its fp32 weight and two Adam moments. For a moment two points lie side by side."""
+
+SAVE_BYTES = 5e8
+"""Bytes a second that all ranks of a training write together where the store has none measured; a guess."""
+
+SHORTEST_DELAY = 120
+"""Seconds that a job is told before its end at least: it saves after the step that it is taking."""
+
+NEWEST = 64
+"""Finished trainings that are read, the newest."""
+
+
+def save_seconds(parameters: int, store: Store) -> float:
+    """Seconds that saving a resume point of a model takes, at the median rate of the store's finished trainings."""
+    rates = []
+    for file in sorted(store.root.glob("train/*/timings.json"), key=lambda file: -file.stat().st_mtime)[:NEWEST]:
+        timings = json.loads(file.read_bytes())
+        if timings.get("resume_point_seconds"):
+            rates.append(timings["resume_point_bytes"] / timings["resume_point_seconds"])
+    return RESUME_BYTES * parameters / (median(rates) if rates else SAVE_BYTES)
+
+
+def signal_delay(parameters: int, store: Store) -> int:
+    """Seconds before its time limit at which a training job is told to save: twice what that takes, and a step."""
+    return SHORTEST_DELAY + math.ceil(2 * save_seconds(parameters, store))

@@ -51,7 +51,8 @@ ROOMS = {
     "sweep.config": "sweep.stages eval.spec train.spec",
     "sweep.plan": "sweep.stages sweep.config eval.spec train.spec",
     "sweep.results": "sweep.stages sweep.config sweep.plan eval.spec",
-    "sweep.launch": "sweep.stages sweep.plan sweep.results",
+    "sweep.track": "sweep.stages sweep.config sweep.results",
+    "sweep.launch": "sweep.stages sweep.plan sweep.results sweep.track",
     "sweep.cli": "sweep.stages sweep.config sweep.plan sweep.results sweep.launch",
     "hydra_plugins.dosage": "sweep.stages sweep.plan sweep.launch sweep.cli",
     "sweep.__main__": "hydra_plugins.dosage sweep.config sweep.stages sweep.cli",
@@ -166,6 +167,19 @@ def test_hydra_stays_at_the_entry():
         if any(name.split(".")[0] == "hydra" for name in imports(path))
     }
     assert users <= allowed
+
+
+def test_stages_know_nothing_of_the_tracker():
+    """What builds stages never imports W&B: only the process that mirrors a sweep does."""
+    users = {
+        str(path.relative_to(ROOT))
+        for package in ("common", "train", "eval", "sweep")
+        for path in files(package)
+        if any(name.split(".")[0] == "wandb" for name in imports(path))
+    }
+    assert users == {"sweep/track/client.py"}
+    workers = ("sweep.stages", "train", "train.spec", "eval.stages", "eval.engines")
+    assert not any("sweep.track" in ROOMS[name].split() for name in workers)
 
 
 def test_nobody_hides_the_builtin_eval():

@@ -84,6 +84,10 @@ class WandbServer:
         self.server.wandb = self
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        return self.environment
+
+    @property
+    def environment(self) -> dict[str, str]:
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, "WANDB_MODE": "online"}
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from common.json_file import write_json
-from train import batches, checkpoint, export, model, probe, ranks, records, samples, step, stop, track
+from train import batches, checkpoint, export, model, probe, ranks, records, samples, step, stop
 from train.engine import Engine, TorchEngine, count_parameters
 from train.render import load_tokenizer
 from train.spec import TrainRun, TrainSpec
@@ -42,7 +42,7 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
         if point is not None:
             engine.load(point.folder)
             log.info("continuing after step %d of %d", point.step, setup.plan.steps)
-        _train(setup, engine, out, execution, stop_flag, done=point.step if point else 0)
+        _train(setup, engine, out, stop_flag, done=point.step if point else 0)
         engine.export(out, EXPORTED[spec.recipe.export_precision])
         if group.first:
             tokenizer.save_pretrained(str(out))
@@ -99,25 +99,18 @@ def make_engine(
     return engine, parameters
 
 
-def _train(
-    setup: step.TrainSetup, engine: Engine, out: Path, execution: TrainRun, stop_flag: stop.StopFlag, *, done: int
-) -> None:
+def _train(setup: step.TrainSetup, engine: Engine, out: Path, stop_flag: stop.StopFlag, *, done: int) -> None:
     """Take the steps after the first ``done``; if asked to stop, save a resume point and exit with code 75."""
     steps, group = setup.plan.steps, setup.group
     samples_done, tokens_done = records.presented(setup, done)
     tokens_before, began = tokens_done, time.perf_counter()
     saver = checkpoint.Saver(engine, setup.engine_config, group, out, resumed=done > 0)
-    with (
-        records.open_metrics(out, done=done, first=group.first) as metrics,
-        track.open_tracker(execution, setup) as tracker,
-    ):
+    with records.open_metrics(out, done=done, first=group.first) as metrics:
         for number in range(done + 1, steps + 1):
             measures = step.train_step(setup, engine, number - 1)
             batch = setup.plan.batch(number - 1)
             samples_done, tokens_done = samples_done + len(batch), tokens_done + int(setup.data.lengths[batch].sum())
-            record = {"step": number, "tokens": tokens_done, "samples": samples_done} | measures
-            metrics.write(record)
-            tracker.log(record)
+            metrics.write({"step": number, "tokens": tokens_done, "samples": samples_done} | measures)
             # A signal may reach only some ranks, but all must save and stop after the same step.
             stopping, due = (votes > 0 for votes in group.total([stop_flag.is_set, saver.is_due(number)]))
             # A stage long enough for resume points has one before its export too, which can fail.

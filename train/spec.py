@@ -1,7 +1,7 @@
 """Specs and execution settings of the training stages. Imports nothing heavy, since the planner reads this file.
 
 `WorldSpec`, `TokenizerSpec`, `TokensSpec` and `TrainSpec` identify a stage: all their fields enter its key, so they
-hold no path, device or cadence. `EngineConfig`, `TrackerConfig` and `TrainRun` describe one execution and enter no key.
+hold no path, device or cadence. `EngineConfig` and `TrainRun` describe one execution and enter no key.
 `Recipe` and `Architecture` are parts of specs that users write in YAML, so OmegaConf must support their field types.
 """
 
@@ -277,24 +277,8 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
-class TrackerConfig:
-    """The experiment tracker that receives a training stage's metrics besides metrics.jsonl, if any."""
-
-    name: str
-    project: str
-    entity: str | None
-
-    def __post_init__(self) -> None:
-        one_of("name", self.name, ("none", "wandb"))
-
-
-@dataclass(frozen=True)
 class TrainRun:
-    """The execution of a training stage: its key and labels for the tracker, and its engine and tracker settings."""
+    """The execution of a training stage: its title in logs and trackers, and its engine."""
 
-    key: str
     title: str
-    sweep: str
-    tags: tuple[str, ...]
     engine: EngineConfig
-    tracker: TrackerConfig

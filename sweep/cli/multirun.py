@@ -184,7 +184,7 @@ def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
 def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | None) -> Plan:
     """The plan of composed cells; the sweep is named by ``name=``, else by its grid, else by its content."""
     first = cells[0][1]
-    for key in OF_THE_COMMAND:
+    for key in (*OF_THE_COMMAND, "tracker"):
         if other := next((cell for _, cell, _ in cells if getattr(cell, key) != getattr(first, key)), None):
             raise CellError(
                 f"{key} differs between cells, such as {getattr(first, key)} and {getattr(other, key)}; it is one for "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from common.extras import require
 from common.options import Command, option
 from common.sweep_name import check_sweep_name
 from common.wording import plural
@@ -204,12 +205,15 @@ def cancel(options: _Named) -> int:
 
 
 def collect(options: _Named) -> int:
-    """Write a sweep's table again from its scores."""
+    """Write a sweep's table again from its scores, and bring its runs in a tracker up to date."""
+    from sweep.launch.tracking import mirrored
     from sweep.results import table, warnings
 
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
-    print(*warnings.write(saved, store), table.write(saved, store), sep="\n")
+    require("this sweep", saved.tracker.extras)
+    with mirrored(saved, store, print, patient=True):
+        print(*warnings.write(saved, store), table.write(saved, store), sep="\n")
     return 0
 
 
@@ -248,7 +252,7 @@ VERBS = {
     "retry": Command(Retry, "Run what a sweep still lacks, on SLURM if it was submitted there, else here.", retry),
     "fetch": Command(_Named, "Download from the hub what a sweep still needs, for jobs without internet.", fetch),
     "cancel": Command(_Named, "Cancel the SLURM jobs of a sweep.", cancel),
-    "collect": Command(_Named, "Write a sweep's table again from its scores.", collect),
+    "collect": Command(_Named, "Write a sweep's table again from its scores; mirror what W&B lacks of it.", collect),
     "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),
 }
 """What may follow ``python -m sweep``, by name."""

@@ -11,6 +11,7 @@ from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
 from sweep.config.amount import STUDY_REPLAY, WHOLE, Amount
 from sweep.config.strategy import EACH, GENERAL, SPECIALISED, WORDS, Strategy
+from sweep.config.tracker import TrackerConfig
 from train.spec import (
     CLEANING,
     FORMATS,
@@ -19,7 +20,6 @@ from train.spec import (
     Architecture,
     EngineConfig,
     Recipe,
-    TrackerConfig,
     WorldSpec,
     one_of,
     positive,

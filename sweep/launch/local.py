@@ -77,8 +77,6 @@ class Pool:
         self.elsewhere: dict[str, Mapping[str, Any]] = {}
         self.outcome = Outcome()
         self.number = 0
-        # offline runs of W&B go to store/wandb
-        self.wandb = {} if "WANDB_DIR" in os.environ else {"WANDB_DIR": str(store.root)}
 
     def run(self, progress: Progress) -> Outcome:
         """Build everything that is missing. After Ctrl-C or SIGTERM, let workers save their state and return."""
@@ -161,7 +159,7 @@ class Pool:
         port = _free_port() if job.ranks > 1 else 0
         for rank in range(job.ranks):
             self.number += 1
-            environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else "", **self.wandb}
+            environment = {"CUDA_VISIBLE_DEVICES": ",".join(slots) if kind == "gpu" else ""}
             if job.ranks > 1:
                 environment |= _rank_environment(rank, job.ranks, port)
             log = str(self.store.log(job.stage))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
 from sweep.launch.progress import Progress, span
 from sweep.launch.settings import Request
+from sweep.launch.tracking import mirrored
 from sweep.launch.watch import Watch
 from sweep.plan.plan import Plan
 from sweep.plan.preflight import fetch_all
@@ -70,19 +72,22 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     console = Console(soft_wrap=True, highlight=False)
     pool = Pool(saved.jobs, store, workers)
     missing = len(pool.queue.missing)
-    require("this sweep", extras((job.stage, job.execution) for job in pool.queue.missing.values()))
+    needed = extras((job.stage, job.execution) for job in pool.queue.missing.values())
+    require("this sweep", [*needed, *saved.tracker.extras])
     console.print(f"sweep {saved.name}: {_size(saved)}, {missing} to run")
-    with Progress(pool.queue.missing.values(), store, console) as progress:
-        outcome = pool.run(progress)
-    if outcome.stopped:
-        console.print(
-            f"stopped after {len(outcome.built)} of {plural(missing, 'stage')}; the same command continues from here"
-        )
-        return INTERRUPTED
-    if outcome.problem:
-        print(f"error: {outcome.problem}; the same command continues from here", file=sys.stderr)
-        return 1
-    return _conclude(saved, store, outcome, progress, console)
+    with mirrored(saved, store, partial(_say, console)):
+        with Progress(pool.queue.missing.values(), store, console) as progress:
+            outcome = pool.run(progress)
+        if outcome.stopped:
+            console.print(
+                f"stopped after {len(outcome.built)} of {plural(missing, 'stage')}; the same command continues from "
+                "here"
+            )
+            return INTERRUPTED
+        if outcome.problem:
+            print(f"error: {outcome.problem}; the same command continues from here", file=sys.stderr)
+            return 1
+        return _conclude(saved, store, outcome, progress, console)
 
 
 def run_on_slurm(plan: Plan, store: Store, request: Request) -> int:
@@ -105,16 +110,17 @@ def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
     if not next(iter(request.of_stage.values())).wait:
         return 0
     watch = Watch(saved, store)
-    with Progress(watch.todo.values(), store, console) as progress:
-        outcome = watch.run(progress)
-    if outcome.stopped:
-        where = f"name={saved.name} store={store.root}"
-        console.print(
-            f"the jobs keep running; list them with: python -m sweep ls {where}; "
-            f"cancel them with: python -m sweep cancel {where}"
-        )
-        return INTERRUPTED
-    return _conclude(saved, store, outcome, progress, console)
+    with mirrored(saved, store, partial(_say, console)):
+        with Progress(watch.todo.values(), store, console) as progress:
+            outcome = watch.run(progress)
+        if outcome.stopped:
+            where = f"name={saved.name} store={store.root}"
+            console.print(
+                f"the jobs keep running; list them with: python -m sweep ls {where}; "
+                f"cancel them with: python -m sweep cancel {where}"
+            )
+            return INTERRUPTED
+        return _conclude(saved, store, outcome, progress, console)
 
 
 def _size(saved: SavedSweep) -> str:
@@ -127,9 +133,13 @@ def _conclude(saved: SavedSweep, store: Store, outcome: Outcome, progress: Progr
         console.print(f"{plural(len(outcome.built), 'stage')} in {span(progress.elapsed)}")
     _failures(outcome, store, console)
     for line in warnings.write(saved, store):
-        console.print(line, style="yellow" if line.startswith("warning") else None, markup=False)
+        _say(console, line)
     console.print(f"table: {path}")
     return 1 if outcome.failed or outcome.skipped else 0
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, style="yellow" if line.startswith("warning") else None, markup=False)
 
 
 def _failures(outcome: Outcome, store: Store, console: Console) -> None:

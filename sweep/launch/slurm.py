@@ -14,7 +14,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:
         code = snapshot.take(store.code) if tasks else folder
         write_json(folder / REQUEST, request.to_json())
         for array in arrays:
-            numbers |= _submit(array, numbers, _Place(saved.name, folder / "jobs", code, logs))
+            place = _Place(saved.name, folder / "jobs", code, logs, saved.tracker.mirrors and not first.wait)
+            numbers |= _submit(array, numbers, place)
     return Submission(len(arrays), len(tasks), len(set(flight.values())), logs)
 
 
@@ -97,12 +98,16 @@ def _lock(store: Store) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Place:
-    """The name of a sweep, and the folders of its task files, its copy of the code and SLURM's logs."""
+    """The name of a sweep, and the folders of its task files, its copy of the code and SLURM's logs.
+
+    ``mirrors`` says that the jobs bring its runs in the tracker up to date, because no command waits for them.
+    """
 
     name: str
     jobs: Path
     code: Path
     logs: Path
+    mirrors: bool
 
 
 def _submit(array: Array, numbers: Mapping[SlurmTask, str], place: _Place) -> dict[SlurmTask, str]:
@@ -111,7 +116,7 @@ def _submit(array: Array, numbers: Mapping[SlurmTask, str], place: _Place) -> di
     All that its jobs need is written before: a command that is killed after sbatch leaves jobs that can run.
     """
     shape, count = array.tasks[0].shape, len(array.tasks)
-    step = Request.settings(shape).step(shape)
+    step = replace(Request.settings(shape).step(shape), sweep=place.name if place.mirrors else None)
     file = _frozen(array, step, place)
     script = file.with_suffix(".sh")
     script.write_text(_script(array, file, place, _dependency(array, numbers)), encoding="utf-8")

@@ -22,6 +22,7 @@ from common.json_file import write_json
 from sweep.launch import squeue
 from sweep.launch.attempts import HUNG, Attempts, cause, give_up, is_out_of_memory, progress
 from sweep.launch.tasks import inputs, part_of
+from sweep.launch.tracking import mirrored_stages
 from sweep.stages import claims
 from sweep.stages.claims import EXPIRY_SECONDS, HEARTBEAT_SECONDS, TRY_AGAIN
 from sweep.stages.stage import plain, restore
@@ -49,6 +50,8 @@ class Step:
     srun_args: tuple[str, ...]
     requeues: int
     delay: int
+    sweep: str | None = None
+    """The sweep whose runs in a tracker the batch script brings up to date, if it does."""
 
     @property
     def ranks(self) -> int:
@@ -77,7 +80,9 @@ def run(file: str, index: int) -> None:
     attempts = Attempts.load(path) if restart else Attempts()
     attempts.begin(progress(jobs))
     attempts.save(path)
-    status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
+    shown = [job.stage.key for job in jobs if job.stage.kind in ("train", "score")]
+    with mirrored_stages(Store(jobs[0].store), step.sweep if shown else None, shown, print):
+        status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
     if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
     if status != TRY_AGAIN and 0 <= status < KILLED and not is_out_of_memory(status, said):

@@ -11,6 +11,7 @@ from common.digest import key_of
 from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
 from sweep.config.cell import Cell
+from sweep.config.tracker import TrackerConfig
 from sweep.plan.exclude import is_excluded
 from sweep.plan.files import Files
 from sweep.plan.planner import Planner
@@ -83,6 +84,11 @@ class Plan:
     def store(self) -> Store:
         """The store that the first cell names, with its upstream stores; all cells of a sweep share one."""
         return Store(self.cells[0].cell.store, self.cells[0].cell.upstream)
+
+    @property
+    def tracker(self) -> TrackerConfig:
+        """The tracker that the first cell names; all cells of a sweep share one."""
+        return self.cells[0].cell.tracker
 
 
 def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
@@ -167,10 +173,9 @@ def _execution(name: str, stage: Stage, planned: PlannedCell) -> TrainRun | Eval
     cell = planned.cell
     if stage.kind == "train":
         title = f"{cell.model.name} {'base' if stage.spec.architecture else planned.label}"
-        tags = (cell.model.name, cell.strategy.name, cell.data.name)
         if len(title) > LONGEST_TITLE:
             title = title[: LONGEST_TITLE - 1] + "…"
-        return TrainRun(stage.key, title, name, tags, cell.engine, cell.tracker)
+        return TrainRun(title, cell.engine)
     if stage.kind == "score" and stage.spec.judge is not None:
         return replace(cell.suite.judge_client or JudgeRun(), ledger=name)
     return EvalRun(stage.key, cell.suite.eval_batch_size) if stage.kind == "answer" else None

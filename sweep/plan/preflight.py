@@ -29,6 +29,7 @@ SECONDS = 5.0
 def check_plan(plan: Plan) -> None:
     """Raise a ValueError that lists every library, file, hub repository and judge that missing stages cannot reach."""
     store = plan.store
+    require("this sweep", plan.tracker.extras)
     stages = [(stage, plan.execution[stage.key]) for stage in plan.stages]
     check_stages(stages, plan.absent, store, judge_cost.problems(plan, store))
 

@@ -12,6 +12,7 @@ from common.json_file import write_json
 from common.renames import current_key
 from common.wording import plural
 from sweep.config.cell import Cell
+from sweep.config.tracker import NO_TRACKER, TrackerConfig
 from sweep.plan import fit
 from sweep.plan.cost import costs
 from sweep.plan.exclude import value_at
@@ -19,7 +20,7 @@ from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
 from sweep.results import cell_configs, replaced
 from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
-from sweep.stages.stage import Stage, StageRef
+from sweep.stages.stage import Stage, StageRef, plain, restore
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
@@ -60,6 +61,7 @@ class SavedSweep:
     name: str
     cells: tuple[SavedCell, ...]
     jobs: Mapping[str, Job]
+    tracker: TrackerConfig = NO_TRACKER
 
     def stages(self, cell: SavedCell) -> list[Stage]:
         """Every stage a cell rests on, parents before children."""
@@ -124,9 +126,9 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     for text in texts:
         text.pop("store")  # the store may be moved
     replaced.keep(folder / FILE, all_jobs)
-    write_json(folder / FILE, {"cells": cells, "jobs": texts})
+    write_json(folder / FILE, {"cells": cells, "jobs": texts, "tracker": plain(plan.tracker)})
     cell_configs.write(plan.cells, folder)
-    return SavedSweep(plan.name, _cells(cells), all_jobs)
+    return SavedSweep(plan.name, _cells(cells), all_jobs, plan.tracker)
 
 
 def _scores(planned: PlannedCell, scores: Mapping[str, Stage]) -> dict[str, dict[str, str]]:
@@ -188,7 +190,8 @@ def load(store: Store, name: str) -> SavedSweep:
     try:
         value = json.loads(path.read_bytes())
         jobs = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
-        saved = SavedSweep(name, _cells(value["cells"]), jobs)
+        tracker = restore(TrackerConfig, value["tracker"]) if "tracker" in value else NO_TRACKER
+        saved = SavedSweep(name, _cells(value["cells"]), jobs, tracker)
         for cell in saved.cells:
             saved.stages(cell)  # raises a KeyError for a stage that the file lacks
     except UNREADABLE as problem:

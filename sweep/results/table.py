@@ -64,7 +64,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
     whole_cell = {"hours": _hours(saved, cell), "machine": machines(saved, cell, store)}
     last_stage = len(saved.tuned(cell))
     for score in saved.measured(cell):
-        factors = _factors(saved, cell, score.after_stage, store)
+        factors = model_factors(saved, cell, score.after_stage, store)
         summary = store.path(score.job.stage) / "summary.json"
         if not summary.exists():
             continue
@@ -87,7 +87,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
     return rows
 
 
-def _factors(saved: SavedSweep, cell: SavedCell, stages: int, store: Store) -> dict[str, Any]:
+def model_factors(saved: SavedSweep, cell: SavedCell, stages: int, store: Store) -> dict[str, Any]:
     """The factors of a cell's model after its first ``stages`` fine-tuning stages, and what it was trained on.
 
     An ability's samples are nested over the stages, so the stage that saw most of them counts.

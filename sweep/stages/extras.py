@@ -19,8 +19,6 @@ def extras(work: Iterable[tuple[Stage, Execution]]) -> list[str]:
         names |= {"train": None, "eval": None}  # a worker imports both before its first stage
         if isinstance(execution, TrainRun) and execution.engine.name == "deepspeed":
             names["gpu"] = None
-        if isinstance(execution, TrainRun) and execution.tracker.name == "wandb":
-            names["wandb"] = None
         if isinstance(stage.spec, AnswerSpec) and stage.spec.engine == "vllm":
             names["vllm"] = None
     return list(names)

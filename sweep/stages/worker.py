@@ -53,6 +53,9 @@ STAGE_TYPES = {
 MODEL_KINDS = ("train", "answer")
 """Kinds that always run a model."""
 
+RETIRED = {"train": ("key", "sweep", "tags", "tracker")}
+"""Execution settings that sweeps saved by earlier versions hold, and that no stage needs any more."""
+
 STAMPS = "stamps.json"
 """In the folder of a stage that is being built: the `stamp` of each of the user's files when its building began."""
 
@@ -121,7 +124,10 @@ class Job:
                 f"this version plans {stage.name}"
             )
         settings = value["how"]
-        execution = restore(stage_type.execution, settings) if stage_type.execution and settings is not None else None
+        execution: Any = None
+        if stage_type.execution and settings is not None:
+            kept = {name: item for name, item in settings.items() if name not in RETIRED.get(value["kind"], ())}
+            execution = restore(stage_type.execution, kept)
         return Job(stage, execution, Path(value["store"]), value["seconds"], value.get("gib", 0.0))
 
 

@@ -21,6 +21,7 @@ from tests.bench import (
     recovery,
     stages,
     sweeps,
+    tracking,
 )
 
 MEASURES: dict[str, Callable[[], str]] = {
@@ -31,6 +32,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "reuse": sweeps.reuse,
     "planning": planning.planning,
     "kills": sweeps.kills,
+    "mirror": tracking.mirror,
     "race": stages.race,
     "sandbox": programs.sandbox,
     "judging": judging.judging,

@@ -17,7 +17,6 @@ from train.spec import (
     TextFile,
     TokenizerSpec,
     TokensSpec,
-    TrackerConfig,
     TrainRun,
     TrainSpec,
 )
@@ -117,10 +116,8 @@ def engine(**changes: Any) -> EngineConfig:
     return EngineConfig(**(usual | changes))
 
 
-def execution(tracker: str = "none", key: str = "0123456789abcdef", **changes: Any) -> TrainRun:
-    return TrainRun(
-        key, "title", "sweep", ("axis=1", "tiny"), engine(**changes), TrackerConfig(tracker, "project", None)
-    )
+def execution(**changes: Any) -> TrainRun:
+    return TrainRun("title", engine(**changes))
 
 
 def metrics(out: Path) -> list[Mapping[str, float]]:

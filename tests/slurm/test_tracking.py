@@ -1,0 +1,43 @@
+"""What SLURM jobs send to W&B when no command waits for them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HANG_SECONDS, TINY, sweep
+from tests.slurm.cluster import Cluster
+from tests.sweep.track.conftest import metrics
+from tests.wandb_server import WandbServer
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+WORDS = (
+    "-m", "name=unwatched", *(word for word in TINY if "humaneval" not in word and "ifeval" not in word),
+    "~suite.tasks.humaneval", "~suite.tasks.ifeval", "ability=math", "fraction=0,1/4", "tracker=wandb",
+    "hydra/launcher=submitit_slurm", "hydra.launcher.partition=dose",
+)  # fmt: skip
+
+
+def test_jobs_that_no_command_waits_for_send_their_runs(slurm: Cluster, tmp_path: Path) -> None:
+    store, server = tmp_path / "store", WandbServer()
+    environment = {**slurm.environment, **server.start()}
+    try:
+        submitted = sweep(*WORDS, "hydra.launcher.wait=false", store=store, **environment)
+        assert submitted.returncode == 0, submitted.stderr
+        deadline = time.monotonic() + HANG_SECONDS
+        while any(facts["JobState"] in ("PENDING", "RUNNING", "COMPLETING") for facts in slurm.jobs().values()):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        assert len(server.of_group("unwatched", "score")) == 2
+        for folder in (store / "train").iterdir():
+            assert server.runs[folder.name].history == metrics(folder)
+        before = list(server.operations)
+        watched = sweep(*WORDS, store=store, **environment)
+        assert watched.returncode == 0, watched.stderr
+        assert "W&B" not in watched.stdout
+        assert server.operations == before
+    finally:
+        server.stop()

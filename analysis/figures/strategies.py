@@ -16,6 +16,10 @@ from analysis.verdicts.strategy import StrategyMeans
 UNDOMINATED = 0.5  # the chance from which a strategy is drawn filled
 
 
+SHADES: Spec = {"domainMid": 0, "range": ["#b2abd2", "#f7f7f7", "#fdb863"]}
+"""The middle of the scheme, for values that are not known beforehand."""
+
+
 def matrix_figure(compared: StrategyMeans) -> Figure:
     """Strategies by ability against training on the ability alone, as numbers on shades that also differ in grey."""
     away = compared.mean - compared.alone[:, None]
@@ -32,16 +36,16 @@ def matrix_figure(compared: StrategyMeans) -> Figure:
         x = {
             "field": source.column("ability"),
             "type": "nominal",
-            "sort": list(compared.abilities),
+            "sort": list(compared.abilities) if source.known else None,
             "axis": {"title": None, "orient": "top", "labelAngle": 0, "domain": False, "ticks": False},
         }
         y = {
             "field": source.column("strategy"),
             "type": "nominal",
-            "sort": order,
+            "sort": order if source.known else None,
             "axis": {"title": None, "labelLimit": 0, "domain": False, "ticks": False},
         }
-        scale = {"scheme": "purpleorange", "domain": [-1.6 * largest, 1.6 * largest]}
+        scale = {"scheme": "purpleorange", "domain": [-1.6 * largest, 1.6 * largest]} if source.known else SHADES
         shade = {"field": source.column("value"), "type": "quantitative", "scale": scale, "legend": None}
         label = {"text": {"field": source.column("label")}}
         return {"width": {"step": 96}, "height": {"step": 34}, "layer": [

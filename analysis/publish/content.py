@@ -16,11 +16,14 @@ import pandas as pd
 from analysis.data.series import NAMES
 from analysis.figures.curves import curves_figure
 from analysis.figures.figure import Figure, Row, TableSource
+from analysis.report.drawings import forgetting_figures, verdict_figures
 from analysis.report.results import Results
 from analysis.verdicts.goal import goals
 
 MEASUREMENTS, VERDICTS, DECISIONS = "measurements", "verdicts", "decisions"
 """The tables beside those of the figures, which have the figures' names."""
+CURVES, FORGETTING = "curves", "forgetting"
+"""Groups of figures; those of verdicts have the name of their table."""
 JOB = "analysis"
 """The job type of the run that holds an analysis."""
 LONGEST_ID = 64
@@ -44,7 +47,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Content:
-    """The analysis of ``sweeps``, which share a store: tables by name, figures, the report's text, and its origin.
+    """The analysis of ``sweeps``, which share a store: tables, figures by group, the report's text, its origin.
 
     ``measures`` are what is analysed, as ABILITY/TASK/METRIC. ``factors`` are the columns that tell series apart, and
     ``stages`` is the largest number of training stages after which a cell was measured.
@@ -56,9 +59,14 @@ class Content:
     factors: tuple[str, ...]
     stages: int
     tables: Mapping[str, Table]
-    figures: tuple[Figure, ...]
+    drawn: Mapping[str, tuple[Figure, ...]]
     page: str
     origin: Mapping[str, Any]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures."""
+        return tuple(figure for figures in self.drawn.values() for figure in figures)
 
     @property
     def id(self) -> str:
@@ -78,17 +86,25 @@ class Content:
 
 def content(results: Results, sweeps: Sequence[str], page: Path, origin: Mapping[str, Any]) -> Content:
     """What is published of ``results``; ``page`` is the report's file."""
-    figures = tuple(curves_figure(measure, fits) for measure, fits in results.fits)
+    drawn = _figures(results)
     every_stage = results.study.every_stage
     measured = results.study.table if every_stage is None else every_stage
     tables = {MEASUREMENTS: frame_table(measured), VERDICTS: _verdicts(results), DECISIONS: _decisions(results)}
-    tables |= {figure.name: rows_table(figure.rows) for figure in figures if figure.rows}
+    tables |= {figure.name: rows_table(figure.rows) for figures in drawn.values() for figure in figures}
     names = tuple(f"{measure.ability}/{measure.task}/{measure.metric.name}" for measure, _ in results.fits)
     trained = results.study.trained
     factors = tuple(name for name in NAMES if name in trained and trained[name].nunique() > 1)
     stages = int(measured["last_stage"].max()) if "last_stage" in measured else 1
     text = page.read_text(encoding="utf-8")
-    return Content("+".join(sweeps), tuple(sweeps), names, factors[::-1], stages, tables, figures, text, dict(origin))
+    return Content("+".join(sweeps), tuple(sweeps), names, factors[::-1], stages, tables, drawn, text, dict(origin))
+
+
+def _figures(results: Results) -> dict[str, tuple[Figure, ...]]:
+    """The figures of the report whose specifications are the same for all sweeps, by what they show."""
+    curves = [curves_figure(measure, fits) for measure, fits in results.fits]
+    verdicts = [figure for figures in verdict_figures(results).values() for figure in figures]
+    groups = {CURVES: curves, VERDICTS: verdicts, FORGETTING: forgetting_figures(results)}
+    return {name: tuple(figure for figure in figures if figure.rows) for name, figures in groups.items()}
 
 
 def frame_table(frame: pd.DataFrame) -> Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.publish.charts import chart
-from analysis.publish.content import DECISIONS, JOB, VERDICTS, Content
+from analysis.publish.content import CURVES, DECISIONS, FORGETTING, JOB, VERDICTS, Content
 from analysis.publish.views import Place, View, report_view, workspace_view
 
 TRAIN, SCORE = "train", "score"
@@ -37,12 +37,17 @@ def sections(content: Content, entity: str) -> list[Section]:
     """What both views show, without sections that have nothing to show."""
     import wandb_workspaces.reports.v2 as wr
 
+    def charts(group: str) -> list[Any]:
+        return [chart(figure, entity) for figure in content.drawn[group]]
+
+    tables = [wr.WeavePanelSummaryTable(table_name=name) for name in (VERDICTS, DECISIONS)]
     parts = [
         Section("Curves", JOB, "Measurements with 95 % intervals, fitted curves with their bands; dotted: untrained.",
-                [chart(figure, entity) for figure in content.figures if figure.rows]),
+                charts(CURVES)),
         Section("Verdicts and decisions", JOB, "The answers to the study's questions, and what follows from them.",
-                [wr.WeavePanelSummaryTable(table_name=name) for name in (VERDICTS, DECISIONS)]),
+                [*charts(VERDICTS), *tables]),
         Section("Cells", SCORE, "Every cell's score over its samples; sent by tracker=wandb.", _cells(content)),
+        Section("Forgetting", JOB, "Strategies against training on the ability alone.", charts(FORGETTING)),
         Section("Forgetting through the stages", SCORE, "Scores after each training stage, by strategy.",
                 _stages(content) if content.stages > 1 else []),
         Section("Training", TRAIN, "Loss by source and in all; sent by tracker=wandb.", _training(content)),
@@ -123,11 +128,7 @@ def _report(content: Content, place: Place, key: str) -> View:
     ]
     for part in sections(content, place.entity):
         for number, panel in enumerate(part.panels):
-            wide = part.job == JOB and part.name != "Curves"
-            panel.layout = wr.Layout(
-                x=0 if wide else number * WIDTH % COLUMNS, y=(number if wide else number // 2) * HEIGHT,
-                w=COLUMNS if wide else WIDTH, h=HEIGHT,
-            )  # fmt: skip
+            panel.layout = wr.Layout(x=number * WIDTH % COLUMNS, y=number // 2 * HEIGHT, w=WIDTH, h=HEIGHT)
         groups, job = expr.Metric("Group").isin(_groups(content)), expr.Metric("JobType") == part.job
         only = [expr.Metric("ID") == content.id] if part.job == JOB else [groups, job]
         runs = wr.Runset(name=part.name, filters=only)

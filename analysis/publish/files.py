@@ -18,7 +18,7 @@ def write_files(content: Content, views: Sequence[View], folder: Path) -> list[P
     """
     files = {f"tables/{name}.table.json": table.to_json() for name, table in content.tables.items()}
     files |= {f"charts/{made.name}.json": made.spec for made in presets(content.figures).values()}
-    files |= {f"charts/{figure.name}.vl.json": filled(figure) for figure in content.figures if figure.rows}
+    files |= {f"charts/{figure.name}.vl.json": filled(figure) for figure in content.figures}
     for view in views:
         files[f"{view.said}.json"] = {"name": view.name, "title": view.title, "spec": view.spec}
     files["publish.json"] = {

@@ -58,7 +58,7 @@ def draw_all(results: Results, folder: Path) -> Drawings:
     curves = {measure.name: picture(curves_figure(measure, fits)) for measure, fits in results.fits}
     checks = {measure.name: _pictures(check_figures(measure, fits)) for measure, fits in results.fits}
     mixtures, missing = mixture_figures(results.study)
-    verdicts = {question: _pictures(figures) for question, figures in _verdict_figures(results).items()}
+    verdicts = {question: _pictures(figures) for question, figures in verdict_figures(results).items()}
     missing += _missing_rollouts(results, checks)
     drawings = Drawings(
         curves, checks, verdicts, _pictures(_strategy_figures(results)), _pictures(mixtures), tuple(missing)
@@ -72,17 +72,19 @@ def _pictures(figures: Iterable[Figure]) -> list[Picture]:
     return [picture(figure) for figure in figures]
 
 
+def forgetting_figures(results: Results) -> list[Figure]:
+    """What strategies lose and gain against training on the ability alone, where that was measured."""
+    strategies = [compared for compared, _ in results.findings.strategies]
+    return [matrix_figure(compared) for compared in strategies if not np.isnan(compared.alone).all()]
+
+
 def _strategy_figures(results: Results) -> list[Figure]:
     """The figures of compared strategies."""
-    figures = []
-    for compared, chances in results.findings.strategies:
-        if not np.isnan(compared.alone).all():
-            figures.append(matrix_figure(compared))
-        figures += pareto_figures(compared, chances)
-    return figures
+    pairs = [figure for found in results.findings.strategies for figure in pareto_figures(*found)]
+    return [*forgetting_figures(results), *pairs]
 
 
-def _verdict_figures(results: Results) -> dict[str, list[Figure]]:
+def verdict_figures(results: Results) -> dict[str, list[Figure]]:
     """The figures of the verdicts on each question, one a kind of metric, as their units differ."""
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in results.findings.verdicts:

@@ -90,15 +90,16 @@ def test_a_chart_draws_what_its_table_holds(mixed):
     for figure in mixed.figures:
         assert "${" not in json.dumps(filled(figure))
         svg = vl_convert.vegalite_to_svg(json.dumps(filled(figure)))
-        for series in {row["series"] for row in figure.rows if row["row"] == "point"}:
-            assert f">{series}<" in svg
+        for name in {row.get("series") or row.get("about") or row["ability"] for row in figure.rows}:
+            assert f">{name}<" in svg
         assert figure.title.partition("(")[0].strip() in svg
     table = mixed.tables[mixed.figures[0].name]
     assert [dict(zip(table.columns, row, strict=True)) for row in table.rows] == list(map(dict, mixed.figures[0].rows))
 
 
 def test_figures_of_one_kind_share_a_preset_that_changes_with_its_text(mixed, tmp_path):
-    assert len(presets(mixed.figures)) == 1
+    assert len(presets(mixed.figures)) == 4  # curves, verdicts on shares and on losses, forgetting
+    assert set(presets(published(mixed_table(7), tmp_path).figures)) == set(presets(mixed.figures))
     other = published(strategies(), tmp_path)
     assert preset(other.figures[0]).name not in presets(mixed.figures)  # no amount varies: bars, not curves
     assert preset(published(data_amount(), tmp_path).figures[0]).name in presets(mixed.figures)

@@ -46,6 +46,8 @@ class Tables:
             return [_table_of(folder) for folder in self.folders]
         if not Path(self.table).exists():
             raise FileNotFoundError(f"there is no table {self.table}; give table=FILE.csv or table=FILE.parquet")
+        if Path(self.table).is_dir():
+            raise ValueError(f"table={self.table} is a folder; give the file, .csv or .parquet")
         return [Path(self.table)]
 
 
@@ -214,6 +216,9 @@ def _table_of(folder: Path) -> Path:
         if (folder / file).exists():
             return folder / file
     name = folder.name
+    if not folder.exists():
+        others = ", ".join(sorted(path.name for path in folder.parent.glob("*"))) or "none yet"
+        raise FileNotFoundError(f"no sweep {name!r} in {folder.parent}; sweeps there: {others}; name another store=?")
     raise FileNotFoundError(
         f"sweep {name!r} has no table in {folder}; collect it first: python -m sweep collect name={name}"
     )

@@ -206,10 +206,14 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    from pyarrow import parquet  # slow to import
+    from pyarrow import ArrowException, parquet  # slow to import
 
+    try:
+        file = parquet.ParquetFile(path)
+    except ArrowException as problem:
+        raise ValueError(f"{path}: not a Parquet file: {problem}") from None
     number = 0
-    for batch in parquet.ParquetFile(path).iter_batches():
+    for batch in file.iter_batches():
         for place in range(0, batch.num_rows):
             number += 1
             try:

@@ -21,6 +21,7 @@ if __name__ == "__main__":
 
 from common.options import HELP, run
 from common.renames import current_override
+from sweep.cli.init import OWN_CONFIG
 from sweep.cli.overrides import OF_THE_COMMAND
 from sweep.cli.verbs import VERBS, fail
 from sweep.stages.store import Damaged
@@ -61,6 +62,7 @@ def main(words: Sequence[str]) -> int:
     from sweep.config import compose, schema
 
     schema.register()
+    current += own_groups(current)
     # Hydra reads sys.argv. Its parser takes no override after a flag; sorting lets -m stand anywhere.
     sys.argv[1:] = sorted(map(compose.as_merge, current), key=lambda word: word not in ("-m", "--multirun"))
 
@@ -82,6 +84,15 @@ def main(words: Sequence[str]) -> int:
             raise
         fail(compose.explain(problem))
     return 0
+
+
+def own_groups(words: Sequence[str]) -> list[str]:
+    """The override that adds the user's own config groups, where the current folder has them and no word names some."""
+    folder = Path.cwd() / OWN_CONFIG
+    if not folder.is_dir() or any(word.lstrip("+").startswith("hydra.searchpath") for word in words):
+        return []
+    place = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    return [f"hydra.searchpath=['file://{place}']"]
 
 
 def _raised_in(problem: BaseException, package: str) -> bool:

@@ -175,7 +175,7 @@ def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
             print(f"note: {note}")
         store = plan.store
         status = show_plan(plan, store) if plan.cells[0].cell.dry_run else execute(plan, store)
-    except (ValueError, Damaged) as problem:
+    except (ValueError, OSError, Damaged) as problem:
         fail(str(problem))
     if status:
         sys.exit(status)
@@ -191,6 +191,7 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
                 "the whole command, so let it depend on nothing that the sweep varies"
             )
     store = Store(first.store, first.upstream)
+    store.check(written=not first.dry_run)
     files = Files(store)
     if not first.dry_run and (sources := uncounted(cells, files)):
         check_stages([(stage, None) for stage in with_parents(sources.values())], files.absent, store)

@@ -14,6 +14,7 @@ from common.extras import require
 from common.options import Command, option
 from common.sweep_name import check_sweep_name
 from common.wording import plural
+from sweep.cli.init import Init, init
 from sweep.cli.overrides import short_labels
 from sweep.launch import slurm_logs, squeue
 from sweep.launch.states import STATES, cell_states, may_be_queued, stages_in_flight
@@ -247,6 +248,7 @@ def _one_sweep(store: Store, name: str | None) -> str:
 
 
 VERBS = {
+    "init": Command(Init, "Look at your files, and write the config of a sweep over them.", init),
     "ls": Command(List, "List the sweeps of a store, or with name= the cells of one.", ls),
     "logs": Command(Logs, "Print what the stages of a sweep's cells printed.", logs),
     "retry": Command(Retry, "Run what a sweep still lacks, on SLURM if it was submitted there, else here.", retry),

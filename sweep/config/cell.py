@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
@@ -106,8 +106,11 @@ class Data:
     """The sources of every ability, and the corpus and tokenizer of models that are built from scratch.
 
     ``replay`` is how much of the specialised abilities the second stage of ``strategy=dmt`` replays unless told.
-    ``general`` names the general ability; all others are specialised.
+    ``general`` names the general ability; all others are specialised. Samples have up to ``max_length`` tokens, those
+    of the corpus up to ``corpus_max_length``, where that is given.
     """
+
+    IF_ABSENT: ClassVar[str] = "give a value, or begin the file of the data with defaults: [base, _self_]"
 
     name: str
     template: str
@@ -119,9 +122,10 @@ class Data:
     corpus: dict[str, Source]
     replay: Amount = STUDY_REPLAY
     general: str = GENERAL
+    corpus_max_length: int | None = None
 
     def __post_init__(self) -> None:
-        positive(max_length=self.max_length, vocabulary=self.vocabulary)
+        positive(max_length=self.max_length, vocabulary=self.vocabulary, corpus_max_length=self.corpus_max_length)
         for name, source in self.sources.items():
             if source.ability in WORDS and source.ability != self.general:
                 raise ValueError(

@@ -170,13 +170,22 @@ def freeze(config: DictConfig) -> Cell:
     try:
         _check_keys(config)
         _check_recipe(config)
-        value = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        value: Any = _given(OmegaConf.to_container(config, resolve=True))
     except OmegaConfBaseException as problem:
         raise ValueError(explain(problem)) from None
     assert isinstance(value, dict)
     if isinstance(value.get("strategy"), dict):
         value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy)["stages"])  # type: ignore[index,call-overload]
     return restore(Cell, value)  # type: ignore[arg-type]
+
+
+def _given(value: Any) -> Any:
+    """A plain config without the keys that have no value, which `restore` names all at once."""
+    if isinstance(value, list):
+        return [_given(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _given(item) for key, item in value.items() if item != "???"}
 
 
 def _check_keys(config: DictConfig) -> None:

@@ -30,7 +30,10 @@ class ConfigFiles(FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         existing = next((path for path in _paths(config_path) if super(ConfigFiles, self).is_config(path)), config_path)
         current_key(existing.partition("/")[0], noted=True)
-        result = super().load_config(existing)
+        try:
+            result = super().load_config(existing)
+        except yaml.YAMLError as problem:
+            raise ConfigCompositionException(f"not YAML: {yaml_problem(problem)}") from None
         plain: Any = OmegaConf.to_container(result.config)
         if isinstance(plain, dict):
             file = Path(self.path, self._normalize_file_name(existing))
@@ -50,6 +53,11 @@ class ConfigFiles(FileConfigSource):
     def list(self, config_path: str, results_filter: ObjectType | None) -> builtins.list[str]:
         folders = [path for path in _paths(config_path) if super(ConfigFiles, self).is_group(path)]
         return sorted({name for path in folders for name in super(ConfigFiles, self).list(path, results_filter)})
+
+
+def yaml_problem(problem: yaml.YAMLError) -> str:
+    """A YAML error in one line, with file, line and column."""
+    return " ".join(str(problem).split())
 
 
 def register() -> None:

@@ -112,10 +112,11 @@ class DataStages:
         """Any source, tokenised."""
         data = cell.data
         rows, file = self.rows_input(where, source, data)
+        longest = (data.corpus_max_length if part == "corpus" else None) or data.max_length
         spec = TokensSpec(
             format=source.format, file=file, fields=tuple(sorted(source.columns.items())),
             tokenizer_hub=hub(cell.model), template=data.template, system=data.system,
-            supervise="all" if part == "corpus" else "assistant", max_length=data.max_length,
+            supervise="all" if part == "corpus" else "assistant", max_length=longest,
             held_out=source.held_out_rows, on_bad_row=source.on_bad_row, on_long=source.on_overlong,
             part="held_out" if part == "held_out" else "train", clean=tuple(source.clean),
             complete=source.complete,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -51,6 +52,20 @@ class Store:
     def __init__(self, root: Path | str, upstream: Sequence[str] = ()) -> None:
         self.root = Path(root).absolute()
         self.upstream_names = tuple(upstream)
+
+    def check(self, *, written: bool) -> None:
+        """Raise a ValueError where the root is no folder, or cannot be ``written`` to."""
+        if self.root.exists() and not self.root.is_dir():
+            raise ValueError(f"store={self.root} is not a folder; give another place")
+        try:
+            if written:
+                self.root.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.root):
+                    pass
+        except OSError as problem:
+            raise ValueError(
+                f"store={self.root} cannot be written to: {problem.strerror}; give another place"
+            ) from None
 
     @cached_property
     def upstream(self) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from sweep.launch.settings import Request, Settings
 from sweep.plan.cost import LARGE, card_gib
 from sweep.plan.fit import answering_gpus, parameters_of
 from sweep.plan.plan import CellError, Plan, PlannedCell
+from sweep.plan.resume_points import signal_delay
 from sweep.results.cell_configs import plain
 from sweep.stages.stage import restore, with_parents
 
@@ -31,7 +32,7 @@ def request(plan: Plan, config: DictConfig) -> Request:
     of_stage: dict[str, Settings] = {}
     for planned in plan.cells:
         try:
-            settings = _with_gpus(resolve(planned.cell), plan, planned, card)
+            settings = _as_planned(resolve(planned.cell), plan, planned, card)
         except (ValueError, OmegaConfBaseException) as problem:
             line = str(problem).splitlines()[0]
             raise CellError(f"cell {planned.label}: hydra.launcher: {line}") from None
@@ -65,12 +66,17 @@ def _settings(cell: Mapping[str, Any], hydra: Mapping[str, Any]) -> Settings:
     return restore(Settings, value)  # type: ignore[arg-type]
 
 
-def _with_gpus(settings: Settings, plan: Plan, planned: PlannedCell, card: float | None) -> Settings:
-    """The settings with the GPUs that the model needs, where they do not say it: a training one a rank, answers as many
-    as hold the model."""
+def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: float | None) -> Settings:
+    """The settings with what the model needs, where they do not say it.
+
+    A training gets a GPU a rank, and is told to save as long before its end as saving takes; answers get as many GPUs
+    as hold the model.
+    """
     parameters = parameters_of(plan, planned)
     asked = any(getattr(settings, name) is not None for name in GPU_SETTINGS)
     train, answer = dict(settings.train), dict(settings.answer)
+    if settings.signal_delay_s is None and train.get("signal_delay_s") is None:
+        train["signal_delay_s"] = signal_delay(parameters, plan.store)
     if not asked and parameters >= LARGE and all(train.get(name) is None for name in GPU_SETTINGS):
         train["gpus_per_node"] = settings.tasks_per_node or planned.cell.engine.ranks
     wants = settings.gpus_per_node is not None or (not asked and parameters >= LARGE)

@@ -10,6 +10,7 @@ from typing import Any
 from common.options import near
 from sweep.launch.step import Step
 from sweep.launch.tasks import Shape, part_of
+from sweep.plan.resume_points import SHORTEST_DELAY
 from sweep.stages.stage import restore
 from sweep.stages.worker import Job
 
@@ -27,7 +28,8 @@ SHORTEST_MIN = 60
 """The shortest time limit that the plan gives a job."""
 
 MARGIN = 2.0
-"""The time limit that the plan gives a job is at least so many times its estimate, and a quarter of an hour."""
+"""The time limit that the plan gives a job is at least so many times its estimate, a quarter of an hour, and
+the time in which it is told to end."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Settings:
     exclude: str | None
     gres: str | None
     stderr_to_stdout: bool
-    signal_delay_s: int
+    signal_delay_s: int | None
     max_num_timeout: int
     array_parallelism: int
     setup: list[str] | None
@@ -82,9 +84,9 @@ class Settings:
                 raise ValueError(f"hydra.launcher.{name}={value} must be a whole number above 0")
         if not isinstance(self.wait, bool):
             raise ValueError(f"hydra.launcher.wait={self.wait} must be true or false")
-        if self.timeout_min is not None and self.signal_delay_s >= 60 * self.timeout_min:
+        if self.timeout_min is not None and self.delay >= 60 * self.timeout_min:
             raise ValueError(
-                f"hydra.launcher.signal_delay_s={self.signal_delay_s} leaves nothing of "
+                f"hydra.launcher.signal_delay_s={self.delay} leaves nothing of "
                 f"hydra.launcher.timeout_min={self.timeout_min}; lower the one or raise the other"
             )
         known = [part.name for part in fields(self) if part.name not in (*PARTS, "wait", "planned")]
@@ -105,12 +107,17 @@ class Settings:
         own = {name: value for name, value in getattr(self, part).items() if value is not None}
         return replace(self, **bare | own)
 
+    @property
+    def delay(self) -> int:
+        """Seconds before its time limit at which a job is told to end."""
+        return SHORTEST_DELAY if self.signal_delay_s is None else self.signal_delay_s
+
     def minutes(self, seconds: float) -> int:
         """The time limit of a job that is estimated to take so long; the plan's doubles until it has a margin."""
         if self.timeout_min is not None:
             return self.timeout_min
         limit = SHORTEST_MIN
-        while limit < MARGIN * seconds / 60 + 15:
+        while limit < MARGIN * seconds / 60 + 15 + self.delay / 60:
             limit *= 2
         return limit
 
@@ -126,9 +133,7 @@ class Settings:
                 "hydra.launcher.nodes or hydra.launcher.tasks_per_node"
             )
         arguments = tuple(self.srun_args or ())
-        return Step(
-            shape.ranks // per_node, per_node, self.cpus_per_task, arguments, self.max_num_timeout, self.signal_delay_s
-        )
+        return Step(shape.ranks // per_node, per_node, self.cpus_per_task, arguments, self.max_num_timeout, self.delay)
 
 
 @dataclass(frozen=True)

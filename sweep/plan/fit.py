@@ -12,7 +12,7 @@ from sweep.config.cell import Cell
 from sweep.plan.cost import LARGE
 from sweep.plan.memory import GIB, Memory, gib, of_cell
 from sweep.plan.plan import Plan, PlannedCell
-from sweep.plan.resume_points import RESUME_BYTES, signal_delay
+from sweep.plan.resume_points import RESUME_BYTES, save_seconds
 from train.spec import Architecture, EngineConfig
 
 PROMPT_TOKENS = 256
@@ -107,8 +107,8 @@ def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
     kept_in = " and ".join(sorted(set(precisions)))
     return [
         f"disk: {plural(len(sizes), 'model')} to keep, {gib(kept)} GiB in {kept_in}; while one trains, "
-        f"up to twice {gib(largest)} GiB for its resume points; a SLURM job needs "
-        f"hydra.launcher.signal_delay_s={signal_delay(max(sizes), plan.store)} to save one before it ends"
+        f"up to twice {gib(largest)} GiB for its resume points, each saved in "
+        f"about {save_seconds(max(sizes), plan.store):.0f} s"
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from statistics import median
 
 from sweep.stages.store import Store
@@ -33,4 +32,4 @@ def save_seconds(parameters: int, store: Store) -> float:
 
 def signal_delay(parameters: int, store: Store) -> int:
     """Seconds before its time limit at which a training job is told to save: twice what that takes, and a step."""
-    return SHORTEST_DELAY + math.ceil(2 * save_seconds(parameters, store))
+    return SHORTEST_DELAY + round(2 * save_seconds(parameters, store))

@@ -49,7 +49,7 @@ def table(shown: TextTable, caption: bool = True) -> str:
     name = f'<p class="caption">{escape(shown.title)}</p>\n' if caption else ""
     label = escape(shown.title, quote=True)
     return (
-        f'{name}<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table aria-label="{label}">\n'
+        f'{name}<div class="scroll" tabindex="0" role="group" aria-label="{label}"><table aria-label="{label}">\n'
         f"<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
     )
 

@@ -1,4 +1,4 @@
-"""From a table file to a folder of results: table.txt, curves.json, verdicts.json, figures and report.html."""
+"""From a table file to a folder of results: table.txt, JSON records, figures, report.html and items.html."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis.data.study import Study, read_study
+from analysis.data.study import read_study
+from analysis.data.sweep_folder import sweep_folders
 from analysis.data.table_file import read_csv
-from analysis.format import counted
-from analysis.report.cards import cards
-from analysis.report.drawings import Drawings, draw_all
-from analysis.report.page import Part, Section, page
-from analysis.report.panel import panel
-from analysis.report.results import Results, analyse
-from analysis.report.sections import parts
+from analysis.report import items_page
+from analysis.report.answers import answers
+from analysis.report.drawings import draw_all
+from analysis.report.provenance import provenance
+from analysis.report.report import analysis_command, report_page
+from analysis.report.results import analyse
 from analysis.report.tables import overlap_table
 from analysis.report.terminal import terminal_text
-from analysis.text_table import TextTable
 from analysis.verdicts.verdict import MARGIN
 
 
@@ -38,39 +37,19 @@ def write(
     results = analyse(read_study(tables, items), margin, weights)
     drawings = draw_all(results, out / "figures")
     overlap = [table for path in overlaps if (table := overlap_table(read_csv(path)))]
+    folders = sweep_folders(tables)
+    command = analysis_command([f.name for f in folders], tables[0].name, "" if margin == MARGIN else f"{margin:g}")
+    record = provenance(results.study, folders, title, command)
+    given = answers(results.study, folders)
     texts = {
         "table.txt": terminal_text(results),
         "curves.json": json.dumps(results.curves_record(), indent=1) + "\n",
         "verdicts.json": json.dumps(results.verdicts_record(), indent=1) + "\n",
-        "report.html": _page(title, results, drawings, overlap),
+        "provenance.json": json.dumps(record, indent=1) + "\n",
+        "report.html": report_page(title, results, drawings, overlap, record, given),
     }
+    if given is not None:
+        texts[items_page.NAME] = items_page.items_page(title, given)
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
     return [*texts, *(f"figures/{name}.{suffix}" for name in drawings.names for suffix in ("svg", "png"))]
-
-
-def _page(title: str, results: Results, drawings: Drawings, overlap: Sequence[TextTable]) -> str:
-    """The report as HTML."""
-    sliders = panel(results.study)
-    trial = Section("Try a mixture", sentences=_panel_words(sliders), body='<div id="sliders"></div>')
-    questions, *rest = parts(results, drawings, overlap)
-    shown = [Part(questions.title, [*questions.sections, trial]), *rest]
-    facts = {} if "why" in sliders else {"panel-data": sliders}
-    return page(title, _lead(results.study), cards(results, drawings), shown, facts)
-
-
-def _panel_words(sliders: Mapping[str, object]) -> list[str]:
-    """What the panel shows and assumes; why there is none."""
-    if "why" in sliders:
-        return [f"No panel: {sliders['why']}"]
-    told = (
-        "The predictions are those of python -m analysis advise: a Gaussian process over own data, other data and "
-        "strategy; the intervals are those of its curve, without the scatter of single runs. It needs scripts."
-    )
-    return [told, str(sliders["note"])]
-
-
-def _lead(study: Study) -> str:
-    """The first sentence of the report: how many measurements of what."""
-    cells = f" from {counted(study.table['cell'].nunique(), 'cell')}" if "cell" in study.table else ""
-    return f"{counted(len(study.table), 'measurement')}{cells} of {', '.join(study.abilities)}."

@@ -73,7 +73,7 @@ def _levels(table: pd.DataFrame) -> Array:
     mixed = sorted(set(strategy) - {ALONE})
     if len(mixed) == 1:  # alone is that strategy without other data
         strategy = strategy.mask(strategy == ALONE, mixed[0])
-    replay = table["replay"].astype(str).where(strategy != ALONE, "") if "replay" in table else ""
+    replay = table["replay"].map(str).where(strategy != ALONE, "") if "replay" in table else ""
     codes = pd.factorize(strategy + "|" + table["samples"].astype(str) + "|" + replay)[0]
     return np.asarray(np.eye(int(codes.max(initial=-1)) + 1)[codes])
 

@@ -82,7 +82,7 @@
     });
     const tools = document.createElement("div");
     tools.className = "tabletools";
-    if (table.tBodies[0].rows.length > 6) tools.append(filter(table));
+    if (table.tBodies[0].rows.length > 3) tools.append(filter(table));
     tools.append(button("copy as CSV", (b) => copy(csv(table), b)), button("copy as LaTeX", (b) => copy(latex(table), b)));
     table.parentElement.after(tools);
   }

@@ -1,0 +1,184 @@
+"""The report and the answers in a browser, opened from a file: what people do with them."""
+
+import csv
+import io
+
+import pytest
+
+SCHEMES = (("light", 1280), ("dark", 1280), ("light", 390))
+WAIT = 60_000
+
+
+def live(page, name):
+    """The figure of this name, once its live view is there."""
+    page.locator(f"[id='{name}']").scroll_into_view_if_needed()
+    page.wait_for_selector(f"[id='{name}'][data-live=yes]", timeout=WAIT)
+    return page.locator(f"[id='{name}']")
+
+
+CURVES = "math-gsm8k-accuracy"
+
+
+def test_every_figure_comes_alive_and_nothing_is_asked_of_any_host(report, opened):
+    page = opened(report / "report.html")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    names = page.eval_on_selector_all("figure", "all => all.map((one) => one.id)")
+    assert len(names) > 8
+    for name in names:
+        live(page, name)
+
+
+def test_without_scripts_the_page_shows_answers_figures_and_tables(report, opened):
+    page = opened(report / "report.html", scripts=False)
+    assert page.locator(".card").count() == 5
+    assert page.locator(f"[id='{CURVES}'] svg").bounding_box()["height"] > 150
+    assert page.locator("table").first.is_visible()
+
+
+def test_hover_tells_value_interval_items_and_cells(report, opened):
+    page = opened(report / "report.html")
+    figure = live(page, CURVES)
+    point = figure.locator("svg .mark-symbol.role-mark path").last
+    point.hover()
+    page.wait_for_selector("#hint:not([hidden])", timeout=WAIT)
+    said = page.locator("#hint").inner_text()
+    for word in ("accuracy in %", "95 % from", "items", "cells", "strategy="):
+        assert word in said
+    page.mouse.move(5, 5)
+    page.wait_for_selector("#hint", state="hidden", timeout=WAIT)
+
+
+def test_a_series_is_switched_off_in_all_figures_and_on_again(report, opened):
+    page = opened(report / "report.html")
+    marks = "svg .mark-symbol.role-mark path"
+    figure, other = live(page, CURVES), live(page, "code-humaneval-accuracy")
+    before = figure.locator(marks).count()
+    button = figure.locator("button.series", has_text="single")
+    button.click()
+    page.wait_for_function(f"document.querySelectorAll(\"[id='{CURVES}'] {marks}\").length === {before // 2}")
+    assert button.get_attribute("aria-pressed") == "false"
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"document.querySelectorAll(\"[id='{CURVES}'] {marks}\").length === {before}")
+    assert other.locator("svg").is_visible()
+
+
+def test_the_axis_of_amounts_becomes_linear(report, opened):
+    page = opened(report / "report.html")
+    figure = live(page, CURVES)
+    assert "(log scale)" in figure.locator("svg").text_content()
+    figure.locator("button.log").first.click()
+    page.wait_for_function(
+        f"!document.getElementById('{CURVES}').querySelector('svg').textContent.includes('log scale')"
+    )
+
+
+def test_a_click_on_a_point_shows_its_cell_command_and_answers(report, opened):
+    page = opened(report / "report.html")
+    live(page, CURVES).locator("svg .mark-symbol.role-mark path").last.click()
+    dialog = page.locator("dialog")
+    assert "python -m sweep" in dialog.inner_text() and "samples of math" in dialog.inner_text()
+    link = dialog.locator("a").first.get_attribute("href")
+    assert link.startswith("items.html#cell=")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached", timeout=WAIT)
+
+
+def test_tables_sort_filter_and_copy(report, opened):
+    page = opened(report / "report.html")
+    box = page.locator("section:has(h3:text('Does mixing with other abilities help or hurt?'))")
+    table = box.locator("table").first
+    gains = lambda: [float(v.split()[0]) for v in table.locator("tbody tr:visible td:nth-child(2)").all_inner_texts()]  # noqa: E731
+    table.locator("th button").nth(1).click()
+    assert gains() == sorted(gains())
+    table.locator("th button").nth(1).click()
+    assert gains() == sorted(gains(), reverse=True) and len(gains()) > 3
+    whole = len(gains())
+    box.locator("input[type=search]").first.fill("math loss")
+    assert 0 < len(gains()) < whole
+    copy = box.locator("button", has_text="CSV").first
+    copy.click()
+    rows = list(csv.reader(io.StringIO(copy.get_attribute("data-copied"))))
+    assert len(rows) == len(gains()) + 1 and {len(row) for row in rows} == {len(rows[0])}
+    latex = box.locator("button", has_text="LaTeX").first
+    latex.click()
+    text = latex.get_attribute("data-copied")
+    assert text.startswith("\\begin{tabular}{lr") and text.count("\\\\") == len(rows)
+
+
+def test_the_sliders_move_predictions_and_the_command(simulated, opened):
+    page = opened(simulated / "report.html")
+    command = page.locator("#sliders code")
+    before, bands = command.inner_text(), page.locator("#sliders .band").all()
+    said = [band.get_attribute("aria-label") for band in bands]
+    page.locator("#slide-math").focus()
+    page.keyboard.press("Home")
+    assert "math" in before.split("amount=")[1] and "math" not in command.inner_text().split("amount=")[1]
+    assert [band.get_attribute("aria-label") for band in bands] != said
+
+
+def test_deep_links_lead_to_their_sections(report, opened):
+    page = opened(report / "report.html")
+    links = page.eval_on_selector_all("nav a", "all => all.map((one) => one.getAttribute('href').slice(1))")
+    assert len(links) > 10
+    assert page.evaluate("(all) => all.filter((name) => !document.getElementById(name))", links) == []
+    ids = page.eval_on_selector_all("[id]", "all => all.map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+    there = opened(report / "report.html", fragment="#part-provenance")
+    there.wait_for_function("document.getElementById('part-provenance').getBoundingClientRect().top < innerHeight")
+
+
+@pytest.mark.parametrize(("scheme", "width"), SCHEMES)
+def test_no_rule_of_accessibility_is_broken(report, opened, scheme, width):
+    from axe_core_python.sync_playwright import Axe
+
+    for name in ("report.html", "items.html"):
+        page = opened(report / name, width, scheme)
+        found = Axe().run(page)["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+
+
+def test_on_a_narrow_screen_nothing_sticks_out_and_cut_tables_say_so(report, opened):
+    page = opened(report / "report.html", width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1 && !one.classList.contains('cut')).length"
+    assert page.eval_on_selector_all(".scroll", cut) == 0
+    assert page.locator(".cut").count() > 0
+    assert opened(report / "items.html", width=390).evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_dark_pages_have_light_text_in_figures(report, opened):
+    page = opened(report / "report.html", scheme="dark")
+    colour = page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill")
+    assert min(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) > 150
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, back.removeprefix("rgb(").removesuffix(")").split(","))) < 60
+
+
+def test_print_leaves_out_what_only_works_on_a_screen(report, opened):
+    page = opened(report / "report.html")
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    assert page.locator(".tabletools:visible").count() == page.locator(".tools:visible").count() == 0
+    assert page.pdf()[:5] == b"%PDF-"
+
+
+def test_answers_are_filtered_and_only_those_in_sight_are_drawn(report, opened):
+    page = opened(report / "items.html")
+    count = lambda: int(page.locator("#count").inner_text().split()[0].replace(",", ""))  # noqa: E731
+    whole = count()
+    assert whole == 8 * 3 * 12, "cells, benchmarks, items"
+    assert page.locator("#all > div").count() < 60
+    page.select_option("#by-task", "gsm8k")
+    assert count() == whole // 3
+    by_verdict = []
+    for verdict in ("right", "wrong", "cut off", "unreadable", "rated"):
+        page.select_option("#by-verdict", verdict)
+        by_verdict.append(count())
+    assert sum(by_verdict) == whole // 3
+    page.select_option("#by-verdict", "")
+    page.locator("#list").focus()
+    page.keyboard.press("End")
+    assert page.locator("#all > div[aria-selected=true]").get_attribute("aria-posinset") == str(whole // 3)
+    assert "Prompt" in page.locator("#one").inner_text()
+    assert "task=gsm8k" in page.url

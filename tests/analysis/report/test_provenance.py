@@ -1,0 +1,54 @@
+"""Provenance: the one command that runs all cells again, and what the stages of a sweep ran on."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from analysis.data.study import Study
+from analysis.report.cells import cell_facts, reproduction
+
+
+def study(*cells):
+    """A table of one measurement a cell, given the words of each."""
+    rows = [
+        {"ability": "math", "task": "t", "metric": "accuracy", "value": 0.1, "n_items": 9, "cell": str(words),
+         "overrides": json.dumps(list(words)), "samples": 1, "total_samples": 1, "hours": 0.5}
+        for words in cells
+    ]  # fmt: skip
+    return Study(pd.DataFrame(rows))
+
+
+def test_a_grid_is_one_command():
+    cells = [(f"ability={a}", f"fraction={f}") for a in ("math", "code") for f in ("0", "1/4", "1")]
+    whole = ["python -m sweep -m ability=math,code fraction=0,1/4,1 name=mine"]
+    assert reproduction(study(*cells), "mine") == whole
+    assert reproduction(study(*(c for c in cells if c != ("ability=code", "fraction=0"))), "mine") == whole, (
+        "cells without data are one cell by content"
+    )
+
+
+def test_cells_that_are_no_grid_have_a_command_each():
+    cells = [("ability=math", "fraction=1"), ("ability=code", "fraction=1/2")]
+    commands = ["python -m sweep ability=math fraction=1", "python -m sweep ability=code fraction=1/2"]
+    assert reproduction(study(*cells), "mine") == commands
+
+
+@pytest.mark.parametrize("words", [(), ("fraction=1",)])
+def test_facts_of_a_cell_are_those_of_the_table(words):
+    (facts,) = cell_facts(study(words)).values()
+    assert facts["hours"] == "0.500"
+    assert facts.get("command") == ("python -m sweep fraction=1" if words else None)
+
+
+def test_a_sweep_says_what_its_stages_ran_on(report):
+    record = json.loads((report / "provenance.json").read_text())
+    sweep = record["sweeps"]["small"]
+    assert sweep["cells"] == 8 and len(sweep["keys"]) == 8
+    assert sweep["hours_spent"] > 0 and sweep["hours_planned"] > 0
+    assert sum(sweep["machines"].values()) + sweep["stages_without_record"] == sum(sweep["stages"].values())
+    assert any("torch" in versions for versions in sweep["libraries"])
+    (command,) = record["sweep"]
+    assert "strategy=single,multitask" in command and "fraction=1/8,1/4,1/2,1" in command
+    page = (report / "report.html").read_text()
+    assert command in page.replace("&#x27;", "'") and record["analysis"] in page

@@ -108,7 +108,7 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
         f"{len(plan.excluded)} excluded; {plural(shared, 'training stage')} shared by cells",
         f"to run: {len(todo)} of {plural(len(plan.stages), 'stage')}, {quantity(tokens)} tokens to train on, "
         f"{quantity(flops)} FLOPs, about {_hours([estimate[stage.key] for stage in todo])}",
-        f"wall-clock: at least {span(_longest_chain(plan, estimate, missing))}, the longest chain of stages{known}",
+        f"wall-clock: at least {span(longest_chain(plan, estimate, missing))}, the longest chain of stages{known}",
     ]
 
 
@@ -122,7 +122,7 @@ def _hours(some: Sequence[Cost]) -> str:
     return " and ".join(parts) or "no time"
 
 
-def _longest_chain(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> float:
+def longest_chain(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> float:
     """Seconds until all is done where every stage starts as soon as its inputs are there."""
     ends: dict[str, float] = {}
     for stage in plan.stages:  # parents before children

@@ -129,7 +129,7 @@ def remedy(cause: str, job: Job, part: str) -> str:
     if cause == TIME_LIMIT:
         return (
             f"the plan's estimate is {job.seconds / 60:.0f} min; raise hydra.launcher.{part}.timeout_min, or lower "
-            "engine.checkpoint_steps so that each start leaves a resume point"
+            "engine.checkpoint_minutes, so that each start leaves a resume point"
         )
     return ""
 

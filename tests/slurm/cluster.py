@@ -127,7 +127,7 @@ class Cluster:
         Not before its first run has left the node, nor within the same second: the node would take the new run for the
         one that was killed.
         """
-        self._until(f"the first run of job {number} has ended", lambda: not _steps(number))
+        self._until(f"the first run of job {number} has ended", lambda: not steps(number))
         time.sleep(1.5)
         self.run("scontrol", "update", f"JobId={number}", "StartTime=now")
         self._until(f"job {number} runs again", lambda: self.jobs()[number]["JobState"] == "RUNNING")
@@ -167,7 +167,7 @@ class Cluster:
             time.sleep(0.1)
 
 
-def _steps(number: str) -> list[str]:
+def steps(number: str) -> list[str]:
     """The node's helper processes for the steps of a job."""
     titles = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
     return [title.decode() for title in titles if title.startswith(f"slurmstepd: [{number}.".encode())]

@@ -1,0 +1,117 @@
+"""What jobs ask SLURM for: by cell, by part of the sweep, and by the plan's estimate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from omegaconf import DictConfig
+
+from sweep.cli.launcher import request
+from sweep.config.cell import Cell
+from sweep.launch.limits import within
+from sweep.launch.settings import Request, Settings
+from sweep.launch.squeue import Partition
+from sweep.launch.tasks import split
+from sweep.plan.plan import CellError
+from sweep.results.saved_sweep import jobs
+from sweep.stages.store import Store
+from tests.sweep.composing import cell, config, plan
+from tests.sweep.launch.test_slurm_tasks import launcher
+
+LARGE = ("model=llama_7b", "recipe=paper", "data=paper", "suite=paper", "~suite.tasks.mtbench", "engine=zero3")
+
+
+def of(*cells: Cell, overrides: tuple[str, ...] = ()) -> dict[str, Settings]:
+    """The settings of the tasks of a plan, by the part of their first job and the name of the model they belong to."""
+    made = plan(*cells)
+    asked = request(made, whole(*overrides))
+    tasks = split(jobs(made, Store("nowhere")), set(), {}, asked.shape)
+    return {task.name.partition("-")[0] + str(task.shape.ranks): Request.settings(task.shape) for task in tasks}
+
+
+def whole(*overrides: str) -> DictConfig:
+    return config("hydra/launcher=submitit_slurm", *overrides, hydra_too=True)
+
+
+def sized(name: str, ranks: int, minutes: int) -> Cell:
+    """A cell of a model with resources of its own."""
+    words = (f"+model.resources.minutes={minutes}", f"model.name={name}", f"model.pretrain.seed={ranks}")
+    return cell(*words, "fraction=1/4", "engine=zero3", f"engine.ranks={ranks}")
+
+
+def test_each_cell_has_its_own():
+    found = of(
+        sized("a", 2, 70),
+        sized("b", 4, 700),
+        overrides=("hydra.launcher.train.timeout_min=${model.resources.minutes}",),
+    )
+    assert (found["train2"].timeout_min, found["train4"].timeout_min) == (70, 700)
+    assert found["answer1"].timeout_min == 60
+
+
+def test_a_value_that_a_cell_lacks_is_named_with_the_cell():
+    with pytest.raises(CellError, match=r"cell cell0: hydra.launcher: .*model.resources.minutes"):
+        of(cell("fraction=1/4"), overrides=("hydra.launcher.timeout_min=${model.resources.minutes}",))
+
+
+def test_scores_and_data_hold_no_gpu_and_share_their_nodes():
+    found = of(
+        cell(*LARGE, "fraction=1/4"),
+        overrides=(
+            "hydra.launcher.gpus_per_node=8", "hydra.launcher.mem_per_gpu=100GB", "hydra.launcher.nodes=1",
+            "+hydra.launcher.additional_parameters.exclusive=true", "+hydra.launcher.additional_parameters.nice=1",
+            "hydra.launcher.score.partition=internet",
+        ),
+    )  # fmt: skip
+    for part in ("score1", "data1"):
+        assert (found[part].gpus_per_node, found[part].mem_per_gpu, found[part].nodes) == (None, None, None)
+        assert found[part].additional_parameters == {"nice": 1}
+    assert (found["score1"].partition, found["data1"].partition) == ("internet", None)
+    assert (found["train8"].gpus_per_node, found["answer1"].gpus_per_node) == (8, 1)
+    assert found["train8"].additional_parameters == {"exclusive": True, "nice": 1}
+
+
+def test_a_large_model_gets_gpus_that_hold_it_and_a_small_one_none():
+    found = of(cell(*LARGE, "fraction=1/4", "engine.gpu_gib=24", "suite.eval_batch_size=64"))
+    assert (found["train8"].gpus_per_node, found["answer1"].gpus_per_node) == (8, 2)
+    small = of(cell("fraction=1/4"))
+    assert (small["train1"].gpus_per_node, small["answer1"].gpus_per_node) == (None, None)
+
+
+@pytest.mark.parametrize(("seconds", "minutes"), [(0, 60), (1290, 60), (1291, 120), (7348, 480)])
+def test_a_time_limit_from_the_plan_has_a_margin(seconds: float, minutes: int):
+    assert launcher().minutes(seconds) == minutes
+    assert launcher(timeout_min=5).minutes(seconds) == 5
+
+
+def test_the_request_is_kept_for_the_next_submission():
+    made = plan(sized("a", 2, 70), sized("b", 4, 700))
+    asked = request(made, whole("hydra.launcher.timeout_min=${model.resources.minutes}"))
+    assert Request.from_json(asked.to_json()) == asked
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"timeout_min": 121}, "timeout_min asks for 121 minutes; partition here has 120"),
+        ({"mem_gb": 9.0}, "mem_gb asks for 9 GiB a node; partition here has 4"),
+        ({"cpus_per_task": 17}, "cpus_per_task asks for 17 processors a node; partition here has 16"),
+        ({"partition": "there"}, "partition=there is none of this cluster's: here"),
+        ({"signal_delay_s": 600, "timeout_min": 10}, "signal_delay_s=600 leaves nothing of"),
+    ],
+)
+def test_what_a_partition_never_grants_is_refused(changes: dict[str, object], problem: str):
+    here = Partition(120.0, 4, 16, 4096, 0)
+    made = plan(cell("fraction=1/4"))
+    with pytest.raises(ValueError, match=problem):
+        asked = Request({stage.key: launcher(**{"partition": "here"} | changes) for stage in made.stages})
+        within(split(jobs(made, Store("nowhere")), set(), {}, asked.shape), {"here": here})
+
+
+def test_a_limit_from_the_plan_is_cut_to_the_partitions():
+    made = plan(cell("fraction=1/4"))
+    asked = Request({stage.key: launcher() for stage in made.stages})
+    every = {key: replace(job, seconds=7348.0) for key, job in jobs(made, Store("nowhere")).items()}
+    tasks = within(split(every, set(), {}, asked.shape), {"": Partition(120.0, 4, 16, 4096, 0)})
+    assert {Request.settings(task.shape).timeout_min for task in tasks} == {120}

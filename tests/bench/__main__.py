@@ -12,6 +12,7 @@ from collections.abc import Callable
 from tests.bench import (
     calibration,
     curves,
+    export,
     extrapolation,
     generation,
     gsm8k,
@@ -34,6 +35,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "kills": sweeps.kills,
     "mirror": tracking.mirror,
     "race": stages.race,
+    "export": export.export,
     "sandbox": programs.sandbox,
     "judging": judging.judging,
     "generation": generation.generation,

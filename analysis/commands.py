@@ -34,7 +34,8 @@ def analyse(options: Analyse) -> str:
 
         names = write(tables, out, title, options.margin, items, options.weights, overlaps)
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
-    return f"{(out / 'table.txt').read_text(encoding='utf-8')}\nreport: {out / 'report.html'}\n"
+    summary = (out / "summary.txt").read_text(encoding="utf-8")
+    return f"{summary}\nall tables: {out / 'table.txt'}\nreport: {out / 'report.html'}\n"
 
 
 def serve(options: Serve) -> int:

@@ -218,7 +218,7 @@ def _table_of(folder: Path) -> Path:
     name = folder.name
     if not folder.exists():
         others = ", ".join(sorted(path.name for path in folder.parent.glob("*"))) or "none yet"
-        raise FileNotFoundError(f"no sweep {name!r} in {folder.parent}; sweeps there: {others}; name another store=?")
+        raise FileNotFoundError(f"no sweep {name!r} in {folder.parent}, which has {others}; give its name and store=")
     raise FileNotFoundError(
         f"sweep {name!r} has no table in {folder}; collect it first: python -m sweep collect name={name}"
     )

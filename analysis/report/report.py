@@ -11,10 +11,9 @@ from analysis.data.study import Study
 from analysis.format import counted
 from analysis.report import items_page
 from analysis.report.answers import Answers
-from analysis.report.cards import cards
 from analysis.report.cells import cell_facts
 from analysis.report.drawings import Drawings
-from analysis.report.page import Part, Section, page
+from analysis.report.page import Card, Part, Section, page
 from analysis.report.panel import panel
 from analysis.report.provenance import lines
 from analysis.report.results import Results
@@ -30,6 +29,7 @@ PANEL = (
 def report_page(
     title: str,
     results: Results,
+    top: Sequence[Card],
     drawings: Drawings,
     overlaps: Sequence[TextTable],
     record: Mapping[str, Any],
@@ -44,7 +44,7 @@ def report_page(
     facts: dict[str, object] = {} if "why" in sliders else {"panel-data": sliders}
     if known := cell_facts(results.study):
         facts["cells"] = known
-    return page(title, _lead(results.study), cards(results, drawings), shown, facts)
+    return page(title, _lead(results.study), top, shown, facts)
 
 
 def _trial(sliders: Mapping[str, object]) -> Section:

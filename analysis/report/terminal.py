@@ -1,11 +1,13 @@
-"""What the terminal shows of an analysis."""
+"""An analysis as text: the answers with the overview for the terminal, and all tables for a file."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import SeriesFit
+from analysis.report.page import Card
 from analysis.report.results import MeasureFits, Results
 from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
@@ -14,14 +16,30 @@ from analysis.report.verdict_tables import verdict_tables
 from analysis.text_table import render
 from analysis.verdicts.verdict import Verdict
 
+WIDTH = 80
 
-def terminal_text(results: Results) -> str:
-    """Tables of each measure, effects on other abilities, verdicts, and last the overview."""
-    findings = results.findings
+
+def terminal_text(results: Results, answers: Sequence[Card]) -> str:
+    """What is assumed, the answers of the page's cards, and the overview."""
+    pieces = _assumptions(results)
+    for card in answers:
+        lines = [textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ") for line in card.answers]
+        pieces.append("\n".join([card.question, *lines, ""]) + "\n")
+    top = overview(results.fits)
+    return "".join([*pieces, render(top)] if top else pieces)
+
+
+def _assumptions(results: Results) -> list[str]:
     pieces = [f"note: {remark}\n" for remark in results.study.remarks]
     pieces += [f"assumed: {line}\n" for line in results.assumptions()]
     pieces += ["\n"] if pieces else []
-    pieces += [] if results.fits else ["the table holds no measurement of a trained model\n"]
+    return pieces + ([] if results.fits else ["the table holds no measurement of a trained model\n"])
+
+
+def all_tables(results: Results) -> str:
+    """Tables of each measure, effects on other abilities, verdicts, and last the overview."""
+    findings = results.findings
+    pieces = _assumptions(results)
     for measure, fits in results.fits:
         pieces += [render(table) for table in measure_tables(measure, fits)]
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(measure, fits)]

@@ -1,4 +1,4 @@
-"""From a table file to a folder of results: table.txt, JSON records, figures, report.html and items.html."""
+"""From a table file to a folder of results: texts, JSON records, figures, report.html and items.html."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from analysis.data.sweep_folder import sweep_folders
 from analysis.data.table_file import read_csv
 from analysis.report import items_page
 from analysis.report.answers import answers
+from analysis.report.cards import cards
 from analysis.report.drawings import draw_all
 from analysis.report.provenance import provenance
 from analysis.report.report import analysis_command, report_page
 from analysis.report.results import analyse
 from analysis.report.tables import overlap_table
-from analysis.report.terminal import terminal_text
+from analysis.report.terminal import all_tables, terminal_text
 from analysis.verdicts.verdict import MARGIN
 
 
@@ -41,12 +42,14 @@ def write(
     command = analysis_command([f.name for f in folders], tables[0].name, "" if margin == MARGIN else f"{margin:g}")
     record = provenance(results.study, folders, title, command)
     given = answers(results.study, folders)
+    top = cards(results, drawings)
     texts = {
-        "table.txt": terminal_text(results),
+        "summary.txt": terminal_text(results, top),
+        "table.txt": all_tables(results),
         "curves.json": json.dumps(results.curves_record(), indent=1) + "\n",
         "verdicts.json": json.dumps(results.verdicts_record(), indent=1) + "\n",
         "provenance.json": json.dumps(record, indent=1) + "\n",
-        "report.html": report_page(title, results, drawings, overlap, record, given),
+        "report.html": report_page(title, results, top, drawings, overlap, record, given),
     }
     if given is not None:
         texts[items_page.NAME] = items_page.items_page(title, given)

@@ -14,7 +14,10 @@ from tests.conftest import ROOT
 
 
 def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
+    (tmp_path / "store" / "sweeps" / "tiny").mkdir(parents=True)
     assert "python -m sweep collect name=tiny" in run("sweep=tiny", cwd=tmp_path, code=2)
+    assert "no sweep 'tny' in store/sweeps, which has tiny" in run("sweep=tny", cwd=tmp_path, code=2)
+    assert "table=store is a folder; give the file" in run("table=store", cwd=tmp_path, code=2)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_sweeps_are_analysed_together_and_what_they_share_counts_once(tmp_path):
     both = run("next", "sweep=first,second", "quantity=math", cwd=tmp_path)
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert both == run("next", "table=t.csv", "quantity=math", cwd=tmp_path)
-    assert "sweep 'third' has no table" in run("sweep=first,third", cwd=tmp_path, code=2)
+    assert "no sweep 'third' in store/sweeps, which has first, second" in run("sweep=first,third", cwd=tmp_path, code=2)
 
 
 def test_items_beside_a_table_pair_its_comparisons(tmp_path):

@@ -12,7 +12,7 @@ from analysis.data.study import Study
 from analysis.fitting.series_fits import fit_series
 from analysis.report.results import analyse
 from analysis.report.tables import goal_table
-from analysis.report.terminal import terminal_text
+from analysis.report.terminal import all_tables
 from analysis.verdicts.goal import goal, next_doubling
 from tests.analysis.fitting.test_series_fits import AMOUNTS, jumping, kinked, smooth
 from tests.analysis.tables import data_amount, only
@@ -116,6 +116,6 @@ def test_the_report_and_the_terminal_have_the_goals():
     results = analyse(Study(data_amount()), 0.02, None)
     table = goal_table(results.fits)
     assert {row[0] for row in table.rows} >= {"math accuracy", "math loss"}
-    text = terminal_text(results)
+    text = all_tables(results)
     assert table.title in text
-    assert "math loss" not in text.partition(table.title)[2]  # the terminal shows scores
+    assert "math loss" not in text.partition(table.title)[2]  # scores come first

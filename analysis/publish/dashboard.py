@@ -50,7 +50,7 @@ def sections(content: Content, entity: str) -> list[Section]:
         Section("Forgetting", JOB, "Strategies against training on the ability alone.", charts(FORGETTING)),
         Section("Forgetting through the stages", SCORE, "Scores after each training stage, by strategy.",
                 _stages(content) if content.stages > 1 else []),
-        Section("Training", TRAIN, "Loss by source and in all; sent by tracker=wandb.", _training(content)),
+        Section("Training", TRAIN, "Loss by source and in all, and speed; sent by tracker=wandb.", _training(content)),
         Section("Runs compared", SCORE, "Configs and scores of chosen cells, side by side.",
                 [wr.RunComparer(diff_only="split")]),
     ]  # fmt: skip
@@ -82,6 +82,7 @@ def _training(content: Content) -> list[Any]:
     return [
         wr.LinePlot(title="loss by source", x="tokens", metric_regex="loss/.*"),
         wr.LinePlot(title="loss", x="tokens", y=["loss"], **_grouped(content)),
+        wr.BarPlot(title="tokens a second", metrics=["tokens_per_second"], **_grouped(content)),
         wr.LinePlot(title="norm of the gradient", x="tokens", y=["grad_norm"], log_y=True),
     ]
 

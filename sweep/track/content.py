@@ -105,7 +105,7 @@ class Content:
         return Run(
             key, job.title.removeprefix("train "), "train", tuple(tags), agreed | {"stage": plain(job.stage.spec)},
             ("tokens", "samples"), "step", lambda: read_lines(folder / METRICS),
-            "finished" if finished else self._state(job.stage), source=key if finished else "",
+            "finished" if finished else self._state(job.stage), _speed(folder), source=key if finished else "",
         )  # fmt: skip
 
     def _unfinished(self, stage: Stage) -> Path | None:
@@ -170,6 +170,12 @@ class Content:
             ends = content.get("intervals", {}).get(metric["metric"], ())
             measured = {part: metric[part] for part in ("value", "stderr", "n_items")}
             yield name, measured | dict(zip(("low", "high"), ends, strict=False))
+
+
+def _speed(folder: Path) -> Row:
+    """How fast a training stage ran, in its last attempt where it was interrupted; empty before its end."""
+    file = folder / "timings.json"
+    return {"tokens_per_second": json.loads(file.read_bytes())["tokens_per_second"]} if file.exists() else {}
 
 
 def read_lines(file: Path, most: int | None = None) -> list[Row]:

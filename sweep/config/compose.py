@@ -231,7 +231,13 @@ def explain(problem: BaseException) -> str:
         if isinstance(part, AttributeError) and (branch := re.search(r"full_key: (\S+)", str(part))):
             return f"{branch[1]} is null, so nothing can be merged into it; set its keys one by one: {branch[1]}.KEY=…"
     lines = [line.strip() for part in chain for line in str(part).splitlines()]
-    return "; ".join(line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE))
+    text = "; ".join(line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE))
+    if swept := re.search(r"Sweeping over Hydra's configuration is not supported : '(hydra\.launcher\.[\w.]+)=", text):
+        return (
+            f"{swept[1]} has one text for all cells; let it read the cell, such as "
+            f"{swept[1]}='${{model.resources.OWN}}' a value of your own in conf/model/NAME.yaml, and sweep the model"
+        )
+    return text
 
 
 NOISE = ("full_key:", "object_type=", "reference_type=", "provider=", "Config search path", "Set the environment")

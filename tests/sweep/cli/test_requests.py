@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig
@@ -16,6 +17,7 @@ from sweep.launch.tasks import split
 from sweep.plan.plan import CellError
 from sweep.results.saved_sweep import jobs
 from sweep.stages.store import Store
+from tests.conftest import sweep
 from tests.sweep.composing import cell, config, plan
 from tests.sweep.launch.test_slurm_tasks import launcher
 
@@ -48,6 +50,13 @@ def test_each_cell_has_its_own():
     )
     assert (found["train2"].timeout_min, found["train4"].timeout_min) == (70, 700)
     assert found["answer1"].timeout_min == 60
+
+
+def test_a_swept_setting_is_refused_with_what_to_write(store_path: Path):
+    words = ("-m", "hydra/launcher=submitit_slurm", "hydra.launcher.train.timeout_min=60,120", "dry_run=true")
+    ended = sweep(*words, store=store_path)
+    assert ended.returncode == 2
+    assert "hydra.launcher.train.timeout_min='${model.resources.OWN}'" in ended.stderr
 
 
 def test_a_value_that_a_cell_lacks_is_named_with_the_cell():

@@ -63,9 +63,16 @@ def parts(label: str) -> list[str]:
 
 
 def common(study: Study) -> dict[str, str]:
-    """What the first cell of the table overrides besides its composition: model, recipe, suite and the like."""
+    """What commands share: the store, and what the table's first cell overrides besides its composition, such as model,
+    recipe and suite."""
     first = overrides(study.table.iloc[0].to_dict()) or {}
-    return {key: value for key, value in first.items() if key.partition(".")[0] not in COMPOSITION}
+    shared = {key: value for key, value in first.items() if key.partition(".")[0] not in COMPOSITION}
+    return {**shared, **in_store(study)}
+
+
+def in_store(study: Study) -> dict[str, str]:
+    """The override that names the store of the table, where commands need it."""
+    return {"store": study.store} if study.store else {}
 
 
 def strategy_words(study: Study, label: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.advice.advise import surrogates_of
-from analysis.advice.commands import command, overrides, strategy_words
+from analysis.advice.commands import command, in_store, overrides, strategy_words
 from analysis.advice.surrogate import CellInputs, Surrogate
 from analysis.data.study import Study
 from analysis.format import amount, fraction
@@ -82,8 +82,9 @@ def choices(study: Study, quantity: str) -> list[NextCell]:
     before = float(np.diag(covariance)[:size].mean())
     taken = (covariance[:size, size:] ** 2 / (here + noise)).mean(axis=0)
     after = np.sqrt(np.maximum(before - taken, 0.0))
+    shared = {**in_store(study), "name": "next"}
     candidates = [
-        NextCell(command({**words, "name": "next"}), cell, label, unit, float(cost), float(np.sqrt(before)), float(a))
+        NextCell(command({**words, **shared}), cell, label, unit, float(cost), float(np.sqrt(before)), float(a))
         for words, cell, label, cost, a in zip(
             *(cells[c] for c in ("words", "cell", "shown", "cost")), after, strict=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,13 +102,15 @@ class Study:
     """A checked long table, the items behind it, and ``remarks`` on what reading left out.
 
     ``table`` holds finished models alone; ``every_stage`` also what was measured after earlier stages of their
-    strategies. Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
+    strategies. ``store`` is the store that the table lies in, where commands without ``store=`` would use another; else
+    ''. Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
     """
 
     table: pd.DataFrame
     items: Items | None = None
     remarks: tuple[str, ...] = ()
     every_stage: pd.DataFrame | None = None
+    store: str = ""
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -189,7 +192,15 @@ class Study:
 def read_study(tables: Sequence[Path], items: Sequence[Path] = ()) -> Study:
     """The study in long tables and files of items; errors as in `read` and `read_items`."""
     table = read(*tables)
-    return Study(*clean(finished(table), read_items(*items)), table)
+    return Study(*clean(finished(table), read_items(*items)), table, _store(tables[0]))
+
+
+def _store(table: Path) -> str:
+    """The store of a sweep's table, for commands to name; '' for the default one and for a table of one's own."""
+    folder = table.parent
+    in_store = folder.parent.name == "sweeps" and (folder / "sweep.json").exists()
+    place = str(folder.parent.parent)
+    return place if in_store and place != (os.environ.get("DOSAGE_STORE") or "store") else ""
 
 
 def untrained(rows: pd.DataFrame) -> pd.Series[bool]:

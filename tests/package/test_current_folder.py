@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY
+from tests.conftest import ROOT, TINY
 from tests.package.environment import PACKAGES, fill_with_strangers, run
 
 LIBRARIES = ("torch", "transformers", "datasets", "numpy", "submitit", "langdetect")
@@ -63,3 +65,13 @@ def test_worker_processes_do_not_import_from_it(models: Path, tmp_path: Path):
     answered = run("python", "-m", "eval", *words, site=models, folder=tmp_path, path=f".{os.pathsep}")
     assert answered.returncode == 0, answered.stderr
     assert "gsm8k" in answered.stdout
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_word():
+    code = "from common.start import own_packages; own_packages(); raise {}"
+    ended = [
+        subprocess.run([sys.executable, "-c", code.format(error)], cwd=ROOT, capture_output=True, text=True)
+        for error in ("KeyboardInterrupt", "ValueError(7)")
+    ]
+    assert ended[0].returncode and ended[0].stderr == "interrupted\n"
+    assert "Traceback" in ended[1].stderr and "ValueError: 7" in ended[1].stderr

@@ -15,7 +15,7 @@ from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.commands import command, overrides
 from analysis.advice.next_cells import NextCell, _words, choices
 from analysis.advice.text import next_text, run_line, trial_line
-from analysis.data.study import Study
+from analysis.data.study import Study, read_study
 from analysis.format import fraction
 from tests.analysis.tables import FULL, Simulation, data_amount, mixed_table
 from tests.conftest import HANG_SECONDS
@@ -98,6 +98,21 @@ def test_printed_lines_are_sweeps_that_can_run(tmp_path):
     trial = planned(trial_line(found, study), tmp_path)
     assert "cells: " in trial
     assert "0 excluded" in trial
+
+
+def test_printed_lines_name_a_store_that_is_not_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DOSAGE_STORE", raising=False)
+    for store in ("store", "my lab"):
+        folder = Path(store, "sweeps", "tiny")
+        folder.mkdir(parents=True)
+        (folder / "sweep.json").touch()
+        data_amount().to_csv(folder / "table.csv", index=False)
+    named = {store: read_study([Path(store, "sweeps", "tiny", "table.csv")]) for store in ("store", "my lab")}
+    for study, word in ((named["store"], ""), (named["my lab"], "'store=my lab'")):
+        advice = advise(study, 3000, {})
+        lines = [choices(study, "math")[0].line, run_line(advice, study), trial_line(advice, study)]
+        assert all((word in line) if word else ("store=" not in line) for line in lines), lines
 
 
 def test_costs_are_in_the_unit_that_the_table_has():

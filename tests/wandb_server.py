@@ -24,6 +24,9 @@ KEY = "0" * 40
 STREAM = re.compile(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream")
 
 
+AFTER = " after init"
+
+
 @dataclass
 class Run:
     """What the server knows about a run. ``files`` holds the lines of each streamed file by number."""
@@ -63,8 +66,9 @@ class Run:
 
 
 class WandbServer:
-    """``fault`` is '' or what it does wrong: 'hang' (no answer to anything), 'hang after init' (none to what comes
-    after the start of a run), 'error' (status 500) or 'refuse' (no key is good). It may change while the server runs.
+    """``fault`` is '' or what it does wrong: 'hang' (no answer), 'error' (status 500) or 'refuse' (no key is good).
+
+    With ' after init' it does so only to the rows and files of a run. The fault may change while the server runs.
     """
 
     def __init__(self, fault: str = "") -> None:
@@ -163,11 +167,14 @@ class _Handler(BaseHTTPRequestHandler):
         operation = "file_stream" if streamed else request.get("operationName") or (name[1] if name else method)
         with wandb.lock:
             wandb.operations.append(operation)
-        if wandb.fault == "hang" or (wandb.fault == "hang after init" and operation in ("file_stream", "PUT")):
+        fault = wandb.fault.removesuffix(AFTER)
+        if wandb.fault.endswith(AFTER) and operation not in ("file_stream", "PUT"):
+            fault = ""
+        if fault == "hang":
             wandb.closing.wait(600)
             return
-        if wandb.fault in ("error", "refuse"):
-            return self.reply({"error": wandb.fault}, 500 if wandb.fault == "error" else 401)
+        if fault:
+            return self.reply({"error": fault}, 500 if fault == "error" else 401)
         with wandb.lock:
             self.reply(self.result(method, operation, streamed, request, content))
 

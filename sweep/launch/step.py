@@ -73,16 +73,21 @@ def run(file: str, index: int) -> None:
     for warning in (signal.SIGTERM, signal.SIGUSR2):  # they also reach the ranks, whose end this process waits for
         signal.signal(warning, lambda *_: None)
     step, jobs = _read_task(Path(file), index)
-    number, restart = os.environ["SLURM_JOB_ID"], int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     if _done(jobs):
         return
+    shown = [job.stage.key for job in jobs if job.stage.kind in ("train", "score")]
+    with mirrored_stages(Store(jobs[0].store), step.sweep if shown else None, shown, print):
+        _attempt(step, jobs, file, index)
+
+
+def _attempt(step: Step, jobs: list[Job], file: str, index: int) -> None:
+    """Run the ranks of a task once; put it back into the queue or end the process unless all its stages are there."""
+    number, restart = os.environ["SLURM_JOB_ID"], int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     path = Path(file).with_suffix(f".{index}.{number}.attempts")
     attempts = Attempts.load(path) if restart else Attempts()
     attempts.begin(progress(jobs))
     attempts.save(path)
-    shown = [job.stage.key for job in jobs if job.stage.kind in ("train", "score")]
-    with mirrored_stages(Store(jobs[0].store), step.sweep if shown else None, shown, print):
-        status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
+    status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
     if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
     if status != TRY_AGAIN and 0 <= status < KILLED and not is_out_of_memory(status, said):

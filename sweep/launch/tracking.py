@@ -47,7 +47,12 @@ def mirrored_stages(
     if name is None or mode(os.environ) == "disabled":
         yield
         return
-    mirror = _start(store, name, 0.0 if patient else END_SECONDS, stages)
+    try:
+        mirror = _start(store, name, 0.0 if patient else END_SECONDS, stages)
+    except OSError as problem:  # for instance no memory for another process
+        say(f"warning: W&B: nothing can be sent: {problem}")
+        yield
+        return
     try:
         yield
     finally:

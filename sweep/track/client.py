@@ -124,7 +124,8 @@ class OpenRun:
     def finish(self, run: Run, answers: int) -> None:
         """Send what W&B lacks, with ``answers`` rows of each table, and end the run. Raises `Unreachable`."""
         self.log(run)
-        answered = {name: read_lines(file, answers) for name, file in run.tables.items()}
+        whole = run.state == "finished"  # else rows are to come, and a table takes the number after the last
+        answered = {name: read_lines(file, answers) for name, file in run.tables.items() if whole}
         with _failures(self._place):
             if answered:
                 self._started.log({name: _table(rows) for name, rows in answered.items()}, step=self.next)

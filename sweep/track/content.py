@@ -109,9 +109,8 @@ class Content:
         )  # fmt: skip
 
     def _unfinished(self, stage: Stage) -> Path | None:
-        """The folder in which the stage is being built, or was until it stopped."""
-        folders = self.store.root.glob(f"partial/{stage.name}.*")
-        return max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
+        """The folder in which the stage is being built, or was until it stopped. An attempt takes over the last one."""
+        return next(self.store.root.glob(f"partial/{stage.name}.*"), None)
 
     def _state(self, stage: Stage) -> str:
         if self.store.owner(stage):

@@ -28,7 +28,10 @@ from sweep.track.content import Content, Run
 from sweep.track.sent import Sent
 
 LOOK_SECONDS = 5.0
-"""Time between two looks at the store."""
+"""The shortest time between two looks at the store."""
+
+REST = 50.0
+"""How much longer than a look the time until the next one is at least: long logs are read less often."""
 
 PAUSE_SECONDS = 300.0
 """Time until another attempt after W&B did not answer."""
@@ -149,8 +152,11 @@ def run(root: str, name: str, seconds: float, stages: Sequence[str]) -> Report:
         os.environ.setdefault("WANDB_DATA_DIR", str(client.folder / "wandb"))  # offline runs refer to tables there
         mirror = Mirror(saved, store, client, stages)
         try:
-            while not _input_ended(LOOK_SECONDS):
+            looked = 0.0
+            while not _input_ended(max(LOOK_SECONDS, REST * looked)):
+                began = time.monotonic()
                 mirror.look()
+                looked = time.monotonic() - began
             mirror.conclude(seconds)
         except Unreachable as problem:
             mirror.report.problem = str(problem)

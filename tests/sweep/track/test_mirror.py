@@ -127,7 +127,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in listed] + [own for child in listed for own in _children(int(child))]
 
 
-@pytest.mark.parametrize("fault", ["hang", "hang after init", "error", "refuse"])
+@pytest.mark.parametrize("fault", ["hang", "hang after init", "error", "refuse", "refuse after init"])
 def test_what_a_failing_server_did_not_take_is_sent_later(
     fault: str, tracked: Tracked, unsent: Path, server: WandbServer
 ):

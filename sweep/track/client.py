@@ -7,8 +7,9 @@ import json
 import netrc
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -26,7 +27,7 @@ STOPPED = 75
 EXIT_CODES = {"finished": 0, "failed": 1}
 
 LOST = "Some run data will not be synced"
-"""What W&B prints at the end of a run whose rows it could not upload."""
+"""What W&B prints, at some time before a run has ended, when it could not upload its rows."""
 
 
 class Unreachable(RuntimeError):
@@ -56,8 +57,9 @@ def _address(environment: Mapping[str, str]) -> str:
 class Client:
     """Opens the runs of one sweep.
 
-    W&B's files of offline runs go to its folder ``wandb`` in $WANDB_DIR, else in the store; those of runs online, which
-    are of no use once they have been sent, to the folder ``scratch``.
+    Standard error has to be led to ``printed`` meanwhile: only there W&B tells of lost rows. W&B's files of offline
+    runs go to its folder ``wandb`` in $WANDB_DIR, else in the store; those of runs online, which are of no use once
+    they have been sent, to the folder ``scratch``.
     """
 
     def __init__(self, tracker: TrackerConfig, sweep: str, store: Path, scratch: Path) -> None:
@@ -66,6 +68,7 @@ class Client:
         self.folder = Path(os.environ.get("WANDB_DIR") or store) if self.offline else scratch
         self.project = "/".join(filter(None, [tracker.entity, tracker.project]))
         self.place = f"{'offline' if self.offline else _address(os.environ)}/{self.project}"
+        self.printed = io.StringIO()
 
     def open(self, run: Run, before: Sent | None) -> OpenRun:
         """Start a run or go on with it. Raises `Unreachable`."""
@@ -74,7 +77,15 @@ class Client:
         # Online, the server says where to go on.
         known = before if self.offline and before and before.place.endswith(f"/{self.project}") else None
         with _failures(self.place):
-            return OpenRun(self._start(run), self.place, known)
+            return OpenRun(self._start(run), self.place, known, self.heard)
+
+    def heard(self) -> str:
+        """What W&B has printed to ``printed`` since the last call; passed on to standard error."""
+        text = self.printed.getvalue()
+        self.printed.seek(0)
+        self.printed.truncate()
+        print(text, end="", file=sys.__stderr__, flush=True)
+        return text
 
     def _start(self, run: Run) -> Any:
         import wandb  # slow to import
@@ -106,8 +117,8 @@ class Client:
 class OpenRun:
     """A run that W&B takes rows of. ``next`` is the number of the first row that it lacks."""
 
-    def __init__(self, started: Any, place: str, before: Sent | None) -> None:
-        self._started, self._place = started, place
+    def __init__(self, started: Any, place: str, before: Sent | None, heard: Callable[[], str]) -> None:
+        self._started, self._place, self._heard = started, place, heard
         self.next: int = before.next if before else started.starting_step
         self.folder = Path(started.settings.sync_dir)
 
@@ -133,9 +144,8 @@ class OpenRun:
             self._started.summary.update(dict(run.summary))
             if run.state not in EXIT_CODES:
                 self._started.mark_preempting()
-            with redirect_stderr(io.StringIO()) as said:
-                self._started.finish(exit_code=EXIT_CODES.get(run.state, STOPPED))
-            if LOST in said.getvalue():  # all that a client whose uploads are refused says of it
+            self._started.finish(exit_code=EXIT_CODES.get(run.state, STOPPED))
+            if LOST in self._heard():  # all that W&B says of uploads that are refused
                 raise RuntimeError("uploads are refused")
             # A link of W&B's to the last folder, which `wandb sync` would upload a second time.
             self.folder.with_name("latest-run").unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,6 +63,15 @@ class Mirror:
         self.open: dict[str, tuple[OpenRun, ExitStack]] = {}
         self.done: set[str] = set()
         self.report = Report(client.place, client.offline)
+
+    def follow(self, seconds: float) -> None:
+        """Look until the input ends, then `conclude`. Raises `Unreachable`."""
+        looked = 0.0
+        while not _input_ended(max(LOOK_SECONDS, REST * looked)):
+            began = time.monotonic()
+            self.look()
+            looked = time.monotonic() - began
+        self.conclude(seconds)
 
     def look(self) -> None:
         """Send what is new of trainings that run, and all of what has finished. Raises `Unreachable`."""
@@ -152,14 +161,11 @@ def run(root: str, name: str, seconds: float, stages: Sequence[str]) -> Report:
         os.environ.setdefault("WANDB_DATA_DIR", str(client.folder / "wandb"))  # offline runs refer to tables there
         mirror = Mirror(saved, store, client, stages)
         try:
-            looked = 0.0
-            while not _input_ended(max(LOOK_SECONDS, REST * looked)):
-                began = time.monotonic()
-                mirror.look()
-                looked = time.monotonic() - began
-            mirror.conclude(seconds)
+            with redirect_stderr(client.printed):
+                mirror.follow(seconds)
         except Unreachable as problem:
             mirror.report.problem = str(problem)
+        client.heard()
         mirror.release()
         mirror.count()
     return mirror.report

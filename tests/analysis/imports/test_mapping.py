@@ -174,7 +174,9 @@ def test_what_is_no_result_of_lm_eval_is_named(tmp_path):
 def test_the_command_names_what_it_needs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["import", "from=t.csv"]) == 2
-    assert "mapping=, out= missing" in capsys.readouterr().err
+    assert "out= missing" in capsys.readouterr().err
+    assert main(["import", "from=t.csv", "out=long.csv"]) == 2
+    assert "from=t.csv needs mapping=FILE.yaml" in capsys.readouterr().err
     assert main(["import", "from=t.csv", "mapping=m.yaml", "out=x.txt"]) == 2
     assert "must end in .csv or .parquet" in capsys.readouterr().err
 

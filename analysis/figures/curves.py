@@ -17,6 +17,8 @@ from analysis.fitting.series_fits import AmountLevel, SeriesFit
 
 MEASURED = "measured"
 """The name of a series that has none, being the only one."""
+MOST_CELLS = 12
+"""Cells that a point names."""
 SHADE = 0.13
 """Opacity of the bands, of which several may overlap."""
 GRID_STEP = 2
@@ -93,9 +95,9 @@ def _here(fit: SeriesFit, level: AmountLevel) -> NDArray[np.bool_]:
 
 
 def _cells(fit: SeriesFit, level: AmountLevel) -> list[str]:
-    """The cells behind a level, each once."""
+    """The cells behind a level, each once; `MOST_CELLS` at most, as ``runs`` says how many there are."""
     pairs = zip(fit.series.cell, _here(fit, level), strict=True)
-    return list(dict.fromkeys(cell for cell, here in pairs if here and cell))
+    return list(dict.fromkeys(cell for cell, here in pairs if here and cell))[:MOST_CELLS]
 
 
 def _items(fit: SeriesFit, level: AmountLevel) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import product
 
 from analysis.advice.commands import command, overrides
@@ -16,11 +16,12 @@ MOST_COMMANDS = 12
 """Commands that the report lists one by one; beyond, the table's column ``overrides`` has them."""
 
 
-def cell_facts(study: Study) -> dict[str, dict[str, str]]:
-    """Facts by cell, for the page; empty where the table names no cells."""
+def cell_facts(study: Study, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Facts of these cells, for the page; empty where the table names no cells."""
     if "cell" not in study.table:
         return {}
     first = study.table.drop_duplicates("cell")
+    first = first[first["cell"].isin(set(names))]
     return {str(row["cell"]): _facts(row) for row in first.to_dict("records")}
 
 

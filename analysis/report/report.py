@@ -42,7 +42,9 @@ def report_page(
     if answers is not None:
         shown.insert(1, Part("Answers of the models", [_answers(answers)]))
     facts: dict[str, object] = {} if "why" in sliders else {"panel-data": sliders}
-    if known := cell_facts(results.study):
+    rows = (row for drawn in drawings.curves.values() for row in drawn.figure.rows)
+    named = {name for row in rows for name in str(row.get("cells") or "").split("; ")}
+    if known := cell_facts(results.study, named):
         facts["cells"] = known
     return page(title, _lead(results.study), top, shown, facts)
 

@@ -131,6 +131,7 @@ def renamed(study: Study) -> list[str]:
     apart = {"fraction", "hours", *names, *own, *CONSEQUENCES}
     keys = [*own, *(c for c in study.factors if c not in apart), "_stages"]
     keys += [c for c in ("base_seed", "seed") if c in frame] + ["ability", "task", "metric"]
+    frame = frame[frame.duplicated(keys, keep=False)]  # a group of one cannot have two names
     sentences = []
     for _, part in frame.groupby(keys, dropna=False, sort=False):
         called = part[names].astype(str).agg(", ".join, axis=1)

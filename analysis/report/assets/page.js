@@ -32,7 +32,10 @@
   document.addEventListener("cells", ({ detail }) => {
     const dialog = document.createElement("dialog");
     dialog.setAttribute("aria-label", "What lies behind this point");
-    dialog.append(...detail.cells.split("; ").map(about), button("close", () => dialog.close()));
+    const named = detail.cells.split("; ");
+    const more = document.createElement("p");
+    more.textContent = detail.runs > named.length ? `These are ${named.length} of ${detail.runs} runs.` : "";
+    dialog.append(...named.map(about), more, button("close", () => dialog.close()));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();

@@ -36,7 +36,8 @@ def test_cells_that_are_no_grid_have_a_command_each():
 
 @pytest.mark.parametrize("words", [(), ("fraction=1",)])
 def test_facts_of_a_cell_are_those_of_the_table(words):
-    (facts,) = cell_facts(study(words)).values()
+    (facts,) = cell_facts(study(words), [str(words)]).values()
+    assert cell_facts(study(words), []) == {}
     assert facts["hours"] == "0.500"
     assert facts.get("command") == ("python -m sweep fraction=1" if words else None)
 

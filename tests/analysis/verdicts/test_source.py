@@ -40,6 +40,12 @@ def test_effects_of_sources_are_found_with_their_signs_and_sizes():
     assert np.mean(held) >= 0.9
 
 
+def test_strategies_without_replay_are_told_apart_as_in_a_table_without_that_column():
+    frame = table(np.random.default_rng(0), code=0.03)
+    with_column, without = (sources(arms_of(one), 0.02) for one in (frame.assign(replay=np.nan), frame))
+    assert [(v.about, v.effect, v.low) for v in with_column] == [(v.about, v.effect, v.low) for v in without]
+
+
 def test_no_effect_is_no_finding():
     verdicts = [v for seed in range(20) for v in found(table(np.random.default_rng(seed))).values()]
     assert np.mean([v.finding in ("up", "down") for v in verdicts]) <= 0.1

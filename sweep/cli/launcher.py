@@ -79,7 +79,7 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
         train["signal_delay_s"] = signal_delay(parameters, plan.store)
     if not asked and parameters >= LARGE and all(train.get(name) is None for name in GPU_SETTINGS):
         train["gpus_per_node"] = settings.tasks_per_node or planned.cell.engine.ranks
-    wants = settings.gpus_per_node is not None or (not asked and parameters >= LARGE)
+    wants = bool(settings.gpus_per_node) or (not asked and parameters >= LARGE)
     if wants and all(answer.get(name) is None for name in GPU_SETTINGS):
         answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, planned.cell.engine.gpu_gib or card)
     return replace(settings, train=train, answer=answer)

@@ -97,10 +97,16 @@ def card_gib() -> float | None:
     return None
 
 
+def estimates(plan: Plan) -> dict[str, Cost]:
+    """The cost of every stage of the plan by key, whatever was measured: the same for the same plan."""
+    has_gpus = bool(gpus())
+    return {stage.key: _cost(stage, plan, has_gpus) for stage in plan.stages}
+
+
 def costs(plan: Plan) -> dict[str, Cost]:
-    """The cost of every stage of the plan by key."""
-    has_gpus, rates = bool(gpus()), Rates(plan.store)
-    return {stage.key: _measured(_cost(stage, plan, has_gpus), stage, plan, rates) for stage in plan.stages}
+    """The cost of every stage of the plan by key, with the times that finished stages of the store took."""
+    rates, estimated = Rates(plan.store), estimates(plan)
+    return {stage.key: _measured(estimated[stage.key], stage, plan, rates) for stage in plan.stages}
 
 
 def _measured(cost: Cost, stage: Stage, plan: Plan, rates: Rates) -> Cost:

@@ -14,7 +14,7 @@ from common.wording import plural
 from sweep.config.cell import Cell
 from sweep.config.tracker import NO_TRACKER, TrackerConfig
 from sweep.plan import fit
-from sweep.plan.cost import costs
+from sweep.plan.cost import costs, estimates
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
@@ -95,11 +95,14 @@ class SavedSweep:
 
 def jobs(plan: Plan, store: Store) -> dict[str, Job]:
     """Every stage of the plan as a job of ``store``, by key, parents before children."""
-    cost, need = costs(plan), fit.of_stages(plan)
+    cost, estimate, need = costs(plan), estimates(plan), fit.of_stages(plan)
     return {
-        s.key: Job(s, plan.execution[s.key], store.root, round(cost[s.key].seconds, 3), round(need.get(s.key, 0.0), 3))
+        s.key: Job(
+            s, plan.execution[s.key], store.root, round(cost[s.key].seconds, 3), round(need.get(s.key, 0.0), 3),
+            round(estimate[s.key].hours * 3600, 3),
+        )
         for s in plan.stages
-    }
+    }  # fmt: skip
 
 
 def save(plan: Plan, store: Store) -> SavedSweep:

@@ -110,5 +110,6 @@ def model_factors(saved: SavedSweep, cell: SavedCell, stages: int, store: Store)
 
 
 def _hours(saved: SavedSweep, cell: SavedCell) -> float:
-    """Estimated hours of the cell's own stages."""
-    return round(sum(saved.jobs[stage.key].seconds for stage in own_stages(saved, cell)) / 3600, 6)
+    """Estimated hours of the cell's own stages on one device, which no measured time changes."""
+    jobs = [saved.jobs[stage.key] for stage in own_stages(saved, cell)]
+    return round(sum(j.seconds if j.device_seconds is None else j.device_seconds for j in jobs) / 3600, 6)

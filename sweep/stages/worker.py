@@ -64,8 +64,9 @@ STAMPS = "stamps.json"
 class Job:
     """A stage with everything a worker process needs to build it; sent to it as JSON.
 
-    ``seconds`` is an estimate of its duration, ``gib`` of the memory of a rank (0: none is known). ``execution`` holds
-    the settings that do not change the result, for the kinds that have any.
+    ``seconds`` is an estimate of its duration, ``gib`` of the memory of a rank (0: none is known), ``device_seconds``
+    of its time on all its devices, which no measured time changes (None: as ``seconds``). ``execution`` holds the
+    settings that do not change the result, for the kinds that have any.
     """
 
     stage: Stage
@@ -73,6 +74,7 @@ class Job:
     store: Path
     seconds: float
     gib: float = 0.0
+    device_seconds: float | None = None
 
     @property
     def ranks(self) -> int:
@@ -105,6 +107,7 @@ class Job:
         return {
             "store": str(self.store), "kind": self.stage.kind, "key": self.stage.key, "spec": plain(self.stage.spec),
             "inputs": inputs, "how": plain(self.execution), "seconds": self.seconds, "gib": self.gib,
+            "device_seconds": self.device_seconds,
         }  # fmt: skip
 
     @staticmethod
@@ -128,7 +131,8 @@ class Job:
         if stage_type.execution and settings is not None:
             kept = {name: item for name, item in settings.items() if name not in RETIRED.get(value["kind"], ())}
             execution = restore(stage_type.execution, kept)
-        return Job(stage, execution, Path(value["store"]), value["seconds"], value.get("gib", 0.0))
+        own = value.get("gib", 0.0), value.get("device_seconds")  # a sweep saved by an older release has neither
+        return Job(stage, execution, Path(value["store"]), value["seconds"], *own)
 
 
 def build_stage(job: Job, owner: str, rank: int = 0) -> int:

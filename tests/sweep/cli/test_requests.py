@@ -84,6 +84,8 @@ def test_scores_and_data_hold_no_gpu_and_share_their_nodes():
 def test_a_large_model_gets_gpus_that_hold_it_and_a_small_one_none():
     found = of(cell(*LARGE, "fraction=1/4", "engine.gpu_gib=24", "suite.eval_batch_size=64"))
     assert (found["train8"].gpus_per_node, found["answer1"].gpus_per_node) == (8, 2)
+    none = of(cell(*LARGE, "fraction=1/4"), overrides=("hydra.launcher.gpus_per_node=0",))
+    assert (none["train8"].gpus_per_node, none["answer1"].gpus_per_node) == (0, 0)
     small = of(cell("fraction=1/4"))
     assert (small["train1"].gpus_per_node, small["answer1"].gpus_per_node) == (None, None)
 

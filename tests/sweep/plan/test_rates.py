@@ -11,6 +11,7 @@ import pytest
 from sweep.cli.plan_table import summary
 from sweep.plan.cost import costs
 from sweep.plan.plan import Plan
+from sweep.results.saved_sweep import jobs
 from sweep.stages.stage import Stage, plain
 from sweep.stages.store import SEAL
 from tests.sweep.composing import cell, plan
@@ -84,3 +85,13 @@ def test_a_damaged_record_is_passed_over(store_path: Path):
     finish(made, stage, store_path, 20.0)
     (store_path / "train" / stage.key / "record.json").write_text("{")
     assert not costs(made)[stage.key].measured
+
+
+def test_the_tables_hours_are_those_of_the_plan_alone(store_path: Path):
+    """Else a sweep that is planned again while it runs would change its table."""
+    made, stage = planned(store_path, "fraction=1/16")
+    before = jobs(made, made.store)[stage.key]
+    finish(made, stage, store_path, 20.0)
+    after = jobs(made, made.store)[stage.key]
+    assert after.seconds == pytest.approx(FIXED + PER_TOKEN * costs(made)[stage.key].tokens) != before.seconds
+    assert after.device_seconds == before.device_seconds == before.seconds

@@ -42,6 +42,10 @@ def write(
         shapes, get_storage_size=lambda shape: shape.numel() * dtype.itemsize, max_shard_size=SHARD_BYTES,
         filename_pattern="model{suffix}.safetensors",
     )  # fmt: skip
+    if group.first:
+        for left in folder.glob("model*.safetensors*"):  # by an attempt that was killed
+            left.unlink()
+    group.barrier()
     for number, (file, names) in enumerate(split.filename_to_tensors.items()):
         writer = number % group.size
         content: dict[str, Tensor] = {}

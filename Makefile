@@ -17,7 +17,7 @@ QUIET = --quiet
 endif
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ check: $(VENV)/.developer  ## format, lint and types
 
 bench: $(VENV)/.developer  ## the measures of docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+docs: $(VENV)/.developer  ## the documentation as a site, in site/
+	$(BIN)/python docs/config_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:  ## remove the virtual environment and the caches, never the store
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

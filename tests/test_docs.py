@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import re
@@ -192,3 +193,22 @@ def test_the_docs_show_every_verb():
     for package, commands in TABLES.items():
         for verb in filter(None, commands):
             assert (package, verb) in written or f"python -m {package} {verb}" in text
+
+
+def test_the_page_of_config_keys_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("config_reference", ROOT / "docs" / "config_reference.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    assert written == module.page(), "run: python docs/config_reference.py"
+
+
+def test_the_site_is_built_and_lists_every_page(tmp_path: Path):
+    build = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    ended = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS)
+    assert ended.returncode == 0, ended.stderr
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    start = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert not [page for page in tmp_path.rglob("*.html") if "```" in page.read_text(encoding="utf-8")]
+    assert all((tmp_path / page / "index.html").exists() and f'href="{page}/"' in start for page in pages)

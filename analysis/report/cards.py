@@ -94,8 +94,8 @@ def _stops(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     rising = [v.about for v in scaling if v.finding == "up"]
     open_ones = [v.about for v in scaling if v not in reached and v.finding != "up"]
     lines = _shortened([v.sentence for v in reached])
-    lines += [f"No plateau within the amounts measured: {', '.join(rising)}."] if rising else []
-    lines += [f"Open: {', '.join(open_ones)}."] if open_ones else []
+    lines += [f"No plateau within the amounts measured: {'; '.join(rising)}."] if rising else []
+    lines += [f"Open: {'; '.join(open_ones)}."] if open_ones else []
     scored = [(measure, fits) for measure, fits in results.fits if measure.metric.bounded] or results.fits
     aims = [f"{goal.about}: {goal.shown_value} takes {goal.samples} samples of its data." for *_, goal in goals(scored)]
     return [*lines, *_shortened(aims)] or ["No answer: no series has four amounts or more of its own data."]

@@ -1,0 +1,36 @@
+"""The cards of the report say what the verdicts say, and no more."""
+
+import pytest
+
+from analysis.data.study import Study
+from analysis.report.cards import GAINS, cards, headline
+from analysis.report.drawings import draw_all
+from analysis.report.results import analyse
+from analysis.verdicts.wording import with_interval
+from tests.analysis.tables import data_amount, mixed_table
+
+
+FRAMES = {"alone": data_amount(), "mixed": mixed_table(), "few items": data_amount().assign(n_items=8)}
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
+def test_the_first_card_has_the_finding_and_interval_of_its_verdicts(frame, tmp_path):
+    results = analyse(Study(frame), 0.02, None)
+    gains, stops, mixing, strategy, _ = cards(results, draw_all(results, tmp_path))
+    verdicts = headline(results.findings.verdicts)
+    scaling = {v.about: v for v in verdicts if v.question == "scaling"}
+    said = [line for line in gains.answers if " per doubling." in line]
+    assert len(said) >= 3
+    for line in said:
+        verdict = scaling[line.partition(":")[0]]
+        assert with_interval(verdict) in line
+        assert ("still gains" in line) == (verdict.finding == "up"), line
+        assert (GAINS["equal"] in line) == (verdict.finding == "equal" and not verdict.edge), line
+        if verdict.finding == "undecided" and not verdict.edge:
+            assert "open" in line
+    plateaus = [v.sentence for v in scaling.values() if v.finding == "equal" or v.edge]
+    assert [line for line in stops.answers if line in plateaus] == plateaus[:5]
+    if not any(v.question == "synergy" for v in verdicts):
+        assert mixing.answers[0].startswith("Not measured") and strategy.answers[0].startswith("Not compared")
+    if frame is FRAMES["few items"]:
+        assert any(v.finding == "undecided" and not v.withdrawn_among for v in scaling.values())

@@ -9,7 +9,6 @@ from analysis.report.results import analyse
 from analysis.verdicts.wording import with_interval
 from tests.analysis.tables import data_amount, mixed_table
 
-
 FRAMES = {"alone": data_amount(), "mixed": mixed_table(), "few items": data_amount().assign(n_items=8)}
 
 

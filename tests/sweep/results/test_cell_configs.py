@@ -51,7 +51,7 @@ def test_values_are_resolved_and_parts_are_those_of_their_own_cell(tmp_path: Pat
     store = Store(tmp_path)
     save(planned(store, ["strategy=dmt", "replay=1/4"], ["strategy=dmt", "replay=1/8", "data.max_length=64"]), store)
     read = [yaml.safe_load(file.read_text()) for file in files(store)]
-    assert [one["strategy"]["stages"][1]["math"] for one in read] == ["1/4", "1/8"]
+    assert [one["strategy"]["stages"][1]["specialised"] for one in read] == ["1/4", "1/8"]
     assert [one["data"]["max_length"] for one in read] == [128, 64]
     assert [file.name.rpartition("-")[0] for file in files(store)] == [
         "strategy=dmt,replay=1-4", "strategy=dmt,replay=1-8,data.max_length=64",

@@ -139,6 +139,7 @@ def test_parents_stand_before_children():
 
 
 OTHER = {
+    "model.resources": {"minutes": 30},
     "ability": "code", "fraction": "1/2", "replay": "1/8", "sample_rounding": "ceil",
     "total_samples": 100, "allow_repeats": True,
     "data.template": "chatml", "data.system": "Be brief.", "data.world.math": 8000, "data.world.test": 100,

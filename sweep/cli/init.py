@@ -37,6 +37,11 @@ ABILITIES = {
 }
 """What the name of a file says about its ability; the first that fits counts."""
 
+NUMBERED = re.compile(
+    r"(train|part|data|shard|chunk)?[-_]?\d*([-_]of[-_]\d+)?([-_][0-9a-f]{8}[0-9a-f-]*)?", re.IGNORECASE
+)
+"""Names that say nothing of what a file teaches, such as ``train-00000-of-00003``; its folder's name does."""
+
 LOOKED_AT = 200
 """Rows by which a format is guessed."""
 
@@ -106,7 +111,7 @@ def init(options: Init) -> str:
         for place, ability in zip(options.data, abilities, strict=True)
         for file in _files(Path(place))
     ]
-    for group, text in (("data", data_file(options.name, found)), ("suite", suite_file(options.name, found))):
+    for group, text in (("data", data_file(options, found)), ("suite", suite_file(options.name, found))):
         targets[group].parent.mkdir(parents=True, exist_ok=True)
         targets[group].write_text(text, encoding="utf-8")
     return "\n".join([*map(shown, found), _next_steps(options.name, targets, found)])
@@ -189,16 +194,21 @@ def _renamed(columns: dict[str, str]) -> dict[str, str]:
 
 
 def guessed_ability(path: Path, samples: Sequence[tuple[Message, ...]]) -> str:
-    """An ability by the file's name, else by what its answers look like, else called after the file."""
+    """An ability by the name of the file or its folder, else by what its answers look like, else that name itself."""
+    names = [
+        re.sub(r"(\.(jsonl|json|csv|parquet|gz))+$", "", path.name),
+        *(folder.name for folder in path.parents if folder.name),
+    ]
+    name = next((name for name in names if not NUMBERED.fullmatch(name)), names[0]).lower()
     for ability, pattern in ABILITIES.items():
-        if re.search(pattern, path.stem.lower()):
+        if re.search(pattern, name):
             return ability
     answers = [turns[-1].content for turns in samples]
     if all("####" in answer for answer in answers):
         return "math"
     if all(re.search(r"```|^\s*(def|import|class) ", answer, re.MULTILINE) for answer in answers):
         return "code"
-    word = re.sub(r"\W+|_+", "_", path.name.split(".")[0].lower()).strip("_") or "own"
+    word = re.sub(r"\W+|_+", "_", name).strip("_") or "own"
     return f"{word}_data" if word in WORDS or word[0].isdigit() else word
 
 
@@ -219,8 +229,9 @@ def shown(found: Found) -> str:
     return "\n".join(lines)
 
 
-def data_file(name: str, found: Sequence[Found]) -> str:
+def data_file(options: Init, found: Sequence[Found]) -> str:
     """The text of ``data/NAME.yaml``."""
+    ability = f" ability={','.join(options.ability)}" if options.ability else ""
     names = [re.sub(r"\W+", "_", one.path.name.split(".")[0]) for one in found]
     sources = {
         f"{word}_{names[: place + 1].count(word)}" if names.count(word) > 1 else word: one.source
@@ -230,10 +241,10 @@ def data_file(name: str, found: Sequence[Found]) -> str:
     replay = f"replay: {few if few != '1' else '1/2'}   # of the specialised data in the second stage of strategy=dmt\n"
     body = yaml.safe_dump({"sources": sources}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
     return (
-        f"# Written by: python -m sweep init data={','.join(str(one.path) for one in found)}\n"
+        f"# Written by: python -m sweep init data={','.join(options.data)}{ability} name={options.name}\n"
         "# base has the template, tokenizer and pretraining corpus of the small models that come with Dosage.\n"
         "# For a model from elsewhere also set template: chatml, vicuna, alpaca, or tokenizer for its own.\n"
-        f"defaults: [base, _self_]\nname: {name}\n"
+        f"defaults: [base, _self_]\nname: {options.name}\n"
         "# max_length: 384   # tokens of a sample; longer ones are cut, and counted\n"
         "# general: ABILITY   # which ability is the general one; all others are specialised\n"
         f"{replay}{body}"

@@ -55,10 +55,15 @@ def test_format_and_columns_are_guessed(record, row_format, columns, here: Path)
         ("my rows", "def f():\n    return 2", "code"),
         ("My Rows-v2", "so 2", "my_rows_v2"),
         ("all", "so 2", "all_data"),
+        ("gsm8k/train", "so 2", "math"),
+        ("rivers/data/train-00001-of-00002", "so 2", "rivers"),
+        ("rivers/part_0", "so 2", "rivers"),
+        ("part-00003-0a1b2c3d-4e5f", "so 2", "part_00003_0a1b2c3d_4e5f"),
     ],
 )
-def test_ability_is_guessed_from_the_name_then_from_the_answers(name, answer, ability, here: Path):
-    assert look(jsonl(here / f"{name}.jsonl", {"prompt": "What?", "completion": answer})).ability == ability
+def test_ability_is_guessed_from_the_names_then_from_the_answers(name, answer, ability, here: Path):
+    path = jsonl(Path(f"{name}.jsonl"), {"prompt": "What?", "completion": answer})
+    assert look(path).ability == ability
 
 
 def test_rows_that_cannot_be_used_are_counted_and_named(here: Path):
@@ -81,6 +86,8 @@ def test_a_sweep_of_four_abilities_is_planned_from_three_files_and_a_folder(here
     text = init(parse(Init, ["data=capitals.csv,sums.jsonl,chat.json,hub like", "ability=facts,math,general,geo"]))
     assert "capitals.csv: 60 rows, ability facts, format completion (prompt in column question" in text
     assert "  1 trained on assistant  City 0" in text and "70 rows, ability geo" in text and "test-" not in text
+    written = (here / "dosage_conf/data/mine.yaml").read_text().splitlines()[0]
+    assert written.endswith("data=capitals.csv,sums.jsonl,chat.json,hub like ability=facts,math,general,geo name=mine")
     command = text.splitlines()[-1].split()[3:]
     ended = sweep(*command, "dry_run=true", store=here / "s", folder=here)
     assert ended.returncode == 0, ended.stderr

@@ -121,7 +121,7 @@ class Pool:
             server.abandon(GRACE_SECONDS)
             raise
         finally:
-            with _ignored_ctrl_c():
+            with _held_ctrl_c():
                 server.close()
 
     def _start_ready(self, server: Server, progress: Progress) -> None:
@@ -248,13 +248,16 @@ class Pool:
 
 
 @contextlib.contextmanager
-def _ignored_ctrl_c() -> Iterator[None]:
-    """Ignore Ctrl-C for the few seconds in which processes are ended, so that none is left behind."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _held_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back for the few seconds in which processes are ended, so that none is left behind."""
+    pressed: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _place(owner: Mapping[str, Any]) -> str:

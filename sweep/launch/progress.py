@@ -12,6 +12,12 @@ from rich.progress import Progress as Bar
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
+BAR = 14
+"""Columns of the bar itself."""
+
+COUNTS = 46
+"""Columns that the counts, the time spent and the time left take at most; what is left of the line names the stages."""
+
 
 class Progress:
     """Counts finished stages and estimates the time left from the costs of finished and missing ones."""
@@ -24,7 +30,7 @@ class Progress:
         self.began = time.monotonic()
         self.working: dict[str, str] = {}
         self.bar = Bar(
-            BarColumn(), MofNCompleteColumn(), TextColumn("stages"), TimeElapsedColumn(),
+            BarColumn(BAR), MofNCompleteColumn(), TextColumn("stages"), TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"), TextColumn("{task.fields[now]}"),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
@@ -69,9 +75,9 @@ class Progress:
         self.bar.console.print(text, highlight=False, soft_wrap=True)
 
     def tick(self) -> None:
-        self.bar.update(
-            self.task, completed=self.count, left=self.estimate(), now=", ".join(self.working.values())[:60]
-        )
+        room = max(0, self.bar.console.width - BAR - COUNTS)
+        now = ", ".join(self.working.values())[:room]
+        self.bar.update(self.task, completed=self.count, left=self.estimate(), now=now)
 
 
 def span(seconds: float) -> str:

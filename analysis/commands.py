@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.options import Advise, Analyse, Fit, Import, Next, Publish, Serve
+from analysis.options import Advise, Analyse, Compare, Fit, Import, Next, Publish, Serve
 from common import __version__
 from common.json_file import write_json
 from common.options import Command, run
@@ -36,6 +36,16 @@ def analyse(options: Analyse) -> str:
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
     summary = (out / "summary.txt").read_text(encoding="utf-8")
     return f"{summary}\nall tables: {out / 'table.txt'}\nreport: {out / 'report.html'}\n"
+
+
+def compare(options: Compare) -> str:
+    """What changed from one sweep or table to another, as text or JSON."""
+    from analysis.report.comparison import compared
+
+    before, after = options.sides
+    items = [*before.item_files, *after.item_files]
+    names = before.place[1], after.place[1]
+    return compared((before.files[0], after.files[0]), names, items, options.margin, as_json=options.json)
 
 
 def serve(options: Serve) -> int:
@@ -144,6 +154,7 @@ def fit(options: Fit) -> str:
 
 COMMANDS = {
     "": Command(Analyse, "Analyse a long table: curves, intervals, verdicts, figures, a report.", analyse),
+    "compare": Command(Compare, "Say what changed from one sweep to another, such as after new data.", compare),
     "serve": Command(Serve, "Show the report of a running sweep in a browser, as new as its scores.", serve),
     "publish": Command(Publish, "Put curves, verdicts, report and dashboards of sweeps into W&B.", publish),
     "advise": Command(Advise, "Say which composition and strategy to train under a budget.", advise),

@@ -91,6 +91,29 @@ class Analyse(Tables):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Options of ``python -m analysis compare``."""
+
+    sweep: list[str] | None = option("two sweeps, the earlier one first", None)
+    table: list[str] | None = option("two tables instead, .csv or .parquet", None)
+    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
+    margin: float = option("the difference that matters: relative for a loss, else of the metric's range", 0.02)
+    json: bool = option("print the result as JSON", False)
+
+    def __post_init__(self) -> None:
+        given = self.sweep or self.table or []
+        if (self.sweep is None) == (self.table is None) or len(given) != 2 or given[0] == given[1]:
+            raise ValueError("give two sweeps or two tables, for example: python -m analysis compare sweep=OLD,NEW")
+
+    @property
+    def sides(self) -> list[Analyse]:
+        """What is compared: the earlier, then the later."""
+        if self.table is not None:
+            return [Analyse(table=table) for table in self.table]
+        return [Analyse(sweep=[name], store=self.store) for name in self.sweep or ()]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Serve:
     """Options of ``python -m analysis serve``."""
 

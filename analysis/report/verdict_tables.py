@@ -47,7 +47,7 @@ def verdict_tables(verdicts: Sequence[Verdict]) -> list[TextTable]:
         if not chosen:
             continue
         header = ("about", "gain, 95 % interval", "margin", "power", "detectable", "finding")
-        told = f"in {_units(chosen)}; for {_holds_for(chosen)}"
+        told = f"in {_units(chosen)}; for {holds_for(chosen)}"
         tables.append(TextTable(f"{question}: {title} ({told})", header, tuple(map(_row, chosen))))
     return tables
 
@@ -58,7 +58,7 @@ def _units(verdicts: Sequence[Verdict]) -> str:
     return "points" if kinds == ["share"] else " or ".join(DIFFERENCE_UNITS[kind] for kind in kinds)
 
 
-def _holds_for(verdicts: Sequence[Verdict]) -> str:
+def holds_for(verdicts: Sequence[Verdict]) -> str:
     """What the verdicts of one table hold for, by metric where they differ."""
     by: dict[str, list[str]] = {}
     for verdict in verdicts:

@@ -11,14 +11,16 @@ import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.engines.cache import growing_cache
-from eval.engines.models import end_tokens, load_model, load_tokenizer
+from eval.engines.models import end_tokens, load_model, load_tokenizer, source_of
 from eval.engines.request import Answer, Engine, Prompt, Request
+from eval.engines.rows import Rows
 from eval.engines.texts import decoded, plain
 from eval.spec.answers import AnswerSpec, Decoding
 
@@ -54,11 +56,13 @@ class _Rules:
 
 
 def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
-    """Load the model; return the engine."""
+    """Load the model; return the engine, which takes fewer rows at a time once memory runs out."""
     model, tokenizer = load_model(spec, inputs), load_tokenizer(spec, inputs)
+    rows = Rows(source_of(spec, inputs)[0], spec.task)
 
     def engine(request: Request) -> list[Answer]:
-        return answer(model, tokenizer, request.prompts, decoding=request.decoding, stops=request.stops)
+        work = partial(answer, model, tokenizer, decoding=request.decoding, stops=request.stops)
+        return rows.run(work, request.prompts, lambda one: len(one.tokens) + request.decoding.max_new_tokens)
 
     return engine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from eval.engines.batches import plan
 from eval.engines.losses import Flags, Ids, losses
-from eval.engines.models import encode, load_model, load_tokenizer
+from eval.engines.models import encode, load_model, load_tokenizer, source_of
+from eval.engines.rows import Rows
 from eval.items.jsonl import Row
 from eval.spec.answers import AnswerSpec, EvalRun
 from eval.stages.records import Records
@@ -65,9 +67,10 @@ def _measured(
     names = [name for name, _, _ in samples]
     # Losses need the logits of every position, and those dominate memory.
     max_tokens = max(1, MAX_LOGITS // config.vocab_size)
+    fitting, work = Rows(source_of(spec, inputs)[0], spec.task), partial(_batch, model)
     for batch in plan([len(ids) for _, ids, _ in samples], rows=execution.batch_rows, tokens=max_tokens):
         if not all(names[row] in responses.records for row in batch):
-            responses.add(_batch(model, [samples[row] for row in batch]))
+            responses.add(fitting.run(work, [samples[row] for row in batch], lambda sample: len(sample[1])))
     return [responses.records[name] for name in names]
 
 

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import torch
 
-Row, Result = TypeVar("Row"), TypeVar("Result")
+Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 SAYS = ("can't allocate memory", "Cannot allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """Parts of the messages of a RuntimeError with which PyTorch says that an allocation has failed."""

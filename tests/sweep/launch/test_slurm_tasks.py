@@ -120,3 +120,17 @@ def test_ranks_are_spread_over_nodes(changes: dict[str, int], ranks: int, nodes:
 def test_ranks_that_do_not_fill_nodes_are_refused():
     with pytest.raises(ValueError, match=r"engine.ranks=12 cannot fill nodes of 8 tasks each"):
         launcher(gpus_per_node=8).step(Shape("train", 12, True))
+
+
+def test_no_gpu_waits_for_a_judge_or_a_program_under_test():
+    """Answers and scores share no job; only a judge that is itself a model is given what answers are given."""
+    answers, scores = (
+        [task for task in split(sweep_of(2), set(), {}) if task.jobs[0].stage.kind == kind]
+        for kind in ("answer", "score")
+    )
+    assert {job.stage.kind for task in answers for job in task.jobs} == {"answer"}
+    assert {job.stage.kind for task in scores for job in task.jobs} == {"score"}
+    assert all(task.shape.part == "answer" and task.shape.model for task in answers)
+    assert all(task.shape.part == "score" and not task.shape.model for task in scores)
+    needed = {need for task in scores for need in task.needs}
+    assert {task.name for task in answers} <= needed and len(scores) == len(answers)

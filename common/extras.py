@@ -14,6 +14,7 @@ EXTRAS = {
     "slurm": ("submitit",),
     "wandb": ("wandb", "wandb_workspaces"),
     "gpu": ("deepspeed",),
+    "sharded": ("accelerate",),
     "vllm": ("vllm",),
 }
 """The libraries of each extra of pyproject.toml, by the names they are imported by."""

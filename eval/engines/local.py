@@ -108,7 +108,8 @@ def _generate(
             row.finish = _ending(tokenizer, rules, row)
         unfinished = [number for number, row in enumerate(rows) if not row.finish]
         if unfinished and len(unfinished) < len(rows):
-            selection = torch.tensor(unfinished, device=model.device)
+            # On the CPU, since the layers of the cache may lie on several GPUs.
+            selection = torch.tensor(unfinished)
             cache.batch_select_indices(selection)
             mask, positions = mask[selection], positions[selection]
         rows = [rows[number] for number in unfinished]

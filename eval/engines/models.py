@@ -16,6 +16,7 @@ from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import chat_template_utils
 
+from eval.engines import devices
 from eval.items.thoughts import MARKS, marks_of
 from eval.spec.answers import AnswerSpec
 from eval.spec.tasks import TASKS
@@ -29,21 +30,40 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
-    """The model in ``spec.precision``, on a GPU if there is one. Raises ValueError when it cannot be opened."""
+    """The model in ``spec.precision``, on a GPU if there is one, or on several where `placement` says so.
+
+    Raises ValueError when it cannot be opened, or no GPUs hold it.
+    """
     if spec.precision not in DTYPES:
         raise ValueError(f"precision={spec.precision!r} is unknown; choose one of: {', '.join(DTYPES)}")
     source, revision = source_of(spec, inputs)
+    places = placement(spec, inputs)
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            source, revision=revision, dtype=DTYPES[spec.precision], trust_remote_code=False
+            source, revision=revision, dtype=DTYPES[spec.precision], trust_remote_code=False, device_map=places or None
         )
     except OSError as error:
         raise ValueError(f"model {source} cannot be opened: {error}") from error
     _check_state(model, source)
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and not places:
         torch.nn.Module.cuda(model)
     model.eval()
     return model
+
+
+def placement(spec: AnswerSpec, inputs: Mapping[str, Path]) -> dict[str, int]:
+    """The GPU of each part of the model where it takes several; empty where one GPU holds it, or there is none.
+
+    Raises ValueError as `load_model` does.
+    """
+    if not (memory := devices.cards()):
+        return {}
+    source, revision = source_of(spec, inputs)
+    try:
+        outline = devices.outline(source, revision, DTYPES[spec.precision])
+    except OSError as error:
+        raise ValueError(f"model {source} cannot be opened: {error}") from error
+    return devices.device_map(outline, memory, source)
 
 
 def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTokenizerBase:

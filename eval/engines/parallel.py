@@ -15,6 +15,7 @@ from types import TracebackType
 import torch
 
 from eval.engines import local, vllm
+from eval.engines.models import placement
 from eval.engines.request import Answer, Engine, Request
 from eval.spec.answers import AnswerSpec
 
@@ -34,12 +35,14 @@ class EnginePool:
     """Answers batches. The processes it has started end with its context.
 
     ``workers`` is the most processes, each with one thread, or one GPU if there are GPUs; None means one per GPU, or
-    one. The answers do not depend on it. vLLM uses all GPUs from a single process.
+    one. The answers do not depend on it. vLLM uses all GPUs from a single process, and so does the local engine where
+    no single GPU holds the model.
     """
 
     def __init__(self, spec: AnswerSpec, inputs: Mapping[str, Path], workers: int | None) -> None:
         self._spec, self._inputs = spec, tuple(sorted(inputs.items()))
-        self._workers = 1 if spec.engine == "vllm" else workers or max(1, torch.cuda.device_count())
+        alone = spec.engine == "vllm" or bool(placement(spec, inputs))
+        self._workers = 1 if alone else workers or max(1, torch.cuda.device_count())
         self._engine: Engine | None = None
         self._pool: ProcessPoolExecutor | None = None
 

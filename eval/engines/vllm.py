@@ -1,4 +1,4 @@
-"""The vLLM engine, for GPUs: one engine in one process, tensor parallel over every GPU that the process sees.
+"""The vLLM engine, for GPUs: one engine in one process, tensor parallel over the GPUs that the process sees.
 
 Not tested on a machine with vLLM; written after its documentation (LLM.generate, 0.10 and later). Greedy ids may differ
 from those of the local engine where two tokens are almost equally likely, so the engine is part of the identity of a
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import AutoConfig, GenerationConfig
 
 from eval.engines.models import end_tokens, load_tokenizer, source_of
 from eval.engines.request import Answer, Engine, Request, available
@@ -32,7 +32,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     tokenizer = load_tokenizer(spec, inputs)
     model = LLM(
         model=source, revision=revision, tokenizer=tokenizer.name_or_path, dtype=DTYPES[spec.precision], seed=0,
-        tensor_parallel_size=max(1, torch.cuda.device_count()), generation_config="vllm", trust_remote_code=False,
+        tensor_parallel_size=_parallel(source, revision), generation_config="vllm", trust_remote_code=False,
     )  # fmt: skip
     try:
         # vLLM is told to ignore generation_config, so its end tokens are passed explicitly.
@@ -40,6 +40,25 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     except OSError:  # a folder without one
         named = GenerationConfig()
     return partial(_answer, model, sorted(end_tokens(named, tokenizer)))
+
+
+def _parallel(source: str, revision: str) -> int:
+    """The GPUs that share the model; says so where that is not all that the process sees."""
+    visible = max(1, torch.cuda.device_count())
+    config: Any = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False).get_text_config()
+    size = parallel_size(config.num_attention_heads, visible)
+    if size < visible:
+        print(
+            f"model {source}: its {config.num_attention_heads} heads are shared by {size} of {visible} GPUs; "
+            f"hydra.launcher.answer.gpus_per_node={size} leaves the rest to others",
+            flush=True,
+        )
+    return size
+
+
+def parallel_size(heads: int, visible: int) -> int:
+    """The most of ``visible`` GPUs that share a model's attention heads evenly, which vLLM demands."""
+    return max(size for size in range(1, visible + 1) if heads % size == 0)
 
 
 def _answer(model: Any, ends: list[int], request: Request) -> list[Answer]:

@@ -69,21 +69,25 @@ def next_text(tables: Sequence[Path], quantity: str) -> str:
 def advice_tables(advice: Advice) -> list[TextTable]:
     """The best composition of each strategy, and the predicted Pareto front."""
     chance = advice.chance()
+    names = list(dict.fromkeys(advice.strategy))
+    several = ("best strategy",) if len(names) > 1 else ()  # a single one has nothing to be better than
     rows = []
-    for name in dict.fromkeys(advice.strategy):
+    for name in names:
         best = int(np.flatnonzero(advice.strategy == name)[0])
-        rows.append((*_row(advice, best), f"{100 * chance[advice.strategy == name].sum():.0f} %"))
+        share = f"{100 * chance[advice.strategy == name].sum():.0f} %"
+        rows.append((*_row(advice, best), *(share for _ in several)))
+    shortfall = f"shortfall, {advice.metric.short_unit}"
     head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
     values = advice.abilities
     first = TextTable(
         f"best composition of each strategy: predicted {_labels(advice)} with 95 % intervals, and how far it is "
-        "expected to be below the truly best",
-        (*head, *values, "weighted", "shortfall", "best strategy"),
+        "expected to be worse than the truly best",
+        (*head, *values, "weighted", shortfall, *several),
         tuple(rows),
     )
     second = TextTable(
         "predicted Pareto front: best for the weights, and where one or two abilities count more",
-        (*head, *values, "weighted", "shortfall"),
+        (*head, *values, "weighted", shortfall),
         tuple(_row(advice, i) for i in _ends(advice)),
     )
     return [first, second]
@@ -123,7 +127,9 @@ def _row(advice: Advice, which: int) -> tuple[str, ...]:
 def _interval(drawn: Array, metric: Metric) -> str:
     """Median and 95 % interval of drawn merits, as values of the metric."""
     low, middle, high = np.quantile(metric.value(drawn), [0.025, 0.5, 0.975])
-    return f"{metric.number(float(middle))} ({metric.number(float(low))}–{metric.number(float(high))})"
+    # Of a loss three digits: its intervals are too wide for a fourth, and too long for their columns with it.
+    low, middle, high = (f"{x:.3g}" if metric.kind == "loss" else metric.number(float(x)) for x in (low, middle, high))
+    return f"{middle} ({low}–{high})"
 
 
 def run_line(advice: Advice, study: Study) -> str:

@@ -219,6 +219,16 @@ OWN = ("model.pretrain", "model.learning_rate")
 """Keys that hold only for a model that is pretrained here."""
 
 
+def _meant(key: str) -> str:
+    """The key of a cell that was probably meant, or all keys of the branch; "" where there are none."""
+    known, branch = names(Cell), key.rpartition(".")[0]
+    close = difflib.get_close_matches(key, known, 1)
+    beside = [name.rpartition(".")[2] for name in known if branch and name.rpartition(".")[0] == branch]
+    if beside and (not close or close[0] == branch):
+        return f"; {branch} has {', '.join(beside)}"
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def explain(problem: BaseException) -> str:
     """A Hydra or OmegaConf error in one line: what is wrong, and the name that was probably meant."""
     chain = [problem]
@@ -226,8 +236,7 @@ def explain(problem: BaseException) -> str:
         chain.append(chain[-1].__cause__)
     for part in chain:
         if isinstance(part, ConfigKeyError | ConfigAttributeError) and part.full_key:
-            close = difflib.get_close_matches(part.full_key, names(Cell), 1)
-            return f"{part.full_key} is not in the config" + (f"; did you mean {close[0]}?" if close else "")
+            return f"{part.full_key} is not in the config{_meant(part.full_key)}"
         if isinstance(part, AttributeError) and (branch := re.search(r"full_key: (\S+)", str(part))):
             return f"{branch[1]} is null, so nothing can be merged into it; set its keys one by one: {branch[1]}.KEY=…"
     lines = [line.strip() for part in chain for line in str(part).splitlines()]

@@ -1,11 +1,13 @@
 """What candidates are worth, from draws that are given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis.advice.advise import Advice
 from analysis.advice.budget import Budget
-from analysis.advice.text import _ends
+from analysis.advice.text import _ends, advice_tables
 from tests.analysis.advice.given import model
 
 
@@ -32,3 +34,10 @@ def test_the_shortfall_is_the_mean_distance_to_the_best_of_each_draw(advice):
 def test_the_front_shows_candidates_that_are_best_where_one_ability_counts_more(advice):
     """By mean: b (.4, .5) for equal weights and for code, a (.6, .2) for math; the last is undominated, but neither."""
     assert _ends(advice) == [1, 0]
+
+
+def test_a_single_strategy_is_not_called_the_best(advice):
+    (alone, _) = advice_tables(advice)
+    assert alone.header[-1] == f"shortfall, {advice.metric.short_unit}" and len(alone.rows[0]) == len(alone.header)
+    (two, _) = advice_tables(replace(advice, strategy=np.array(["multitask", "multitask", "single", "single"])))
+    assert two.header[-1] == "best strategy" and [row[-1] for row in two.rows] == ["50 %", "50 %"]

@@ -53,6 +53,7 @@ def test_unchanged_branches_are_the_same_objects():
     [
         (["fractoin=1"], "did you mean fraction"),
         (["recipe.epoch=1"], "did you mean recipe.epochs"),
+        (["recipe.lr=1"], r"recipe\.lr is not in the config; recipe has epochs, .*, learning_rate, "),
         (["seed=abc"], "could not be converted to Integer"),
         (["data.max_length=long"], "could not be converted to Integer"),
         (["fraction=1/0"], "fraction: 1/0 is not an amount"),

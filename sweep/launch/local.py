@@ -17,7 +17,8 @@ from sweep.launch.job_queue import Queue
 from sweep.launch.progress import Progress
 from sweep.launch.server import GRACE_SECONDS
 from sweep.launch.workers import Server, ServerGone
-from sweep.plan.cost import gpus
+from sweep.plan.cost import card_gib, gpus
+from sweep.plan.fit import gpus_for
 from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.store import Store
@@ -72,6 +73,7 @@ class Pool:
         count = workers or len(devices) or len(os.sched_getaffinity(0))
         self.free = {"cpu": [f"cpu{n}" for n in range(count)], "gpu": devices[:count]}
         self.size = {kind: len(slots) for kind, slots in self.free.items()}
+        self.card = card_gib()
         self.running: dict[int, Running] = {}
         self.attempts: dict[str, Attempts] = {}
         self.elsewhere: dict[str, Mapping[str, Any]] = {}
@@ -130,7 +132,7 @@ class Pool:
             while any(self.free.values()) and (job := self.queue.pop()):
                 kind = "gpu" if self.size["gpu"] and job.runs_model else "cpu"
                 # With more ranks than slots, the ranks share all slots, so all must be free.
-                if len(self.free[kind]) < min(job.ranks, self.size[kind]):
+                if len(self.free[kind]) < self.slots(job, kind):
                     blocked.append(job.stage.key)
                 elif self._is_built_elsewhere(job, progress):
                     self.queue.push_later(job.stage.key, PAUSE_SECONDS)
@@ -140,6 +142,13 @@ class Pool:
         finally:
             for key in blocked:
                 self.queue.push(key)
+
+    def slots(self, job: Job, kind: str) -> int:
+        """How many slots a job takes: one a rank; answers on GPUs as many as hold them; at most all there are."""
+        wanted = job.ranks
+        if kind == "gpu" and job.stage.kind == "answer" and self.card is not None:
+            wanted = gpus_for(job.gib, self.card)
+        return min(wanted, self.size[kind])
 
     def _is_built_elsewhere(self, job: Job, progress: Progress) -> bool:
         """Whether a process of another command builds the stage. Says so once, and once more when that has died."""
@@ -153,7 +162,7 @@ class Pool:
         return owner is not None
 
     def _start(self, job: Job, kind: str, server: Server) -> None:
-        slots = [self.free[kind].pop(0) for _ in range(min(job.ranks, self.size[kind]))]
+        slots = [self.free[kind].pop(0) for _ in range(self.slots(job, kind))]
         running = Running(job, [], slots)
         owner = uuid.uuid4().hex[:12]
         port = _free_port() if job.ranks > 1 else 0

@@ -80,12 +80,16 @@ def fits(plan: Plan, planned: PlannedCell, card: float | None) -> bool:
 
 
 def of_stages(plan: Plan) -> dict[str, float]:
-    """GiB of a rank of each training of the plan, by key, as far as it is known."""
+    """GiB of a rank of each training of the plan, and of all GPUs of each stage of answers, by key, as far as known."""
     found: dict[str, float] = {}
     for planned in plan.cells:
         room = planned.cell.engine.gpu_gib
         if planned.trained and (memory := estimate(planned.cell, parameters_of(plan, planned), room)) is not None:
             found |= {stage.key: memory.device for stage in planned.trained if stage.key not in found}
+        if (shape := planned.cell.model.architecture) is not None:
+            need = answer_gib(planned.cell, parameters_of(plan, planned), shape)
+            measured = [score for scores in (planned.scores, *planned.earlier) for score in scores.values()]
+            found |= {key: need for score in measured if (key := score.inputs["answers"].key) not in found}
     return found
 
 
@@ -123,7 +127,12 @@ def answering_gpus(cell: Cell, parameters: int, card: float | None) -> int:
     shape = cell.model.architecture
     if shape is None or card is None:
         return 1
-    return _power(answer_gib(cell, parameters, shape) / (ANSWER_SHARE * card))
+    return gpus_for(answer_gib(cell, parameters, shape), card)
+
+
+def gpus_for(need: float, card: float) -> int:
+    """GPUs of ``card`` GiB that hold answers which take ``need`` GiB in all: a power of two."""
+    return _power(need / (ANSWER_SHARE * card))
 
 
 def answer_gib(cell: Cell, parameters: int, shape: Architecture) -> float:

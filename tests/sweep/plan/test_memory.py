@@ -112,6 +112,25 @@ def test_answers_get_the_gpus_that_hold_the_model_and_its_cache(card: float | No
     assert fit.answering_gpus(one, parameters, card) == gpus
 
 
+@pytest.mark.parametrize(
+    ("shape", "weights", "cache", "gpus"),
+    [
+        ((4096, 11008, 32, 32), 12.55, 40.0, 1),
+        ((5120, 13824, 40, 40), 24.24, 62.5, 2),
+        ((6656, 17920, 60, 52), 60.59, 121.9, 4),
+        ((8192, 22016, 80, 64), 121.6, 200.0, 8),
+    ],
+    ids=["7B", "13B", "33B", "65B"],
+)
+def test_gpus_of_80_gib_that_hold_answers(shape: tuple[int, ...], weights: float, cache: float, gpus: int):
+    """GiB in bf16: 2 bytes a weight; for each of 64 rows and 1280 positions 4 bytes by layers and width."""
+    hidden, inner, layers, heads = shape
+    llama = Architecture(hidden, inner, layers, heads, heads, 2048, 10000.0)
+    need = fit.answering(llama.parameters(0) + 2 * 32000 * hidden, llama, size=2, rows=64, positions=1280)
+    assert need == pytest.approx(weights + cache, rel=1e-3)
+    assert fit.gpus_for(need, 80.0) == gpus
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_a_training_here_takes_what_the_plan_says(checkpointing: bool):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,11 @@ class PageServer(ThreadingHTTPServer):
     def __init__(self, port: int, folder: Path, shown: Shown) -> None:
         super().__init__((HOST, port), _Handler)
         self.folder, self.shown = folder, shown
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what went wrong with a request, unless the browser was closed before it was answered."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):

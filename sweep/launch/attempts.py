@@ -11,7 +11,7 @@ from typing import Any
 
 from common.json_file import write_json
 from sweep.stages.store import Store
-from sweep.stages.worker import Job
+from sweep.stages.worker import Job, less_memory, memory_estimate
 
 TRIES = 3
 """How often a task that does not advance is started before it counts as failed."""
@@ -123,9 +123,9 @@ def cause(status: int, said: str, job: Mapping[str, str], left: float | None, de
 
 def remedy(cause: str, job: Job, part: str) -> str:
     """What to do about a cause, with the plan's estimate beside it; '' where nothing helps but time."""
-    need = f"the plan's estimate is {job.gib:.3g} GiB for each of {job.ranks} ranks; " if job.gib else ""
+    need = f"{memory_estimate(job)}; " if job.gib else ""
     if cause == OUT_OF_MEMORY or "memory runs out" in cause:
-        return need + (f"raise hydra.launcher.{part}.mem_gb, or " if part else "") + "lower engine.micro_tokens"
+        return need + (f"raise hydra.launcher.{part}.mem_gb, or " if part else "") + less_memory(job)
     if cause == TIME_LIMIT:
         return (
             f"the plan's estimate is {job.seconds / 60:.0f} min; raise hydra.launcher.{part}.timeout_min, or lower "

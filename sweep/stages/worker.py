@@ -254,9 +254,21 @@ def _memory_hint(job: Job, problem: BaseException) -> str:
     where = "GPU" if "OutOfMemoryError" in text or "CUDA out of memory" in text else "host"
     if where == "host" and not isinstance(problem, MemoryError) and "t allocate memory" not in text:
         return ""
-    estimate = f" (the plan's estimate is {job.gib:.3g} GiB for each of {job.ranks} ranks)" if job.gib else ""
-    key = "suite.eval_batch_size" if job.stage.kind == "answer" else "engine.micro_tokens, or raise engine.ranks"
-    return f"out of memory on the {where}{estimate}; lower {key}: "
+    estimate = f" ({memory_estimate(job)})" if job.gib else ""
+    return f"out of memory on the {where}{estimate}; {less_memory(job)}: "
+
+
+def memory_estimate(job: Job) -> str:
+    """What the plan says of a stage's memory."""
+    each = f" for each of {job.ranks} ranks" if job.ranks > 1 else ""
+    return f"the plan's estimate is {job.gib:.3g} GiB{each}"
+
+
+def less_memory(job: Job) -> str:
+    """What makes a stage need less memory."""
+    if job.stage.kind == "answer":
+        return "lower suite.eval_batch_size"
+    return "lower engine.micro_tokens, or raise engine.ranks"
 
 
 def _record_failure(store: Store, stage: Stage, problem: BaseException, hint: str = "") -> None:

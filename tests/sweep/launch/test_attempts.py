@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sweep.launch.attempts import (
     Attempts,
     cause,
     progress,
+    remedy,
 )
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
@@ -98,3 +100,15 @@ def test_progress_is_stages_then_steps_then_answers(tmp_path: Path):
     store.own(world(0)).mkdir(parents=True)
     points.append(progress(jobs))
     assert points == sorted(set(points)) == [(0, 0, 0), (0, 20, 0), (0, 100, 0), (0, 100, 2), (1, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("train", "84 GiB; raise hydra.launcher.train.mem_gb, or lower engine.micro_tokens"),
+        ("answer", "84 GiB; raise hydra.launcher.answer.mem_gb, or lower suite.eval_batch_size"),
+    ],
+)
+def test_memory_is_remedied_where_it_is_used(kind: str, told: str):
+    job = Job(replace(world(1), kind=kind), None, Path(), 1.0, gib=84.0)
+    assert told in remedy(OUT_OF_MEMORY, job, kind)

@@ -69,8 +69,8 @@ def _gains(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
             finding = f"open: clear on its own, not among the {verdict.withdrawn_among} effects of this report"
         lines.append(f"{verdict.about}: {finding}. {with_interval(verdict)} {verdict.metric.short_unit} per doubling.")
     ahead = [
-        f"By its curve, twice the data brings {_name(measure.ability, fit)} "
-        f"{doubling_text(measure.metric, gain)} {measure.metric.short_unit} more."
+        f"Beyond the largest amount, by the curve: twice the data brings {_name(measure.ability, fit)} "
+        f"{doubling_text(measure.metric, gain)} {measure.metric.short_unit}."
         for measure, fit in _series(results.fits)
         if (gain := next_doubling(measure, fit)) is not None
     ]
@@ -97,8 +97,11 @@ def _stops(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     lines += [f"No plateau within the amounts measured: {'; '.join(rising)}."] if rising else []
     lines += [f"Open: {'; '.join(open_ones)}."] if open_ones else []
     scored = [(measure, fits) for measure, fits in results.fits if measure.metric.bounded] or results.fits
-    aims = [f"{goal.about}: {goal.shown_value} takes {goal.samples} samples of its data." for *_, goal in goals(scored)]
-    return [*lines, *_shortened(aims)] or ["No answer: no series has four amounts or more of its own data."]
+    aims = [
+        f"{goal.about}: to reach {goal.shown_value}, {goal.samples} samples of its data." for *_, goal in goals(scored)
+    ]
+    aims = [*_shortened(aims), "A goal is the next round score, or a loss lower by a tenth."] if aims else []
+    return [*lines, *aims] or ["No answer: no series has four amounts or more of its own data."]
 
 
 def _mixing(verdicts: Sequence[Verdict]) -> list[str]:

@@ -21,13 +21,16 @@ FEW_TASKS = ("~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code
 SIZE = """\
 defaults: [micro_xs, _self_]
 name: size_{name}
-pretrain: {{seed: {seed}}}
+pretrain: {{seed: {seed}, epochs: null, steps: {steps}}}
 resources: {{ranks: {ranks}, nodes: {nodes}, minutes: {minutes}}}
 """
 ON_SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=dose")
-STEPS = 200
+STEPS = 60
+LONG = 3000
+"""Steps that take longer than the half minute between two looks of SLURM at time limits."""
+
 TRAINED = (
-    "model.pretrain.epochs=null", f"model.pretrain.steps={STEPS}", "model.pretrain.batch_samples=8",
+    "model.pretrain.batch_samples=8",
     "recipe.epochs=null", "recipe.steps=3", "ability=math", "fraction=1/4", "engine.checkpoint_steps=20",
 )  # fmt: skip
 KILLING = """#!/bin/bash
@@ -42,8 +45,8 @@ def two_sizes(tmp_path: Path) -> tuple[str, ...]:
     """One model on one node, the other by ZeRO-3 on two nodes of two tasks each."""
     models = tmp_path / "conf" / "model"
     models.mkdir(parents=True)
-    for seed, (name, ranks, nodes, minutes) in enumerate([("a", 1, 1, 70), ("b", 4, 2, 90)]):
-        text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes)
+    for seed, (name, ranks, nodes, minutes, steps) in enumerate([("a", 1, 1, 70, LONG), ("b", 4, 2, 90, STEPS)]):
+        text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes, steps=steps)
         (models / f"size_{name}.yaml").write_text(text)
     return (
         "-m", "name=two", *SMALL, *FEW_TASKS, *TRAINED, f"hydra.searchpath=[file://{models.parent}]",

@@ -45,8 +45,8 @@ def two_sizes(tmp_path: Path) -> tuple[str, ...]:
     """One model on one node, the other by ZeRO-3 on two nodes of two tasks each."""
     models = tmp_path / "conf" / "model"
     models.mkdir(parents=True)
-    for seed, (name, ranks, nodes, minutes, steps) in enumerate([("a", 1, 1, 70, LONG), ("b", 4, 2, 90, STEPS)]):
-        text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes, steps=steps)
+    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, LONG), ("b", 4, 2, 90, STEPS)]):
+        text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes, steps=length)
         (models / f"size_{name}.yaml").write_text(text)
     return (
         "-m", "name=two", *SMALL, *FEW_TASKS, *TRAINED, f"hydra.searchpath=[file://{models.parent}]",

@@ -17,10 +17,10 @@ QUIET = --quiet
 endif
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test check bench docs clean
+.PHONY: help setup demo test test-all check bench docs clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1 \t/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed  ## a virtual environment with what `make demo` needs
 
@@ -44,8 +44,11 @@ demo: setup  ## sweep data amounts over the embedded world, then curves and repo
 	$(BIN)/python -m sweep +grid=data_amount -m store=$(STORE)
 	$(BIN)/python -m analysis sweep=data_amount store=$(STORE)
 
-test: $(VENV)/.developer  ## all tests
+test: $(VENV)/.developer  ## all tests but those that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(VENV)/.developer  ## all tests, also those that take minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
 
 check: $(VENV)/.developer  ## format, lint and types
 	$(BIN)/ruff format --check .

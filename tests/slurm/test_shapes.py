@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import HANG_SECONDS, TINY, command, sweep
 from tests.slurm.cluster import Cluster, steps
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.long]
 
 SMALL = [word for word in TINY if "humaneval" not in word and "ifeval" not in word]
 FEW_TASKS = ("~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss")

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+TOKENIZER_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
+MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
+"""Which files of a repository a tokenizer, and a model with it, need."""
+
 
 def download(repo: str, revision: str, patterns: list[str] | None, *, kind: str = "model") -> Path:
     """The local folder of a hub ``model`` or ``dataset`` with the files that match ``patterns`` (None: all).

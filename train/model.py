@@ -14,9 +14,8 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from common.hub import download
+from common.hub import MODEL_FILES, download
 from common.model_folder import check, weight_files
-from train.render import TOKENIZER_FILES
 from train.spec import Architecture, TrainSpec
 
 logging.disable_progress_bar()  # it would fill the log files of stages
@@ -27,7 +26,6 @@ logging.disable_progress_bar()  # it would fill the log files of stages
 PLAIN_HEADS = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
 CHECKED_WEIGHTS = 4  # tensors compared; comparing all would read the whole file twice
 STORED = {"F16": torch.float16, "BF16": torch.bfloat16}
-MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 
 
 class TokenLoss(nn.Module):

@@ -13,12 +13,11 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from common.hub import download
+from common.hub import TOKENIZER_FILES, download
 from common.model_folder import check
 from train.sources import Message
 from train.spec import Hub
 
-TOKENIZER_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
 TEMPLATES = Path(__file__).parent / "templates"
 # The token that ends an assistant turn, for templates that do not end it with the tokenizer's own eos_token.
 END_OF_TURN = {"chatml": "<|im_end|>"}

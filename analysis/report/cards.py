@@ -12,7 +12,7 @@ from analysis.fitting.series_fits import SeriesFit
 from analysis.report.drawings import Drawings
 from analysis.report.html import anchor
 from analysis.report.page import Card
-from analysis.report.results import MeasureFits, Results
+from analysis.report.results import MeasureFits, Results, headline, scored
 from analysis.report.verdict_tables import QUESTION_TITLES
 from analysis.verdicts.goal import doubling_text, goals, next_doubling
 from analysis.verdicts.verdict import Verdict
@@ -39,11 +39,6 @@ def cards(results: Results, drawings: Drawings) -> list[Card]:
         Card("Which strategy?", _strategies(results, verdicts), *_more(drawings, "strategy")),
         _next(results.study),
     ]
-
-
-def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts on shares and ratings; on all metrics where there are none."""
-    return [verdict for verdict in verdicts if verdict.metric.bounded] or list(verdicts)
 
 
 def _link(verdicts: Sequence[Verdict], question: str) -> str:
@@ -79,8 +74,7 @@ def _gains(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _series(fits: Sequence[MeasureFits]) -> list[tuple[Measure, SeriesFit]]:
-    scored = [(measure, found) for measure, found in fits if measure.metric.bounded] or list(fits)
-    return [(measure, fit) for measure, found in scored for fit in found]
+    return [(measure, fit) for measure, found in scored(fits) for fit in found]
 
 
 def _name(ability: str, fit: SeriesFit) -> str:
@@ -96,9 +90,9 @@ def _stops(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     lines = _shortened([v.sentence for v in reached])
     lines += [f"No plateau within the amounts measured: {'; '.join(rising)}."] if rising else []
     lines += [f"Open: {'; '.join(open_ones)}."] if open_ones else []
-    scored = [(measure, fits) for measure, fits in results.fits if measure.metric.bounded] or results.fits
     aims = [
-        f"{goal.about}: to reach {goal.shown_value}, {goal.samples} samples of its data." for *_, goal in goals(scored)
+        f"{goal.about}: to reach {goal.shown_value}, {goal.samples} samples of its data."
+        for *_, goal in goals(scored(results.fits))
     ]
     aims = [*_shortened(aims), "A goal is the next round score, or a loss lower by a tenth."] if aims else []
     return [*lines, *aims] or ["No answer: no series has four amounts or more of its own data."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import SeriesFit, fit_series
 from analysis.report.verdict_tables import findings_record
 from analysis.verdicts.all_verdicts import Findings, findings
+from analysis.verdicts.verdict import Verdict
 
 MeasureFits = tuple[Measure, list[SeriesFit]]
 
@@ -57,6 +58,16 @@ def analyse(study: Study, margin: float, weights: Mapping[str, float] | None) ->
     """Fit every measure and answer every question; ``margin`` and ``weights`` as in `findings`."""
     fits = tuple((measure, fit_series(measure)) for measure in study.measures if measure.series)
     return Results(study, fits, findings(study, margin, weights))
+
+
+def scored(fits: Sequence[MeasureFits]) -> Sequence[MeasureFits]:
+    """The measures of shares and ratings; all where there are none."""
+    return [(measure, series) for measure, series in fits if measure.metric.bounded] or fits
+
+
+def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on shares and ratings; on all metrics where there are none."""
+    return [verdict for verdict in verdicts if verdict.metric.bounded] or list(verdicts)
 
 
 def _measure_record(measure: Measure, fits: list[SeriesFit]) -> dict[str, object]:

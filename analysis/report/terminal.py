@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import SeriesFit
 from analysis.report.page import Card
-from analysis.report.results import MeasureFits, Results
+from analysis.report.results import Results, headline, scored
 from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, goal_table, measure_tables, overview
 from analysis.report.verdict_tables import verdict_tables
 from analysis.text_table import render
-from analysis.verdicts.verdict import Verdict
 
 WIDTH = 80
 
@@ -46,26 +45,15 @@ def all_tables(results: Results) -> str:
     scores = [metric for metric in results.metrics if metric.bounded]
     pieces += [render(table) for table in elsewhere_tables(results.study, scores)]
     pieces += [render(table) for table in stage_tables(results.study, scores)]
-    pieces += [render(table) for table in verdict_tables(_headline(findings.verdicts))]
+    pieces += [render(table) for table in verdict_tables(headline(findings.verdicts))]
     pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
     pieces += [f"audit: {line}\n" for line in findings.audits]
     pieces += ["\n"] if findings.notes or findings.shares or findings.audits else []
-    pieces += [render(table) for table in size_tables([measure for measure, _ in _scored(results.fits)])]
-    goals = goal_table(_scored(results.fits))
+    pieces += [render(table) for table in size_tables([measure for measure, _ in scored(results.fits)])]
+    goals = goal_table(scored(results.fits))
     pieces += [render(goals)] if goals else []
     top = overview(results.fits)
     return "".join([*pieces, render(top)] if top else pieces)
-
-
-def _scored(fits: Sequence[MeasureFits]) -> Sequence[MeasureFits]:
-    """The measures of shares and ratings; all where there are none."""
-    return [(measure, series) for measure, series in fits if measure.metric.bounded] or fits
-
-
-def _headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts on shares and ratings; on all metrics where there are none."""
-    scores = [v for v in verdicts if v.metric.bounded]
-    return scores or list(verdicts)
 
 
 def _reasons(measure: Measure, fits: Sequence[SeriesFit]) -> list[str]:

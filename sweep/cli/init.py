@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from common.options import option
-from common.rows import Row, read_rows
+from common.rows import Row, data_files, read_rows
 from common.sweep_name import check_sweep_name
 from common.wording import plural
 from sweep.config.strategy import GENERAL, WORDS
@@ -23,7 +23,6 @@ from train.sources import BadRow, Message, conversation
 OWN_CONFIG = "dosage_conf"
 """The folder for config groups of one's own; where the current folder has it, every sweep reads it."""
 
-ENDINGS = (".jsonl", ".json", ".csv", ".parquet", ".jsonl.gz", ".json.gz", ".csv.gz")
 NOT_FOR_TRAINING = re.compile(r"(^|[^a-z])(test|valid|validation|dev|eval)([^a-z]|$)", re.IGNORECASE)
 
 PROMPTS = ("prompt", "question", "query", "instruction", "input", "problem")
@@ -121,7 +120,7 @@ def _files(place: Path) -> list[Path]:
     """The file, or the files of a folder that hold rows to train on. Raises a ValueError where there are none."""
     if not place.is_dir():
         return [place]
-    rows = [file for file in sorted(place.rglob("*")) if file.name.endswith(ENDINGS) and file.is_file()]
+    rows = data_files(place)
     training = [file for file in rows if not NOT_FOR_TRAINING.search(file.stem)]
     if not training:
         listed = ", ".join(file.name for file in rows) or "no file of rows"

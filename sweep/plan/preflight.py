@@ -10,7 +10,7 @@ from typing import Any
 
 from common import model_folder
 from common.extras import require
-from common.hub import cached, download
+from common.hub import MODEL_FILES, TOKENIZER_FILES, cached, download
 from sweep.plan import judge_cost
 from sweep.plan.plan import Plan
 from sweep.stages.extras import extras
@@ -18,8 +18,7 @@ from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 from train.spec import Hub
 
-TOKENIZER_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
-FILES = {"model": ["*.safetensors", *TOKENIZER_FILES], "tokenizer": TOKENIZER_FILES, "data set": None}
+FILES = {"model": MODEL_FILES, "tokenizer": TOKENIZER_FILES, "data set": None}
 """Which files of a repository the stages read, by its kind; None: all."""
 
 SECONDS = 5.0

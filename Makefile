@@ -17,7 +17,7 @@ QUIET = --quiet
 endif
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test test-all check bench docs clean
+.PHONY: help setup demo test check bench docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 \t/p' $(MAKEFILE_LIST)
@@ -44,11 +44,8 @@ demo: setup  ## sweep data amounts over the embedded world, then curves and repo
 	$(BIN)/python -m sweep +grid=data_amount -m store=$(STORE)
 	$(BIN)/python -m analysis sweep=data_amount store=$(STORE)
 
-test: $(VENV)/.developer  ## all tests but those that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-
-test-all: $(VENV)/.developer  ## all tests, also those that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
+test: $(VENV)/.developer  ## all tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # three for two cores: many tests wait
 
 check: $(VENV)/.developer  ## format, lint and types
 	$(BIN)/ruff format --check .

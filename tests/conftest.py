@@ -30,6 +30,9 @@ TINY = [
 ]  # fmt: skip
 """Overrides that shrink the default config to seconds."""
 
+MATH_ALONE = ("~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss")
+"""Overrides that leave only math to be measured: a third of the stages of `TINY`."""
+
 
 def command(*words: str, store: Path, folder: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
     """Start ``python -m sweep WORDS`` in ``folder`` as a user would, in a process group of its own.
@@ -55,6 +58,12 @@ def sweep(
     process = command(*words, store=store, folder=folder, **environment)
     out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest, so that no worker is left with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", params=PUBLIC_DATA)

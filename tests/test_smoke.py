@@ -1,5 +1,6 @@
 """The whole way on the real thing: a 2 x 2 multirun, its table, and fitted curves in a report that opens from disk."""
 
+import json
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from sweep.results.saved_sweep import load
 from sweep.stages.store import Store
 from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
 
+pytestmark = pytest.mark.slow
 CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
 
 
@@ -103,3 +105,17 @@ def test_curves_are_fitted_and_reported(store: Path, analysed: str):
     assert "nats" in (report.parent / "table.txt").read_text()
     assert list(report.parent.rglob("*.svg"))
     assert list(report.parent.rglob("*.png"))
+
+
+def test_the_report_says_what_the_stages_ran_on(store: Path, analysed: str):
+    report = store / "sweeps" / "smoke" / "analysis"
+    record = json.loads((report / "provenance.json").read_text())
+    swept = record["sweeps"]["smoke"]
+    assert swept["cells"] == 6 and len(swept["keys"]) == 6
+    assert swept["hours_spent"] > 0 and swept["hours_planned"] > 0
+    assert sum(swept["machines"].values()) + swept["stages_without_record"] == sum(swept["stages"].values())
+    assert any("torch" in versions for versions in swept["libraries"])
+    (command,) = record["sweep"]
+    assert "ability=math,general" in command and "fraction=1/16,1/4,1" in command
+    page = (report / "report.html").read_text()
+    assert command in page.replace("&#x27;", "'") and record["analysis"] in page

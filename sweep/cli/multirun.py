@@ -142,8 +142,11 @@ def each_ability(job_overrides: Sequence[Sequence[str]], composer: CellComposer)
 
 def _is_grid_spent(composer: CellComposer, overrides: Sequence[str], cell: Cell) -> bool:
     """Whether a cell is the same without the grid, which as a rule sets nothing but the values to sweep."""
+    rest = without_grid(overrides)
+    if rest == list(overrides):
+        return True
     try:
-        return repr(composer.cell_outside(without_grid(overrides))) == repr(cell)
+        return repr(composer.cell_outside(rest)) == repr(cell)
     except ValueError:
         return False
 

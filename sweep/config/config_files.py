@@ -21,6 +21,10 @@ TEXTS = ("name", "hub", "revision", "config", "split", "file", "path", "store", 
 """Keys whose values are text as it is written, where YAML would read a number: ``name: 2024_10_05``."""
 
 
+TextLoader: Any = yaml.CBaseLoader if yaml.__with_libyaml__ else yaml.BaseLoader
+"""Reads every scalar as the text that is written."""
+
+
 class ConfigFiles(FileConfigSource):
     """Hydra's source of config files, with keys and groups under their current names and the values of `TEXTS` as text.
 
@@ -37,7 +41,7 @@ class ConfigFiles(FileConfigSource):
         plain: Any = OmegaConf.to_container(result.config)
         if isinstance(plain, dict):
             file = Path(self.path, self._normalize_file_name(existing))
-            plain = _with_texts(plain, yaml.load(file.read_bytes(), Loader=yaml.BaseLoader))  # all scalars as text
+            plain = _with_texts(plain, yaml.load(file.read_bytes(), Loader=TextLoader))
             try:
                 result.config = OmegaConf.create(_current(plain, _package(result.header["package"], config_path)))
             except ValueError as problem:

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANG_SECONDS, TINY, command, sweep
+from tests.conftest import HANG_SECONDS, MATH_ALONE, TINY, command, sweep
 from tests.slurm.cluster import Cluster, steps
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.long]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
-SMALL = [word for word in TINY if "humaneval" not in word and "ifeval" not in word]
-FEW_TASKS = ("~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss")
 SIZE = """\
 defaults: [micro_xs, _self_]
 name: size_{name}
@@ -26,9 +24,6 @@ resources: {{ranks: {ranks}, nodes: {nodes}, minutes: {minutes}}}
 """
 ON_SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=dose")
 STEPS = 60
-LONG = 3000
-"""Steps that take longer than the half minute between two looks of SLURM at time limits."""
-
 TRAINED = (
     "model.pretrain.batch_samples=8",
     "recipe.epochs=null", "recipe.steps=3", "ability=math", "fraction=1/4", "engine.checkpoint_steps=20",
@@ -45,11 +40,11 @@ def two_sizes(tmp_path: Path) -> tuple[str, ...]:
     """One model on one node, the other by ZeRO-3 on two nodes of two tasks each."""
     models = tmp_path / "conf" / "model"
     models.mkdir(parents=True)
-    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, LONG), ("b", 4, 2, 90, STEPS)]):
+    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, 5 * STEPS), ("b", 4, 2, 90, STEPS)]):
         text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes, steps=length)
         (models / f"size_{name}.yaml").write_text(text)
     return (
-        "-m", "name=two", *SMALL, *FEW_TASKS, *TRAINED, f"hydra.searchpath=[file://{models.parent}]",
+        "-m", "name=two", *TINY, *MATH_ALONE, *TRAINED, f"hydra.searchpath=[file://{models.parent}]",
         "model=size_a,size_b", "engine=zero3", "engine.ranks=${model.resources.ranks}",
         "engine.activation_checkpointing=false", *ON_SLURM, "hydra.launcher.timeout_min=${model.resources.minutes}",
         "hydra.launcher.nodes=${model.resources.nodes}", "hydra.launcher.answer.timeout_min=75",
@@ -90,6 +85,7 @@ def test_two_sizes_ask_for_their_own_and_end_in_one_table(
         base = _number_of_base(slurm, store, before, nodes="1")
         _until(lambda: _has_resume_point(store))
         slurm.run("scontrol", "update", f"JobId={base}", "TimeLimit=2")  # within the two minutes of the warning
+        slurm.run("scancel", "--signal=USR2", base)  # as SLURM itself does when it next looks, every half minute
         _until(lambda: slurm.jobs()[base]["Restarts"] == "1")
         said = _cause(store, base)
         slurm.run("scontrol", "update", f"JobId={base}", "TimeLimit=70")
@@ -169,7 +165,7 @@ def test_preemption_and_lack_of_memory_are_named_and_the_sweep_goes_on(slurm: Cl
     programs.mkdir()
     (programs / "srun").write_text(FULL.format(srun=_which(slurm, "srun")))
     (programs / "srun").chmod(0o755)
-    words = ("-m", "name=two", *SMALL, *FEW_TASKS, *TRAINED, *ON_SLURM)
+    words = ("-m", "name=two", *TINY, *MATH_ALONE, *TRAINED, *ON_SLURM)
     before = set(slurm.jobs())
     watching = command(*words, f"hydra.launcher.answer.setup=['export PATH={programs}:$PATH']", store=store,
                        **slurm.environment)  # fmt: skip
@@ -209,7 +205,7 @@ def test_preemption_and_lack_of_memory_are_named_and_the_sweep_goes_on(slurm: Cl
 
 def test_what_a_partition_never_grants_is_said_before_submission(slurm: Cluster, tmp_path: Path) -> None:
     before = set(slurm.jobs())
-    words = ("-m", "name=big", *SMALL, *FEW_TASKS, *TRAINED, ON_SLURM[0], "hydra.launcher.partition=short")
+    words = ("-m", "name=big", *TINY, *MATH_ALONE, *TRAINED, ON_SLURM[0], "hydra.launcher.partition=short")
     refused = sweep(
         *words, "hydra.launcher.train.timeout_min=121", "hydra.launcher.score.mem_gb=9",
         "hydra.launcher.data.partition=no", store=tmp_path / "store", **slurm.environment,

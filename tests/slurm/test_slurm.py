@@ -16,18 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANG_SECONDS, ROOT, TINY, command, sweep
+from tests.conftest import HANG_SECONDS, MATH_ALONE, ROOT, TINY, command, sweep
 from tests.package.environment import PACKAGES, fill_with_strangers
 from tests.slurm.cluster import Cluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 ON_SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=dose")
-SMALL = [word for word in TINY if "humaneval" not in word and "ifeval" not in word]
-FEW_TASKS = ("~suite.tasks.humaneval", "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss")
 STEPS = 300
 FOUR_CELLS = (
-    "-m", "name=four", *SMALL, *FEW_TASKS, "engine=torch,zero2_pair", "ability=math,general", "fraction=1/4,1",
+    "-m", "name=four", *TINY, *MATH_ALONE, "engine=torch,zero2_pair", "ability=math,general", "fraction=1/4,1",
     "model.pretrain.epochs=null", f"model.pretrain.steps={STEPS}", "model.pretrain.batch_samples=8",
     "recipe.epochs=null", "recipe.steps=3", "engine.checkpoint_steps=20",
 )  # fmt: skip
@@ -100,7 +98,7 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     """The command ends with 1 and names the log; the next submits what is missing; Ctrl-C leaves it, cancel ends it."""
     store = tmp_path / "store"
     words = (
-        "-m", "name=bad", *SMALL, *FEW_TASKS, "ability=math", "fraction=1/2", "recipe.learning_rate=0.003,1e30",
+        "-m", "name=bad", *TINY, *MATH_ALONE, "ability=math", "fraction=1/2", "recipe.learning_rate=0.003,1e30",
         "recipe.epochs=null", "recipe.steps=5", *ON_SLURM,
     )  # fmt: skip
     before = set(slurm.jobs())
@@ -136,7 +134,7 @@ def test_jobs_import_nothing_from_the_folder_of_the_command(slurm: Cluster, tmp_
     mine.mkdir()
     fill_with_strangers(mine, *(name for name in PACKAGES if name != "sweep"), "torch", "numpy", "submitit")
     words = (
-        "-m", "name=one", *SMALL, *FEW_TASKS, "ability=math", "fraction=1/4", "recipe.epochs=null", "recipe.steps=2",
+        "-m", "name=one", *TINY, *MATH_ALONE, "ability=math", "fraction=1/4", "recipe.epochs=null", "recipe.steps=2",
         "model.pretrain.epochs=null", "model.pretrain.steps=2", "model.pretrain.batch_samples=8", *ON_SLURM,
     )  # fmt: skip
     path = {"PYTHONPATH": str(ROOT), **slurm.environment}

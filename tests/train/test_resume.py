@@ -14,8 +14,6 @@ from tests.train import processes
 from tests.train.tiny import execution, metrics, train_spec
 from train import checkpoint, loop
 
-pytestmark = pytest.mark.long
-
 DEPTHS = (4, 32)
 STEPS = 12
 SPEC = train_spec(steps=STEPS, learning_rate=3e-4)

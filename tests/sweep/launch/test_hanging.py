@@ -19,10 +19,10 @@ from sweep.launch.workers import Server
 from sweep.stages import process
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
-from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
+from tests.conftest import HANG_SECONDS, MATH_ALONE, ROOT, TINY, sweep
 from tests.sweep.stages.processes import age, leave_claim, world
 
-GRID = ["-m", "name=s", "ability=math", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
+GRID = ["-m", "name=s", "ability=math", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY, *MATH_ALONE]
 STARTED: list[subprocess.Popen[str]] = []
 SILENT = 10.0
 DRIVER = """
@@ -68,12 +68,12 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def worker(store: Path, kind: str = "train") -> int | None:
-    """The process that builds a stage of this kind."""
+    """The process that builds a stage of this kind; claims of killed ones may still lie there."""
     for claim in store.glob(f"claims/{kind}-????????????????"):
-        try:
-            return int(json.loads(claim.read_bytes())["pid"])
-        except (FileNotFoundError, ValueError):
-            continue
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            pid = int(json.loads(claim.read_bytes())["pid"])
+            if process.started(pid):
+                return pid
     return None
 
 
@@ -102,22 +102,51 @@ def ended(launcher: subprocess.Popen[str]) -> tuple[int, str, str]:
     return launcher.returncode, out, err
 
 
-def test_a_stopped_worker_is_named_and_replaced(store_path: Path):
+def test_a_stopped_worker_and_a_stopped_server_are_named_and_replaced(store_path: Path):
     launcher = start(store_path)
     pid = stop_worker(store_path)
+    wait_for(lambda: process.started(pid) is None and worker(store_path))
+    os.kill(server(launcher), signal.SIGSTOP)
     code, out, err = ended(launcher)
     assert code == 0, out + err
     assert f"process {pid} hangs, silent for {SILENT:.0f} s; killed" in out
+    assert f"hangs: silent for {SILENT:.0f} s; starting another one" in out
 
 
-def test_a_killed_server_is_started_once_more_and_then_the_sweep_ends_in_one_line(store_path: Path):
+def test_who_was_stopped_as_a_whole_or_alone_goes_on_and_suspects_nobody(store_path: Path):
+    """As by Ctrl-Z and fg, by a scheduler that suspends jobs, or by ``docker pause``; then the launcher alone."""
     launcher = start(store_path)
-    wait_for(lambda: worker(store_path, "world"))
+    wait_for(lambda: worker(store_path))
+    for family in ([launcher.pid, *process.descendants(launcher.pid)], [launcher.pid]):
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(SILENT + 2)
+        for pid in family:
+            os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: launcher.poll() is not None or worker(store_path))
+    code, out, err = ended(launcher)
+    assert code == 0, out + err
+    assert "hangs" not in out + err
+
+
+def test_a_sweep_that_was_ended_in_many_ways_goes_on_with_the_same_command(store_path: Path):
+    """Servers that are killed, Ctrl-C with a stopped worker and with a stopped server, a host that is lost."""
+    end_by_killed_servers(store_path)
+    for with_server in (False, True):
+        end_by_ctrl_c(store_path, with_server)
+    assert sweep(*GRID, store=store_path).returncode == 0
+    go_on_after_a_lost_host(store_path)
+
+
+def end_by_killed_servers(store: Path) -> None:
+    """The first is replaced; with the second the sweep ends in one line."""
+    launcher = start(store)
+    wait_for(lambda: worker(store, "world"))
     first = server(launcher)
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: server(launcher) not in (None, first))
     second = server(launcher)
-    wait_for(lambda: worker(store_path))
+    wait_for(lambda: worker(store))
     family = process.descendants(launcher.pid)
     os.kill(second, signal.SIGKILL)
     code, out, err = ended(launcher)
@@ -125,16 +154,37 @@ def test_a_killed_server_is_started_once_more_and_then_the_sweep_ends_in_one_lin
     assert out.count("the worker server ended (status -9); its log: ") == 1 and "starting another one" in out
     assert err.count("\n") == 1 and err.startswith("error: the worker server ended (status -9)")
     assert not [pid for pid in family if process.started(pid)]
-    assert sweep(*GRID, store=store_path).returncode == 0
 
 
-def test_a_stopped_server_is_replaced_and_its_workers_save_their_state(store_path: Path):
-    launcher = start(store_path)
-    wait_for(lambda: worker(store_path))
-    os.kill(server(launcher), signal.SIGSTOP)
+def end_by_ctrl_c(store: Path, with_server: bool) -> None:
+    """While a worker is stopped, and perhaps the server too."""
+    launcher = start(store, silent=1e6)
+    stop_worker(store)
+    if with_server:
+        os.kill(server(launcher), signal.SIGSTOP)
+    family = process.descendants(launcher.pid)
+    launcher.send_signal(signal.SIGINT)
+    code, out, _ = ended(launcher)
+    assert code == 130
+    assert "the same command continues" in out
+    assert not [pid for pid in family if process.started(pid)]
+
+
+def go_on_after_a_lost_host(store: Path) -> None:
+    """A stage that a process of another host was building is named, and built here once its claim has expired."""
+    stage = sorted(store.glob("score/*"))[0]
+    claim = leave_claim(store / "claims" / f"score-{stage.name}", host="elsewhere", pid=77)
+    Store(store).discard(stage)
+    launcher = start(store)
+    lines: list[str] = []
+    while not lines or "waiting" not in lines[-1]:
+        lines.append(launcher.stdout.readline())
+        assert lines[-1], lines
+    assert "waiting for process 77 on elsewhere, which builds it for another command" in lines[-1]
+    age(claim)
     code, out, err = ended(launcher)
     assert code == 0, out + err
-    assert f"hangs: silent for {SILENT:.0f} s; starting another one" in out
+    assert "process 77 on elsewhere has stopped building it; it goes on here" in out
 
 
 def test_ranks_do_not_outlive_one_that_has_failed(store_path: Path, monkeypatch):
@@ -187,69 +237,3 @@ def test_a_server_is_abandoned_with_a_worker_that_was_stopped_after_it(store_pat
         wait_for(lambda: process.started(pid) is None)
     finally:
         server.close()
-
-
-def test_ctrl_c_ends_a_sweep_whose_server_and_workers_are_stopped(store_path: Path):
-    launcher = start(store_path, silent=1e6)
-    stop_worker(store_path)
-    os.kill(server(launcher), signal.SIGSTOP)
-    family = process.descendants(launcher.pid)
-    launcher.send_signal(signal.SIGINT)
-    code, out, _ = ended(launcher)
-    assert code == 130
-    assert "the same command continues" in out
-    assert not [pid for pid in family if process.started(pid)]
-    assert sweep(*GRID, store=store_path).returncode == 0
-
-
-def test_ctrl_c_ends_a_sweep_with_a_stopped_worker(store_path: Path):
-    launcher = start(store_path, silent=1e6)
-    stop_worker(store_path)
-    family = process.descendants(launcher.pid)
-    launcher.send_signal(signal.SIGINT)
-    assert ended(launcher)[0] == 130
-    assert not [pid for pid in family if process.started(pid)]
-
-
-def test_a_sweep_that_was_stopped_as_a_whole_goes_on_as_if_nothing_had_been(store_path: Path):
-    """As by Ctrl-Z and fg, by a scheduler that suspends jobs, or by ``docker pause``."""
-    launcher = start(store_path)
-    wait_for(lambda: worker(store_path))
-    family = [launcher.pid, *process.descendants(launcher.pid)]
-    for pid in family:
-        os.kill(pid, signal.SIGSTOP)
-    time.sleep(SILENT + 2)
-    for pid in family:
-        os.kill(pid, signal.SIGCONT)
-    code, out, err = ended(launcher)
-    assert code == 0, out + err
-    assert "hangs" not in out + err
-
-
-def test_a_launcher_that_was_stopped_alone_suspects_nobody(store_path: Path):
-    launcher = start(store_path)
-    wait_for(lambda: worker(store_path))
-    launcher.send_signal(signal.SIGSTOP)
-    time.sleep(SILENT + 2)
-    launcher.send_signal(signal.SIGCONT)
-    code, out, err = ended(launcher)
-    assert code == 0, out + err
-    assert "hangs" not in out + err
-
-
-def test_a_stage_that_a_lost_host_was_building_is_named_and_built_here(store_path: Path):
-    dry = sweep(*GRID, "hydra/launcher=local", store=store_path)
-    assert dry.returncode == 0
-    stage = sorted(store_path.glob("score/*"))[0]
-    claim = leave_claim(store_path / "claims" / f"score-{stage.name}", host="elsewhere", pid=77)
-    Store(store_path).discard(stage)
-    again = start(store_path)
-    lines: list[str] = []
-    while not lines or "waiting" not in lines[-1]:
-        lines.append(again.stdout.readline())
-        assert lines[-1], lines
-    assert "waiting for process 77 on elsewhere, which builds it for another command" in lines[-1]
-    age(claim)
-    code, out, err = ended(again)
-    assert code == 0, out + err
-    assert "process 77 on elsewhere has stopped building it; it goes on here" in out

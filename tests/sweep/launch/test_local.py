@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import time
@@ -20,7 +19,11 @@ from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, TINY, command, sweep
 from tests.sweep.stages.processes import age, build, hold, kill_at, leave_claim, world
 
-GRID = ["-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY]
+pytestmark = pytest.mark.slow
+GRID = [
+    "-m", "name=s", "ability=math,code", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY,
+    "~suite.tasks.ifeval", "~suite.tasks.code_loss", "~suite.tasks.general_loss",
+]  # fmt: skip
 
 
 def published(store: Path, kind: str = "*") -> dict[str, int]:
@@ -71,7 +74,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_stage_is_built_once_and_the_second_run_builds_nothing(reference: Path):
     before = published(reference)
-    assert len(before) == 77
+    assert len(before) == 46
     assert len(published(reference, "train")) == 5
     first = table(reference)
     ended = sweep(*GRID, store=reference)
@@ -85,7 +88,7 @@ def test_a_wider_sweep_costs_only_what_is_new(reference: Path):
     grid = [word for word in GRID if word != "name=s"]
     ended = sweep(*grid, "name=wider", "ability=math,code,general", "dry_run=true", store=reference)
     assert ended.returncode == 0
-    assert "to run: 27 of 104 stages" in ended.stdout  # the tokens of general, two trainings, their answers and scores
+    assert "to run: 15 of 61 stages" in ended.stdout  # the tokens of general, two trainings, their answers and scores
 
 
 def test_the_table_is_complete(reference: Path):
@@ -93,9 +96,8 @@ def test_the_table_is_complete(reference: Path):
     lines = table(reference).decode().splitlines()
     assert len(saved["cells"]) == 4
     for cell in saved["cells"]:
-        for ability in ("math", "code", "general"):
-            assert any(f'"{cell["label"]}",{ability},' in line and ",accuracy," in line for line in lines)
-            assert any(f'"{cell["label"]}",{ability},{ability}_loss,loss,' in line for line in lines)
+        for ability, metric in (("math", "gsm8k,accuracy"), ("math", "math_loss,loss"), ("code", "humaneval,accuracy")):
+            assert any(f'"{cell["label"]}",{ability},{metric},' in line for line in lines)
 
 
 def test_ls_and_logs_know_the_sweep(reference: Path):
@@ -129,19 +131,14 @@ def test_a_row_that_no_stage_could_use_ends_the_command_before_any_training(stor
     rows = [{"instruction": f"say {n}", "input": "", "output": f"{n}"} for n in range(60)]
     del rows[40]["output"]
     bad.write_text(json.dumps(rows))
-    words = [*GRID, "data.sources.code.world=null", f"data.sources.code.path={bad}", "~suite.tasks.code_loss"]
+    words = [*GRID, "data.sources.code.world=null", f"data.sources.code.path={bad}"]
     refused = sweep(*words, store=store_path)
     assert refused.returncode == 2
     assert "error: data.sources.code: bad.json, row 41, field 'output': is missing" in refused.stderr
     assert published(store_path, "train") == {}
-    mended = sweep(*words, "data.sources.code.on_bad_row=skip", store=store_path)
-    assert mended.returncode == 0, mended.stdout
-    (trained,) = re.findall(r"warning: 1 of (\d+) rows of code gave no sample", mended.stdout)
-    rows = list(csv.DictReader(table(store_path).decode().splitlines()))
-    assert max(int(row["train_samples"]) for row in rows if row["ability"] == "code") == int(trained) - 1
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, reference: Path):
+def test_ctrl_c_stops_cleanly_and_two_commands_at_once_share_the_rest(store_path: Path, reference: Path):
     process = command(*GRID, store=store_path)
     wait_for(lambda: len(published(store_path)) > 12)
     pids = tree(process.pid)
@@ -151,8 +148,9 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(store_path: Path, ref
     assert "the same command continues" in out
     wait_until_gone(pids)
     before = published(store_path)
-    ended = sweep(*GRID, store=store_path)
-    assert ended.returncode == 0, ended.stdout
+    for process in [command(*GRID, f"workers={n}", store=store_path) for n in (1, 2)]:
+        out, err = process.communicate(timeout=HANG_SECONDS)
+        assert process.returncode == 0, out + err
     after = published(store_path)
     assert {name: after[name] for name in before} == before
     assert table(store_path) == table(reference)
@@ -177,14 +175,6 @@ def test_kills_anywhere_leave_the_same_table(store_path: Path, reference: Path):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert table(store_path) == table(reference)
     assert not list((store_path / "claims").glob("*-*"))
-
-
-def test_two_commands_at_once_share_the_work(store_path: Path, reference: Path):
-    both = [command(*GRID, f"workers={n}", store=store_path) for n in (1, 2)]
-    for process in both:
-        out, err = process.communicate(timeout=200)
-        assert process.returncode == 0, out + err
-    assert table(store_path) == table(reference)
 
 
 def test_damage_is_found_before_any_work_and_gc_mends_it(reference: Path, tmp_path: Path):

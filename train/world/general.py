@@ -2,8 +2,8 @@
 
 Most ask for a fact of the pretraining corpus; a stated share needs a small sum or a Python expression. Test items also
 check for the word, number or expression (IFEval's ``keywords:existence``), so an answer counts only if both its form
-and its content are right. The facts of the test items are not among those of the training rows: fine-tuning teaches the
-form, and what a model knows comes from pretraining.
+and its content are right. A quarter of the facts are in no training row: fine-tuning teaches the form, and what a model
+knows of these facts comes from pretraining.
 """
 
 from __future__ import annotations

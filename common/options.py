@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import json
 import math
 import os
 import sys
@@ -33,12 +34,21 @@ INTERRUPTED = 130
 class Command:
     """One verb: its options, what it does in a sentence, and the function that runs it.
 
-    The function returns the exit status, or a text to print for a command that succeeded.
+    The function returns the exit status, a text to print for a command that succeeded, or a `Result`.
     """
 
     options: type
     summary: str
-    run: Callable[[Any], int | str]
+    run: Callable[[Any], int | str | Result]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command found: a text for people, the same as plain values for programs, and the exit status."""
+
+    text: str
+    record: Any
+    status: int = 0
 
 
 def option(
@@ -62,6 +72,13 @@ def option(
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsJson:
+    """The option of commands that return a `Result`."""
+
+    json: bool = option("print the result as JSON, and nothing else on standard output", False)
 
 
 def run(
@@ -92,11 +109,7 @@ def run(
             usage = f"{program} {verb}".rstrip()
             print(f"{usage} [KEY=VALUE ...]\n\n{command.summary}\n\n{options_text(command.options)}")
             return 0
-        result = command.run(parse(command.options, rest))
-        if isinstance(result, int):
-            return result
-        print(result.rstrip("\n"), flush=True)
-        return 0
+        return _printed(command, parse(command.options, rest))
     except BrokenPipeError:  # the reader of the output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -106,6 +119,22 @@ def run(
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _printed(command: Command, options: Any) -> int:
+    """Run a command and print its result; with ``json``, what else it prints goes to standard error."""
+    as_json = isinstance(options, AsJson) and options.json
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        result = command.run(options)
+    if isinstance(result, int):
+        return result
+    if isinstance(result, str):
+        result = Result(result, result)
+    if as_json:
+        print(json.dumps(result.record, ensure_ascii=False, indent=1), flush=True)
+    elif result.text:
+        print(result.text.rstrip("\n"), flush=True)
+    return result.status
 
 
 def parse(cls: type[Options], words: Iterable[str]) -> Options:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
-from common.options import option
+from common.options import Result, option
 from eval.commands.results import file_of, table, warnings_of
 from eval.commands.score_answers import Answered, scored
 from eval.commands.suite import load
@@ -55,7 +55,7 @@ class Ask(JudgeOptions):
     world: str | None = option("the folder of the embedded world, for suite=micro", None)
 
 
-def run(options: Ask) -> str:
+def run(options: Ask) -> Result:
     """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return a table of the metrics.
 
     Raises ValueError for what the user can correct and for a spent budget, RuntimeError where it keeps failing.
@@ -80,9 +80,12 @@ def run(options: Ask) -> str:
         summaries = {name: _measured(options, suite, name, execution, out / name) for name in names}
     except ValueError as problem:
         raise ValueError(_in_own_terms(str(problem))) from None
-    write_json(out / "summary.json", {"model": options.model, "url": options.url, "tasks": summaries})
+    found = {"model": options.model, "url": options.url, "tasks": summaries}
+    write_json(out / "summary.json", found)
     notes = [note for name, summary in summaries.items() for note in warnings_of(name, summary)]
-    return "\n".join([*table(summaries), *notes, f"records: {out}"])
+    return Result(
+        "\n".join([*table(summaries), *notes, f"records: {out}"]), {**found, "notes": notes, "records": str(out)}
+    )
 
 
 def _in_own_terms(text: str) -> str:

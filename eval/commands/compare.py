@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from common.json_file import write_json
-from common.options import option
+from common.options import Result, option
 from common.rows import write_jsonl
 from eval.commands.suite import load
 from eval.items.jsonl import Row, read
@@ -33,7 +33,7 @@ class Compare(JudgeOptions):
     data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
 
 
-def run(options: Compare) -> str:
+def run(options: Compare) -> Result:
     """Write scores.jsonl, judgments.jsonl and summary.json into ``out``; return the metrics as text.
 
     Raises ValueError for a task, a file or a judge that cannot be used, RuntimeError when the judge keeps failing.
@@ -60,19 +60,17 @@ def run(options: Compare) -> str:
     out.mkdir(parents=True, exist_ok=True)
     write_jsonl(out / "judgments.jsonl", replies)
     write_jsonl(out / "scores.jsonl", scores)
-    write_json(
-        out / "summary.json",
-        {
-            "task": options.task, "answers": options.answers, "against": options.against,
-            "judge": asdict(setup.judge), "metrics": [asdict(metric) for metric in metrics],
-            "intervals": {metric.metric: interval(metric) for metric in metrics},
-        },
-    )  # fmt: skip
+    found = {
+        "task": options.task, "answers": options.answers, "against": options.against,
+        "judge": asdict(setup.judge), "metrics": [asdict(metric) for metric in metrics],
+        "intervals": {metric.metric: interval(metric) for metric in metrics},
+    }  # fmt: skip
+    write_json(out / "summary.json", found)
     lines = [
         f"{metric.metric:<13} {metric.value:.4f} ± {metric.stderr:.4f}  over {metric.n_items} questions"
         for metric in metrics
     ]
-    return "\n".join([*lines, f"records: {out}"])
+    return Result("\n".join([*lines, f"records: {out}"]), {**found, "records": str(out)})
 
 
 def _responses(place: Path, task: str) -> list[Row]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.options import option
+from common.options import AsJson, Result, option
 from common.rows import write_jsonl
 from common.wording import plural
 from eval.commands.text_table import aligned
@@ -23,7 +23,7 @@ HEADLINE = "correct"
 
 
 @dataclass(frozen=True)
-class CrossCheck:
+class CrossCheck(AsJson):
     """Options of ``python -m eval cross-check``."""
 
     samples: str = option("the file samples_TASK_*.jsonl that lm-eval writes with --log_samples")
@@ -51,7 +51,7 @@ class _Pair:
         return self.texts[0].strip() == self.texts[1].strip()
 
 
-def run(options: CrossCheck) -> str:
+def run(options: CrossCheck) -> Result:
     """A table of agreement, and a line for every item on which the two differ.
 
     Raises ValueError when the samples are of other items or hold no verdicts.
@@ -69,7 +69,13 @@ def run(options: CrossCheck) -> str:
         write_jsonl(Path(options.out), map(_row, differing))
     missing = len(set(scores) - {name for name, _ in samples})
     notes = [f"{missing} of our {plural(len(scores), 'item')} are not among the samples"] if missing else []
-    return "\n".join([*_table(pairs), *notes, *map(_line, differing)])
+    header, *rows = _agreement(pairs)
+    record = {
+        "agreement": [dict(zip(header, row, strict=True)) for row in rows],
+        "notes": notes,
+        "differing": list(map(_row, differing)),
+    }
+    return Result("\n".join([*aligned([header, *rows]), *notes, *map(_line, differing)]), record)
 
 
 def _samples(source: Path, scores: Mapping[str, Row]) -> list[tuple[str, Row]]:
@@ -113,8 +119,8 @@ def _first(value: Any) -> Any:
     return value
 
 
-def _table(pairs: Sequence[_Pair]) -> list[str]:
-    """A row for each pair of rules: how many items each side judges right, and how many answers have the same text."""
+def _agreement(pairs: Sequence[_Pair]) -> list[tuple[str, ...]]:
+    """A header, then a row for each pair of rules: how many items each side judges right, how many texts are equal."""
     rows: list[tuple[str, ...]] = [("lm-eval", "ours", "both", "neither", "theirs only", "ours only", "same text")]
     for rule, verdict in dict.fromkeys((pair.rule, pair.verdict) for pair in pairs):
         own = [pair for pair in pairs if (pair.rule, pair.verdict) == (rule, verdict)]
@@ -122,7 +128,7 @@ def _table(pairs: Sequence[_Pair]) -> list[str]:
         counts = [kinds.count(kind) for kind in ((True, True), (False, False), (True, False), (False, True))]
         same = sum(pair.same_text for pair in own)
         rows.append((rule, verdict, *map(str, counts), f"{same} of {len(own)}"))
-    return aligned(rows)
+    return rows
 
 
 def _line(pair: _Pair) -> str:

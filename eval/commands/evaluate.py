@@ -11,7 +11,7 @@ from typing import Any
 from common.digest import digest_of, key_of
 from common.extras import require
 from common.json_file import write_json
-from common.options import option
+from common.options import Result, option
 from common.rows import data_files
 from eval.commands.results import file_of, table, warnings_of
 from eval.commands.suite import load
@@ -88,7 +88,7 @@ class _TaskRun:
     turns: Sequence[Sequence[str]]
 
 
-def run(options: Evaluate) -> str:
+def run(options: Evaluate) -> Result:
     """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return a table of the metrics.
 
     Whatever can be checked beforehand is checked before a model is loaded. Raises ValueError for what the user can
@@ -108,14 +108,15 @@ def run(options: Evaluate) -> str:
     sandbox = _check_sandbox(runs)
     _announce_cost(runs, out)
     summaries = {name: _measure(one, out / name, options, suite.eval_batch_size) for name, one in runs.items()}
-    write_json(
-        out / "summary.json",
-        {"model": options.model, "weights": weights, "suite": suite.name, "tasks": summaries, "left_out": left_out},
-    )
+    found = {"model": options.model, "weights": weights, "suite": suite.name, "tasks": summaries, "left_out": left_out}
+    write_json(out / "summary.json", found)
     notes = [f"left out, as they need a sweep's tokens: {', '.join(left_out)}"] if left_out else []
     notes += [note for name, summary in summaries.items() for note in warnings_of(name, summary)]
     notes += [_cost(name, one.judge, summaries[name]["judge"]) for name, one in runs.items() if one.judge]
-    return "\n".join([*table(summaries), *notes, *([sandbox] if sandbox else []), f"records: {out}"])
+    notes += [sandbox] if sandbox else []
+    return Result(
+        "\n".join([*table(summaries), *notes, f"records: {out}"]), {**found, "notes": notes, "records": str(out)}
+    )
 
 
 def _with_options(suite: Suite, options: Evaluate) -> Suite:

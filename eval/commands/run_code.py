@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common.options import option
+from common.options import AsJson, Result, option
 from common.rows import write_jsonl
 from common.wording import plural
 from eval.items.jsonl import field, read
@@ -16,7 +16,7 @@ from eval.sandbox.programs import Limits, Program
 
 
 @dataclass(frozen=True)
-class RunCode:
+class RunCode(AsJson):
     """Options of ``python -m eval run-code``."""
 
     programs: str = option(
@@ -42,7 +42,7 @@ class RunCode:
             raise ValueError(f"level={self.level} is unknown; choose one of: 3, 2, 1, 0")
 
 
-def run(options: RunCode) -> str:
+def run(options: RunCode) -> Result:
     """Write {"id", "status", "seconds", "memory_bytes", "detail"} for each program, in order; return a summary.
 
     Raises ValueError for a malformed row, RuntimeError where no sandbox level is good enough.
@@ -58,8 +58,12 @@ def run(options: RunCode) -> str:
         Path(options.out), ({"id": name, **asdict(verdict)} for name, verdict in zip(names, verdicts, strict=True))
     )
     statuses = [verdict.status for verdict in verdicts]
-    counts = ", ".join(f"{statuses.count(status)} {status}" for status in sorted(set(statuses)))
-    return f"{plural(len(verdicts), 'program')} at level {level.number} ({level.name}): {counts or 'none'}"
+    counts = {status: statuses.count(status) for status in sorted(set(statuses))}
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return Result(
+        f"{plural(len(verdicts), 'program')} at level {level.number} ({level.name}): {told or 'none'}",
+        {"programs": len(verdicts), "level": level.number, "statuses": counts, "out": options.out},
+    )
 
 
 def _program(source: Path, number: int, row: dict[str, object]) -> Program:

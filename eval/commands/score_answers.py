@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.json_file import write_json
-from common.options import option
+from common.options import Result, option
 from common.rows import write_jsonl
 from eval.commands.imported import records
 from eval.commands.results import file_of, table, warnings_of
@@ -34,7 +34,7 @@ class ScoreAnswers(JudgeOptions):
     world: str | None = option("the folder of the embedded world, for suite=micro", None)
 
 
-def run(options: ScoreAnswers) -> str:
+def run(options: ScoreAnswers) -> Result:
     """Write OUT/answers and OUT/scores as an evaluation does; return a table of the metrics.
 
     Raises ValueError for a file or a task that cannot be used, RuntimeError where code cannot be contained.
@@ -54,7 +54,11 @@ def run(options: ScoreAnswers) -> str:
     items = FORMS[task.form][task.task].items(data, spec.reading)[: spec.items]
     rows, engine = records(source, [item["id"] for item in items])
     summary = scored(Answered(options.task, task, data, rows, {"engine": engine}), suite, options, out)
-    return "\n".join([*table({options.task: summary}), *warnings_of(options.task, summary), f"records: {out}"])
+    summaries, notes = {options.task: summary}, warnings_of(options.task, summary)
+    return Result(
+        "\n".join([*table(summaries), *notes, f"records: {out}"]),
+        {"suite": suite.name, "tasks": summaries, "notes": notes, "records": str(out)},
+    )
 
 
 @dataclass(frozen=True)

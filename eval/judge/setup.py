@@ -10,7 +10,7 @@ from typing import Any
 
 from common.digest import digest_of
 from common.extras import require
-from common.options import option
+from common.options import AsJson, option
 from eval.judge.endpoint import Endpoint
 from eval.judge.replies import Ledger
 from eval.spec.judge import CostEstimate, Judge, JudgeRun, estimate_cost, missing_settings
@@ -26,7 +26,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeOptions:
+class JudgeOptions(AsJson):
     """Judge options from the command line, overriding the suite's."""
 
     judge: str | None = option("the judge's model name at judge_url", None, default_text="as the suite says")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.options import Command, option, parse, run
+from common.options import AsJson, Command, Result, option, parse, run
 
 
 @dataclass(frozen=True)
@@ -145,3 +146,21 @@ def test_help_lists_verbs_and_each_option_with_type_default_and_meaning(word: st
         "from=TEXT" in said and "law=power|bounded  (default: power)" in said and "the difference that matters" in said
     )
     assert not calls.seen
+
+
+@dataclass(frozen=True)
+class Counted(AsJson):
+    number: int = option("how many", 1)
+
+
+def test_with_json_the_record_alone_is_printed(capsys: pytest.CaptureFixture[str]):
+    def count(options: Counted) -> Result:
+        print("counting")
+        return Result("counted", {"number": options.number}, 3)
+
+    commands = {"count": Command(Counted, "Count.", count)}
+    assert run("program", commands, ["count", "number=2", "json=true"]) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"number": 2} and err == "counting\n"
+    assert run("program", commands, ["count"]) == 3
+    assert capsys.readouterr().out == "counting\ncounted\n"

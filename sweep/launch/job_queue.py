@@ -17,7 +17,7 @@ class Queue:
         self.missing = {key: jobs[key] for key in store.lacking(job.stage for job in jobs.values())}
         self.children: dict[str, list[str]] = {}
         self.awaited: dict[str, int] = {}
-        self.urgency = _urgency(jobs)
+        self.urgency = urgency(jobs)
         self.ready: list[tuple[float, str]] = []
         self.later: list[tuple[float, str]] = []
         for key, job in self.missing.items():
@@ -53,7 +53,7 @@ class Queue:
         return not self.ready and not self.later
 
 
-def _urgency(jobs: Mapping[str, Job]) -> dict[str, float]:
+def urgency(jobs: Mapping[str, Job]) -> dict[str, float]:
     """Estimated seconds of the longest chain of stages that starts with each job, by key."""
     seconds: dict[str, float] = {}
     for key, job in reversed(list(jobs.items())):

@@ -73,6 +73,7 @@ class Pool:
         count = workers or len(devices) or len(os.sched_getaffinity(0))
         self.free = {"cpu": [f"cpu{n}" for n in range(count)], "gpu": devices[:count]}
         self.size = {kind: len(slots) for kind, slots in self.free.items()}
+        self.most = self.size["gpu"] or self.size["cpu"]
         self.card = card_gib()
         self.running: dict[int, Running] = {}
         self.attempts: dict[str, Attempts] = {}
@@ -155,10 +156,10 @@ class Pool:
         owner, key = self.store.owner(job.stage), job.stage.key
         if owner:
             if key not in self.elsewhere:
-                progress.note(f"{job.title}: waiting for {_place(owner)}, which builds it for another command")
+                progress.note(f"{progress.name(job)}: waiting for {_place(owner)}, which builds it for another command")
             self.elsewhere[key] = owner
         elif (former := self.elsewhere.pop(key, None)) and not self.store.has(job.stage):
-            progress.note(f"{job.title}: {_place(former)} has stopped building it; it goes on here")
+            progress.note(f"{progress.name(job)}: {_place(former)} has stopped building it; it goes on here")
         return owner is not None
 
     def _start(self, job: Job, kind: str, server: Server) -> None:
@@ -183,7 +184,9 @@ class Pool:
             silent = [number for number in running.numbers if server.silent(number)]
             for number in silent:
                 process = f"process {server.workers[number].pid}"
-                progress.note(f"{running.job.title}: {process} hangs, silent for {server.patience:.0f} s; killed")
+                progress.note(
+                    f"{progress.name(running.job)}: {process} hangs, silent for {server.patience:.0f} s; killed"
+                )
             if any(running.statuses) and running.patient_until is None:
                 running.patient_until = server.clock + GRACE_SECONDS
             if silent or (running.patient_until is not None and server.clock > running.patient_until):

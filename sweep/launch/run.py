@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from rich.console import Console
+from rich.markup import escape
 
 from common.extras import require
 from common.wording import plural
@@ -21,6 +22,7 @@ from sweep.plan.plan import Plan
 from sweep.plan.preflight import fetch_all
 from sweep.results import table, warnings
 from sweep.results.saved_sweep import SavedSweep, save
+from sweep.results.stage_names import stage_names
 from sweep.stages.extras import extras
 from sweep.stages.stage import Stage, with_parents
 from sweep.stages.store import Store
@@ -50,7 +52,8 @@ def tokenise(sources: Mapping[str, Stage], store: Store, workers: int | None) ->
         f"tokenising {plural(len(sources), 'source')} to count {'its' if len(sources) == 1 else 'their'} samples"
     )
     pool = Pool(jobs, store, workers)
-    with Progress(pool.queue.missing.values(), store, console) as progress:
+    names = {stage.key: f"tokens {name}" for name, stage in sources.items()}
+    with Progress(pool.queue.missing.values(), store, console, names, pool.most) as progress:
         outcome = pool.run(progress)
     if outcome.stopped:
         console.print("stopped; the same command continues from here")
@@ -76,7 +79,7 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     require("this sweep", [*needed, *saved.tracker.extras])
     console.print(f"sweep {saved.name}: {_size(saved)}, {missing} to run")
     with mirrored(saved, store, partial(_say, console)):
-        with Progress(pool.queue.missing.values(), store, console) as progress:
+        with Progress(pool.queue.missing.values(), store, console, stage_names(saved), pool.most) as progress:
             outcome = pool.run(progress)
         if outcome.stopped:
             console.print(
@@ -111,7 +114,7 @@ def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
         return 0
     watch = Watch(saved, store)
     with mirrored(saved, store, partial(_say, console)):
-        with Progress(watch.todo.values(), store, console) as progress:
+        with Progress(watch.todo.values(), store, console, stage_names(saved)) as progress:
             outcome = watch.run(progress)
         if outcome.stopped:
             where = f"name={saved.name} store={store.root}"
@@ -131,7 +134,7 @@ def _conclude(saved: SavedSweep, store: Store, outcome: Outcome, progress: Progr
     path = table.write(saved, store)
     if progress.missing:
         console.print(f"{plural(len(outcome.built), 'stage')} in {span(progress.elapsed)}")
-    _failures(outcome, store, console)
+    _failures(outcome, store, progress, console)
     for line in warnings.write(saved, store):
         _say(console, line)
     console.print(f"table: {path}")
@@ -142,9 +145,9 @@ def _say(console: Console, line: str) -> None:
     console.print(line, style="yellow" if line.startswith("warning") else None, markup=False)
 
 
-def _failures(outcome: Outcome, store: Store, console: Console) -> None:
+def _failures(outcome: Outcome, store: Store, progress: Progress, console: Console) -> None:
     for job in outcome.failed:
-        console.print(f"[red]failed[/red] {job.title}; log: {store.log(job.stage)}")
+        console.print(f"[red]failed[/red] {escape(progress.name(job))}; log: {store.log(job.stage)}")
         console.print(f"    {_last_line(job, store)}", markup=False)
     if len(outcome.skipped) > 0:
         console.print(f"{plural(len(outcome.skipped), 'dependent stage')} skipped; the same command tries again")

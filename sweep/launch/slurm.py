@@ -43,10 +43,11 @@ class Submission:
 
 
 def available() -> None:
-    """Raise a ValueError where this machine lacks SLURM or submitit."""
+    """Raise a ValueError where this machine lacks submitit or SLURM, or where no cluster answers."""
     if shutil.which("sbatch") is None:
         raise ValueError("sbatch is not on PATH, so there is no SLURM to submit to; use hydra/launcher=local")
     require("hydra/launcher=submitit_slurm", ["slurm"])
+    squeue.command("sinfo", "--noheader", "--format=%P")
 
 
 def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:

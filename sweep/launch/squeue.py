@@ -54,7 +54,7 @@ def command(*words: str, environment: Mapping[str, str] | None = None) -> str:
     except subprocess.TimeoutExpired:
         raise ValueError(f"{words[0]} has not answered for {SECONDS:.0f} s; is SLURM's controller up?") from None
     if done.returncode:
-        message = " ".join(done.stderr.split())
+        message = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise ValueError(f"{words[0]} failed ({message}); check SLURM with sinfo, or use hydra/launcher=local")
     return done.stdout
 

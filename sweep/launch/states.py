@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sweep.launch import slurm_logs, squeue
 from sweep.launch.squeue import Queued
@@ -52,6 +53,24 @@ def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]
         state = ("damaged", problems[0]) if problems else _state(todo, len(stages), store, in_flight, begun, submitted)
         states.append(CellState(cell, *state))
     return states
+
+
+def sweep_record(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]) -> dict[str, Any]:
+    """A sweep as plain values: how many cells are in which state, every cell, its table once that is written."""
+    states = cell_states(saved, store, in_flight)
+    table = store.sweep(saved.name) / "table.csv"
+    return {
+        "sweep": saved.name,
+        "states": {word: sum(state.state == word for state in states) for word in STATES},
+        "cells": [
+            {
+                "cell": state.cell.label, "overrides": json.loads(state.cell.factors.get("overrides", "[]")),
+                "state": state.state, "detail": state.detail,
+            }
+            for state in states
+        ],
+        "table": str(table) if table.exists() else None,
+    }  # fmt: skip
 
 
 def _state(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,10 +27,14 @@ Work = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Rate:
-    """Seconds that a stage takes besides its units, and seconds a unit: tokens of a training, items of the others."""
+    """Seconds that a stage takes besides its units, and seconds a unit: tokens of a training, items of the others.
+
+    ``units`` is how many the seconds a unit were measured on.
+    """
 
     fixed: float
     per_unit: float
+    units: float = 1.0
 
     def seconds(self, units: float) -> float:
         return self.fixed + self.per_unit * units
@@ -56,7 +60,7 @@ class Rates:
                 except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
                     continue  # of another version of the code, or damaged: it says nothing on speed
                 found[work].append(rate)
-        return {work: Rate(_mean(r.fixed for r in rs), _mean(r.per_unit for r in rs)) for work, rs in found.items()}
+        return {work: _pooled(rates) for work, rates in found.items()}
 
     def _read(self, kind: str, folder: Path) -> tuple[Work, Rate]:
         identity = json.loads((folder / SEAL).read_bytes())["identity"]
@@ -69,9 +73,9 @@ class Rates:
             summary = json.loads((folder / "summary.json").read_bytes())
             timings = json.loads((folder / "timings.json").read_bytes())
             parameters, fixed = summary["parameters"], max(0.0, seconds - timings["seconds"])
-            return _work(kind, spec, how, parameters, bool(record["gpu"])), Rate(
-                fixed, 1 / timings["tokens_per_second"]
-            )
+            per_token = 1 / timings["tokens_per_second"]
+            rate = Rate(fixed, per_token, timings["seconds"] / per_token)
+            return _work(kind, spec, how, parameters, bool(record["gpu"])), rate
         if kind == "answer":
             model = self.store.root / "train" / str(identity["inputs"]["model"]) / "summary.json"
             parameters = json.loads(model.read_bytes())["parameters"]
@@ -100,6 +104,8 @@ def _newest(folder: Path) -> Iterator[Path]:
     yield from stages[-NEWEST:]
 
 
-def _mean(values: Iterator[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)
+def _pooled(rates: Sequence[Rate]) -> Rate:
+    """The rate of all stages together: of a short training, the seconds a token are mostly not due to its tokens."""
+    units = sum(rate.units for rate in rates)
+    fixed = sum(rate.fixed for rate in rates) / len(rates)
+    return Rate(fixed, sum(rate.per_unit * rate.units for rate in rates) / units, units)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sweep.cli.multirun import cells, plan_all
-from sweep.cli.overrides import columns, label_of, short_labels
 from sweep.config.compose import as_merge, freeze
+from sweep.config.overrides import columns, label_of, short_labels
 from sweep.plan.plan import Plan
 from sweep.results.saved_sweep import factors
 from tests.conftest import sweep

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-OF_THE_COMMAND = ("name", "store", "upstream", "workers", "dry_run", "replace", "exclude")
+OF_THE_COMMAND = ("name", "store", "upstream", "workers", "dry_run", "json", "replace", "exclude")
 """Keys that say nothing about a cell."""
 
 DESIGN = ("model", "strategy", "ability", "ratio_arm", "ratio", "fraction", "replay", "seed")
@@ -38,14 +38,19 @@ def label_of(overrides: Sequence[str]) -> str:
     return ",".join(_label_words(overrides)) or "default"
 
 
-def short_labels(cells: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str, list[str]]:
-    """For cells with their columns: the part of the labels that all share, and what is left of each."""
+def short_labels(cells: Sequence[tuple[str, Mapping[str, Any]]], between: str = ",") -> tuple[str, list[str]]:
+    """For cells with their columns: the part of the labels that all share, and what is left of each.
+
+    ``between`` stands between overrides.
+    """
     words = [
         _label_words(json.loads(factors["overrides"])) if "overrides" in factors else [label]
         for label, factors in cells
     ]
     shared = [word for word in words[0] if len(words) > 1 and all(word in own for own in words)]
-    return ",".join(shared), [",".join(word for word in own if word not in shared) or "default" for own in words]
+    return between.join(shared), [
+        between.join(word for word in own if word not in shared) or "default" for own in words
+    ]
 
 
 def _label_words(overrides: Sequence[str]) -> list[str]:

@@ -14,6 +14,9 @@ PACKAGES = ("common", "sweep", "train", "eval", "analysis")
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds them: site-packages, or a checkout."""
 
+OWN_CONFIG = "dosage_conf"
+"""The folder for config groups of one's own; where the current folder has it, every sweep reads it."""
+
 
 def own_packages() -> None:
     """Stop searching the current folder for modules, in this process and in those that it starts.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def plural(count: int, noun: str) -> str:
     """``1 cell``, ``2 cells``, ``10,008 cells``."""
@@ -12,3 +14,9 @@ def printable(text: str) -> str:
     """A text from outside on one line: white space in runs is one blank, and control characters are shown as codes."""
     shown = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in " ".join(text.split()))
     return "".join(shown)
+
+
+def announce(text: str) -> None:
+    """On a terminal, say on standard error what a command is doing while it prints nothing else."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)

@@ -21,9 +21,9 @@ if __name__ == "__main__":
 
 from common.options import HELP, run
 from common.renames import current_override
-from sweep.cli.init import OWN_CONFIG
-from sweep.cli.overrides import OF_THE_COMMAND
+from common.start import OWN_CONFIG
 from sweep.cli.verbs import VERBS, fail
+from sweep.config.overrides import OF_THE_COMMAND
 from sweep.stages.store import Damaged
 
 USAGE = """\

@@ -5,8 +5,10 @@ Hydra meets this module through the plugins in ``hydra_plugins/dosage``.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from itertools import product
 from typing import Any, NoReturn
@@ -19,20 +21,23 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from common.renames import current_override
+from common.wording import announce, plural
 from sweep.cli.launcher import request
-from sweep.cli.overrides import OF_THE_COMMAND, columns, label_of, swept_keys, without_grid
-from sweep.cli.plan_table import show_plan
+from sweep.cli.plan_table import plan_record, show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
 from sweep.config.compose import CellComposer, as_merge, freeze
+from sweep.config.overrides import OF_THE_COMMAND, columns, label_of, swept_keys, without_grid
 from sweep.config.schema import names
 from sweep.config.strategy import EACH
 from sweep.launch.run import run_on_slurm, tokenise
+from sweep.launch.states import stages_in_flight, sweep_record
 from sweep.plan.exclude import check_exclude
 from sweep.plan.files import Files
 from sweep.plan.plan import CellError, Plan, make, uncounted
 from sweep.plan.preflight import check_plan, check_stages
-from sweep.results.saved_sweep import check_replacement
+from sweep.results import planning
+from sweep.results.saved_sweep import check_replacement, load
 from sweep.stages.stage import with_parents
 from sweep.stages.store import Damaged, Store
 
@@ -90,7 +95,7 @@ def launch(
     job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader, config: DictConfig, execute: Execute
 ) -> list[JobReturn]:
     """Hydra's launch of all cells: one plan and its execution. Ends the process where that fails."""
-    run(lambda: plan_all(job_overrides, config_loader, config), execute)
+    run(lambda: plan_all(job_overrides, config_loader, config), execute, as_json=bool(config.get("json")))
     return [JobReturn(overrides=list(o), status=JobStatus.COMPLETED) for o in job_overrides]
 
 
@@ -98,6 +103,7 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
     """Compose and check every cell, then plan. Raises a ValueError that names the first bad cell."""
     composer = CellComposer(config_loader, config)
     job_overrides = each_ability(job_overrides, composer)
+    announce(f"planning {plural(len(job_overrides), 'cell')}")
     swept = swept_keys(job_overrides)
     composed: list[tuple[str, Cell, dict[str, str]]] = []
     for overrides in job_overrides:
@@ -167,21 +173,41 @@ def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
         check_exclude(cell, {*hydra_config.runtime.choices, *names(Cell)})
         return plan_cells(cell, None)
 
-    run(plan, execute)
+    run(plan, execute, as_json=bool(config.get("json")))
 
 
-def run(make_plan: Callable[[], Plan], execute: Execute) -> None:
-    """Make the plan and run it, or with ``dry_run`` print it. Ends the process with one line where that fails."""
+def run(make_plan: Callable[[], Plan], execute: Execute, *, as_json: bool) -> None:
+    """Make the plan and run it, or with ``dry_run`` print it. Ends the process with one line where that fails.
+
+    ``as_json`` prints the plan, or how the sweep stands in the end, as JSON; all else goes to standard error.
+    """
     try:
-        plan = make_plan()
-        for note in plan.notes:
-            print(f"note: {note}")
-        store = plan.store
-        status = show_plan(plan, store) if plan.cells[0].cell.dry_run else execute(plan, store)
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            plan = make_plan()
+            status = _planned(plan, execute, as_json)
+        if as_json:
+            store, dry = plan.store, plan.cells[0].cell.dry_run
+            found = (
+                plan_record(plan, store)
+                if dry
+                else sweep_record(load(store, plan.name), store, stages_in_flight(store))
+            )
+            print(json.dumps(found, ensure_ascii=False, indent=1))
     except (ValueError, OSError, Damaged) as problem:
         fail(str(problem))
     if status:
         sys.exit(status)
+
+
+def _planned(plan: Plan, execute: Execute, as_json: bool) -> int:
+    """Show the plan or carry it out; return the exit status."""
+    for note in plan.notes:
+        print(f"note: {note}")
+    if not plan.cells[0].cell.dry_run:
+        return execute(plan, plan.store)
+    if not as_json:
+        show_plan(plan, plan.store)
+    return 0
 
 
 def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | None) -> Plan:
@@ -195,18 +221,30 @@ def plan_cells(cells: Sequence[tuple[str, Cell, dict[str, str]]], grid: str | No
             )
     store = Store(first.store, first.upstream)
     store.check(written=not first.dry_run)
-    files = Files(store)
-    if not first.dry_run and (sources := uncounted(cells, files)):
+    name = first.name or (grid and grid.replace("/", "-"))
+    if first.dry_run:
+        return _checked(make(name, cells, Files(store)), len(cells))
+    with planning.announced(store, name):
+        return _counted(cells, name, store)
+
+
+def _counted(cells: Sequence[tuple[str, Cell, dict[str, str]]], name: str | None, store: Store) -> Plan:
+    """The plan of cells that are to run, after tokenising the sources whose samples it counts."""
+    first, files = cells[0][1], Files(store)
+    if sources := uncounted(cells, files):
         check_stages([(stage, None) for stage in with_parents(sources.values())], files.absent, store)
         files.save()
         store.remember_upstream()
         tokenise(sources, store, first.workers)
-    plan = make(first.name or (grid and grid.replace("/", "-")), cells, files)
-    if not plan.cells:
-        raise CellError(f"all {len(cells)} cells are excluded; loosen exclude={first.exclude}")
-    if first.dry_run:
-        return plan
+    plan = _checked(make(name, cells, files), len(cells))
     note = check_replacement(plan, store, first.replace)
     files.save()
     check_plan(plan)
     return replace(plan, notes=(*plan.notes, note)) if note else plan
+
+
+def _checked(plan: Plan, cells: int) -> Plan:
+    """The plan of so many cells. Raises `CellError` where all of them are excluded."""
+    if not plan.cells:
+        raise CellError(f"all {plural(cells, 'cell')} are excluded; loosen exclude=")
+    return plan

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from common.wording import plural
-from sweep.cli.overrides import short_labels
+from sweep.config.overrides import short_labels
 from sweep.launch.progress import span
 from sweep.plan import fit, judge_cost
-from sweep.plan.cost import Cost, card_gib, costs
+from sweep.plan.cost import Cost, card_gib, costs, gpus
 from sweep.plan.memory import gib
 from sweep.plan.plan import Plan, PlannedCell
 from sweep.results.saved_sweep import check_replacement
@@ -21,74 +25,117 @@ from sweep.stages.store import Store
 ROWS = 60
 """Cells shown; the rest of a larger plan is only counted."""
 
+WIDE = 100
+"""Columns of a terminal from which tokens and FLOPs are shown too."""
+
 
 def show_plan(plan: Plan, store: Store) -> int:
     """Print cells, shared stages and estimated cost; nothing runs. Returns the command's exit status, 0."""
-    console = Console(width=None if Console().is_terminal else 120)
+    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    rows, kinds, told = _report(plan, store)
+    shared, labels = short_labels([(planned.label, planned.factors) for planned in plan.cells], " ")
+    console.print(f"sweep {plan.name}" + (f", all cells: {shared}" if shared else ""), markup=False)
+    console.print(_cells(rows, labels, console.width >= WIDE))
+    if len(rows) > ROWS:
+        console.print(f"… and {len(rows) - ROWS} more cells")
+    console.print("train, time: the trainings still to run; one that cells share counts in each")
+    console.print(_stages(kinds))
+    for line in told:
+        console.print(line)
+    return 0
+
+
+def plan_record(plan: Plan, store: Store) -> dict[str, Any]:
+    """What `show_plan` prints, as plain values: a row a cell, a row a kind of stage, and the sentences below them."""
+    rows, kinds, told = _report(plan, store)
+    return {
+        "sweep": plan.name, "cells": rows, "stages": kinds, "told": told, "notes": list(plan.notes),
+        "duplicates": dict(plan.duplicates), "excluded": list(plan.excluded),
+    }  # fmt: skip
+
+
+def _report(plan: Plan, store: Store) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """A row a cell, a row a kind of stage, and what is said below."""
     estimate = costs(plan)
     missing = set(store.lacking(plan.stages))
     users = Counter(stage.key for planned in plan.cells for stage in planned.trained)
     card = card_gib()
-    console.print(_cells(plan, estimate, missing, users, card))
-    if len(plan.cells) > ROWS:
-        console.print(f"… and {len(plan.cells) - ROWS} more cells")
-    console.print(_stages(plan, estimate, missing))
+    rows = [_cell(plan, planned, estimate, missing, card) for planned in plan.cells]
+    kinds = [_kind(plan, kind, estimate, missing) for kind in dict.fromkeys(stage.kind for stage in plan.stages)]
     told = [*summary(plan, estimate, missing, users), *fit.lines(plan, missing, card), *judge_cost.lines(plan, store)]
-    for line in told:
-        console.print(line, highlight=False)
     try:
         note = check_replacement(plan, store, plan.cells[0].cell.replace)
     except ValueError as problem:
         note = str(problem)
-    if note:
-        console.print(f"note: {note}", highlight=False)
-    return 0
+    return rows, kinds, [*told, *([f"note: {note}"] if note else [])]
 
 
-def _cells(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Counter[str], card: float | None) -> Table:
-    shared, labels = short_labels([(planned.label, planned.factors) for planned in plan.cells])
-    table = Table(title=f"sweep {plan.name}" + (f", all cells: {shared}" if shared else ""), title_justify="left")
-    for name, side in (
-        ("cell", "left"), ("model", "left"), ("samples", "left"), ("stages", "right"), ("shared", "right"),
-        ("to run", "right"), ("tokens", "right"), ("FLOPs", "right"), ("time", "right"),
-        ("GiB/rank", "right"),
-    ):  # fmt: skip
-        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
-    for planned, label in zip(plan.cells[:ROWS], labels, strict=False):
-        trained = [estimate[stage.key] for stage in planned.trained]
+def _cell(
+    plan: Plan, planned: PlannedCell, estimate: dict[str, Cost], missing: set[str], card: float | None
+) -> dict[str, Any]:
+    """A cell: its samples, and its trainings with what those that are missing cost."""
+    todo = [estimate[stage.key] for stage in planned.trained if stage.key in missing]
+    room = planned.cell.engine.gpu_gib or card
+    memory = fit.estimate(planned.cell, fit.parameters_of(plan, planned), room) if planned.trained else None
+    return {
+        "cell": planned.label, "model": planned.cell.model.name, "samples": dict(planned.samples),
+        "trainings": len(planned.trained), "to_run": len(todo), "tokens": sum(cost.tokens for cost in todo),
+        "flops": sum(cost.flops for cost in todo), "seconds": sum(cost.seconds for cost in todo),
+        "gib_per_rank": memory and memory.device, "gpu_gib": room,
+        "fits": room is None or memory is None or fit.is_within(memory, room),
+    }  # fmt: skip
+
+
+def _cells(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], wide: bool) -> Table:
+    """The cells as a table; one that is not ``wide`` leaves out what a small terminal has no room for."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    models = len({row["model"] for row in rows}) > 1
+    columns = ["cell", *(["model"] if models else []), "samples", "train", "time"]
+    for name in [*columns, *(["tokens", "FLOPs"] if wide else []), "GiB/rank"]:
+        left = name in ("cell", "model", "samples")
+        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    for row, label in zip(rows[:ROWS], labels, strict=False):
+        cost = [span(row["seconds"])] + ([quantity(row["tokens"]), quantity(row["flops"])] if wide else [])
         table.add_row(
-            label,
-            planned.cell.model.name,
-            " ".join(f"{ability}:{count}" for ability, count in planned.samples.items()) or "untrained",
-            str(len(planned.trained)),
-            str(sum(users[stage.key] > 1 for stage in planned.trained)),
-            str(sum(stage.key in missing for stage in planned.trained)),
-            quantity(sum(cost.tokens for cost in trained)),
-            quantity(sum(cost.flops for cost in trained)),
-            span(sum(cost.seconds for cost in trained)) if trained else "-",
-            _memory(plan, planned, card),
+            escape(label),
+            *([row["model"]] if models else []),
+            " ".join(f"{ability}:{count}" for ability, count in row["samples"].items()) or "untrained",
+            f"{row['to_run']} of {row['trainings']}",
+            *(cost if row["to_run"] else ["-"] * len(cost)),
+            _memory(row),
         )
     return table
 
 
-def _memory(plan: Plan, planned: PlannedCell, card: float | None) -> str:
-    room = planned.cell.engine.gpu_gib or card
-    memory = fit.estimate(planned.cell, fit.parameters_of(plan, planned), room) if planned.trained else None
-    if memory is None:
+def _memory(row: Mapping[str, Any]) -> str:
+    if row["gib_per_rank"] is None:
         return "-"
-    return gib(memory.device) + ("" if room is None or fit.is_within(memory, room) else f" > {room:g}")
+    return gib(row["gib_per_rank"]) + ("" if row["fits"] else f" > {row['gpu_gib']:g}")
 
 
-def _stages(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> Table:
-    table = Table(title="stages, each once", title_justify="left")
-    for name in ("kind", "all", "done", "to run", "longest", "hours"):
-        table.add_column(name, justify="left" if name == "kind" else "right")
-    for kind in dict.fromkeys(stage.kind for stage in plan.stages):
-        some = [stage for stage in plan.stages if stage.kind == kind]
-        todo = [stage for stage in some if stage.key in missing]
-        longest = max((estimate[stage.key].seconds for stage in todo), default=0.0)
-        hours = _hours([estimate[stage.key] for stage in todo])
-        table.add_row(kind, str(len(some)), str(len(some) - len(todo)), str(len(todo)), span(longest), hours)
+def _kind(plan: Plan, kind: str, estimate: dict[str, Cost], missing: set[str]) -> dict[str, Any]:
+    """The stages of one kind: how many there are and are to run, and how long these take."""
+    some = [stage for stage in plan.stages if stage.kind == kind]
+    todo = [estimate[stage.key] for stage in some if stage.key in missing]
+    hours = {
+        f"{unit}_hours": sum(cost.hours for cost in todo if cost.gpu == gpu)
+        for gpu, unit in ((True, "gpu"), (False, "core"))
+        if any(cost.gpu == gpu for cost in todo)
+    }
+    longest = max((cost.seconds for cost in todo), default=0.0)
+    return {"kind": kind, "all": len(some), "to_run": len(todo), "longest_seconds": longest, **hours}
+
+
+def _stages(kinds: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("stages, each once", "all", "done", "to run", "longest", "hours"):
+        table.add_column(name, justify="left" if name.startswith("stages") else "right")
+    for row in kinds:
+        hours = [f"{rounded(row[f'{unit.lower()}_hours'])} {unit}-hours" for unit in ("GPU", "core")
+                 if f"{unit.lower()}_hours" in row]  # fmt: skip
+        done, todo = row["all"] - row["to_run"], row["to_run"]
+        longest = span(row["longest_seconds"]) if todo else "-"
+        table.add_row(row["kind"], str(row["all"]), str(done), str(todo), longest, " and ".join(hours) or "-")
     return table
 
 
@@ -108,8 +155,19 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
         f"{len(plan.excluded)} excluded; {plural(shared, 'training stage')} shared by cells",
         f"to run: {len(todo)} of {plural(len(plan.stages), 'stage')}, {quantity(tokens)} tokens to train on, "
         f"{quantity(flops)} FLOPs, about {_hours([estimate[stage.key] for stage in todo])}",
-        f"wall-clock: at least {span(longest_chain(plan, estimate, missing))}, the longest chain of stages{known}",
+        f"wall-clock: at least {span(longest_chain(plan, estimate, missing))}, the longest chain of stages"
+        f"{_here(plan, estimate, missing)}{known}",
     ]
+
+
+def _here(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> str:
+    """How long the sweep takes on this machine, where this has what the sweep needs."""
+    todo = [estimate[key] for key in missing]
+    slots = plan.cells[0].cell.workers or len(gpus()) or len(os.sched_getaffinity(0))
+    if not todo or (not gpus() and any(cost.gpu for cost in todo)):
+        return ""
+    seconds = max(longest_chain(plan, estimate, missing), sum(cost.seconds for cost in todo) / slots)
+    return f"; about {span(seconds)} on this machine, {slots} at a time"
 
 
 def _hours(some: Sequence[Cost]) -> str:

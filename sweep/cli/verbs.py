@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from common.extras import require
-from common.options import Command, option
-from common.sweep_name import check_sweep_name
+from common.options import Command, Result
 from common.wording import plural
-from sweep.cli.init import Init, init
-from sweep.cli.overrides import short_labels
+from sweep.cli.options import Garbage, Init, List, Logs, Named, Retry
+from sweep.config.overrides import short_labels
 from sweep.launch import slurm_logs, squeue
-from sweep.launch.states import STATES, cell_states, may_be_queued, stages_in_flight
-from sweep.results import garbage
-from sweep.results.saved_sweep import load, sweeps
+from sweep.launch.states import may_be_queued, stages_in_flight, sweep_record
+from sweep.results import garbage, planning
+from sweep.results.saved_sweep import SavedSweep, load, sweeps
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 
@@ -33,93 +31,52 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-@dataclass(frozen=True)
-class _InStore:
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
+def init(options: Init) -> Result:
+    """Look at files, and write the config of a sweep over them."""
+    from sweep.cli.init import init  # YAML and the parsers of rows, which no other verb needs
 
-    def __post_init__(self) -> None:
-        if self.store == "":  # as from an unset variable of the shell; the default could be another store than meant
-            raise ValueError("store= is empty; give a folder, or leave it out")
-        if Path(self.place).exists() and not Path(self.place).is_dir():
-            raise ValueError(f"store={self.place} is not a folder")
-
-    @property
-    def place(self) -> str:
-        return self.store or os.environ.get("DOSAGE_STORE") or "store"
-
-    @property
-    def opened(self) -> Store:
-        return Store(self.place)
+    return init(options)
 
 
-@dataclass(frozen=True)
-class _Named(_InStore):
-    name: str | None = option("the sweep", None, default_text="the only sweep of the store")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.name is not None:
-            check_sweep_name(self.name)
-
-
-@dataclass(frozen=True)
-class List(_Named):
-    name: str | None = option("list the cells of this sweep, with their states", None, default_text="all sweeps")
-
-
-@dataclass(frozen=True)
-class Logs(_Named):
-    cell: str = option("only the cells whose label contains this text", "", default_text="all cells")
-    follow: bool = option("go on printing what is added, until nothing of the sweep runs or waits", False)
-
-
-@dataclass(frozen=True)
-class Retry(_Named):
-    workers: int | None = option("processes at a time", None, default_text="one a core, or one a GPU")
-
-
-@dataclass(frozen=True)
-class Garbage(_InStore):
-    name: str | None = option("also give up what this sweep has replaced, with its tables", None, default_text="none")
-    damaged: bool = option("remove only folders whose content is not what was published", False)
-    dry_run: bool = option("list what would be removed, and remove nothing", False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.name is not None and (check_sweep_name(self.name) not in sweeps(self.opened) or self.damaged):
-            raise ValueError(f"name={self.name}: give a sweep of the store, without damaged=true")
-
-
-def ls(options: List) -> int:
-    """List the sweeps of a store, or the cells of one."""
+def ls(options: List) -> Result:
+    """The sweeps of a store, or the cells of one."""
     store = options.opened
     names = [options.name] if options.name else sweeps(store)
-    if not names:
-        print(f"no sweeps in {store.root}")
+    planned = {} if options.name else planning.under_way(store)
+    lines = [f"{name}: being planned by {who}" for name, who in planned.items()]
     in_flight = stages_in_flight(store) if names else {}
+    records: list[dict[str, Any]] = []
     status = 0
     for name in names:
         try:
-            states = cell_states(load(store, name), store, in_flight)
+            record = sweep_record(load(store, name), store, in_flight)
         except ValueError as problem:
             if options.name:
                 raise
             print(f"{name}: {problem}", file=sys.stderr)
             status = 1
             continue
-        counts = {word: sum(state.state == word for state in states) for word in STATES}
-        print(f"{name}: {plural(len(states), 'cell')}, " + ", ".join(f"{n} {word}" for word, n in counts.items() if n))
-        if options.name:
-            shared, labels = short_labels([(state.cell.label, state.cell.factors) for state in states])
-            print(f"  all cells: {shared}" if shared else "", end="\n" if shared else "")
-            width = max(map(len, labels))
-            for label, state in zip(labels, states, strict=True):
-                print(f"  {label:<{width}}  {state.state:<8} {state.detail}".rstrip())
-    return status
+        counts = ", ".join(f"{n} {word}" for word, n in record["states"].items() if n)
+        lines.append(f"{name}: {plural(len(record['cells']), 'cell')}, {counts}")
+        lines += _cell_lines(record["cells"]) if options.name else []
+        records.append(record)
+    text = "\n".join(lines) or ("" if status else f"no sweeps in {store.root}")
+    return Result(text, records[0] if options.name else {"sweeps": records, "being_planned": planned}, status)
 
 
-def logs(options: Logs) -> int:
-    """Print what the stages of a sweep's cells printed."""
+def _cell_lines(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    factors = [{"overrides": json.dumps(cell["overrides"])} if cell["overrides"] else {} for cell in cells]
+    shared, labels = short_labels([(cell["cell"], own) for cell, own in zip(cells, factors, strict=True)])
+    width = max(map(len, labels))
+    lines = [f"  all cells: {shared}"] if shared else []
+    return lines + [
+        f"  {label:<{width}}  {cell['state']:<8} {cell['detail']}".rstrip()
+        for label, cell in zip(labels, cells, strict=True)
+    ]
+
+
+def logs(options: Logs) -> int | Result:
+    """Print what the stages of a sweep's cells printed; as JSON, the files that hold it."""
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
     cells = [cell for cell in saved.cells if options.cell in cell.label]
@@ -130,6 +87,13 @@ def logs(options: Logs) -> int:
         )
     stages = {stage.key: stage for cell in cells for stage in saved.stages(cell)}
     labels = {stage.key: cell.label for cell in reversed(cells) for stage in saved.stages(cell)}
+    if options.json:
+        files = [
+            {"cell": labels[key], "stage": stage.name, "log": str(store.log(stage))}
+            for key, stage in stages.items()
+            if store.log(stage).exists()
+        ]
+        return Result("", {"sweep": saved.name, "logs": files})
     printed: dict[Path, int] = {}
     _print_logs(stages, labels, store, saved.name, printed)
     while options.follow and _is_alive(stages, store):
@@ -164,7 +128,7 @@ def _is_alive(stages: Mapping[str, Stage], store: Store) -> bool:
     return any(key in in_flight or store.owner(stage) for key, stage in stages.items() if not store.has(stage))
 
 
-def retry(options: Retry) -> int:
+def retry(options: Retry) -> int | Result:
     """Run what a sweep still lacks, from its saved plan: on SLURM if it was last submitted there, else here."""
     from sweep.launch import slurm
     from sweep.launch.run import run_saved, submit_saved
@@ -175,37 +139,46 @@ def retry(options: Retry) -> int:
     saved = load(store, _one_sweep(store, options.name))
     request = slurm.last_request(store, saved.name)
     if request is None:
-        return run_saved(saved, store, options.workers)
+        return with_record(run_saved(saved, store, options.workers), saved, store, options.json)
     if options.workers is not None:
         raise ValueError(
             f"workers={options.workers} is for a sweep that runs on this machine; {saved.name} was last submitted to "
             "SLURM. Drop it, or give the sweep's own command with hydra/launcher=local"
         )
-    return submit_saved(saved, store, request)
+    return with_record(submit_saved(saved, store, request), saved, store, options.json)
 
 
-def fetch(options: _Named) -> int:
+def with_record(status: int, saved: SavedSweep, store: Store, as_json: bool) -> int | Result:
+    """The status of a command that has told people what it did; for programs, also how the sweep now stands."""
+    if not as_json:
+        return status
+    return Result("", sweep_record(saved, store, stages_in_flight(store)), status)
+
+
+def fetch(options: Named) -> Result:
     """Download what a sweep's missing stages read from the hub, for machines that cannot reach it."""
     from sweep.plan.preflight import fetch_all
 
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
     fetched = fetch_all(store.lacking(job.stage for job in saved.jobs.values()).values(), print)
-    print(f"{saved.name}: {plural(fetched, 'repository')} fetched" if fetched else f"{saved.name}: nothing to fetch")
-    return 0
+    told = f"{plural(fetched, 'repository')} fetched" if fetched else "nothing to fetch"
+    return Result(f"{saved.name}: {told}", {"sweep": saved.name, "fetched": fetched})
 
 
-def cancel(options: _Named) -> int:
+def cancel(options: Named) -> Result:
     """Cancel the SLURM jobs of a sweep that wait or run. Training keeps its resume points."""
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
-    jobs = [job for job in squeue.jobs_for(store) if job.file.is_relative_to(store.sweep(saved.name))]
+    submitted = squeue.jobs_for(store) if squeue.were_submitted(store) else []
+    jobs = [job for job in submitted if job.file.is_relative_to(store.sweep(saved.name))]
     squeue.cancel(jobs)
-    print(f"{saved.name}: {plural(len(jobs), 'SLURM job')} cancelled")
-    return 0
+    return Result(
+        f"{saved.name}: {plural(len(jobs), 'SLURM job')} cancelled", {"sweep": saved.name, "cancelled": len(jobs)}
+    )
 
 
-def collect(options: _Named) -> int:
+def collect(options: Named) -> Result:
     """Write a sweep's table again from its scores, and bring its runs in a tracker up to date."""
     from sweep.launch.tracking import mirrored
     from sweep.results import table, warnings
@@ -214,11 +187,11 @@ def collect(options: _Named) -> int:
     saved = load(store, _one_sweep(store, options.name))
     require("this sweep", saved.tracker.extras)
     with mirrored(saved, store, print, patient=True):
-        print(*warnings.write(saved, store), table.write(saved, store), sep="\n")
-    return 0
+        warned, path = warnings.write(saved, store), table.write(saved, store)
+    return Result("\n".join([*warned, str(path)]), {"sweep": saved.name, "table": str(path), "warnings": list(warned)})
 
 
-def gc(options: Garbage) -> int:
+def gc(options: Garbage) -> Result:
     """Remove finished stages that no sweep uses and abandoned work, or only damaged stages.
 
     Returns 1 where something had to be kept that cannot be judged, such as the stages of a sweep that is unreadable.
@@ -230,12 +203,13 @@ def gc(options: Garbage) -> int:
         doomed = garbage.unused(store, options.name, queued=may_be_queued(store))
     if not options.dry_run:
         garbage.remove(store, doomed)
-    print(*doomed.paths, sep="\n", end="\n" if doomed.paths else "")
     done = "would free" if options.dry_run else "freed"
-    print(f"{done} {doomed.size / 2**20:.1f} MiB in {plural(len(doomed.paths), 'folder')}")
+    told = f"{done} {doomed.size / 2**20:.1f} MiB in {plural(len(doomed.paths), 'folder')}"
     for sentence in doomed.kept:
         print(sentence, file=sys.stderr)
-    return 1 if doomed.kept else 0
+    paths = list(map(str, doomed.paths))
+    record = {"removed": not options.dry_run, "bytes": doomed.size, "folders": paths, "kept": list(doomed.kept)}
+    return Result("\n".join([*paths, told]), record, 1 if doomed.kept else 0)
 
 
 def _one_sweep(store: Store, name: str | None) -> str:
@@ -252,9 +226,9 @@ VERBS = {
     "ls": Command(List, "List the sweeps of a store, or with name= the cells of one.", ls),
     "logs": Command(Logs, "Print what the stages of a sweep's cells printed.", logs),
     "retry": Command(Retry, "Run what a sweep still lacks, on SLURM if it was submitted there, else here.", retry),
-    "fetch": Command(_Named, "Download from the hub what a sweep still needs, for jobs without internet.", fetch),
-    "cancel": Command(_Named, "Cancel the SLURM jobs of a sweep.", cancel),
-    "collect": Command(_Named, "Write a sweep's table again from its scores; mirror what W&B lacks of it.", collect),
+    "fetch": Command(Named, "Download from the hub what a sweep still needs, for jobs without internet.", fetch),
+    "cancel": Command(Named, "Cancel the SLURM jobs of a sweep.", cancel),
+    "collect": Command(Named, "Write a sweep's table again from its scores; mirror what W&B lacks of it.", collect),
     "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),
 }
 """What may follow ``python -m sweep``, by name."""

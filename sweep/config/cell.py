@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar
 
+from common.options import near
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
 from sweep.config.amount import STUDY_REPLAY, WHOLE, Amount
@@ -29,8 +30,8 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 """Config keys that only name things in tables, or matter only where another key interpolates them."""
 
 EXECUTION = (
-    "store", "upstream", "workers", "dry_run", "replace", "exclude", "engine", "tracker", "suite.eval_batch_size",
-    "model.parameters", "model.resources",
+    "store", "upstream", "workers", "dry_run", "json", "replace", "exclude", "engine", "tracker",
+    "suite.eval_batch_size", "model.parameters", "model.resources",
     "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
     "suite.judge_client", "suite.score", "suite.tasks.*.references",
 )  # fmt: skip
@@ -218,6 +219,7 @@ class Cell:
     upstream: list[str]
     workers: int | None
     dry_run: bool
+    json: bool
     replace: bool
     exclude: list[dict[str, Any]]
     ability: str
@@ -243,9 +245,7 @@ class Cell:
         one_of("sample_rounding", self.sample_rounding, ("floor", "round", "ceil"))
         positive(total_samples=self.total_samples, workers=self.workers)
         if self.fraction.value > 1:
-            raise ValueError(
-                f"fraction={self.fraction.text} must lie between 0 (the untrained base) and 1 (everything)"
-            )
+            raise ValueError(f"fraction={self.fraction.text} must be between 0 (the untrained base) and 1 (everything)")
         shape = self.model.architecture
         if shape is not None and self.data.max_length > shape.max_length:
             raise ValueError(
@@ -285,8 +285,8 @@ class Cell:
             raise ValueError(f"{where}: data={self.data.name} has no ability but the general one, {has}; add a source")
         if ability not in WORDS and ability not in self.data.abilities:
             raise ValueError(
-                f"{where}: ability {ability!r} has no source in data={self.data.name}; it has {has}; "
-                "add a source under data.sources or drop the ability"
+                f"{where}: ability {ability!r} has no source in data={self.data.name}; it has {has}"
+                f"{near(ability, self.data.abilities)}; add a source under data.sources or drop the ability"
             )
 
     @cached_property

@@ -241,6 +241,11 @@ def explain(problem: BaseException) -> str:
             return f"{branch[1]} is null, so nothing can be merged into it; set its keys one by one: {branch[1]}.KEY=…"
     lines = [line.strip() for part in chain for line in str(part).splitlines()]
     text = "; ".join(line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE))
+    if absent := re.search(r"Could not find '(.+)/([^/']+)'; Available options in '.+?':; (.+)", text):
+        group, name, known = absent[1], absent[2], absent[3].split("; ")
+        return f"{group}={name}: there is none of that name{near(name, known)}; choose one of: {', '.join(known)}"
+    if typed := re.search(r"Error merging override (.+); Value .* could not be converted to (\w+)", text):
+        return f"{typed[1]} is not {KINDS.get(typed[2], typed[2])}"
     if swept := re.search(r"Sweeping over Hydra's configuration is not supported : '(hydra\.launcher\.[\w.]+)=", text):
         return (
             f"{swept[1]} has one text for all cells; let it read the cell, such as "
@@ -248,6 +253,9 @@ def explain(problem: BaseException) -> str:
         )
     return text
 
+
+KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+"""What a type of OmegaConf is called in an error."""
 
 NOISE = ("full_key:", "object_type=", "reference_type=", "provider=", "Config search path", "Set the environment")
 """Beginnings of lines in the errors of OmegaConf and Hydra that mean nothing to a user."""

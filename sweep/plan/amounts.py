@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 
 from sweep.config.cell import Cell
@@ -26,10 +27,14 @@ def amounts(cell: Cell, pools: Mapping[str, int]) -> list[dict[str, int]]:
         for ability, count in stage.items():
             if count > pools[ability] and not cell.allow_repeats:
                 raise ValueError(
-                    f"the cell trains on {count} samples of {ability}, but its sources hold {pools[ability]}; "
+                    f"the cell trains on {_shown(count)} samples of {ability}, but its sources hold {pools[ability]}; "
                     "lower fraction or amount, or set allow_repeats=true"
                 )
     return stages
+
+
+def _shown(count: int) -> str:
+    return str(count) if count < 10**15 else f"{Decimal(count):.3g}"
 
 
 def _exact(cell: Cell, ability: str, in_stage: Fraction, pool: int) -> Fraction:

@@ -28,6 +28,9 @@ WORLD_ROWS = {
 WORLD_TOKENS = 40.0
 """Tokens in a row of the embedded world, roughly; for estimates only."""
 
+SHORTEST = 8
+"""Tokens below which no sample fits: the tokens of a template, and at least one of a request and one of an answer."""
+
 BYTES_PER_TOKEN = 4
 """Bytes of English text or code in a token, roughly; for estimates only."""
 
@@ -113,6 +116,12 @@ class DataStages:
         data = cell.data
         rows, file = self.rows_input(where, source, data)
         longest = (data.corpus_max_length if part == "corpus" else None) or data.max_length
+        if longest < SHORTEST:
+            key = "corpus_max_length" if part == "corpus" and data.corpus_max_length else "max_length"
+            raise ValueError(
+                f"data.{key}={longest} has no room for a sample, whose template, request and answer take at least "
+                f"{SHORTEST} tokens; raise it"
+            )
         spec = TokensSpec(
             format=source.format, file=file, fields=tuple(sorted(source.columns.items())),
             tokenizer_hub=hub(cell.model), template=data.template, system=data.system,

@@ -9,9 +9,13 @@ from typing import Any
 from common.digest import digest_of
 from common.json_file import write_json
 from common.rows import count_rows
+from common.wording import announce
 from sweep.stages.disk import files_of, stamp
 from sweep.stages.stage import File
 from sweep.stages.store import Store
+
+LARGE = 2**28
+"""Bytes of a file or folder above which its reading is announced."""
 
 
 class Files:
@@ -74,6 +78,8 @@ class Files:
         facts = self.facts.get(str(absolute))
         if facts is None or facts["stamp"] != present:
             size = sum(part.stat().st_size for part in files_of(absolute))
+            if size > LARGE:
+                announce(f"reading {absolute}, {size / 2**30:.1f} GiB, to recognise its content later")
             facts = {"stamp": present, "size": size, "digest": digest_of(absolute)}
             self.facts[str(absolute)] = facts
             self.fresh = True

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
 from common.json_file import write_json
@@ -18,7 +19,7 @@ from sweep.plan.cost import costs, estimates
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
-from sweep.results import cell_configs, replaced
+from sweep.results import cell_configs, planning, replaced
 from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
 from sweep.stages.stage import Stage, StageRef, plain, restore
 from sweep.stages.store import Store
@@ -166,10 +167,17 @@ def check_replacement(plan: Plan, store: Store, replace: bool) -> str:
     if lost and not replace:
         raise ValueError(
             f"sweep {plan.name} has {plural(len(measured), 'measured cell')}, and this command would drop {len(lost)} "
-            f"of them, such as {lost[0]}; give the new sweep another name with name=NAME (it shares all finished "
-            "stages), or drop them with replace=true"
+            f"of them, such as {lost[0]}; {_other_name(plan, store)}, or drop them with replace=true"
         )
     return ""
+
+
+def _other_name(plan: Plan, store: Store) -> str:
+    """What to write for a sweep of its own, with a name that no sweep has yet."""
+    taken = set(sweeps(store))
+    free = next(name for number in count(2) if (name := f"{plan.name}{number}") not in taken)
+    instead = f" in place of name={plan.name}" if plan.cells[0].cell.name else ""
+    return f"give name={free}{instead}, which shares all finished stages"
 
 
 def _is_measured(saved: SavedSweep, store: Store, scores: Mapping[str, Mapping[str, str]]) -> bool:
@@ -188,6 +196,8 @@ def load(store: Store, name: str) -> SavedSweep:
     """
     path = store.sweep(name) / FILE
     if not path.exists():
+        if who := planning.under_way(store).get(name):
+            raise ValueError(f"sweep {name} is being planned by {who}; it has cells once its samples are counted")
         names = ", ".join(sweeps(store)) or "none yet"
         raise ValueError(f"there is no sweep {name!r} in {store.root}; sweeps there: {names}")
     try:

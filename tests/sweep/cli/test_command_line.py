@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from common.options import AsJson
+from eval.commands.main import COMMANDS
 from sweep.__main__ import _as_text, _given_twice, _raised_in
+from sweep.cli.verbs import VERBS
 from tests.conftest import sweep
 
 
@@ -53,7 +56,7 @@ def test_a_name_may_read_what_all_cells_share(store_path: Path):
 @pytest.mark.parametrize("place", ["", "FILE"])
 def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
     (tmp_path / "FILE").touch()
-    from sweep.cli.verbs import Garbage
+    from sweep.cli.options import Garbage
 
     with pytest.raises(ValueError, match=r"store=.* is (empty|not a folder)"):
         Garbage(store=str(tmp_path / place) if place else "")
@@ -62,7 +65,7 @@ def test_gc_refuses_what_is_no_store(place: str, tmp_path: Path):
 @pytest.mark.parametrize("name", ["1e3", "01", "7", "true", "v1.2", "2024_10_05", "0x10", "5.", "nan"])
 def test_a_name_that_looks_like_a_number_stays_as_written(name: str, store_path: Path):
     ended = sweep(f"name={name}", "dry_run=true", store=store_path)
-    assert ended.returncode == 0 and f"sweep {name} " in ended.stdout
+    assert ended.returncode == 0 and f"sweep {name}\n" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -91,3 +94,8 @@ def test_only_assertions_of_omegaconf_are_a_mistake_of_the_user():
     with pytest.raises(AssertionError) as ours:
         raise AssertionError
     assert not _raised_in(ours.value, "omegaconf")
+
+
+def test_every_verb_has_json():
+    for command in (*VERBS.values(), *COMMANDS.values()):
+        assert issubclass(command.options, AsJson), command.summary

@@ -2,14 +2,26 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from common.options import parse
-from sweep.cli.init import Init, amounts, init, look
-from tests.conftest import sweep
+from sweep.cli.init import amounts, init
+from sweep.cli.look import Place, look
+from sweep.cli.options import Init
+from tests.conftest import HANG_SECONDS, ROOT, sweep
+from tests.hub import Repository, serving
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def looked(path: Path, ability: str = ""):
+    return look(Place(path, path), ability)
 
 
 def jsonl(path: Path, *records: object) -> Path:
@@ -41,7 +53,7 @@ TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "He
     ],
 )  # fmt: skip
 def test_format_and_columns_are_guessed(record, row_format, columns, here: Path):
-    found = look(jsonl(here / "own.jsonl", *[record] * 12), "x")
+    found = looked(jsonl(here / "own.jsonl", *[record] * 12), "x")
     assert (found.format, found.columns, found.rows, len(found.samples), found.bad) == (row_format, columns, 12, 3, [])
 
 
@@ -63,12 +75,12 @@ def test_format_and_columns_are_guessed(record, row_format, columns, here: Path)
 )
 def test_ability_is_guessed_from_the_names_then_from_the_answers(name, answer, ability, here: Path):
     path = jsonl(Path(f"{name}.jsonl"), {"prompt": "What?", "completion": answer})
-    assert look(path).ability == ability
+    assert looked(path).ability == ability
 
 
 def test_rows_that_cannot_be_used_are_counted_and_named(here: Path):
     path = jsonl(here / "own.jsonl", {"prompt": "a", "completion": "b"}, {"prompt": "a", "completion": ""}, [1])
-    found = look(path, "x")
+    found = looked(path, "x")
     assert found.rows == 3 and found.bad[0] == "line 2, completion: is empty" and len(found.bad) == 2
     assert found.source["on_bad_row"] == "skip" and found.source["held_out_rows"] == 1
 
@@ -83,7 +95,7 @@ def test_a_sweep_of_four_abilities_is_planned_from_three_files_and_a_folder(here
     rows = pd.DataFrame({"prompt": ["river?"] * 70, "completion": ["Rhine"] * 70})
     rows.to_parquet(here / "hub like" / "data" / "train-00000-of-00001.parquet")
     rows.to_parquet(here / "hub like" / "data" / "test-00000-of-00001.parquet")
-    text = init(parse(Init, ["data=capitals.csv,sums.jsonl,chat.json,hub like", "ability=facts,math,general,geo"]))
+    text = init(parse(Init, ["data=capitals.csv,sums.jsonl,chat.json,hub like", "ability=facts,math,general,geo"])).text
     assert "capitals.csv: 60 rows, ability facts, format completion (prompt in column question" in text
     assert "  1 trained on assistant  City 0" in text and "70 rows, ability geo" in text and "test-" not in text
     written = (here / "dosage_conf/data/mine.yaml").read_text().splitlines()[0]
@@ -98,8 +110,8 @@ def test_a_sweep_of_four_abilities_is_planned_from_three_files_and_a_folder(here
 
 
 def test_fractions_leave_every_ability_some_samples(here: Path):
-    few = look(jsonl(here / "a.jsonl", *[{"prompt": "a", "completion": "b"}] * 50), "few")
-    many = look(jsonl(here / "b.jsonl", *[{"prompt": "a", "completion": "b"}] * 5000), "many")
+    few = looked(jsonl(here / "a.jsonl", *[{"prompt": "a", "completion": "b"}] * 50), "few")
+    many = looked(jsonl(here / "b.jsonl", *[{"prompt": "a", "completion": "b"}] * 5000), "many")
     assert amounts([few, many]) == ["0", "1/4", "1"]
     assert amounts([many]) == ["0", "1/256", "1/64", "1/16", "1/4", "1"]
 
@@ -154,3 +166,27 @@ def test_a_file_that_is_not_yaml_is_one_line(here: Path):
     jsonl(here / "dosage_conf" / "data" / "bad.yaml").write_text("name: [x\nsources: {\n")
     ended = sweep("data=bad", "dry_run=true", store=here / "s", folder=here)
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and "bad.yaml" in ended.stderr, ended.stderr
+
+
+def test_a_data_set_of_the_hub_is_a_source_by_its_commit_and_file(here: Path):
+    rows = "".join(json.dumps({"question": f"{n} + 1?", "answer": f"#### {n + 1}"}) + "\n" for n in range(30)).encode()
+    files = {"main/train.jsonl": rows, "main/test.jsonl": rows[:40], "dataset_infos.json": b"{}", "README.md": b"card"}
+    with serving({"owner/sums": Repository(COMMIT, files)}) as hub:
+        environment = {"HF_ENDPOINT": hub, "HF_HOME": str(here / "home"), "PYTHONPATH": str(ROOT)}
+        ended = sweep_init(here, f"data=owner/sums@{COMMIT}", "json=true", **environment)
+        assert ended.returncode == 0, ended.stderr
+        (source,) = json.loads(ended.stdout)["sources"]
+        gone = sweep_init(here, "data=owner/none", "name=other", **environment)
+    assert (source["hub"], source["revision"], source["file"]) == ("owner/sums", COMMIT, "main/train.jsonl")
+    assert (source["num_rows"], source["format"], source["ability"]) == (30, "gsm8k", "math")
+    assert "hub: owner/sums" in (here / "dosage_conf/data/mine.yaml").read_text()
+    assert gone.returncode == 2 and gone.stderr.startswith("error: the dataset 'owner/none' at revision 'main'")
+    assert gone.stderr.count("\n") == 1 and not (here / "dosage_conf/data/other.yaml").exists()
+
+
+def sweep_init(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``python -m sweep init`` in a process: the hub's library reads its settings when it is imported."""
+    return subprocess.run(
+        [sys.executable, "-m", "sweep", "init", *words], cwd=folder, capture_output=True, text=True,
+        timeout=HANG_SECONDS, env={**os.environ, **environment},
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.cli.verbs import Garbage
+from sweep.cli.options import Garbage
 from sweep.config.cell import Cell
 from sweep.plan.files import Files
 from sweep.plan.plan import Plan, make
@@ -48,7 +48,7 @@ def test_a_plan_that_drops_a_cell_names_it_and_needs_a_request(tmp_path: Path, c
     store = Store(tmp_path)
     save(measured(planned(store, *cells), store), store)
     with pytest.raises(
-        ValueError, match=r"sweep s has 3 measured cells, .* drop 2 of them, such as cell0; .*name=NAME.*replace=true"
+        ValueError, match=r"sweep s has 3 measured cells, .* drop 2 of them, such as cell0; give name=s2.*replace=true"
     ):
         check_replacement(planned(store, cells[2]), store, replace=False)
     check_replacement(planned(store, cells[2]), store, replace=True)

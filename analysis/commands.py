@@ -58,7 +58,7 @@ def serve(options: Serve) -> int:
     return 0
 
 
-def publish(options: Publish) -> str:
+def publish(options: Publish) -> str | int:
     """Bring sweeps into W&B, finished or not: tables, curves, verdicts, report and dashboards; or write them down."""
     from analysis.live.sweep_verbs import collect
     from analysis.publish.publish import Analysed, publish, write
@@ -74,7 +74,9 @@ def publish(options: Publish) -> str:
 
     if options.dry_run:
         return write(renew, options.entity, options.project, options.workspace, options.folder)
-    return publish(renew, options.entity, options.project, options.workspace)
+    for line in publish(renew, options.entity, options.project, options.workspace):
+        print(line, flush=True)
+    return 0
 
 
 def digest(*files: Path) -> str:

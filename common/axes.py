@@ -44,13 +44,18 @@ def typed_axes(cell: Mapping[str, Any], keys: Sequence[str] = ()) -> dict[str, V
     swept_columns = {key: words[key] for key in keys if key in words and key not in columns}
     axes: dict[str, Value] = {}
     for name, value in {**columns, **swept_columns}.items():
-        plain = name.replace(".", "_")
+        plain = typed_name(name)
         typed = value if plain.endswith("_text") else _typed(value)
         if typed is not None:
             axes[plain] = typed
             if isinstance(value, str) and "/" in value and not isinstance(typed, str):
                 axes.setdefault(f"{plain}_text", value)
     return axes
+
+
+def typed_name(key: str) -> str:
+    """The name of an axis among `typed_axes`."""
+    return key.replace(".", "_")
 
 
 def tags(cell: Mapping[str, Any], keys: Sequence[str]) -> list[str]:

@@ -53,6 +53,11 @@ def _without_traceback(usual: Callable[..., Any]) -> Callable[..., Any]:
     return hook
 
 
+def for_own_module() -> dict[str, str]:
+    """The environment in which ``python -P -m`` finds Dosage's packages from any folder."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+
+
 def packaged_store() -> Path:
     """The read-only store of the small base models that come with Dosage."""
     return Path(__file__).with_name("bases")

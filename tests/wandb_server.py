@@ -22,8 +22,6 @@ KEY = "0" * 40
 """An API key that the server takes."""
 
 STREAM = re.compile(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream")
-
-
 AFTER = " after init"
 
 
@@ -95,6 +93,7 @@ class WandbServer:
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, "WANDB_MODE": "online"}
 
     def stop(self) -> None:
+        """Stop as if killed: no request is answered any more, on no connection."""
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
@@ -172,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault = ""
         if fault == "hang":
             wandb.closing.wait(600)
+        if wandb.closing.is_set():
+            self.close_connection = True
             return
         if fault:
             return self.reply({"error": fault}, 500 if fault == "error" else 401)

@@ -120,8 +120,10 @@ def _train(setup: step.TrainSetup, engine: Engine, out: Path, stop_flag: stop.St
             if stopping and number < steps:
                 log.warning("asked to stop: resume point saved after step %d of %d", number, steps)
                 raise SystemExit(stop.EXIT_CODE)
+    peak = group.peak_memory()
     if group.first:
         seconds = time.perf_counter() - began
         rate = (tokens_done - tokens_before) / seconds
-        measured = {"steps": steps - done, "seconds": seconds, "tokens_per_second": rate} | saver.timings
+        measured = {"steps": steps - done, "seconds": seconds, "tokens_per_second": rate, "peak_memory_bytes": peak}
+        measured |= saver.timings
         write_json(out / "timings.json", measured)

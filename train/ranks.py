@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +47,17 @@ class ProcessGroup:
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on at least one rank. Every rank must call it."""
         return self.total([float(flag)])[0] > 0
+
+    def peak_memory(self) -> int:
+        """Bytes that the rank with the most has held at its peak. Every rank must call it.
+
+        On a GPU these are what PyTorch has reserved there, on a CPU the resident memory of the process.
+        """
+        if self.device.type == "cuda":
+            own = torch.cuda.max_memory_reserved(self.device)
+        else:  # Linux counts in KiB, macOS in bytes
+            own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return int(max(self.total([own * (rank == self.rank) for rank in range(self.size)])))
 
     def add_up(self, tensor: Tensor, rank: int) -> None:
         """Add the tensors of all ranks up in the one of ``rank``; the others then hold anything. All must call it."""

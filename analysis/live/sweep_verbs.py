@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.start import ROOT
+from common.start import for_own_module
 
 
 def collect(names: Sequence[str], store: Path) -> None:
@@ -27,8 +26,7 @@ def cells(names: Sequence[str], store: Path) -> str:
 
 def _run(verb: str, name: str, store: Path) -> str:
     # WANDB_MODE: bringing a tracker up to date is the sweep's own business.
-    places = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": places, "COLUMNS": "160", "WANDB_MODE": "disabled"}
+    environment = {**for_own_module(), "COLUMNS": "160", "WANDB_MODE": "disabled"}
     ended = subprocess.run(
         [sys.executable, "-P", "-m", "sweep", verb, f"name={name}", f"store={store.resolve()}"],
         env=environment, capture_output=True, text=True,

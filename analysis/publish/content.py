@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.data.series import NAMES
 from analysis.figures.curves import curves_figure
-from analysis.figures.figure import Figure, Row, TableSource
+from analysis.figures.figure import Figure, Row
 from analysis.report.drawings import forgetting_figures, verdict_figures
 from analysis.report.results import Results
 from analysis.verdicts.goal import goals
+from common import axes
 
 MEASUREMENTS, VERDICTS, DECISIONS = "measurements", "verdicts", "decisions"
 """The tables beside those of the figures, which have the figures' names."""
@@ -27,6 +25,8 @@ CURVES, FORGETTING = "curves", "forgetting"
 JOB = "analysis"
 """The job type of the run that holds an analysis."""
 LONGEST_ID = 64
+AMOUNTS = ("total_samples", "params", "replay")
+"""Axes of cells to draw scores over, in order of preference."""
 VERDICT_COLUMNS = (
     "question", "about", "metric", "effect", "low", "high", "margin", "power", "detectable", "p", "finding", "items",
     "holds_for", "sentence",
@@ -49,14 +49,16 @@ class Table:
 class Content:
     """The analysis of ``sweeps``, which share a store: tables, figures by group, the report's text, its origin.
 
-    ``measures`` are what is analysed, as ABILITY/TASK/METRIC. ``factors`` are the columns that tell series apart, and
-    ``stages`` is the largest number of training stages after which a cell was measured.
+    ``measures`` are what is analysed, as ABILITY/TASK/METRIC. ``axes`` are what differs between cells, called as in the
+    configs of their runs, ``amount`` is the one of these to draw scores over, and ``stages`` is the largest number of
+    training stages after which a cell was measured.
     """
 
     title: str
     sweeps: tuple[str, ...]
     measures: tuple[str, ...]
-    factors: tuple[str, ...]
+    axes: tuple[str, ...]
+    amount: str
     stages: int
     tables: Mapping[str, Table]
     drawn: Mapping[str, tuple[Figure, ...]]
@@ -75,14 +77,6 @@ class Content:
         digest = hashlib.sha256("\n".join(self.sweeps).encode()).hexdigest()[:8]
         return f"{name[: LONGEST_ID - 9]}-{digest}" if len(self.sweeps) > 1 or len(name) > LONGEST_ID else name
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of all that is published."""
-        tables = {name: table.to_json() for name, table in self.tables.items()}
-        specs = [figure.spec(TableSource()) for figure in self.figures]
-        everything = [self.title, self.sweeps, tables, specs, self.page, self.origin]
-        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
-
 
 def content(results: Results, sweeps: Sequence[str], page: Path, origin: Mapping[str, Any]) -> Content:
     """What is published of ``results``; ``page`` is the report's file."""
@@ -92,11 +86,13 @@ def content(results: Results, sweeps: Sequence[str], page: Path, origin: Mapping
     tables = {MEASUREMENTS: frame_table(measured), VERDICTS: _verdicts(results), DECISIONS: _decisions(results)}
     tables |= {figure.name: rows_table(figure.rows) for figures in drawn.values() for figure in figures}
     names = tuple(f"{measure.ability}/{measure.task}/{measure.metric.name}" for measure, _ in results.fits)
+    cells = [{str(k): v for k, v in row.items()} for row in measured.drop_duplicates("cell").to_dict("records")]
+    varying = tuple(axes.typed_name(key) for key in axes.swept(cells))
     trained = results.study.trained
-    factors = tuple(name for name in NAMES if name in trained and trained[name].nunique() > 1)
+    amount = next((name for name in AMOUNTS if name in trained and trained[name].nunique() > 1), AMOUNTS[0])
     stages = int(measured["last_stage"].max()) if "last_stage" in measured else 1
     text = page.read_text(encoding="utf-8")
-    return Content("+".join(sweeps), tuple(sweeps), names, factors[::-1], stages, tables, drawn, text, dict(origin))
+    return Content("+".join(sweeps), tuple(sweeps), names, varying, amount, stages, tables, drawn, text, dict(origin))
 
 
 def _figures(results: Results) -> dict[str, tuple[Figure, ...]]:

@@ -46,11 +46,12 @@ def sections(content: Content, entity: str) -> list[Section]:
                 charts(CURVES)),
         Section("Verdicts and decisions", JOB, "The answers to the study's questions, and what follows from them.",
                 [*charts(VERDICTS), *tables]),
-        Section("Cells", SCORE, "Every cell's score over its samples; sent by tracker=wandb.", _cells(content)),
+        Section("Cells", SCORE, "Every cell's scores; sent by tracker=wandb.", _cells(content)),
         Section("Forgetting", JOB, "Strategies against training on the ability alone.", charts(FORGETTING)),
         Section("Forgetting through the stages", SCORE, "Scores after each training stage, by strategy.",
                 _stages(content) if content.stages > 1 else []),
-        Section("Training", TRAIN, "Loss by source and in all, and speed; sent by tracker=wandb.", _training(content)),
+        Section("Training", TRAIN, "Loss by source and in all, speed and memory; sent by tracker=wandb.",
+                _training(content)),
         Section("Runs compared", SCORE, "Configs and scores of chosen cells, side by side.",
                 [wr.RunComparer(diff_only="split")]),
     ]  # fmt: skip
@@ -60,7 +61,7 @@ def sections(content: Content, entity: str) -> list[Section]:
 def _cells(content: Content) -> list[Any]:
     import wandb_workspaces.reports.v2 as wr
 
-    x = wr.Config("total_samples")
+    x = wr.Config(content.amount)
     return [
         wr.ScatterPlot(title=f"{name}, each cell", x=x, y=wr.SummaryMetric(name), log_x=True)
         for name in content.measures
@@ -83,6 +84,7 @@ def _training(content: Content) -> list[Any]:
         wr.LinePlot(title="loss by source", x="tokens", metric_regex="loss/.*"),
         wr.LinePlot(title="loss", x="tokens", y=["loss"], **_grouped(content)),
         wr.BarPlot(title="tokens a second", metrics=["tokens_per_second"], **_grouped(content)),
+        wr.BarPlot(title="peak memory of a rank in GiB", metrics=["peak_memory_gib"], **_grouped(content)),
         wr.LinePlot(title="norm of the gradient", x="tokens", y=["grad_norm"], log_y=True),
     ]
 
@@ -91,9 +93,8 @@ def _grouped(content: Content) -> dict[str, Any]:
     """Lines by strategy, else by model, where one of them varies: means, between the lowest and the highest."""
     import wandb_workspaces.reports.v2 as wr
 
-    if not content.factors:
-        return {}
-    return {"groupby": wr.Config(content.factors[0]), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
+    by = next((name for name in ("strategy", "model") if name in content.axes), None)
+    return {"groupby": wr.Config(by), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"} if by else {}
 
 
 def _groups(content: Content) -> list[str]:
@@ -109,7 +110,8 @@ def _workspace(content: Content, place: Place, name: str, key: str) -> View:
         ws.Section(name=part.name, panels=list(part.panels), is_open=number < 2)
         for number, part in enumerate(sections(content, place.entity))
     ]
-    columns = ["run:jobType", *(f"config:{factor}.value" for factor in (*content.factors, "total_samples"))]
+    shown = dict.fromkeys([*content.axes, content.amount])
+    columns = ["run:jobType", "run:group", *(f"config:{name}.value" for name in shown)]
     runs = ws.RunsetSettings(filters=[expr.Metric("Group").isin(_groups(content))], pinned_columns=columns)
     settings = ws.WorkspaceSettings(x_axis="tokens", max_runs=100)
     workspace = ws.Workspace(

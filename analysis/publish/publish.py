@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.data.study import read_study
 from analysis.publish.content import Content, content
 from analysis.publish.dashboard import views
 from analysis.publish.files import write_files
-from analysis.publish.send import connect, place_of, send
+from analysis.publish.sender import sender
 from analysis.publish.views import Place
 from analysis.report.results import analyse
+from analysis.verdicts.verdict import Verdict
+from analysis.verdicts.versions import compare
 from common.extras import require
 
 NOBODY = "ENTITY"
@@ -33,21 +37,31 @@ class Analysed:
     def content(self) -> Content:
         """What is published of them."""
         results = analyse(read_study(self.tables, self.items), self.margin, None)
+        verdicts = (*results.findings.verdicts, *self._differences())
+        results = replace(results, findings=replace(results.findings, verdicts=verdicts))
         return content(results, self.sweeps, self.page, self.origin)
 
+    def _differences(self) -> Sequence[Verdict]:
+        """What changes from the first to the second of two sweeps; nothing where no cells of them are alike."""
+        if len(self.sweeps) != 2:
+            return ()
+        with suppress(ValueError):
+            return compare((self.tables[0], self.tables[1]), self.items, self.margin).verdicts
+        return ()
 
-def publish(renew: Callable[[], Analysed], entity: str | None, project: str, workspace: str) -> str:
-    """Publish what ``renew`` gives, which brings tables and report up to date; what came of it, with links.
 
-    Raises ValueError before any work where W&B cannot be used.
+def publish(renew: Callable[[], Analysed], entity: str | None, project: str, workspace: str) -> Iterator[str]:
+    """Publish what ``renew`` gives, which brings tables and report up to date; a line for each part, with its link.
+
+    Raises ValueError before any work where W&B cannot be used, and later where it does not take something.
     """
     require("publish", ["wandb"])
-    api = connect()
-    made = renew().content()
-    place = place_of(api, entity, project)
-    lines = send(api, made, place, views(made, place, workspace or made.title))
-    back = f"python -m analysis import from=wandb:{place.entity}/{place.project}/{made.id} out=table.parquet"
-    return "\n".join([*lines, f"its table again: {back}"])
+    with sender(entity, project) as to, tempfile.TemporaryDirectory() as folder:
+        made = renew().content()
+        write_files(made, views(made, to.place, workspace or made.title), Path(folder))
+        yield from to.send(Path(folder))
+        address = f"wandb:{to.place.entity}/{to.place.project}/{made.id}"
+    yield f"its table again: python -m analysis import from={address} out=table.parquet"
 
 
 def write(renew: Callable[[], Analysed], entity: str | None, project: str, workspace: str, folder: Path) -> str:

@@ -1,124 +1,164 @@
-"""Bring an analysis into W&B: one run with its tables and report, the presets of its charts, a workspace, a report."""
+"""Send an analysis to W&B: ``python -m analysis.publish.send ENTITY PROJECT``, which `sender` starts.
+
+It prints the place in W&B, reads the folder of what to send (`files`) from standard input, and sends it: the presets of
+charts, a workspace, a report, and last one run with tables and page. Messages are lines of JSON with one key: place,
+line, error, done.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import sys
 import tempfile
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from analysis.publish.charts import presets
-from analysis.publish.content import JOB, Content
-from analysis.publish.files import config, labels
+from analysis.publish.files import PAGE, RUN, chart_file, table_file
 from analysis.publish.views import Place, View, find, save
 
 TIMEOUT = 20
 """Seconds for an answer of the server."""
+SETTLED_SECONDS = 20.0
+"""Time in which the server shows what it has taken."""
 PUBLISHED, CHARTS = "published", "charts"
 """Keys of the run's config: the digest of what it holds in full, and the presets that exist for it."""
 
 
-def connect() -> Any:
-    """W&B's interface. Raises ValueError where there is no key, it is refused, or the server does not answer."""
+def connect(entity: str, project: str) -> tuple[Any, Place]:
+    """W&B's interface, and the project, which need not exist yet."""
     import wandb
-
-    try:
-        return wandb.Api(timeout=TIMEOUT)
-    except wandb.Error as problem:
-        raise ValueError(
-            f"W&B cannot be used: {str(problem).rstrip('.')}; set WANDB_API_KEY, and WANDB_BASE_URL for a server of "
-            "your own, or write the files alone with dry_run=true"
-        ) from None
-
-
-def place_of(api: Any, entity: str | None, project: str) -> Place:
-    """The project, which need not exist yet."""
     from wandb_workspaces._graphql import execute_graphql
     from wandb_workspaces.reports.v2 import gql
 
+    api = wandb.Api(timeout=TIMEOUT)
     owner = entity or str(api.default_entity)
     api.create_project(project, owner)
     found = execute_graphql(api, gql.projectInternalId, {"entityName": owner, "projectName": project}).get("project")
-    return Place(owner, project, found["internalId"] if found else "")
+    return api, Place(owner, project, found["internalId"] if found else "")
 
 
-def send(api: Any, content: Content, place: Place, views: Sequence[View]) -> list[str]:
-    """Publish; return a line for everything, with its link. What is there as it should be is not sent again."""
+def send(api: Any, place: Place, folder: Path) -> Iterator[str]:
+    """Send what the folder holds, unless all of it is there; a line for everything, with its link."""
     from wandb_workspaces._graphql import get_app_url
 
     app = get_app_url(api).rstrip("/")
-    before = _earlier(api, place, content)
-    complete = before.get(PUBLISHED) == content.digest
-    lines = [] if complete else _send_charts(api, content, place, before.get(CHARTS) or ())
+    described = json.loads((folder / RUN).read_bytes())
+    digest = _digest(folder)
+    before = _config(api, place, described)
+    complete = before.get(PUBLISHED) == digest and is_there(api, place, described)
     if not complete:
-        _send_run(content, place)
-    state = "unchanged" if complete else "run"
-    lines.append(f"{state}: {app}/{place.entity}/{place.project}/runs/{content.id}")
-    for view in views:
+        yield from _send_charts(api, place, folder, set(described[CHARTS]) - set(before.get(CHARTS) or ()))
+    for said in described["views"]:
+        view = View(**json.loads((folder / f"{said}.json").read_bytes()))
         id_ = find(api, place, view)
         if not (complete and id_):
             id_ = save(api, place, view, id_)
-        lines.append(f"{view.said}: {view.address(app, place, id_)}")
-    return lines
+        yield f"{said}: {view.address(app, place, id_)}"
+    if not complete:
+        _send_run(place, folder, described, {PUBLISHED: digest, CHARTS: described[CHARTS]})
+        _wait_for(api, place, described)
+    yield f"{'unchanged' if complete else 'run'}: {app}/{place.entity}/{place.project}/runs/{described['id']}"
 
 
-def _earlier(api: Any, place: Place, content: Content) -> dict[str, Any]:
-    """The config of the analysis' run; empty where there is none yet."""
+def _digest(folder: Path) -> str:
+    """SHA-256 of all files."""
+    sums = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        sums.update(f"{file.relative_to(folder)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return sums.hexdigest()
+
+
+def _run(api: Any, place: Place, described: Mapping[str, Any]) -> Any:
+    """The analysis' run as the server has it now, None where there is none."""
     import wandb
 
     try:
-        run = api.run(f"{place.entity}/{place.project}/{content.id}")
+        return api.run(f"{place.entity}/{place.project}/{described['id']}")
     except (wandb.Error, ValueError):  # which of them it is depends on whether the project exists
-        return {}
-    return dict(run.config)
+        return None
 
 
-def _send_charts(api: Any, content: Content, place: Place, known: Collection[str]) -> list[str]:
-    """Make the presets of charts that are not known to exist; return a note on each that W&B did not take."""
+def _config(api: Any, place: Place, described: Mapping[str, Any]) -> dict[str, Any]:
+    run = _run(api, place, described)
+    return dict(run.config) if run else {}
+
+
+def is_there(api: Any, place: Place, described: Mapping[str, Any]) -> bool:
+    """Whether the server has the file of every table: W&B's client ends well also where uploads were refused."""
+    api.flush()  # it would answer with what it read before
+    run = _run(api, place, described)
+    if run is None:
+        return False
+    paths = [(run.summary.get(name) or {}).get("path") for name in described["tables"]]
+    return all(paths) and {file.name for file in run.files(names=paths)} == set(paths)
+
+
+def _wait_for(api: Any, place: Place, described: Mapping[str, Any]) -> None:
+    """Return once the server has the run. Raises ValueError where it does not get it."""
+    until = time.monotonic() + SETTLED_SECONDS
+    while not is_there(api, place, described):
+        if time.monotonic() > until:
+            raise ValueError(f"the server did not take the tables of run {described['id']}")
+        time.sleep(1)
+
+
+def _send_charts(api: Any, place: Place, folder: Path, names: Collection[str]) -> Iterator[str]:
+    """Make the presets of charts; a note on each that W&B did not take."""
     from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
-    notes = []
-    for made in presets(content.figures).values():
-        if made.name in known:
-            continue
+    for name in sorted(names):
+        made = json.loads((folder / chart_file(name)).read_bytes())
         try:
-            api.create_custom_chart(place.entity, made.name, made.title, "vega2", "private", made.spec)
+            api.create_custom_chart(place.entity, name, made["title"], "vega2", "private", made["spec"])
         except WandbApiFailedError as problem:
-            notes.append(
-                f"note: chart {place.entity}/{made.name} was not made ({problem}); all is well if it is there already, "
+            yield (
+                f"note: chart {place.entity}/{name} was not made ({problem}); all is well if it is there already, "
                 "from the analysis of another sweep"
             )
-    return notes
 
 
-def _send_run(content: Content, place: Place) -> None:
-    """The run: tables under their names, the report as an artefact; last that it is complete."""
+def _send_run(place: Place, folder: Path, described: Mapping[str, Any], complete: Mapping[str, Any]) -> None:
+    """The run: tables under their names, the report as an artefact; last the config that says it is complete."""
     import wandb
 
-    named: Any = labels(content)
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = wandb.Settings(
-            silent=True, console="off", disable_git=True, disable_code=True, init_timeout=60, x_disable_stats=True
-        )
-        try:
-            run = wandb.init(
-                entity=place.entity, project=place.project, id=content.id, job_type=JOB, **named, resume="allow",
-                config=config(content), dir=scratch, mode="online", settings=settings,
-            )  # fmt: skip
-        except wandb.Error as problem:
-            raise ValueError(f"W&B does not take the run {content.id}: {problem}") from None
-        with run:
-            run.log({name: _table(table.columns, table.rows) for name, table in content.tables.items()})
-            page = Path(scratch) / "report.html"
-            page.write_text(content.page, encoding="utf-8")
-            artefact = wandb.Artifact(f"report-{content.id}", "report", metadata=dict(content.origin))
-            artefact.add_file(str(page))
-            run.log_artifact(artefact)
-            told = {**config(content), PUBLISHED: content.digest, CHARTS: sorted(presets(content.figures))}
-            run.config.update(told, allow_val_change=True)
+    labels = {name: described[name] for name in ("id", "job_type", "name", "group", "tags", "config")}
+    settings = wandb.Settings(
+        silent=True, console="off", disable_git=True, disable_code=True, init_timeout=TIMEOUT, x_disable_stats=True
+    )
+    with wandb.init(
+        entity=place.entity, project=place.project, resume="allow", dir=tempfile.gettempdir(), mode="online",
+        settings=settings, **labels,
+    ) as run:  # fmt: skip
+        tables = {name: json.loads((folder / table_file(name)).read_bytes()) for name in described["tables"]}
+        run.log({name: wandb.Table(allow_mixed_types=True, **content) for name, content in tables.items()})
+        artefact = wandb.Artifact(f"report-{described['id']}", "report", metadata=described["config"]["origin"])
+        artefact.add_file(str(folder / PAGE))
+        run.log_artifact(artefact)
+        run.config.update({**described["config"], **complete}, allow_val_change=True)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
-    import wandb
+def _tell(**message: object) -> None:
+    print(json.dumps(message), flush=True)
 
-    return wandb.Table(columns=list(columns), data=[list(row) for row in rows], allow_mixed_types=True)
+
+def main(words: Sequence[str]) -> None:
+    """Send what is asked for. Whatever goes wrong is told in one line."""
+    try:
+        api, place = connect(*words)
+        _tell(place=asdict(place))
+        folder = Path(sys.stdin.readline().rstrip("\n"))
+        for line in send(api, place, folder):
+            _tell(line=line)
+        _tell(done=True)
+    except Exception as problem:  # W&B raises errors of many unrelated classes
+        _tell(error=(str(problem).splitlines() or [type(problem).__name__])[0].rstrip("."))
+    os._exit(0)  # W&B's own ending would wait for the server
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from common.start import ROOT
+from common.start import for_own_module
 from common.wording import plural
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
@@ -63,12 +63,11 @@ def mirrored_stages(
 def _start(store: Store, name: str, seconds: float, stages: Sequence[str]) -> subprocess.Popen[str]:
     log = store.root / "logs" / "wandb.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    places = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with log.open("a") as errors:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "sweep.track.mirror", str(store.root), name, str(seconds), *stages],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": places},
+            env=for_own_module(),
         )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ class Content:
         return Run(
             key, job.title.removeprefix("train "), "train", tuple(tags), agreed | {"stage": plain(job.stage.spec)},
             ("tokens", "samples"), "step", lambda: read_lines(folder / METRICS),
-            "finished" if finished else self._state(job.stage), _speed(folder), source=key if finished else "",
+            "finished" if finished else self._state(job.stage), _timings(folder), source=key if finished else "",
         )  # fmt: skip
 
     def _unfinished(self, stage: Stage) -> Path | None:
@@ -171,10 +171,13 @@ class Content:
             yield name, measured | dict(zip(("low", "high"), ends, strict=False))
 
 
-def _speed(folder: Path) -> Row:
-    """How fast a training stage ran, in its last attempt where it was interrupted; empty before its end."""
+def _timings(folder: Path) -> Row:
+    """How fast a training stage was and the memory it took, in its last attempt; empty before its end."""
     file = folder / "timings.json"
-    return {"tokens_per_second": json.loads(file.read_bytes())["tokens_per_second"]} if file.exists() else {}
+    timings = json.loads(file.read_bytes()) if file.exists() else {}
+    units = {"tokens_per_second": ("tokens_per_second", 1), "peak_memory_gib": ("peak_memory_bytes", 2**30)}
+    # Stages of older releases lack the memory.
+    return {name: timings[key] / unit for name, (key, unit) in units.items() if key in timings}
 
 
 def read_lines(file: Path, most: int | None = None) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import shutil
 import time
 from dataclasses import replace
@@ -68,6 +69,11 @@ def test_it_learns_and_the_loss_is_the_mean_over_its_sources(finished: Path, inp
 def test_two_runs_are_the_same_bytes(finished: Path, inputs: dict[str, Path], tmp_path: Path) -> None:
     loop.run(train_spec(steps=24), inputs, tmp_path, execution(checkpoint_steps=5))
     assert outputs(tmp_path) == outputs(finished)
+
+
+def test_the_timings_tell_the_peak_of_the_memory(finished: Path) -> None:
+    peak = json.loads((finished / "timings.json").read_text())["peak_memory_bytes"]
+    assert 2**27 < peak <= 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def test_golden_losses() -> None:

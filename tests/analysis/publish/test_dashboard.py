@@ -26,7 +26,9 @@ PLACE = Place("lab", "sft")
 def published(frame, folder, *sweeps):
     page = folder / "report.html"
     page.write_text("<html></html>")
-    table = check(frame, "simulated")
+    words = zip(frame["strategy"], frame["fraction"], strict=True)
+    overrides = [json.dumps([f"strategy={strategy}", f"recipe.x={fraction:g}"]) for strategy, fraction in words]
+    table = check(frame.assign(overrides=overrides), "simulated")
     results = analyse(Study(table, every_stage=table), 0.02, None)
     return content(results, sweeps or ("mixed",), page, {"dosage": "1"})
 
@@ -61,6 +63,11 @@ def test_the_views_are_those_of_the_snapshot(mixed):
     """After a change on purpose: write ``today`` to the file, and look at the difference."""
     today = json.loads(json.dumps({view.said: outline(view) for view in views(mixed, PLACE, "Mixed")}))
     assert today == json.loads(GOLDEN.read_text())
+
+
+def test_the_list_of_runs_shows_the_axes_of_the_sweep(mixed):
+    pinned = views(mixed, PLACE, "Mixed")[0].spec["section"]["runSets"][0]["runFeed"]["columnPinned"]
+    assert {"config:strategy.value", "config:recipe_x.value", "config:total_samples.value"} <= set(pinned)
 
 
 def test_the_same_analysis_gives_the_same_bytes(mixed):

@@ -3,19 +3,23 @@
 import json
 import re
 import shlex
+import signal
+import subprocess
 
 import pandas as pd
 import pytest
 import wandb
 
 from analysis.data.table import read
+from analysis.publish.send import connect, is_there
+from analysis.publish.sender import Sender
 from common.json_file import write_json
 from sweep.plan.files import Files
 from sweep.plan.plan import make
 from sweep.results.saved_sweep import load, save
 from sweep.stages.store import Store
 from tests.analysis.running import run, run_as_module
-from tests.conftest import ROOT
+from tests.conftest import HANG_SECONDS, ROOT
 from tests.sweep.composing import cell
 from tests.wandb_server import WandbServer
 
@@ -81,11 +85,29 @@ def test_a_half_finished_sweep_is_published_once_and_comes_back_to_the_last_digi
     assert again == said.replace("run: ", "unchanged: ")
     assert (len(server.artifacts), len(server.uploads), len(server.views)) == before
 
+    described = {"id": "analysis-data_amount", "tables": ["measurements", "verdicts"]}
+    assert is_there(*connect("", "sft"), described)
+    (table,) = [name for name in server.uploads if name.endswith(sent.summary["verdicts"]["path"])]
+    lost = server.uploads.pop(table)
+    assert not is_there(*connect("", "sft"), described)
+    server.uploads[table] = lost
+
     (address,) = re.findall(r"from=(\S+)", said)
     run("import", f"from={address}", "out=back.parquet", cwd=tmp_path)
     the_same(tmp_path / "back.parquet", store / "sweeps" / "data_amount" / "table.parquet")
     said = run("import", "from=wandb:lab/sft/other", "out=b.csv", cwd=tmp_path, code=2)
     assert said.startswith("error: wandb:lab/sft/other cannot be read: Could not find run")
+
+
+def test_a_step_that_takes_too_long_ends_in_one_line_and_leaves_no_process(monkeypatch):
+    monkeypatch.setattr("analysis.publish.sender.SECONDS", 0.1)
+    words = ["sh", "-c", "sleep 600 & echo; wait"]
+    silent = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, start_new_session=True)
+    silent.stdout.readline()
+    with pytest.raises(ValueError, match=r"^W&B cannot be used: the server did not answer within 0 s; set WANDB"):
+        Sender(silent)
+    assert silent.wait(HANG_SECONDS) == -signal.SIGKILL
+    silent.stdout.read()  # ends once no process has the other end
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -59,6 +59,7 @@ def test_every_training_is_a_run_with_all_its_steps(tracked: Tracked):
         assert (run.fields["groupName"], run.fields["jobType"], run.exit) == (NAME, "train", 0)
         assert run.step_metrics["*"] == "tokens"
         assert run.config["stage"]["recipe"]["learning_rate"] > 0
+        assert run.summary["tokens_per_second"] > 0 and 0.1 < run.summary["peak_memory_gib"] < 16
     (base,) = [run for run in runs.values() if "base" in run.fields["displayName"]]
     assert "fraction" not in base.config and "seed" in base.config  # all its cells agree on the seed alone
 
@@ -140,13 +141,19 @@ def test_what_a_failing_server_did_not_take_is_sent_later(
     assert content(server.runs) == content(tracked.server.runs)
 
 
-def test_a_server_that_hangs_changes_nothing_but_one_line(tracked: Tracked, tmp_path: Path, server: WandbServer):
-    server.fault, store = "hang", tmp_path / "store"
-    ended = sweep(*WORDS, store=store, **server.environment)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def test_a_server_killed_in_mid_run_changes_nothing_but_one_line(tracked: Tracked, tmp_path: Path):
+    server, store = WandbServer(), tmp_path / "store"
+    process = command(*WORDS, store=store, **server.start())
+    deadline = time.monotonic() + HANG_SECONDS
+    while not any(run.history for run in list(server.runs.values())):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    server.stop()
+    out, err = process.communicate(timeout=HANG_SECONDS)
+    assert process.returncode == 0, err + out
     assert table(store) == table(tracked.store)
-    (line,) = [line for line in (ended.stdout + ended.stderr).splitlines() if "W&B" in line]
-    assert f"0 of {len(tracked.server.runs)} runs are there" in line
+    (line,) = [line for line in (out + err).splitlines() if "W&B" in line]
+    assert f" of {len(tracked.server.runs)} runs are there" in line
     assert line.endswith(f"send the rest with: python -m sweep collect name={NAME} store={store}")
 
 

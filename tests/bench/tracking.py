@@ -18,7 +18,7 @@ WORDS = [*TINY, "-m", "name=s", "ability=math,code", "fraction=1/4,1", "recipe.e
 FAULTS = ("hang", "hang after init", "error", "error after init", "refuse", "refuse after init")
 NONE, OFFLINE, ONLINE, KILLED = "none", "offline", "online", "killed"
 WAYS = (NONE, OFFLINE, ONLINE, KILLED, *FAULTS)
-ROUNDS = 1
+ROUNDS = 3
 
 
 def mirror() -> str:

@@ -37,6 +37,7 @@ EXCLUDE = "exclude"
 
 KeyPath = tuple[str, ...]
 
+_PATTERNS = {old: old.split(".") for old in RENAMED}
 _OVERRIDE = re.compile(r"(\+\+|\+|~|)([^=@]*)(@[^=]*)?(=.*)?", re.DOTALL)
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{|[{}\[\],:]|[^{}\[\],:'"$]+|.""", re.DOTALL)
 _REFERENCE = re.compile(r"\$\{(\.*)([A-Za-z_][\w.]*)\}")
@@ -101,10 +102,9 @@ def _current(path: KeyPath) -> KeyPath:
 
 def _matching(path: KeyPath) -> list[str]:
     """The old keys on the way to ``path``."""
-    patterns = {old: old.split(".") for old in RENAMED}
     return [
         old
-        for old, parts in patterns.items()
+        for old, parts in _PATTERNS.items()
         if len(parts) <= len(path) and all(part in ("*", name) for part, name in zip(parts, path, strict=False))
     ]
 

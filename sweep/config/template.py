@@ -18,8 +18,14 @@ KeyPath = tuple[str | int, ...]
 REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
 """An interpolation of one value of the config by its full name."""
 
-SIMPLE = re.compile(rf"([^$]|\$\{{oc\.env:[^${{}}]*\}}|{REFERENCE.pattern})*")
-"""Texts whose only interpolations are environment variables, the same in every cell, and such references."""
+FIRST_ABILITY, MODEL_NAME = re.compile(r"\$\{first_ability:\}"), re.compile(r"\$\{model_name:[\w.-]*\}")
+"""Interpolations by the resolvers of `sweep.config.schema`."""
+
+ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
+"""An interpolation of an environment variable, the same in every cell."""
+
+SIMPLE = re.compile("|".join(known.pattern for known in (REFERENCE, FIRST_ABILITY, MODEL_NAME, ENVIRONMENT)))
+"""Interpolations of which `_reads` knows what they read."""
 
 
 class Unfit(Exception):
@@ -43,26 +49,42 @@ class Template:
         if any("${hydra" in text for text in texts.values()) or not all(is_single_value(config, key) for key in keys):
             raise Unfit
         self.config, self.freeze = config, freeze
-        varying = [path for path, text in texts.items() if _varies(text, plain, keys)]
-        self.paths: list[KeyPath] = [*(tuple(key.split(".")) for key in keys), *varying]
+        self.paths: dict[str, KeyPath] = {key: tuple(key.split(".")) for key in keys}
+        self.varying = [path for path, text in texts.items() if _varies(path, text, plain, keys)]
         self.first: Cell | None = None
+        self.checked: dict[tuple[str, str], Any] = {}
         self.memory: dict[Any, Any] = {}
 
     def cell(self, values: Sequence[tuple[str, Any]]) -> Cell:
         """The cell with these values, one for each of the template's keys."""
-        for key, value in values:
-            OmegaConf.update(self.config, key, value)
+        if self.first is None or self.varying:
+            for key, value in values:
+                OmegaConf.update(self.config, key, value)
         if self.first is None:
             self.first = self.freeze(self.config)
             return self.first
         tree: dict[str | int, Any] = {}
-        for path in self.paths:
-            branch = tree
-            for name in path[:-1]:
-                branch = branch.setdefault(name, {})
-            branch[path[-1]] = (_value(self.config, path),)
+        for key, value in values:
+            _plant(tree, self.paths[key], self._as_checked(key, value))
+        for path in self.varying:
+            _plant(tree, path, _value(self.config, path))
         cell: Cell = _replaced(Cell, self.first, tree, self.memory)
         return cell
+
+    def _as_checked(self, key: str, value: Any) -> Any:
+        """``value`` as the config holds it once OmegaConf has checked it, which it does once a value."""
+        memory_key = (key, repr(value))  # tells 1 from 1.0, True and "1"
+        if memory_key not in self.checked:
+            OmegaConf.update(self.config, key, value)
+            self.checked[memory_key] = _value(self.config, self.paths[key])
+        return self.checked[memory_key]
+
+
+def _plant(tree: dict[str | int, Any], path: KeyPath, value: Any) -> None:
+    """Put ``value``, as a one-element tuple, at ``path`` in a tree of dictionaries."""
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+    tree[path[-1]] = (value,)
 
 
 def _open(config: DictConfig, key: str) -> None:
@@ -104,11 +126,21 @@ def references(value: Any) -> tuple[str, ...]:
     return tuple(sorted({match[1] for _, text in _texts(value) for match in REFERENCE.finditer(text)}))
 
 
-def _varies(text: str, plain: Any, keys: Sequence[str]) -> bool:
-    """Whether a text with interpolations may read a value at ``keys``."""
-    read = references(text)
+def _varies(path: KeyPath, text: str, plain: Any, keys: Sequence[str]) -> bool:
+    """Whether a text with interpolations, at ``path``, may read a value at ``keys``."""
+    read = _reads(path, text)
     reads = any(related(reference, key) for reference in read for key in keys)
-    return reads or not SIMPLE.fullmatch(text) or not all(is_literal(plain, reference) for reference in read)
+    return reads or "$" in SIMPLE.sub("", text) or not all(is_literal(plain, reference) for reference in read)
+
+
+def _reads(path: KeyPath, text: str) -> tuple[str, ...]:
+    """The keys that the `SIMPLE` interpolations of a text at ``path`` read."""
+    beside = (".".join(map(str, (*path[:-1], name))) for name in ("path", "hub", "revision"))
+    return (
+        *references(text),
+        *(("data.sources",) if FIRST_ABILITY.search(text) else ()),
+        *(beside if MODEL_NAME.search(text) else ()),
+    )
 
 
 def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:

@@ -19,7 +19,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,13 @@ class Store:
 
     def lacking(self, stages: Iterable[Stage]) -> dict[str, Stage]:
         """The stages (parents before children) that have to be built, as `to_build` says; raises `Damaged` as `has`."""
-        return to_build(stages, self.has)
+
+        @cache
+        def published(kind: str) -> set[str]:  # one look at a folder instead of one a stage
+            folders = [root / kind for root in (self.root, *self.upstream)]
+            return {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+
+        return to_build(stages, lambda stage: stage.key in published(stage.kind) and self.has(stage))
 
     def verify(self, folder: Path) -> None:
         """Raise `Damaged` unless every file of a published folder has the content that was published.

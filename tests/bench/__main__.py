@@ -32,6 +32,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "overhead": stages.overhead,
     "reuse": sweeps.reuse,
     "planning": planning.planning,
+    "composition": planning.composition,
     "kills": sweeps.kills,
     "mirror": tracking.mirror,
     "race": stages.race,

@@ -38,6 +38,7 @@ class CellComposer:
         own: Any = OmegaConf.to_container(master.hydra.overrides.hydra, resolve=False)
         self.of_hydra: list[str] = own  # its interpolations may need the config of a cell
         self.is_group = cache(self._is_group)
+        self.single_value = cache(self._single_value)
         self.template = lru_cache(maxsize=256)(self._template)  # a quarter of a MiB each
         self.plain_config = lru_cache(maxsize=16)(self._plain_config)
         self.shared: dict[str, Any] = {}
@@ -57,11 +58,11 @@ class CellComposer:
         values: list[tuple[str, Any]] = []
         rest: list[str] = []
         for text in overrides:
-            override = parse(text)
-            if self._sets_single_value(override):
-                values.append((override.key_or_group, override.value()))
-            else:
+            single = self.single_value(text)
+            if single is None:
                 rest.append(text)
+            else:
+                values.append(single)
         template = self.template(tuple(rest), tuple(key for key, _ in values))
         try:
             return template.cell(values) if template is not None else None
@@ -93,16 +94,18 @@ class CellComposer:
         plain = self.plain_config(choices) if others else {}
         return all(is_literal(plain, other.key_or_group, below=not other.is_delete()) for _, other in others)
 
-    def _sets_single_value(self, override: Override) -> bool:
-        """Whether the override is a plain ``key=value`` whose value is no dictionary or list.
+    def _single_value(self, text: str) -> tuple[str, Any] | None:
+        """Key and value of an override that is a plain ``key=value`` whose value is no dictionary or list, else None.
 
         Not so are keys in Hydra's node, and `PLACES`.
         """
+        override = parse(text)
         value, key = override.value(), override.key_or_group
         if override.type != OverrideType.CHANGE or override.package is not None:
-            return False
+            return None
         literal = value is None or (isinstance(value, bool | int | float | str) and "$" not in str(value))
-        return literal and value != "???" and _is_plain(key) and key not in PLACES and not self.is_group(key)
+        single = literal and value != "???" and _is_plain(key) and key not in PLACES and not self.is_group(key)
+        return (key, value) if single else None
 
     def _is_group(self, key: str) -> bool:
         """Whether a group of that name lies in Hydra's search path."""

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from eval.commands.suite import load as load_suite
 from sweep.cli.multirun import cells
 from sweep.config.compose import freeze
+from sweep.config.config_files import ConfigFiles
 from tests.conftest import ROOT
 from tests.sweep.composing import composer, config, hydra
 
@@ -146,3 +147,12 @@ def test_names_that_come_by_a_yaml_anchor_are_read(tmp_path: Path):
     (tmp_path / "conf" / "grid" / "mine.yaml").write_text(text)
     made = config(f"hydra.searchpath=[{tmp_path}/conf]", "+grid=mine")
     assert made.model.name == "007" and made.data.name == "7"
+
+
+def test_a_file_is_read_anew_once_it_is_edited_and_what_was_read_stays_as_it_was(tmp_path: Path):
+    files, file = ConfigFiles("test", f"file://{tmp_path}"), tmp_path / "few.yaml"
+    file.write_text("rows: [1, 2]\n")
+    files.load_config("few").config.rows.append(3)
+    assert files.load_config("few").config.rows == [1, 2]
+    file.write_text("rows: [4, 2]\n")
+    assert files.load_config("few").config.rows == [4, 2]

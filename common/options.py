@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from common.renames import note
+from common.wording import reason
 
 Options = TypeVar("Options")
 
@@ -114,7 +115,7 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except errors as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        print(f"error: {reason(problem)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 
@@ -20,3 +21,14 @@ def announce(text: str) -> None:
     """On a terminal, say on standard error what a command is doing while it prints nothing else."""
     if sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)
+
+
+def reason(problem: Exception) -> str:
+    """An error in one line; of a full disk, with what can be done."""
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" for {problem.filename}" if problem.filename else ""
+        return (
+            f"the disk has no room left{where} ({problem.strerror}); free some, as with python -m sweep gc, or give "
+            "another store="
+        )
+    return str(problem)

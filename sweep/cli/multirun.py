@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from common.renames import current_override
-from common.wording import announce, plural
+from common.wording import announce, plural, reason
 from sweep.cli.launcher import request
 from sweep.cli.plan_table import plan_record, show_plan
 from sweep.cli.verbs import fail
@@ -194,7 +194,7 @@ def run(make_plan: Callable[[], Plan], execute: Execute, *, as_json: bool) -> No
             )
             print(json.dumps(found, ensure_ascii=False, indent=1))
     except (ValueError, OSError, Damaged) as problem:
-        fail(str(problem))
+        fail(reason(problem))
     if status:
         sys.exit(status)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -28,6 +29,9 @@ from sweep.stages.stage import Stage, with_parents
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
+FULL = 2**20
+"""Bytes that a disk has left when it counts as full."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, the one shells use (128 + SIGINT)."""
 
@@ -52,7 +56,7 @@ def tokenise(sources: Mapping[str, Stage], store: Store, workers: int | None) ->
         f"tokenising {plural(len(sources), 'source')} to count {'its' if len(sources) == 1 else 'their'} samples"
     )
     pool = Pool(jobs, store, workers)
-    names = {stage.key: f"tokens {name}" for name, stage in sources.items()}
+    names = {stage.key: f"tokens {name.rpartition('.')[2]}" for name, stage in sources.items()}
     with Progress(pool.queue.missing.values(), store, console, names, pool.most) as progress:
         outcome = pool.run(progress)
     if outcome.stopped:
@@ -156,5 +160,7 @@ def _failures(outcome: Outcome, store: Store, progress: Progress, console: Conso
 def _last_line(job: Job, store: Store) -> str:
     log = store.log(job.stage)
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    last = next((line for line in reversed(lines) if line.strip()), "the log is empty")
+    full = shutil.disk_usage(store.root).free < FULL
+    nothing = f"the disk of {store.root} is full" if full else "the log is empty"
+    last = next((line for line in reversed(lines) if line.strip()), nothing)
     return re.sub(r"^(?:\w+\.)*[A-Z]\w*: ", "", last)  # without the name of the exception

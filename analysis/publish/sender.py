@@ -52,7 +52,11 @@ class Sender:
         line = self._process.stdout.readline()
         watchdog.cancel()
         if not line:
-            raise ValueError(f"the server did not answer within {SECONDS:.0f} s")
+            killed = self._process.wait() == -signal.SIGKILL
+            reason = (
+                f"the server did not answer within {SECONDS:.0f} s" if killed else "the process that sends has failed"
+            )
+            raise ValueError(reason)
         message: dict[str, Any] = json.loads(line)
         if "error" in message:
             raise ValueError(message["error"])
@@ -62,10 +66,10 @@ class Sender:
 @contextmanager
 def sender(entity: str | None, project: str) -> Iterator[Sender]:
     """A `Sender` for a project of ``entity``, by default the key's own. Raises ValueError where W&B cannot be used."""
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryDirectory() as scratch:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "analysis.publish.send", entity or "", project],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
             env={"WANDB_DATA_DIR": scratch, "WANDB_CACHE_DIR": scratch, **for_own_module(), "TMPDIR": scratch},
         )  # fmt: skip
         try:

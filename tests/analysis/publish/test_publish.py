@@ -101,13 +101,13 @@ def test_a_half_finished_sweep_is_published_once_and_comes_back_to_the_last_digi
 
 def test_a_step_that_takes_too_long_ends_in_one_line_and_leaves_no_process(monkeypatch):
     monkeypatch.setattr("analysis.publish.sender.SECONDS", 0.1)
-    words = ["sh", "-c", "sleep 600 & echo; wait"]
+    words = ["sh", "-c", "(sleep 20; echo late) & echo; wait"]
     silent = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, start_new_session=True)
     silent.stdout.readline()
     with pytest.raises(ValueError, match=r"^W&B cannot be used: the server did not answer within 0 s; set WANDB"):
         Sender(silent)
     assert silent.wait(HANG_SECONDS) == -signal.SIGKILL
-    silent.stdout.read()  # ends once no process has the other end
+    assert silent.stdout.read() == ""  # which ends once no process has the other end
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.options import Advise, Analyse, Compare, Fit, Import, Next, Publish, Serve
+from analysis.records import result
 from common import __version__
 from common.json_file import write_json
-from common.options import Command, run
+from common.options import Command, Result, run
 
 USAGE = """\
 python -m analysis sweep=NAME                 curves, intervals, verdicts, figures and report.html of a sweep
@@ -23,7 +24,7 @@ SOURCES = (".py", ".js", ".css")
 """Files of this package that results depend on."""
 
 
-def analyse(options: Analyse) -> str:
+def analyse(options: Analyse) -> str | Result:
     """Write the analysis, or reuse what an earlier run wrote for the same input; the text for the terminal."""
     tables, items, (out, title) = options.files, options.item_files, options.place
     overlaps = [file for table in tables if (file := table.with_name("overlap.csv")).exists()]
@@ -34,11 +35,15 @@ def analyse(options: Analyse) -> str:
 
         names = write(tables, out, title, options.margin, items, options.weights, overlaps)
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
+    if options.json:
+        record = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))
+        files = json.loads((out / "analysis.json").read_text(encoding="utf-8"))["files"]
+        return result({"folder": str(out), "files": files, **record})
     summary = (out / "summary.txt").read_text(encoding="utf-8")
     return f"{summary}\nall tables: {out / 'table.txt'}\nreport: {out / 'report.html'}\n"
 
 
-def compare(options: Compare) -> str:
+def compare(options: Compare) -> str | Result:
     """What changed from one sweep or table to another, as text or JSON."""
     from analysis.report.comparison import compared
 
@@ -54,11 +59,11 @@ def serve(options: Serve) -> int:
 
     analysed = options.analysed
     out, title = analysed.place
-    serve(Watched(options.sweep, analysed.root, out, title, lambda: analyse(analysed)), options.port)
+    serve(Watched(options.sweep, analysed.root, out, title, lambda: analyse(analysed)), options.port, options.json)
     return 0
 
 
-def publish(options: Publish) -> str | int:
+def publish(options: Publish) -> str | int | Result:
     """Bring sweeps into W&B, finished or not: tables, curves, verdicts, report and dashboards; or write them down."""
     from analysis.live.sweep_verbs import collect
     from analysis.publish.publish import Analysed, publish, write
@@ -73,10 +78,12 @@ def publish(options: Publish) -> str | int:
         return Analysed(options.sweep, analysed.files, analysed.item_files, analysed.margin, page, origin)
 
     if options.dry_run:
-        return write(renew, options.entity, options.project, options.workspace, options.folder)
+        return write(renew, options.entity, options.project, options.workspace, options.folder, options.json)
+    lines = []
     for line in publish(renew, options.entity, options.project, options.workspace):
         print(line, flush=True)
-    return 0
+        lines.append(line)
+    return result({"lines": lines}) if options.json else 0
 
 
 def digest(*files: Path) -> str:
@@ -101,56 +108,62 @@ def _fresh(out: Path, stamp: str) -> bool:
         return False
 
 
-def advise(options: Advise) -> str:
+def advise(options: Advise) -> str | Result:
     """What to train under a budget, or how earlier advice compares with what was measured, as text."""
     from analysis.advice.text import advice_text, check_text
 
     if options.budget is not None:
-        return advice_text(options.files, options.budget, options.weights, options.seed, options.near, options.kl)
+        return advice_text(
+            options.files, options.budget, options.weights, options.seed, options.near, options.kl, options.json
+        )
     assert options.check is not None
     after = replace(options, sweep=options.check) if options.table is None else replace(options, table=options.check[0])
-    return check_text(options.files, after.files, options.weights)
+    return check_text(options.files, after.files, options.weights, options.json)
 
 
-def next_cells(options: Next) -> str:
+def next_cells(options: Next) -> str | Result:
     """Which cells to run next, as text."""
     from analysis.advice.text import next_text
 
-    return next_text(options.files, options.quantity)
+    return next_text(options.files, options.quantity, options.json)
 
 
-def import_table(options: Import) -> str:
+def import_table(options: Import) -> str | Result:
     """Write another tool's table as a long table; what was written, as text."""
     from analysis.data.table_file import write_table
     from analysis.imports.lm_eval import items
     from analysis.imports.mapping import convert, read_mapping
     from analysis.imports.published import published_table
 
-    out = Path(options.out)
+    out, place = Path(options.out), Path(options.items) if options.items else None
+    remarks: Sequence[str] = ()
     if options.mapping is None:
         frame = published_table(options.source)
-        write_table(frame, out)
-        return f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
-    imported = convert(options.source, Path(options.mapping))
-    frame = imported.table
+    else:
+        imported = convert(options.source, Path(options.mapping))
+        frame, remarks = imported.table, imported.remarks
     write_table(frame, out)
-    written = "".join(f"note: {remark}\n" for remark in imported.remarks)
-    written += f"{len(frame):,} rows of {', '.join(dict.fromkeys(frame['ability']))} in {out}\n"
-    if options.items is None:
-        return written
-    plan, place = read_mapping(Path(options.mapping)), Path(options.items)
-    samples = items(Path(options.source), plan.get("tasks", {}), plan.get("metrics", {}))
-    write_table(samples, place)
-    return f"{written}{len(samples):,} items in {place}\n"
+    abilities = list(dict.fromkeys(map(str, frame["ability"])))
+    samples = None
+    if place is not None and options.mapping is not None:
+        plan = read_mapping(Path(options.mapping))
+        samples = items(Path(options.source), plan.get("tasks", {}), plan.get("metrics", {}))
+        write_table(samples, place)
+    if options.json:
+        listed = {} if samples is None else {"items": str(place), "item_rows": len(samples)}
+        return result({"table": str(out), "rows": len(frame), "abilities": abilities, "notes": remarks, **listed})
+    lines = [*(f"note: {remark}" for remark in remarks), f"{len(frame):,} rows of {', '.join(abilities)} in {out}"]
+    lines += [] if samples is None else [f"{len(samples):,} items in {place}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def fit(options: Fit) -> str:
+def fit(options: Fit) -> str | Result:
     """Fit one law to columns of a table; its parameters with intervals, as text."""
     from analysis.fitting.column_fit import describe
 
     return describe(
         Path(options.table), tuple(options.x), options.y, options.law, options.objective, trials=options.trials,
-        group=options.group, delta=options.delta, level=options.level, seed=options.seed,
+        group=options.group, delta=options.delta, level=options.level, seed=options.seed, as_json=options.json,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.options import option
+from common.options import AsJson, option
 from common.sweep_name import check_sweep_name
 
 TABLE = (
@@ -18,12 +18,18 @@ WEIGHTS = "what each ability counts, such as {math: 1, code: 2}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
+class InStore(AsJson):
+    """What verbs take that read sweeps."""
+
+    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables(InStore):
     """Where the measurements are: collected sweeps, or a table."""
 
     sweep: list[str] | None = option("collected sweeps, analysed together", None)
     table: str | None = option(TABLE, None)
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
 
     def __post_init__(self) -> None:
         if (self.sweep is None) == (self.table is None):
@@ -91,14 +97,12 @@ class Analyse(Tables):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare:
+class Compare(InStore):
     """Options of ``python -m analysis compare``."""
 
     sweep: list[str] | None = option("two sweeps, the earlier one first", None)
     table: list[str] | None = option("two tables instead, .csv or .parquet", None)
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
     margin: float = option("the difference that matters: relative for a loss, else of the metric's range", 0.02)
-    json: bool = option("print the result as JSON", False)
 
     def __post_init__(self) -> None:
         given = self.sweep or self.table or []
@@ -114,39 +118,37 @@ class Compare:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serve:
-    """Options of ``python -m analysis serve``."""
+class Sweeps(InStore):
+    """Sweeps that need not be finished."""
 
-    sweep: list[str] = option("sweeps, finished or not, shown together")
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
-    port: int = option("of 127.0.0.1, where the report is served; 0: any that is free", 8000)
+    sweep: list[str] = option("sweeps, finished or not, analysed together")
 
     @property
     def analysed(self) -> Analyse:
-        """The analysis that is served."""
+        """Their analysis."""
         return Analyse(sweep=self.sweep, store=self.store)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Publish:
+class Serve(Sweeps):
+    """Options of ``python -m analysis serve``."""
+
+    port: int = option("of 127.0.0.1, where the report is served; 0: any that is free", 8000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish(Sweeps):
     """Options of ``python -m analysis publish``."""
 
-    sweep: list[str] = option("sweeps, finished or not, analysed together")
     project: str = option("of W&B", "dosage")
     entity: str | None = option("the user or team of W&B that has the project", None, default_text="that of the key")
     workspace: str = option("the name of the workspace that is written", "", default_text="the sweeps' names")
     dry_run: bool = option("write everything to a folder; needs no key and no network", False)
     out: str | None = option("the folder of dry_run=true", None, default_text="the sweep's folder /publish")
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
 
     def __post_init__(self) -> None:
         if self.out is not None and not self.dry_run:
             raise ValueError(f"out={self.out} is the folder of dry_run=true; give both, or neither")
-
-    @property
-    def analysed(self) -> Analyse:
-        """The analysis that is published."""
-        return Analyse(sweep=self.sweep, store=self.store)
 
     @property
     def folder(self) -> Path:
@@ -194,7 +196,7 @@ class Next(Tables):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
+class Import(AsJson):
     """Options of ``python -m analysis import``."""
 
     source: str = option(
@@ -217,8 +219,8 @@ class Import:
             raise ValueError(f"out={self.out} must end in .csv or .parquet")
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, kw_only=True)
+class Fit(AsJson):
     """Options of ``python -m analysis fit``."""
 
     table: str = option("any table, .csv or .parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from dataclasses import dataclass
 
 from rich import box
@@ -30,8 +31,11 @@ class TextTable:
                 raise ValueError(f"table {self.title!r}: row {row} does not fit the header {self.header}")
 
 
-def render(table: TextTable) -> str:
-    """The table with its title for the terminal: the first column aligned left, the others right."""
+def render(table: TextTable, width: int = WIDTH) -> str:
+    """The table with its title for the terminal, at most ``width`` wide: the first column aligned left, others right.
+
+    A cell may have several lines.
+    """
     grid = Table(box=box.SIMPLE_HEAD)
     for i, name in enumerate(table.header):
         grid.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
@@ -39,5 +43,6 @@ def render(table: TextTable) -> str:
         grid.add_row(*row)
     file = io.StringIO()
     # Neither colours nor markup: the text is also written to files, and cells may hold square brackets.
-    Console(file=file, width=WIDTH, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
-    return f"{table.title}\n" + "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+    Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False).print(grid)
+    title = table.title if width >= WIDTH else textwrap.fill(table.title, width)
+    return f"{title}\n" + "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"

@@ -112,7 +112,8 @@ def test_the_report_says_what_the_stages_ran_on(store: Path, analysed: str):
     record = json.loads((report / "provenance.json").read_text())
     swept = record["sweeps"]["smoke"]
     assert swept["cells"] == 6 and len(swept["keys"]) == 6
-    assert swept["hours_spent"] > 0 and swept["hours_planned"] > 0
+    assert swept["hours_spent"] > 0 and swept["hours_planned"] > 0 and swept["device_hours_planned"] > 0
+    assert swept["device_hours_spent"] == pytest.approx(swept["hours_spent"]), "one process a stage"
     assert sum(swept["machines"].values()) + swept["stages_without_record"] == sum(swept["stages"].values())
     assert any("torch" in versions for versions in swept["libraries"])
     (command,) = record["sweep"]

@@ -32,7 +32,8 @@ class Advice:
 
     ``draws`` have the shape (draws, candidates, abilities), ``weights`` one entry per ability, adding up to 1.
     ``beyond`` are the abilities of which the best candidate has more samples than any cell measured; ``budget`` is what
-    all of them fit in.
+    all of them fit in. ``away`` (candidates,) are the doublings between a candidate and the nearest cell measured, by
+    which the draws have been widened (`Surrogate.stretch`).
     """
 
     abilities: tuple[str, ...]
@@ -43,6 +44,7 @@ class Advice:
     draws: Array
     beyond: tuple[str, ...]
     budget: Budget
+    away: Array
 
     @property
     def metric(self) -> Metric:
@@ -85,8 +87,8 @@ def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
         fitted = surrogate(arm_means(measure, measure.rows))
         if fitted is None:
             raise ValueError(
-                f"ability {ability!r} has too few designs with known noise for a surrogate: it takes four with the "
-                "columns samples, total_samples and n_items (or stderr, or several seeds)"
+                f"ability {ability!r} has too few designs to predict others from: it takes four, not all of one value, "
+                "with the columns samples, total_samples and n_items (or stderr, or several seeds)"
             )
         surrogates.append(fitted)
     return tuple(surrogates)
@@ -119,9 +121,10 @@ def advise(
     keep = np.unique(np.concatenate([order[:KEPT], *each, *ends]))
     keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
     rng = np.random.default_rng(seed)
-    draws = np.stack([_draw(s, samples[keep], i, strategy[keep], rng) for i, s in enumerate(models)], axis=2)
+    away = np.stack([_away(s, names, samples[keep], i, strategy[keep]) for i, s in enumerate(models)])
+    draws = np.stack([_draw(s, samples[keep], i, strategy[keep], away[i], rng) for i, s in enumerate(models)], axis=2)
     beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(study, n))
-    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond, priced)
+    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond, priced, away.max(axis=0))
 
 
 def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
@@ -211,10 +214,21 @@ def _blocks(size: int, block: int = 500) -> list[slice]:
     return [slice(i, i + block) for i in range(0, size, block)]
 
 
-def _draw(model: Surrogate, samples: Array, which: int, strategy: Labels, rng: np.random.Generator) -> Array:
-    """Draws (draws, candidates) of merits from the joint posterior."""
+def _away(model: Surrogate, names: Sequence[str], samples: Array, which: int, strategy: Labels) -> Array:
+    """The doublings (candidates,) between each candidate and the nearest arm of the surrogate."""
+    own, by = samples[:, which], dict(zip(names, samples.T, strict=True))
+    by |= {"own": own, "other": samples.sum(axis=1) - own}
+    parts = [by.get(name, np.zeros(len(samples))) for name in model.places.names]
+    return model.places.away(np.stack(parts, axis=1), strategy)
+
+
+def _draw(
+    model: Surrogate, samples: Array, which: int, strategy: Labels, away: Array, rng: np.random.Generator
+) -> Array:
+    """Draws (draws, candidates) of merits from the joint posterior, widened as far as the distance asks for it."""
     own = samples[:, which]
     mean, covariance = model.predict(model.inputs(own, samples.sum(axis=1) - own, strategy))
     size, direction = np.linalg.eigh(covariance)
     root = direction * np.sqrt(np.maximum(size, 0.0))
-    return model.merit(mean + rng.standard_normal((DRAWS, len(mean))) @ root.T)
+    wider = np.nan_to_num(model.stretch(away, strategy), nan=1.0)
+    return model.merit(mean + wider * (rng.standard_normal((DRAWS, len(mean))) @ root.T))

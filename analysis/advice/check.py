@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.advice.advise import surrogates_of, weighting
+from analysis.advice.distance import FAR, parts_of
 from analysis.advice.surrogate import Surrogate, strategies, values
 from analysis.arrays import Array
 from analysis.data.metric import common_metric
@@ -17,7 +19,7 @@ from analysis.format import counted, fraction
 from analysis.text_table import TextTable
 from analysis.verdicts.arms import arm_means
 
-SHOWN = 30  # cells of the table
+SHOWN = 8  # cells of the table
 Z = 1.96  # standard errors of a 95 % interval
 
 
@@ -26,7 +28,9 @@ class AdviceCheck:
     """Cells that were measured after they were predicted.
 
     ``predicted`` and ``measured`` (cells, abilities) are values of the surrogates, ``error`` the standard errors of a
-    new measurement, ``noise`` the variances of the measured values.
+    new measurement, ``noise`` the variances of the measured values. ``away`` (cells,) are the doublings between a cell
+    and the nearest one that the predictions rest on (`Places.away`); ``error`` has been stretched accordingly, and is
+    NaN where nothing tells how wide an interval has to be so far away.
     """
 
     models: tuple[Surrogate, ...]
@@ -36,6 +40,17 @@ class AdviceCheck:
     error: Array
     measured: Array
     noise: Array
+    away: Array
+
+    @property
+    def far(self) -> NDArray[np.bool_]:
+        """Which cells (cells,) lie far from what was measured, by `FAR` doublings or more."""
+        return np.asarray(self.away >= FAR)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which predictions (cells, abilities) have an interval."""
+        return np.isfinite(self.error)
 
     @property
     def inside(self) -> Array:
@@ -72,7 +87,8 @@ def compare(study: Study, after: Study, weights: Mapping[str, float]) -> AdviceC
         raise ValueError(f"check= holds no cell that was measured in {', '.join(m.ability for m in models)}")
     table = np.array([[part[name] for part in parts] for name in shared])
     chosen = weighting(tuple(m.ability for m in models), weights)
-    return AdviceCheck(models, chosen, tuple(shared), *(table[:, :, k] for k in range(4)))
+    predicted, error, measured, noise, away = table.transpose(2, 0, 1)
+    return AdviceCheck(models, chosen, tuple(shared), predicted, error, measured, noise, away.max(axis=1))
 
 
 def _design(rows: pd.DataFrame) -> pd.Series[str]:
@@ -93,52 +109,106 @@ def _unseen(study: Study, after: Study) -> Study:
 
 
 def _predictions(model: Surrogate, measure: Measure) -> dict[str, Array]:
-    """By design: predicted value, its standard error for a new measurement, measured value, its variance."""
+    """By design: predicted value, its standard error for a new measurement, measured value, its variance, and the
+    doublings between the design and the nearest arm of the surrogate.
+    """
     arms = arm_means(measure)
     own = arms.table["samples"].to_numpy(float)
     others = arms.table["total_samples"].to_numpy(float) - own
     mean, covariance = model.predict(model.inputs(own, others, strategies(arms)))
     value, noise = values(arms)
     scatter = (model.scale * model.shape.scatter) ** 2 / arms.table["runs"].to_numpy(float)
-    error = np.sqrt(np.diag(covariance) + scatter + noise)
-    columns = np.stack([mean, error, value, noise], axis=1)
+    away = model.places.away(_amounts(model, arms.table), strategies(arms))
+    error = model.stretch(away, strategies(arms)) * np.sqrt(np.diag(covariance) + scatter + noise)
+    columns = np.stack([mean, error, value, noise, away], axis=1)
     return dict(zip(map(str, arms.table["design"]), columns, strict=True))
+
+
+def _amounts(model: Surrogate, table: pd.DataFrame) -> Array:
+    """How much of each ability (arms, parts) new arms use, in the order of the surrogate's own; NaN where unknown."""
+    names, amounts = parts_of(table)
+    if names == model.places.names:
+        return amounts
+    by = dict(zip(names, amounts.T, strict=True))
+    if "own" in model.places.names:
+        own = table["samples"].to_numpy(float)
+        return np.stack([own, table["total_samples"].to_numpy(float) - own], axis=1)
+    return np.stack([by.get(name, np.full(len(table), np.nan)) for name in model.places.names], axis=1)
 
 
 def check_table(check: AdviceCheck) -> TextTable:
     """Each cell as predicted, with the interval of a new measurement, and as measured; best predicted first."""
     total, measured, _ = check.totals()
     metric = common_metric([model.metric for model in check.models])
+    names = "\n".join([*(model.ability for model in check.models), "weighted"])
     rows = []
-    for k in np.argsort(-total, kind="stable")[:SHOWN]:
-        texts = [text for i in range(len(check.models)) for text in _predicted_and_measured(check, int(k), i)]
+    for k in map(int, np.argsort(-total, kind="stable")[:SHOWN]):
+        entries = [predicted_and_measured(check, k, i) for i in range(len(check.models))]
         sums = [metric.number(float(metric.value(v))) for v in (total[k], measured[k])]
-        rows.append((check.cells[k], *texts, *sums))
-    head = [text for m in check.models for text in (f"{m.ability}, predicted", "measured")]
-    title = "predicted, with the 95 % interval of a new measurement, against measured (! outside)"
-    return TextTable(title, ("cell", *head, "weighted, predicted", "measured"), tuple(rows))
+        columns = zip(*entries, (sums[0], "", sums[1], ""), strict=True)
+        rows.append((f"{check.cells[k]}\n{_distance(check, k)}", names, *map("\n".join, columns)))
+    labels = ", ".join(dict.fromkeys(model.metric.label for model in check.models))
+    more = f"; {len(total) - SHOWN} more cells with json=true" if len(total) > SHOWN else ""
+    title = f"{labels} as predicted and as measured, the best predicted first{more}"
+    return TextTable(title, ("cell", "ability", "predicted", "95 % interval", "measured", ""), tuple(rows))
 
 
-def _predicted_and_measured(check: AdviceCheck, cell: int, which: int) -> tuple[str, str]:
-    """Two entries of the table, for one cell and ability."""
+def _distance(check: AdviceCheck, cell: int) -> str:
+    """How far a cell lies from the nearest one that its prediction rests on, in words."""
+    if not np.isfinite(check.away[cell]):
+        return "(a strategy never measured, far)"
+    return f"({times(check.away[cell])} from the nearest{', far' if check.far[cell] else ''})"
+
+
+def times(away: float) -> str:
+    """Doublings as a factor: ``4x``."""
+    return f"{2**away:.2g}x" if away < 6 else f"{2**away:,.0f}x"
+
+
+def predicted_and_measured(check: AdviceCheck, cell: int, which: int) -> tuple[str, str, str, str]:
+    """For one cell and ability: predicted, its interval, measured, and whether that lies outside."""
     model = check.models[which]
+    number = model.metric.number
+    predicted, measured = (float(model.shown(np.array(v[cell, which]))) for v in (check.predicted, check.measured))
+    if not check.known[cell, which]:
+        return number(predicted), "unknown", number(measured), ""
     middle, half = check.predicted[cell, which], Z * check.error[cell, which]
     low, high = sorted(float(model.shown(np.array(end))) for end in (middle - half, middle + half))
-    number = model.metric.number
-    predicted, measured = (float(model.shown(np.array(v))) for v in (middle, check.measured[cell, which]))
-    mark = "" if check.inside[cell, which] else " !"
-    return f"{number(predicted)} ({number(low)}–{number(high)})", f"{number(measured)}{mark}"
+    mark = "" if check.inside[cell, which] else "outside"
+    return number(predicted), f"{number(low)} to {number(high)}", number(measured), mark
+
+
+def check_summary(check: AdviceCheck) -> TextTable:
+    """How often measurements lie in their intervals, and how large the errors are; far cells apart."""
+    rows = []
+    for i, model in enumerate(check.models):
+        entries = [_held(check, i, cells, name) for cells, name in ((~check.far, "near"), (check.far, "far"))]
+        columns = map("\n".join, zip(*filter(None, entries), strict=True))
+        rows.append((f"{model.ability}, {model.metric.label}", *columns))
+    header = ("ability", "cells", "in the 95 % interval", "no interval", "root mean square error")
+    return TextTable(f"{counted(len(check.cells), 'cell')} predicted, then measured", header, tuple(rows))
+
+
+def _held(check: AdviceCheck, which: int, cells: NDArray[np.bool_], name: str) -> tuple[str, ...]:
+    """The entries of the summary for some cells of an ability; empty without any."""
+    if not cells.any():
+        return ()
+    model, known = check.models[which], int(check.known[cells, which].sum())
+    error = model.shown(check.predicted[cells, which]) - model.shown(check.measured[cells, which])
+    rms = model.metric.number(float(np.sqrt((error**2).mean()))) + (" points" if model.metric.bounded else "")
+    return f"{len(error)} {name}", f"{check.inside[cells, which].sum()} of {known}", f"{len(error) - known}", rms
 
 
 def check_lines(check: AdviceCheck) -> list[str]:
-    """How often measurements lie in their intervals, how large the errors are, and whether the ranking held."""
-    lines = []
-    for i, model in enumerate(check.models):
-        error = model.shown(check.predicted[:, i]) - model.shown(check.measured[:, i])
-        rms = model.metric.number(float(np.sqrt((error**2).mean()))) + (" points" if model.metric.bounded else "")
-        inside = f"{check.inside[:, i].sum()} of {counted(len(error), 'measurement')} in the 95 % interval"
-        lines.append(f"{model.ability}: {inside}; root mean square error {rms}")
-    return [*lines, _ranking_line(check)] if len(check.cells) > 1 else lines
+    """Whether the ranking held, and what far cells are."""
+    lines = [_ranking_line(check)] if len(check.cells) > 1 else []
+    if check.far.any():
+        lines.append(
+            f"far: an ability's amount is {times(FAR)} or more away from every cell of that strategy that the "
+            "predictions rest on. There an interval is as wide as predictions of the table's own cells from others so "
+            "far away need, and there is none where such cells are too few or the strategy was measured on one mixture."
+        )
+    return lines
 
 
 def _ranking_line(check: AdviceCheck) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,21 @@ def goal_text(study: Study, quantity: str) -> str:
     except ValueError as error:  # several models, or too few designs for a surrogate: the answer above stands
         ending = f"note: no cell is proposed: {error}\n"
     return "".join(f"{line}\n" for line in lines) + ending
+
+
+def goal_record(study: Study, quantity: str) -> dict[str, Any]:
+    """For each series: the samples that the goal takes, with an interval, and what the next doubling gains."""
+    measure, value = goal_of(study, quantity)
+    series = []
+    for fit in fit_series(measure):
+        found, gain = goal(measure, fit, value), next_doubling(measure, fit)
+        known = {} if found is None else {
+            "samples": found.amount, "low": found.low, "high": found.high, "searched": found.searched,
+            "fitted": found.fitted, "items": dict(zip(map(str, SEEDS), found.items, strict=False)),
+        }  # fmt: skip
+        ahead = {} if gain is None else {"next_doubling": dict(zip(("effect", "low", "high"), gain, strict=True))}
+        series.append({"series": fit.series.label, **known, **ahead})
+    return {"quantity": quantity, "metric": measure.metric.name, "value": value, "series": series}
 
 
 def goal_of(study: Study, quantity: str) -> tuple[Measure, float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import expit
 
+from analysis.advice.distance import Places, places, stretch
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.verdicts.arms import ArmMeans
@@ -78,6 +79,7 @@ class Surrogate:
     noise: Array  # variance of each arm, in units of scale squared
     factor: Array  # lower Cholesky factor of the kernel with noise
     solved: Array  # kernel with noise, solved for the values
+    places: Places
 
     def inputs(self, own: Array, others: Array, strategy: Labels) -> CellInputs:
         """Cells with these numbers of samples of the ability itself and of all others."""
@@ -97,6 +99,11 @@ class Surrogate:
     def merit(self, value: Array) -> Array:
         """Values of the surrogate as merits, which weighted sums add up."""
         return np.asarray(expit(value) if self.metric.bounded else value)
+
+    def stretch(self, away: Array, strategy: Labels) -> Array:
+        """How many times as wide as stated (cells,) intervals are that far from the nearest arm; see `stretch`."""
+        whole = self.factor @ self.factor.T
+        return stretch(self.places, away, strategy, whole, whole @ self.solved)
 
     def left_out(self) -> tuple[Array, Array]:
         """Each arm predicted from all others: predicted minus measured, and the same in standard errors."""
@@ -132,14 +139,16 @@ def surrogate(arms: ArmMeans) -> Surrogate | None:
     least = float(positive[positive > 0].min())
     span = np.maximum(np.log1p(np.stack([own, others], axis=1) / least).max(axis=0), 1.0)
     unit = np.stack([np.full(2, least), span])
-    design = CellInputs(np.log1p(np.stack([own, others], axis=1) / least) / span, strategies(arms))
+    names = strategies(arms)
+    design = CellInputs(np.log1p(np.stack([own, others], axis=1) / least) / span, names)
     centre, scale = float(value.mean()), float(value.std())
     noise = variance / scale**2
     best = max(GRID, key=lambda shape: _evidence(shape, design, (value - centre) / scale, noise))
     noise = noise + best.scatter**2 / table["runs"].to_numpy(float)
     factor = np.asarray(np.linalg.cholesky(kernel(best, design, design) + np.diag(noise)), dtype=float)
     solved = cho_solve((factor, True), (value - centre) / scale)
-    return Surrogate(arms.ability, arms.metric, best, unit, design, centre, scale, noise, factor, solved)
+    at = places(table, least, names)
+    return Surrogate(arms.ability, arms.metric, best, unit, design, centre, scale, noise, factor, solved, at)
 
 
 def strategies(arms: ArmMeans) -> Labels:

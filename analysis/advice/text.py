@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
 from analysis.advice.advise import KL, Advice, advise, emphases
-from analysis.advice.check import check_lines, check_table, compare
+from analysis.advice.check import check_lines, check_summary, check_table, compare, times
 from analysis.advice.commands import command, common, strategy_words
-from analysis.advice.goal_text import goal_text
+from analysis.advice.distance import FAR
+from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
+from analysis.advice.records import advice_record, check_record, next_record
 from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Study, read_study
 from analysis.format import counted
+from analysis.records import result
 from analysis.text_table import TextTable, render
 from analysis.verdicts.strategy import front
+from common.options import Result
+
+WIDTH = 80
+"""Of what is printed; commands are longer."""
+SHOWN = 5
+"""Compositions of the front that are printed."""
 
 
 def advice_text(
@@ -28,69 +38,93 @@ def advice_text(
     seed: int,
     near: Mapping[str, float] | None = None,
     kl: float = KL,
-) -> str:
+    as_json: bool = False,
+) -> str | Result:
     """The best composition of each strategy, the Pareto front, checks of the surrogates, and two commands.
 
     One command runs the best composition, the other puts the ranking to the test. Errors as in `advise`.
     """
     study = read_study(tables)
     advice = advise(study, budget, weights, seed, near, kl)
-    text = "".join(map(render, advice_tables(advice)))
-    priced = advice.budget.sentence(advice.abilities)
-    text += f"{priced}\n" if priced else ""
-    text += "".join(f"check: {line}\n" for line in checks(advice.surrogates))
+    run, trial = run_line(advice, study), trial_line(advice, study)
+    priced, tested, notes = advice.budget.sentence(advice.abilities), checks(advice.surrogates), _notes(advice, study)
+    if as_json:
+        found = advice_record(advice, _best(advice), _ends(advice))
+        return result({**found, "costs": priced or None, "checks": tested, "notes": notes, "run": run, "test": trial})
+    lines = [*([priced] if priced else []), *(f"check: {line}" for line in tested), *(f"note: {n}" for n in notes)]
+    shown = "".join(render(table, WIDTH) for table in advice_tables(advice))
+    return f"{shown}{_wrapped(lines)}run it:  {run}\ntest it: {trial}\n"
+
+
+def _notes(advice: Advice, study: Study) -> list[str]:
+    """What a reader of the advice must know."""
+    notes = []
     if len({str(s) for s in advice.surrogates[0].design.strategy} - {"base"}) == 1:
-        text += "note: the table holds one strategy only, so there is nothing to compare it with\n"
+        notes.append("the table holds one strategy only, so there is nothing to compare it with")
     if not mixed(study):
-        text += "note: the table holds no mixed training, so how abilities affect each other is a guess\n"
+        notes.append("the table holds no mixed training, so how abilities affect each other is a guess")
     left_out = [ability for ability in study.abilities if ability not in advice.abilities]
     needed = advice.metric.name if not advice.metric.bounded else "share or rating"
-    text += "".join(f"note: {ability} is left out, as it has no {needed}\n" for ability in left_out)
-    text += "".join(
-        f"note: the best composition has more {name} data than any cell measured\n" for name in advice.beyond
-    )
-    return f"{text}run it:  {run_line(advice, study)}\ntest it: {trial_line(advice, study)}\n"
+    notes += [f"{ability} is left out, as it has no {needed}" for ability in left_out]
+    notes += [f"the best composition has more {name} data than any cell measured" for name in advice.beyond]
+    if advice.away[0] >= FAR:
+        notes.append(
+            f"the best composition is far from what was measured: {times(advice.away[0])} from the nearest cell of its "
+            "strategy, in the ability in which they differ most; its intervals may be too narrow, so test it"
+        )
+    return notes
 
 
-def check_text(tables: Sequence[Path], after: Sequence[Path], weights: Mapping[str, float]) -> str:
+def check_text(
+    tables: Sequence[Path], after: Sequence[Path], weights: Mapping[str, float], as_json: bool = False
+) -> str | Result:
     """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held."""
     check = compare(read_study(tables), read_study(after), weights)
-    return render(check_table(check)) + "".join(f"{line}\n" for line in check_lines(check))
+    if as_json:
+        return result({**check_record(check), "notes": check_lines(check)})
+    return render(check_summary(check), WIDTH) + _wrapped(check_lines(check)) + "\n" + render(check_table(check), WIDTH)
 
 
-def next_text(tables: Sequence[Path], quantity: str) -> str:
+def _wrapped(lines: Sequence[str]) -> str:
+    """Lines that fit the terminal."""
+    return "".join(f"{fill(line, WIDTH, subsequent_indent='  ')}\n" for line in lines)
+
+
+def next_text(tables: Sequence[Path], quantity: str, as_json: bool = False) -> str | Result:
     """The most worthwhile cells to run next, and the command that runs the first; for a goal also what it takes."""
+    study = read_study(tables)
     if "=" in quantity:
-        return goal_text(read_study(tables), quantity)
-    cells = choices(read_study(tables), quantity)
+        return result(goal_record(study, quantity)) if as_json else goal_text(study, quantity)
+    cells = choices(study, quantity)
+    if as_json:
+        return result({"quantity": quantity, **next_record(cells)})
     return f"{render(next_table(cells, quantity))}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
 
 
 def advice_tables(advice: Advice) -> list[TextTable]:
     """The best composition of each strategy, and the predicted Pareto front."""
     chance = advice.chance()
-    names = list(dict.fromkeys(advice.strategy))
-    several = ("best strategy",) if len(names) > 1 else ()  # a single one has nothing to be better than
+    names = _best(advice)
     rows = []
-    for name in names:
-        best = int(np.flatnonzero(advice.strategy == name)[0])
-        share = f"{100 * chance[advice.strategy == name].sum():.0f} %"
-        rows.append((*_row(advice, best), *(share for _ in several)))
-    shortfall = f"shortfall, {advice.metric.short_unit}"
-    head = ("strategy", f"samples of {' + '.join(advice.abilities)}")
-    values = advice.abilities
-    first = TextTable(
-        f"best composition of each strategy: predicted {_labels(advice)} with 95 % intervals, and how far it is "
-        "expected to be worse than the truly best",
-        (*head, *values, "weighted", shortfall, *several),
-        tuple(rows),
+    for which in names:
+        first, *rest = _row(advice, which)
+        share = f"\nbest: {100 * chance[advice.strategy == first].sum():.0f} %"
+        rows.append((first + (share if len(names) > 1 else ""), *rest))  # a single one has nothing to be better than
+    head = ("strategy", "ability", "samples", "predicted", "95 % interval", f"shortfall, {advice.metric.short_unit}")
+    title = (
+        f"best composition of each strategy: {_labels(advice)}; shortfall: how far it is expected to be worse than the "
     )
-    second = TextTable(
-        "predicted Pareto front: best for the weights, and where one or two abilities count more",
-        (*head, *values, "weighted", shortfall),
-        tuple(_row(advice, i) for i in _ends(advice)),
-    )
-    return [first, second]
+    title += "truly best" + ("; best: the chance that the strategy is the best" if len(names) > 1 else "")
+    ends = _ends(advice)
+    front_title = "predicted Pareto front: best for the weights, and where one or two abilities count more"
+    front_title += f"; {len(ends) - SHOWN} more with json=true" if len(ends) > SHOWN else ""
+    front_rows = tuple(_row(advice, i) for i in ends[:SHOWN])
+    return [TextTable(title, head, tuple(rows)), TextTable(front_title, head, front_rows)]
+
+
+def _best(advice: Advice) -> list[int]:
+    """The best candidate of each strategy, the best strategy first."""
+    return [int(np.flatnonzero(advice.strategy == name)[0]) for name in dict.fromkeys(advice.strategy)]
 
 
 def _labels(advice: Advice) -> str:
@@ -110,26 +144,25 @@ def _ends(advice: Advice) -> list[int]:
 
 
 def _row(advice: Advice, which: int) -> tuple[str, ...]:
-    """Strategy, samples, predictions with intervals, weighted sum, expected shortfall in the metric's unit."""
-    cells = []
-    for i, model in enumerate(advice.surrogates):
-        cells.append(_interval(advice.draws[:, which, i], model.metric))
+    """Strategy, samples and predictions with intervals of each ability and of all, expected shortfall."""
     metric = advice.metric
+    drawn = [(advice.draws[:, which, i], model.metric) for i, model in enumerate(advice.surrogates)]
+    predicted, intervals = zip(*(_interval(*pair) for pair in (*drawn, (advice.total[:, which], metric))), strict=True)
+    samples = (*advice.samples[which], advice.samples[which].sum())
     return (
         str(advice.strategy[which]),
-        " + ".join(f"{n:.0f}" for n in advice.samples[which]),
-        *cells,
-        _interval(advice.total[:, which], metric),
+        "\n".join((*advice.abilities, "weighted")),
+        "\n".join(f"{n:,.0f}" for n in samples),
+        "\n".join(predicted),
+        "\n".join(intervals),
         metric.effect(float(advice.shortfall()[which])).lstrip("+"),
     )
 
 
-def _interval(drawn: Array, metric: Metric) -> str:
+def _interval(drawn: Array, metric: Metric) -> tuple[str, str]:
     """Median and 95 % interval of drawn merits, as values of the metric."""
-    low, middle, high = np.quantile(metric.value(drawn), [0.025, 0.5, 0.975])
-    # Of a loss three digits: its intervals are too wide for a fourth, and too long for their columns with it.
-    low, middle, high = (f"{x:.3g}" if metric.kind == "loss" else metric.number(float(x)) for x in (low, middle, high))
-    return f"{middle} ({low}–{high})"
+    low, middle, high = (metric.number(float(x)) for x in np.quantile(metric.value(drawn), [0.025, 0.5, 0.975]))
+    return middle, f"{low} to {high}"
 
 
 def run_line(advice: Advice, study: Study) -> str:
@@ -143,8 +176,7 @@ def trial_line(advice: Advice, study: Study) -> str:
     It runs the best compositions of every strategy and of the front, each with every strategy and two seeds.
     """
     names = list(dict.fromkeys(map(str, advice.strategy)))
-    best = [int(np.flatnonzero(advice.strategy == name)[0]) for name in names]
-    mixes = np.unique(advice.samples[[*best, *_ends(advice)]], axis=0)
+    mixes = np.unique(advice.samples[[*_best(advice), *_ends(advice)]], axis=0)
     return command({**_words(advice, study, names, list(mixes)), "seed": ["0", "1"]})
 
 
@@ -177,7 +209,7 @@ def checks(models: Sequence[Surrogate]) -> list[str]:
         inside = float((np.abs(standard) <= 1.96).mean())
         error = f"{np.sqrt((gap**2).mean()):.2f} ({model.metric.model_unit})"
         lines.append(
-            f"{model.ability}: arms predicted from the others have a root mean square error of {error}; "
-            f"{100 * inside:.0f} % of the {counted(len(gap), 'arm')} lie within their 95 % interval"
+            f"{model.ability}: {100 * inside:.0f} % of the table's own {counted(len(gap), 'design')}, each predicted "
+            f"from the others, lie in their 95 % interval; root mean square error {error}"
         )
     return lines

@@ -11,15 +11,22 @@ from typing import Any
 VIEWER = "viewer.jsonl"
 """In the folder of a score: a row an answer, for people (see eval/stages/viewer.py)."""
 
+LOG = "metrics.jsonl"
+"""In the folder of a training: a row a logged step, with its loss."""
+
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """A sweep as its ``sweep.json`` says: ``cells`` with label, factors, stages and scores; ``stages`` by key."""
+    """A sweep as its ``sweep.json`` says: ``cells`` with label, factors, stages and scores; ``stages`` by key.
+
+    ``commit`` is that of the source that planned it, "" where it is not known.
+    """
 
     name: str
     store: Path
     cells: tuple[Mapping[str, Any], ...]
     stages: Mapping[str, Mapping[str, Any]]
+    commit: str = ""
 
     def folder(self, key: str) -> Path:
         """Where a stage's results lie."""
@@ -28,6 +35,23 @@ class SweepFolder:
     def record(self, key: str) -> dict[str, Any] | None:
         """On what a stage ran, and for how long; None where it has not run or came with the package."""
         return _json(self.folder(key) / "record.json")
+
+    def trainings(self, cell: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """The log of every training stage of a cell that has run, in order: a row a logged step."""
+        for key in cell["trained"]:
+            file = self.folder(key) / LOG
+            if file.is_file():
+                yield [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+    def dollars(self) -> tuple[float, float] | None:
+        """What judges have cost and may cost in dollars; None for a sweep without one that is paid."""
+        runs = [stage["how"] for stage in self.stages.values() if isinstance(stage.get("how"), dict)]
+        paid = {(str(run["cache"]), str(run["ledger"])): float(run["dollars"]) for run in runs if "ledger" in run}
+        if not paid:
+            return None
+        files = [f for cache, ledger in paid for f in (self.store / cache / "spent" / ledger).glob("*.jsonl")]
+        lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+        return sum(float(json.loads(line)["dollars"]) for line in lines), sum(paid.values())
 
     def answers(self) -> Iterator[tuple[str, str, str, Path]]:
         """Cell, ability, task and file of every score that people can read."""
@@ -54,7 +78,7 @@ def _read(folder: Path) -> SweepFolder | None:
     if saved is None or not {"cells", "jobs"} <= set(saved):
         return None
     stages = {str(job["key"]): job for job in saved["jobs"]}
-    return SweepFolder(folder.name, folder.parent.parent, tuple(saved["cells"]), stages)
+    return SweepFolder(folder.name, folder.parent.parent, tuple(saved["cells"]), stages, str(saved.get("commit", "")))
 
 
 def _json(file: Path) -> dict[str, Any] | None:

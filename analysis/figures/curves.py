@@ -12,7 +12,7 @@ from analysis.data.series import UNITS
 from analysis.data.study import Measure
 from analysis.figures.axes import amount_axis, value_axis
 from analysis.figures.figure import Figure, Row, Source, Spec, only, shown
-from analysis.figures.look import COLOURS, DASHES, HEIGHT, INK, SHAPES, SOFT, WIDTH, legend, series_scale
+from analysis.figures.look import COLOURS, DASHES, HEIGHT, INK, SHAPES, SOFT, WIDTH, legend, margins, series_scale
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 
 MEASURED = "measured"
@@ -187,6 +187,7 @@ def _dots(measure: Measure, fits: tuple[SeriesFit, ...], rows: Sequence[Row], so
     return {
         "width": WIDTH,
         "height": {"step": 24},
+        "padding": margins(names if source.known else []),
         "layer": [
             {"transform": only(source, "base"), "mark": {"type": "rule", "strokeDash": [1, 3], "color": SOFT},
              "encoding": {"x": x}},

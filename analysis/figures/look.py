@@ -14,7 +14,7 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross"
 DASHES = ([1, 0], [6, 2], [2, 1.5], [6, 2, 1.5, 2])
 INK, SOFT, LINE, GRID = "#1c1e21", "#555b63", "#8a9099", "#e4e4e6"
 """Text; what is said quietly; axes; grid. A page that is dark replaces exactly these four."""
-FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+FONT = "Liberation Sans, Arial, Helvetica, Noto Sans CJK SC, sans-serif"
 """vl-convert brings Liberation Sans along, which is as wide as Arial: figures are the same on every machine."""
 WIDTH, HEIGHT = 460, 260
 """Of the inner part of a figure, in pixels."""
@@ -48,6 +48,24 @@ def cycled(looks: Sequence[Any], names: Sequence[str]) -> list[Any]:
 def series_scale(looks: Sequence[Any], names: Sequence[str], known: bool) -> dict[str, Any]:
     """The scale from the names of series to colours, shapes or dashes; without names, all looks in turn."""
     return {"domain": list(names), "range": cycled(looks, names)} if known else {"range": list(looks)}
+
+
+COMMA = "indexof(datum.label, ', ')"
+TWO_LINES = f"{COMMA} < 0 ? datum.label : [slice(datum.label, 0, {COMMA}), slice(datum.label, {COMMA} + 2)]"
+"""An expression that writes what follows the first comma of a label into a second line."""
+
+
+def name_axis(labels: Sequence[str]) -> dict[str, Any]:
+    """The axis of what the lines of a figure are about: nothing cut off, in two lines where a label has a comma."""
+    axis = {"title": None, "labelLimit": 0, "labelOverlap": False}
+    two = {"labelExpr": TWO_LINES, "labelLineHeight": 12, "labelOffset": -6}
+    return {**axis, **two} if any(", " in label for label in labels) else axis
+
+
+def margins(labels: Sequence[str]) -> dict[str, float]:
+    """Room around a figure with these labels at its left: a reader's font may be a fifth wider than the one here."""
+    longest = max((len(part) for label in labels for part in label.split(", ", 1)), default=0)
+    return {"left": 5 + 1.3 * longest, "right": 12, "top": 5, "bottom": 5}
 
 
 def legend(names: Sequence[str], width: float = WIDTH) -> dict[str, Any] | None:

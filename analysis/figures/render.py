@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,16 @@ SILENT = re.compile(
     r'|class="mark-[^"]*"|stroke-miterlimit="10"|version="1.1"|class="marks")'
 )
 """What changes nothing in a picture that nobody points at."""
+DRAWN = re.compile(r'class="mark-(?:symbol|line|area|rect|rule|text) role-mark[^"]*"[^>]*>\s*<(?!/g>)')
+"""A mark of the data, not of an axis or a legend, in a picture before `SILENT` is taken out."""
+CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+CJK_FONT = re.compile(
+    r"cjk|sourcehan|wqy|unifont|droidsansfallback|notosans(sc|tc|jp|kr)|ipa[gm]|vl-gothic|nanum|uming|ukai", re.I
+)
+FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts",
+         Path.home() / ".local/share/fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts"),
+         Path("C:/Windows/Fonts"))  # fmt: skip
+"""Where machines keep their fonts."""
 LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 
@@ -58,9 +69,37 @@ def picture(figure: Figure) -> Picture:
 def svg(vega: dict[str, Any]) -> str:
     """A Vega specification as a small SVG text: two decimals, the font said once."""
     text: str = _converter().vega_to_svg(vega, allowed_base_urls=[])
+    if _has_rows(vega) and not DRAWN.search(text):  # Vega logs an error in a specification and draws nothing
+        raise RuntimeError(
+            f"figure {vega.get('description', '')!r}: Vega drew none of its rows; its specification is wrong"
+        )
     text = SILENT.sub("", text).replace(f' font-family="{FONT}"', "")
     text = LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), text)
     return text.replace("<svg", f'<svg font-family="{FONT}"', 1)
+
+
+def _has_rows(vega: dict[str, Any]) -> bool:
+    return any(isinstance(table.get("values"), list) and table["values"] for table in vega.get("data", ()))
+
+
+def without_font(texts: Iterable[str]) -> str:
+    """A sentence for figures with Chinese, Japanese or Korean text on a machine without a font for it; else empty.
+
+    SVG files are drawn with the fonts of whoever looks at them; PNG and PDF files need the font here.
+    """
+    if not any(CJK.search(text) for text in texts) or any(place.is_dir() and _finds_font(place) for place in FONTS):
+        return ""
+    return (
+        "figures/*.png have boxes for Chinese, Japanese and Korean characters, as this machine has no font for them "
+        "(on Debian: apt-get install fonts-noto-cjk); the report and the SVG files show them"
+    )
+
+
+@cache
+def _finds_font(place: Path) -> bool:
+    return any(
+        CJK_FONT.search(path.name) for path in place.rglob("*") if path.suffix.lower() in (".ttf", ".otf", ".ttc")
+    )
 
 
 def on_white(picture: str) -> str:

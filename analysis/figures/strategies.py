@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.figures.figure import Figure, Row, Source, Spec, shown
-from analysis.figures.look import COLOURS, HEIGHT, SHAPES, legend, series_scale
+from analysis.figures.look import COLOURS, HEIGHT, SHAPES, legend, margins, series_scale
 from analysis.fitting.uncertainty import quantile
 from analysis.verdicts.strategy import StrategyMeans
 
@@ -48,7 +48,8 @@ def matrix_figure(compared: StrategyMeans) -> Figure:
         scale = {"scheme": "purpleorange", "domain": [-1.6 * largest, 1.6 * largest]} if source.known else SHADES
         shade = {"field": source.column("value"), "type": "quantitative", "scale": scale, "legend": None}
         label = {"text": {"field": source.column("label")}}
-        return {"width": {"step": 96}, "height": {"step": 34}, "layer": [
+        room = margins(order if source.known else [])
+        return {"width": {"step": 96}, "height": {"step": 34}, "padding": room, "layer": [
             {"mark": {"type": "rect"}, "encoding": {"x": x, "y": y, "color": shade}},
             # Black on shades that are light in either theme.
             {"mark": {"type": "text", "color": "#000000"}, "encoding": {"x": x, "y": y, **label}},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.figures.figure import Figure, Row, Source, Spec, only, shown
-from analysis.figures.look import COLOURS, GRID, INK, SOFT
+from analysis.figures.look import COLOURS, GRID, INK, SOFT, margins, name_axis
 from analysis.verdicts.verdict import Verdict
 
 FINDINGS = {"up": "better", "down": "worse", "equal": "equal within the margin", "undecided": "undecided"}
@@ -20,11 +20,12 @@ LOOKS = {
 def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure:
     """Verdicts on metrics of one kind, in their order. Their margins are drawn where all are equal."""
     rows = tuple(_row(verdict) for verdict in verdicts)
-    margins = {row["margin"] for row in rows}
+    bands = {row["margin"] for row in rows}
     order = [verdict.about for verdict in verdicts]
     unit = verdicts[0].metric.short_unit
 
     def view(source: Source) -> Spec:
+        labels = order if source.known else []
         x = {
             "type": "quantitative",
             "scale": {"zero": True, "padding": 4},
@@ -34,7 +35,7 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
             "field": source.column("about"),
             "type": "nominal",
             "sort": order if source.known else None,
-            "axis": {"title": None, "labelLimit": 0, "labelOverlap": False},
+            "axis": name_axis(labels),
         }
         kinds = list(LOOKS)
         looks = {
@@ -58,11 +59,12 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
             )
         ]
         layers: list[Spec] = []
-        if len(margins) == 1 and source.known:
-            (margin,) = margins
+        if len(bands) == 1 and source.known:
+            (margin,) = bands
             band = {"x": {**x, "datum": -float(margin or 0)}, "x2": {"datum": float(margin or 0)}}
             layers = [{"mark": {"type": "rect", "color": GRID}, "encoding": band}]
-        return {"width": 330, "height": {"step": 22}, "layer": [
+        return {"width": 330, "height": {"step": 30 if any(", " in name for name in labels) else 22},
+                "padding": margins(labels), "layer": [
             *layers,
             {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {**x, "datum": 0}}},
             {"transform": only(source, "verdict"), "mark": {"type": "rule"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from analysis.data.table import load
 from analysis.fitting.curve import Curve, fit
 from analysis.fitting.diagnosis import explain
 from analysis.fitting.points import Points
+from analysis.records import result
 from analysis.text_table import TextTable, render
-from common.options import near
+from common.options import Result, near
 
 
 def describe(
@@ -28,7 +30,8 @@ def describe(
     delta: float,
     level: float,
     seed: int,
-) -> str:
+    as_json: bool = False,
+) -> str | Result:
     """A table of the fitted parameters with intervals at ``level``, the law, the objective and the warnings.
 
     ``x``, ``y``, ``trials`` and ``group`` are columns of ``table``; the rest are arguments of `analysis.fit`.
@@ -42,11 +45,28 @@ def describe(
         group=None if group is None else _column(frame, group, table).astype(str).to_numpy(str),
     )
     curve = fit(points, law, objective, delta, seed)
+    if as_json:
+        return result(_record(curve, level))
     title = f"{law} of {y} in {', '.join(x)}: {len(curve.points)} points, objective {objective}"
     text = render(TextTable(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
     text += f"{(curve.law.value.__doc__ or '').splitlines()[0]}\n"
     text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
     return text + "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)
+
+
+def _record(curve: Curve, level: float) -> dict[str, Any]:
+    """The fit for scripts."""
+    free = {p.name for p in curve.problem.space.free}
+    ends = {name: curve.interval(name, level) for name in curve.params if name in free}
+    params = {
+        name: {"value": value, **({"low": ends[name][0], "high": ends[name][1]} if name in ends else {"fixed": True})}
+        for name, value in curve.params.items()
+    }
+    return {
+        "law": curve.law.name, "points": len(curve.points), "level": level, "params": params,
+        "objective": curve.objective, "agreeing_starts": curve.agreeing_starts, "starts": curve.starts,
+        "warnings": list(curve.warnings),
+    }  # fmt: skip
 
 
 def _rows(curve: Curve, level: float) -> tuple[tuple[str, ...], ...]:

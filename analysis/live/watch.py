@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +36,7 @@ class Watched:
         return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
-def serve(watched: Watched, port: int) -> None:
+def serve(watched: Watched, port: int, as_json: bool = False) -> None:
     """Serve the report at 127.0.0.1:``port``, written again whenever scores have come, until Ctrl-C.
 
     Raises ValueError where there is no such sweep, or the port cannot be used.
@@ -43,7 +45,12 @@ def serve(watched: Watched, port: int) -> None:
     first = _waiting(watched, listing, "The report is being written.")
     try:
         with page_server(port, watched.folder, first) as server:
-            print(f"{watched.title}: http://{HOST}:{server.server_port}/ until Ctrl-C", flush=True)
+            url = f"http://{HOST}:{server.server_port}/"
+            line = (
+                json.dumps({"title": watched.title, "url": url}) if as_json else f"{watched.title}: {url} until Ctrl-C"
+            )
+            # What else a verb prints goes to standard error with json=true.
+            print(line, file=sys.__stdout__ if as_json else None, flush=True)
             stamp: tuple[int, ...] = ()
             while True:
                 started = time.monotonic()

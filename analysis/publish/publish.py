@@ -14,10 +14,12 @@ from analysis.publish.dashboard import views
 from analysis.publish.files import write_files
 from analysis.publish.sender import sender
 from analysis.publish.views import Place
+from analysis.records import result
 from analysis.report.results import analyse
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.versions import compare
 from common.extras import require
+from common.options import Result
 
 NOBODY = "ENTITY"
 """Stands for the owner of the project where a dry run is not told one."""
@@ -64,9 +66,18 @@ def publish(renew: Callable[[], Analysed], entity: str | None, project: str, wor
     yield f"its table again: python -m analysis import from={address} out=table.parquet"
 
 
-def write(renew: Callable[[], Analysed], entity: str | None, project: str, workspace: str, folder: Path) -> str:
+def write(
+    renew: Callable[[], Analysed],
+    entity: str | None,
+    project: str,
+    workspace: str,
+    folder: Path,
+    as_json: bool = False,
+) -> str | Result:
     """Write what would be published to a folder; what was written."""
     require("publish", ["wandb"])
     made = renew().content()
     files = write_files(made, views(made, Place(entity or NOBODY, project), workspace or made.title), folder)
+    if as_json:
+        return result({"run": made.id, "folder": str(folder), "files": list(map(str, files))})
     return f"{len(files)} files of run {made.id} in {folder}; nothing was sent"

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from analysis.advice.next_cells import NextCell, choices
 from analysis.data.study import Measure, Study
+from analysis.figures.decisions import next_figure
 from analysis.figures.render import Picture
+from analysis.figures.render import picture as draw
 from analysis.fitting.series_fits import SeriesFit
 from analysis.report.drawings import Drawings
 from analysis.report.html import anchor
@@ -15,16 +17,10 @@ from analysis.report.page import Card
 from analysis.report.results import MeasureFits, Results, headline, scored
 from analysis.report.verdict_tables import QUESTION_TITLES
 from analysis.verdicts.goal import doubling_text, goals, next_doubling
+from analysis.verdicts.scaling import finding_words
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import with_interval
 
-GAINS = {
-    "up": "still gains",
-    "down": "gets worse with more data",
-    "equal": "on a plateau: its gain lies within the margin",
-    "undecided": "open: neither a gain nor a plateau is shown",
-}
-EDGES = {"floor": "at its worst value, where no effect can show", "ceiling": "at its best value"}
 MOST = 5
 """Sentences of a card; the section that it leads to has all."""
 
@@ -33,11 +29,19 @@ def cards(results: Results, drawings: Drawings) -> list[Card]:
     """The five questions with their answers."""
     verdicts = headline(results.findings.verdicts)
     return [
-        Card("Which ability still gains from more data?", _gains(results, verdicts), *_more(drawings, "scaling")),
-        Card("Where does it stop?", _stops(results, verdicts), _link(verdicts, "scaling")),
+        Card("Which ability still improves with more data?", _gains(results, verdicts), *_more(drawings, "scaling")),
+        Card("Where does it stop?", _stops(results, verdicts), _link(verdicts, "scaling"), drawings.goals),
         Card("Does mixing help or hurt, and from where?", _mixing(verdicts), *_more(drawings, "synergy")),
         Card("Which strategy?", _strategies(results, verdicts), *_more(drawings, "strategy")),
         _next(results.study),
+    ]
+
+
+def answers_record(cards: Sequence[Card]) -> list[dict[str, object]]:
+    """The cards for scripts."""
+    return [
+        {"question": card.question, "sentences": list(card.answers), **({"command": card.code} if card.code else {})}
+        for card in cards
     ]
 
 
@@ -59,10 +63,9 @@ def _gains(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     """Each series: what the verdict on its last amounts says, and what its curve expects of the next doubling."""
     lines = []
     for verdict in (v for v in verdicts if v.question == "scaling"):
-        finding = EDGES.get(verdict.edge) or GAINS[verdict.finding]
-        if verdict.withdrawn_among:
-            finding = f"open: clear on its own, not among the {verdict.withdrawn_among} effects of this report"
-        lines.append(f"{verdict.about}: {finding}. {with_interval(verdict)} {verdict.metric.short_unit} per doubling.")
+        slope = f"{with_interval(verdict)} {verdict.metric.short_unit} per doubling"
+        among = f"; not significant among the {verdict.withdrawn_among} effects" if verdict.withdrawn_among else ""
+        lines.append(f"{verdict.about} {finding_words(verdict)}: {slope}{among}.")
     ahead = [
         f"Beyond the largest amount, by the curve: twice the data brings {_name(measure.ability, fit)} "
         f"{doubling_text(measure.metric, gain)} {measure.metric.short_unit}."
@@ -87,9 +90,9 @@ def _stops(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     reached = [v for v in scaling if v.finding == "equal" or v.edge]
     rising = [v.about for v in scaling if v.finding == "up"]
     open_ones = [v.about for v in scaling if v not in reached and v.finding != "up"]
-    lines = _shortened([v.sentence for v in reached])
-    lines += [f"No plateau within the amounts measured: {'; '.join(rising)}."] if rising else []
-    lines += [f"Open: {'; '.join(open_ones)}."] if open_ones else []
+    lines = _shortened([f"{v.sentence.partition(': ')[0]}." for v in reached])
+    lines += [f"Still improving at the largest amount measured: {'; '.join(rising)}."] if rising else []
+    lines += [f"Neither a trend nor a plateau: {'; '.join(open_ones)}."] if open_ones else []
     aims = [
         f"{goal.about}: to reach {goal.shown_value}, {goal.samples} samples of its data."
         for *_, goal in goals(scored(results.fits))
@@ -141,7 +144,8 @@ def _next(study: Study) -> Card:
         for ability, cell in best
     ]
     first = max(best, key=lambda pair: 1 - pair[1].after / pair[1].before)[1]
-    return Card(question, _shortened(lines), code=first.line)
+    picture = draw(next_figure([(ability, 1 - cell.after / cell.before) for ability, cell in best]))
+    return Card(question, _shortened(lines), picture=picture, code=first.line)
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.records import result
 from analysis.report.verdict_tables import holds_for
 from analysis.text_table import TextTable, render
 from analysis.verdicts.versions import Comparison, compare
 from analysis.verdicts.wording import with_interval
+from common.options import Result
 
 FINDINGS = {"up": "better", "down": "worse", "equal": "same", "undecided": "open"}
 
 
 def compared(
     tables: tuple[Path, Path], names: tuple[str, str], items: Sequence[Path], margin: float, *, as_json: bool
-) -> str:
+) -> str | Result:
     """What changed from the first table to the second, as text or JSON; arguments and errors as in `compare`."""
     found = compare(tables, items, margin)
     if as_json:
-        return json.dumps(comparison_record(found), indent=1)
+        return result(comparison_record(found))
     return comparison_text(found, *names, margin)
 
 
@@ -52,5 +53,4 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
          "sentence": v.sentence}
         for v, (old, new) in zip(comparison.verdicts, comparison.values, strict=True)
     ]  # fmt: skip
-    kept = [{name: value for name, value in row.items() if value == value} for row in rows]
-    return {"matched_by": comparison.design, "differs": comparison.differs, "alone": comparison.alone, "verdicts": kept}
+    return {"matched_by": comparison.design, "differs": comparison.differs, "alone": comparison.alone, "verdicts": rows}

@@ -10,18 +10,24 @@ import numpy as np
 
 from analysis.figures.checks import check_figures
 from analysis.figures.curves import curves_figure
+from analysis.figures.decisions import goal_figure
 from analysis.figures.figure import Figure
 from analysis.figures.mixtures import mixture_figures
-from analysis.figures.render import Picture, picture, write
+from analysis.figures.render import Picture, picture, without_font, write
 from analysis.figures.strategies import matrix_figure, pareto_figures
 from analysis.figures.verdicts import verdict_figure
-from analysis.report.results import Results
+from analysis.report.results import Results, scored
+from analysis.report.stage_tables import stage_figures
+from analysis.verdicts.goal import goals
 from analysis.verdicts.verdict import Verdict
 
 MOST_VERDICTS = 40
 """Verdicts that a figure shows at most; the tables have them all."""
 
-KINDS = {"share": "scores", "rating": "ratings", "loss": "losses", "other": "other metrics"}
+MOST_GOALS = 8
+"""Goals of the figure."""
+
+KINDS = {"share": "Scores", "rating": "Ratings", "loss": "Losses", "other": "Other metrics"}
 """Kinds of metric in titles."""
 
 
@@ -30,7 +36,8 @@ class Drawings:
     """All figures, drawn, and sentences that say why one is missing.
 
     ``curves`` has one figure per measure by its name, ``checks`` those that check its curves, ``verdicts`` those of
-    each question by its name, ``strategies`` and ``mixtures`` those that compare strategies and mixtures.
+    each question by its name, ``strategies`` and ``mixtures`` those that compare strategies and mixtures, ``stages``
+    those of values after each training stage, ``goals`` the data that the next goals take.
     """
 
     curves: Mapping[str, Picture]
@@ -38,18 +45,34 @@ class Drawings:
     verdicts: Mapping[str, Sequence[Picture]]
     strategies: Sequence[Picture]
     mixtures: Sequence[Picture]
+    stages: Sequence[Picture]
+    goals: Picture | None
     missing: tuple[str, ...]
 
     @property
     def all(self) -> list[Picture]:
         """Every picture once."""
         groups = [self.curves.values(), *self.verdicts.values(), self.strategies, self.mixtures, *self.checks.values()]
+        groups += [self.stages, [self.goals] if self.goals else []]
         return [picture for group in groups for picture in group]
 
     @property
     def names(self) -> list[str]:
         """The names of all figures, without their endings."""
         return [drawn.figure.name for drawn in self.all]
+
+
+TOPICS = {
+    "scaling": "gain per doubling of its own data",
+    "size": "larger against smaller model",
+    "factor": "one value of a factor against another",
+    "synergy": "mixed against alone",
+    "source": "per doubling of another ability's data",
+    "strategy": "one strategy against another",
+    "forgetting": "against training on the ability alone",
+    "replay": "with replay against without",
+}
+"""What the effects of each question are, in titles."""
 
 
 def draw_all(results: Results, folder: Path) -> Drawings:
@@ -60,9 +83,16 @@ def draw_all(results: Results, folder: Path) -> Drawings:
     mixtures, missing = mixture_figures(results.study)
     verdicts = {question: _pictures(figures) for question, figures in verdict_figures(results).items()}
     missing += _missing_rollouts(results, checks)
-    drawings = Drawings(
-        curves, checks, verdicts, _pictures(_strategy_figures(results)), _pictures(mixtures), tuple(missing)
-    )
+    texts = [
+        str(v) for drawn in curves.values() for row in drawn.figure.rows for v in row.values() if isinstance(v, str)
+    ]
+    lacking = without_font([*texts, *(drawn.figure.description for drawn in curves.values())])
+    missing += [f"{lacking[0].upper()}{lacking[1:]}."] if lacking else []
+    goal = goal_figure([one for *_, one in goals(scored(results.fits))][:MOST_GOALS])
+    staged = [metric for metric in results.metrics if metric.bounded] or results.metrics
+    stages = _pictures(stage_figures(results.study, staged))
+    strategies, aim = _pictures(_strategy_figures(results)), picture(goal) if goal else None
+    drawings = Drawings(curves, checks, verdicts, strategies, _pictures(mixtures), stages, aim, tuple(missing))
     for drawn in drawings.all:
         write(folder, drawn)
     return drawings
@@ -91,7 +121,7 @@ def verdict_figures(results: Results) -> dict[str, list[Figure]]:
         groups.setdefault((verdict.question, verdict.metric.kind), []).append(verdict)
     figures: dict[str, list[Figure]] = {}
     for (question, kind), verdicts in groups.items():
-        title = f"{question}: {KINDS[kind]}"
+        title = f"{KINDS[kind]}: {TOPICS.get(question, question)}"
         figure = verdict_figure(f"verdicts-{question}-{kind}", title, verdicts[:MOST_VERDICTS])
         figures.setdefault(question, []).append(figure)
     return figures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from analysis.figures.render import Picture
@@ -41,7 +41,8 @@ class Section:
     """One section of the page: a title, tables, figures, sentences and warnings.
 
     ``pictures`` stand above the tables, ``further`` below them. ``folded`` are sentences that are shown on a click.
-    ``warnings`` say where, code, meaning and remedy. ``body`` is HTML of its own.
+    ``warnings`` say where, code, meaning and remedy. ``body`` is HTML of its own. ``tags`` say what the section is
+    about, such as its ability, so that readers may show some and hide others.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Section:
     folded: Sequence[str] = ()
     warnings: Sequence[tuple[str, str, str, str]] = ()
     body: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,9 @@ def _section(section: Section) -> str:
     tables = "".join(table(t, caption=t.title.lower() != section.title.lower()) for t in section.tables)
     warned = TextTable("warnings", ("warning of", "code", "what it means", "what helps"), tuple(section.warnings))
     notes = f'<div class="warnings">{table(warned)}</div>\n' if section.warnings else ""
+    tags = "".join(f' data-{key}="{escape(value, quote=True)}"' for key, value in section.tags.items())
     return (
-        f'<section class="part" id="{name}"><h3>{escape(section.title)}{_link(name)}</h3>\n'
+        f'<section class="part" id="{name}"{tags}><h3>{escape(section.title)}{_link(name)}</h3>\n'
         + (f'<div class="figures">{figures}</div>\n' if figures else "")
         + bullets(section.sentences)
         + section.body

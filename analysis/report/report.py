@@ -8,10 +8,11 @@ from html import escape
 from typing import Any
 
 from analysis.data.study import Study
+from analysis.data.sweep_folder import SweepFolder
 from analysis.format import counted
 from analysis.report import items_page
 from analysis.report.answers import Answers
-from analysis.report.cells import cell_facts
+from analysis.report.behind import behind
 from analysis.report.drawings import Drawings
 from analysis.report.page import Card, Part, Section, page
 from analysis.report.panel import panel
@@ -34,8 +35,11 @@ def report_page(
     overlaps: Sequence[TextTable],
     record: Mapping[str, Any],
     answers: Answers | None,
+    folders: Sequence[SweepFolder] = (),
 ) -> str:
-    """The page as HTML; ``record`` is that of `provenance`, ``answers`` are those of the page beside it."""
+    """The page as HTML; ``record`` is that of `provenance`, ``answers`` are those of the page beside it, ``folders``
+    the sweeps.
+    """
     sliders = panel(results.study)
     questions, *rest = parts(results, drawings, overlaps)
     shown = [Part(questions.title, [*questions.sections, _trial(sliders)]), *rest, _origin(record)]
@@ -44,7 +48,8 @@ def report_page(
     facts: dict[str, object] = {} if "why" in sliders else {"panel-data": sliders}
     rows = (row for drawn in drawings.curves.values() for row in drawn.figure.rows)
     named = {name for row in rows for name in str(row.get("cells") or "").split("; ")}
-    if known := cell_facts(results.study, named):
+    known = behind(results.study, folders, answers, named)
+    if known["facts"]:
         facts["cells"] = known
     return page(title, _lead(results.study), top, shown, facts)
 

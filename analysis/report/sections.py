@@ -80,7 +80,8 @@ def _measures(results: Results, drawings: Drawings) -> list[Section]:
         laws = law_table(fits)
         tables = measure_tables(measure, fits) + ([laws] if laws else [])
         figures = [drawings.curves[measure.name]], drawings.checks[measure.name]
-        found.append(Section(measure.heading, tables, *figures, sentences=said, warnings=warned))
+        tags = {"ability": measure.ability, "metric": measure.metric.name}
+        found.append(Section(measure.heading, tables, *figures, sentences=said, warnings=warned, tags=tags))
     return found
 
 
@@ -88,8 +89,13 @@ def _details(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]
     """Audits, stages, further metrics, effects elsewhere, overlaps, assumptions, and what is not shown."""
     found = [Section("Audit", sentences=results.findings.audits)] if results.findings.audits else []
     further = further_table(results.study)
-    tables = stage_tables(results.study, results.metrics)
-    tables += [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
+    stages = stage_tables(results.study, results.metrics)
+    drawn = {picture.figure.title: picture for picture in drawings.stages}
+    found += [
+        Section(_capital(table.title), [table], [drawn[table.title]] if table.title in drawn else [])
+        for table in stages
+    ]
+    tables = [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
     found += [Section(_capital(table.title), [table]) for table in tables]
     found += [Section(table.title, [table], sentences=HELD) for table in overlaps]
     assumed = results.assumptions()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from analysis.data.metric import Metric
 from analysis.data.study import Study
+from analysis.figures.figure import Figure
+from analysis.figures.stages import stage_figure
 from analysis.text_table import TextTable
 from analysis.verdicts.strategy import strategy_labels
 
@@ -20,13 +22,8 @@ def stage_tables(study: Study, metrics: Sequence[Metric]) -> list[TextTable]:
     Values are means over seeds, of each strategy's cells with the most data. No table where nothing was measured after
     an earlier stage.
     """
-    rows = _staged(study)
     tables = []
-    for metric in metrics if len(rows) else ():
-        part = rows[rows["metric"] == metric.name]
-        several = part.groupby("ability")["task"].nunique() > 1
-        measured = part["ability"].where(~part["ability"].map(several), part["ability"] + ", " + part["task"])
-        means = part.assign(measured=measured).pivot_table("value", KEYS, "measured", sort=False)
+    for metric, means in _means(study, metrics):
         body = [
             (f"{name}, {after:.0f} of {last:.0f}", str(trained).replace("+", " + "), *map(metric.number, values))
             for (name, after, last, trained), values in zip(means.index, means.to_numpy(float), strict=True)
@@ -34,6 +31,31 @@ def stage_tables(study: Study, metrics: Sequence[Metric]) -> list[TextTable]:
         header = ("strategy and stage", "trained on so far", *map(str, means))
         tables += [TextTable(f"{metric.label} after each training stage", header, tuple(body))] if body else []
     return tables
+
+
+def stage_figures(study: Study, metrics: Sequence[Metric]) -> list[Figure]:
+    """The same as figures, of the metrics that have tables."""
+    figures = []
+    for metric, means in _means(study, metrics):
+        steps = [
+            (str(name), int(after), str(trained).replace("+", " + "), str(ability), float(value))
+            for (name, after, _, trained), row in means.iterrows()
+            for ability, value in row.items()
+        ]
+        figures.append(stage_figure(metric, steps))
+    return figures
+
+
+def _means(study: Study, metrics: Sequence[Metric]) -> Iterator[tuple[Metric, pd.DataFrame]]:
+    """For each metric the mean over seeds: rows are strategies and stages, columns abilities."""
+    rows = _staged(study)
+    for metric in metrics if len(rows) else ():
+        part = rows[rows["metric"] == metric.name]
+        if not len(part):
+            continue
+        several = part.groupby("ability")["task"].nunique() > 1
+        measured = part["ability"].where(~part["ability"].map(several), part["ability"] + ", " + part["task"])
+        yield metric, part.assign(measured=measured).pivot_table("value", KEYS, "measured", sort=False)
 
 
 def _staged(study: Study) -> pd.DataFrame:

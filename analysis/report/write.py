@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.data.study import read_study
 from analysis.data.sweep_folder import sweep_folders
 from analysis.data.table_file import read_csv
+from analysis.records import json_text
 from analysis.report import items_page
 from analysis.report.answers import answers
-from analysis.report.cards import cards
+from analysis.report.cards import answers_record, cards
 from analysis.report.drawings import draw_all
 from analysis.report.provenance import provenance
 from analysis.report.report import analysis_command, report_page
@@ -44,12 +44,13 @@ def write(
     given = answers(results.study, folders)
     top = cards(results, drawings)
     texts = {
-        "summary.txt": terminal_text(results, top),
+        "summary.txt": "".join(f"note: {line}\n" for line in drawings.missing if "fonts" in line)
+        + terminal_text(results, top),
         "table.txt": all_tables(results),
-        "curves.json": json.dumps(results.curves_record(), indent=1) + "\n",
-        "verdicts.json": json.dumps(results.verdicts_record(), indent=1) + "\n",
-        "provenance.json": json.dumps(record, indent=1) + "\n",
-        "report.html": report_page(title, results, top, drawings, overlap, record, given),
+        "curves.json": json_text({"measures": results.curves_record()}),
+        "verdicts.json": json_text({"answers": answers_record(top), **results.verdicts_record()}),
+        "provenance.json": json_text(record),
+        "report.html": report_page(title, results, top, drawings, overlap, record, given, folders),
     }
     if given is not None:
         texts[items_page.NAME] = items_page.items_page(title, given)

@@ -22,7 +22,7 @@ WORDS = {
     "equal": "has reached a plateau",
     "undecided": "shows neither a trend nor a plateau",
 }
-EDGES = {"floor": "stays at its worst value, where no effect can show,", "ceiling": "has reached its best value"}
+EDGES = {"floor": "stays at its worst value, where no effect can show", "ceiling": "has reached its best value"}
 
 
 def scaling(arms: ArmMeans, label: str, margin: float) -> Verdict | None:
@@ -48,11 +48,16 @@ def scaling(arms: ArmMeans, label: str, margin: float) -> Verdict | None:
     span = f"from {amount(levels[start][0])} to {amount(levels[-1][0])} samples"
 
     def say(final: Verdict) -> str:
-        finding = EDGES.get(final.edge) or WORDS[final.finding]
+        finding = finding_words(final)
         gain = f"{with_interval(final)} {arms.metric.effect_unit} per doubling"
         return f"{about} {finding} {span}: {gain}{qualification(final)}."
 
     return verdict.saying(say)
+
+
+def finding_words(verdict: Verdict) -> str:
+    """What a verdict on scaling found, as the end of a sentence about its series."""
+    return EDGES.get(verdict.edge) or WORDS[verdict.finding]
 
 
 def _by_amount(arms: ArmMeans) -> list[tuple[float, list[int]]]:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
+from common.commit import commit
 from common.json_file import write_json
 from common.renames import current_key
 from common.wording import plural
@@ -130,7 +131,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     for text in texts:
         text.pop("store")  # the store may be moved
     replaced.keep(folder / FILE, all_jobs)
-    write_json(folder / FILE, {"cells": cells, "jobs": texts, "tracker": plain(plan.tracker)})
+    write_json(folder / FILE, {"cells": cells, "jobs": texts, "tracker": plain(plan.tracker), "commit": commit()})
     cell_configs.write(plan.cells, folder)
     return SavedSweep(plan.name, _cells(cells), all_jobs, plan.tracker)
 

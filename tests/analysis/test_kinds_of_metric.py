@@ -29,7 +29,7 @@ def analysed(frame, folder):
         assert main([f"table={folder / 't.csv'}", f"out={folder / 'out'}"]) == 0
         assert main(["advise", f"table={folder / 't.csv'}", "budget=6000"]) == 0
     records = [json.loads((folder / "out" / name).read_text()) for name in ("curves.json", "verdicts.json")]
-    return *records, text.getvalue(), (folder / "out" / "report.html").read_text()
+    return records[0]["measures"], records[1], text.getvalue(), (folder / "out" / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")

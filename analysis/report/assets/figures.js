@@ -8,7 +8,9 @@
   hint.setAttribute("role", "tooltip");
   document.body.append(hint);
   const off = new Set();  // names of series that are switched off, in all figures
+  const away = new Set();  // and of models
   const live = new Map();
+  const cells = JSON.parse(document.getElementById("cells")?.textContent || "{}").facts || {};
 
   function describe(list, facts) {
     const parts = [];
@@ -27,7 +29,8 @@
   function tooltip(_, event, __, value) {
     hint.hidden = !value;
     if (!value) return;
-    const facts = typeof value === "object" ? value : { "": value };
+    const facts = typeof value === "object" ? { ...value } : { "": value };
+    if (facts.cells) facts.cells = facts.cells.split("; ").map((name) => cells[name]?.name || name).join("; ");
     hint.replaceChildren(describe(document.createElement("dl"), facts));
     const { clientWidth: width } = document.documentElement;
     const left = Math.max(4, Math.min(event.clientX + 14, width - hint.offsetWidth - 8));
@@ -43,7 +46,7 @@
   function shown(figure) {
     const spec = specOf(figure);
     const rows = table(spec);
-    if (rows) rows.values = rows.values.filter((row) => !row.series || !off.has(row.series));
+    if (rows) rows.values = rows.values.filter((row) => (!row.series || !off.has(row.series)) && !away.has(row.model));
     const straight = (figure.dataset.linear || "").split(" ");
     for (const scale of logs(spec)) if (straight.includes(scale.name)) linear(spec, scale);
     return spec;
@@ -65,7 +68,7 @@
     const place = document.createElement("div");
     const view = new vega.View(vega.parse(shown(figure)), { renderer: "svg", hover: true, container: place, tooltip });
     view.logLevel(vega.Error);
-    view.addEventListener("click", (event, item) => item?.datum?.cells && open(item.datum));
+    view.addEventListener("click", (event, item) => item?.datum?.cells && open(item.datum, figure));
     live.set(figure, view);
     return view.runAsync().then(() => {
       const svg = place.querySelector("svg");
@@ -123,12 +126,20 @@
     if (box.children.length) figure.append(box);
   }
 
-  function open(datum) { document.dispatchEvent(new CustomEvent("cells", { detail: datum })); }
+  function open(datum, figure) { hint.hidden = true; document.dispatchEvent(new CustomEvent("cells", { detail: { datum, figure } })); }
+
+  const modelsOf = (figure) => (table(specOf(figure))?.values || []).map((row) => row.model).filter(Boolean);
+  const models = () => [...new Set([...document.querySelectorAll("figure")].flatMap(modelsOf))];
+
+  function showModel(name, pressed) {
+    if (pressed) away.delete(name); else away.add(name);
+    for (const figure of live.keys()) if (modelsOf(figure).includes(name)) draw(figure);
+  }
 
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries)
       if (isIntersecting) { seen.unobserve(target); draw(target); }
   }, { rootMargin: "200px" });
   for (const figure of document.querySelectorAll("figure")) { tools(figure); seen.observe(figure); }
-  window.dosage = Object.assign(window.dosage, { describe });
+  window.dosage = Object.assign(window.dosage, { describe, models, showModel });
 })();

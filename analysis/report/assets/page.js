@@ -1,45 +1,95 @@
-// What lies behind a point: its cells with config, cost and answers, shown on a click.
+// What lies behind a point, shown below its figure on a click; and which models, abilities and metrics the page shows.
 "use strict";
 (function () {
   const source = document.getElementById("cells");
-  const cells = source ? JSON.parse(source.textContent) : {};
+  const { facts, samples } = source ? JSON.parse(source.textContent) : { facts: {}, samples: {} };
   const items = document.getElementById("items-link");
   const { button, describe } = window.dosage;
+  const element = (kind, text, name) => Object.assign(document.createElement(kind), { textContent: text || "", className: name || "" });
+
+  function sample([task, verdict, prompt, answer, gold, reason]) {
+    const box = element("details", "", "sample");
+    const list = describe(document.createElement("dl"), { asked: prompt, answered: answer || "(empty)", "what is right": gold, why: reason });
+    list.className = "facts";
+    box.append(element("summary", `${verdict}: ${task}`), list);
+    box.open = true;
+    return box;
+  }
 
   function about(name) {
-    const box = document.createElement("div");
-    const title = document.createElement("h3");
-    title.textContent = name;
-    box.append(title);
-    const { command, ...facts } = cells[name] || {};
-    const list = describe(document.createElement("dl"), facts);
+    const box = element("div", "", "cell");
+    const { name: short, command, log, ...rest } = facts[name] || {};
+    const list = describe(document.createElement("dl"), rest);
     list.className = "facts";
-    box.append(list);
-    if (command) {
-      const words = document.createElement("pre");
-      words.textContent = command;
-      box.append(words);
-    }
+    box.append(element("h4", short || name), list);
+    const own = samples[name] || [];
+    if (own.length) box.append(element("p", "A right and a wrong answer of each benchmark, where it has one:", "notes"), ...own.map(sample));
+    if (command) box.append(element("p", "Run it again, and read its log:", "notes"), element("pre", [command, log].filter(Boolean).join("\n")));
     if (items) {
-      const link = document.createElement("a");
+      const link = element("a", "all its answers, right and wrong");
       link.href = `${items.getAttribute("href")}#cell=${encodeURIComponent(name)}`;
-      link.textContent = "its answers, right and wrong";
       box.append(link);
     }
     return box;
   }
 
-  document.addEventListener("cells", ({ detail }) => {
-    const dialog = document.createElement("dialog");
-    dialog.setAttribute("aria-label", "What lies behind this point");
-    const named = detail.cells.split("; ");
-    const more = document.createElement("p");
-    more.textContent = detail.runs > named.length ? `These are ${named.length} of ${detail.runs} runs.` : "";
-    dialog.append(...named.map(about), more, button("close", () => dialog.close()));
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
+  document.addEventListener("cells", ({ detail: { datum, figure } }) => {
+    figure.querySelector(".behind")?.remove();
+    const panel = element("div", "", "behind");
+    panel.setAttribute("role", "region");
+    panel.setAttribute("aria-label", "What lies behind this point");
+    panel.tabIndex = -1;
+    const named = datum.cells.split("; ");
+    const more = datum.runs > named.length ? [element("p", `These are ${named.length} of ${datum.runs} runs.`)] : [];
+    panel.append(...named.map(about), ...more, button("close", () => panel.remove()));
+    panel.addEventListener("keydown", (event) => { if (event.key === "Escape") panel.remove(); });
+    figure.append(panel);
+    panel.focus({ preventScroll: true });
+    panel.scrollIntoView({ block: "nearest" });
   });
+
+  const tagged = [...document.querySelectorAll("section.part[data-ability]")];
+  const hidden = { ability: new Set(), metric: new Set() };
+
+  function filter() {
+    for (const section of tagged) {
+      section.hidden = Object.keys(hidden).some((key) => hidden[key].has(section.dataset[key]));
+      const link = document.querySelector(`nav a[href="#${CSS.escape(section.id)}"]`);
+      if (link) link.parentElement.hidden = section.hidden;
+    }
+  }
+
+  function choices(title, names, change) {
+    const group = element("div", "", "group");
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", title);
+    group.append(element("span", title));
+    for (const name of names) {
+      const made = button(name, () => {
+        const pressed = made.getAttribute("aria-pressed") !== "true";
+        made.setAttribute("aria-pressed", pressed);
+        change(name, pressed);
+      });
+      made.setAttribute("aria-pressed", true);
+      group.append(made);
+    }
+    return group;
+  }
+
+  const groups = [];
+  for (const [key, title] of [["ability", "Abilities"], ["metric", "Metrics"]]) {
+    const names = [...new Set(tagged.map((section) => section.dataset[key]))];
+    if (names.length > 1)
+      groups.push(choices(title, names, (name, pressed) => { hidden[key][pressed ? "delete" : "add"](name); filter(); }));
+  }
+  const models = window.dosage.models();
+  if (models.length > 1) groups.push(choices("Models", models, window.dosage.showModel));
+  if (groups.length && tagged.length) {
+    const bar = element("div", "", "choose");
+    bar.append(...groups);
+    tagged[0].before(bar);
+  }
+
   if (innerWidth < 1152) document.querySelector("nav.contents details").open = false;
   document.documentElement.dataset.ready = "yes";
 })();

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.advice.distance import Places
 from analysis.advice.surrogate import CellInputs, KernelShape, Surrogate
 from analysis.data.metric import metric_named
 
@@ -10,5 +11,15 @@ def model(ability, metric="accuracy"):
     nothing, shape = np.zeros(0), KernelShape(1.0, 1.0, 1.0, 1.0, 1.0)
     cells = CellInputs(np.zeros((0, 2)), np.zeros(0, str))
     return Surrogate(
-        ability, metric_named(metric), shape, np.ones((2, 2)), cells, 0.0, 1.0, nothing, np.eye(0), nothing
+        ability,
+        metric_named(metric),
+        shape,
+        np.ones((2, 2)),
+        cells,
+        0.0,
+        1.0,
+        nothing,
+        np.eye(0),
+        nothing,
+        Places((), 1.0, np.zeros((0, 0)), ()),
     )

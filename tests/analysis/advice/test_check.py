@@ -1,11 +1,13 @@
 """Advice against what came of it: every number of the lines, from values that are given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
 
-from analysis.advice.check import AdviceCheck, _design, _predictions, check_lines, check_table
+from analysis.advice.check import AdviceCheck, _design, _predictions, check_lines, check_summary, check_table
 from analysis.advice.surrogate import surrogate
 from analysis.verdicts.arms import arm_means
 from tests.analysis.advice.given import model
@@ -22,7 +24,7 @@ def check():
     noise = np.array([[0.01, 0.01], [0.09, 0.09], [0.01, 0.01]])
     return AdviceCheck(
         (model("math"), model("code")), np.array([0.75, 0.25]), ("a", "b", "c"), logit(predicted), error,
-        logit(measured), noise,
+        logit(measured), noise, np.array([0.0, 1.0, 3.0]),
     )  # fmt: skip
 
 
@@ -40,21 +42,36 @@ def test_totals_are_weighted_sums_of_merits(check):
     )
 
 
-def test_the_lines_say_what_came_of_it(check):
-    assert check_lines(check) == [
-        "math: 2 of 3 measurements in the 95 % interval; root mean square error 10.0 points",
-        "code: 2 of 3 measurements in the 95 % interval; root mean square error 8.2 points",  # .1, .1 and 0
-        # a and b came out the other way; they differ by .1, less than 1.96 times .062.
+def test_the_summary_says_what_came_of_it(check):
+    assert check_summary(check).rows == (
+        ("math, accuracy in %", "2 near\n1 far", "1 of 2\n1 of 1", "0\n0", "10.0 points\n10.0 points"),
+        ("code, accuracy in %", "2 near\n1 far", "1 of 2\n1 of 1", "0\n0", "10.0 points\n0.0 points"),
+    )
+    ranking, far = check_lines(check)
+    # a and b came out the other way; they differ by .1, less than 1.96 times .062.
+    assert ranking == (
         "ranking: 2 of 3 pairs of cells came out in the predicted order, 2 of the 2 pairs that differ clearly; "
-        "the cell predicted best is 10.0 points below the best measured",
-    ]
+        "the cell predicted best is 10.0 points below the best measured"
+    )
+    assert far.startswith("far: an ability's amount is 4x or more away")
+
+
+def test_a_prediction_without_an_interval_is_not_counted_as_one(check):
+    unknown = replace(check, error=np.where([[False], [False], [True]], np.nan, check.error))
+    assert [row[2:4] for row in check_summary(unknown).rows] == [("1 of 2\n0 of 0", "0\n1")] * 2
+    assert check_table(unknown).rows[2][3] == "unknown\nunknown\n"
 
 
 def test_the_table_has_the_best_predicted_first_and_marks_what_is_outside(check):
     rows = check_table(check).rows
-    assert [row[0] for row in rows] == ["b", "a", "c"]
+    assert [row[0] for row in rows] == [
+        "b\n(2x from the nearest)", "a\n(1x from the nearest)", "c\n(8x from the nearest, far)",
+    ]  # fmt: skip
     # Logits of .4 +- 1.96 * .2: from -.797 to -.013, as shares .311 to .497; .5 lies outside.
-    assert rows[0] == ("b", "60.0 (49.8\u201369.4)", "50.0", "40.0 (31.1\u201349.7)", "50.0 !", "55.0", "50.0")
+    assert rows[0][1:] == (
+        "math\ncode\nweighted", "60.0\n40.0\n55.0", "49.8 to 69.4\n31.1 to 49.7\n", "50.0\n50.0\n50.0",
+        "\noutside\n",
+    )  # fmt: skip
 
 
 def test_a_design_is_the_data_of_each_ability_its_strategy_and_replay():
@@ -73,7 +90,9 @@ def test_a_new_measurement_is_as_uncertain_as_curve_runs_and_items_together():
     own, others = FULL["math"] / 8, (FULL["code"] + FULL["general"]) / 8
     cell = fitted.inputs(np.array([own]), np.array([others]), np.array(["multitask"]))
     (mean,), ((variance,),) = fitted.predict(cell)
-    predicted, error, _, noise = _predictions(fitted, measure)["new"]
+    predicted, error, _, noise, away = _predictions(fitted, measure)["new"]
+    assert away == pytest.approx(1.0, abs=0.03), "halfway between a sixteenth and a quarter, twice and half as much"
     assert predicted == pytest.approx(mean)
     scatter = (fitted.shape.scatter * fitted.scale) ** 2 / 2  # of the mean of two runs
-    assert error**2 == pytest.approx(variance + scatter + noise)
+    wider = fitted.stretch(np.array([away]), np.array(["multitask"]))[0]
+    assert error == pytest.approx(wider * np.sqrt(variance + scatter + noise))

@@ -76,12 +76,28 @@ def test_the_axis_of_amounts_becomes_linear(report, opened):
 def test_a_click_on_a_point_shows_its_cell_command_and_answers(report, opened):
     page = opened(report / "report.html")
     live(page, CURVES).locator("svg .mark-symbol.role-mark path").last.click()
-    dialog = page.locator("dialog")
-    assert "python -m sweep" in dialog.inner_text() and "samples of math" in dialog.inner_text()
-    link = dialog.locator("a").first.get_attribute("href")
+    panel = page.locator(f"[id='{CURVES}'] .behind")
+    said = panel.inner_text()
+    for word in (
+        "python -m sweep logs name=small",
+        "samples of math",
+        "steps, loss",
+        "asked",
+        "answered",
+        "what is right",
+    ):
+        assert word in said, word
+    assert "model.architecture" not in panel.locator("h4").first.inner_text(), "what all cells share is left out"
+    link = panel.locator("a").first.get_attribute("href")
     assert link.startswith("items.html#cell=")
     page.keyboard.press("Escape")
-    page.wait_for_selector("dialog", state="detached", timeout=WAIT)
+    page.wait_for_selector(".behind", state="detached", timeout=WAIT)
+    names = "all => all.filter((s) => !s.hidden).map((s) => s.dataset.ability + s.dataset.metric)"
+    whole = page.eval_on_selector_all("section[data-ability]", names)
+    page.locator(".choose button", has_text="math").click()
+    page.locator(".choose button", has_text="loss").click()
+    left = page.eval_on_selector_all("section[data-ability]", names)
+    assert left == [name for name in whole if not name.startswith("math") and not name.endswith("loss")] != []
 
 
 def test_tables_sort_filter_and_copy(report, opened):

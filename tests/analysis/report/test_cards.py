@@ -3,9 +3,10 @@
 import pytest
 
 from analysis.data.study import Study
-from analysis.report.cards import GAINS, cards, headline
+from analysis.report.cards import cards, headline
 from analysis.report.drawings import draw_all
 from analysis.report.results import analyse
+from analysis.verdicts.scaling import finding_words
 from analysis.verdicts.wording import with_interval
 from tests.analysis.tables import data_amount, mixed_table
 
@@ -21,13 +22,11 @@ def test_the_first_card_has_the_finding_and_interval_of_its_verdicts(frame, tmp_
     said = [line for line in gains.answers if " per doubling." in line]
     assert len(said) >= 3
     for line in said:
-        verdict = scaling[line.partition(":")[0]]
+        (verdict,) = (v for v in scaling.values() if line.startswith(f"{v.about} {finding_words(v)}: "))
         assert with_interval(verdict) in line
-        assert ("still gains" in line) == (verdict.finding == "up"), line
-        assert (GAINS["equal"] in line) == (verdict.finding == "equal" and not verdict.edge), line
-        if verdict.finding == "undecided" and not verdict.edge:
-            assert "open" in line
-    plateaus = [v.sentence for v in scaling.values() if v.finding == "equal" or v.edge]
+        assert ("still improves" in line) == (verdict.finding == "up"), line
+        assert verdict.sentence.startswith(f"{verdict.about} {finding_words(verdict)}"), "card and section say the same"
+    plateaus = [f"{v.sentence.partition(': ')[0]}." for v in scaling.values() if v.finding == "equal" or v.edge]
     assert [line for line in stops.answers if line in plateaus] == plateaus[:5]
     if not any(v.question == "synergy" for v in verdicts):
         assert mixing.answers[0].startswith("Not measured") and strategy.answers[0].startswith("Not compared")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.study import Study
+from analysis.data.sweep_folder import SweepFolder
 from analysis.report.cells import cell_facts, reproduction
 
 
@@ -40,3 +41,12 @@ def test_facts_of_a_cell_are_those_of_the_table(words):
     assert cell_facts(study(words), []) == {}
     assert facts["hours"] == "0.500"
     assert facts.get("command") == ("python -m sweep fraction=1" if words else None)
+
+
+def test_dollars_of_a_judge_are_those_of_its_ledger(tmp_path):
+    (tmp_path / "judge" / "spent" / "run").mkdir(parents=True)
+    (tmp_path / "judge" / "spent" / "run" / "a.jsonl").write_text('{"dollars": 0.25}\n{"dollars": 0.5}\n')
+    how = {"cache": "judge", "ledger": "run", "dollars": 5.0}
+    scores = {str(i): {"kind": "score", "how": how} for i in range(3)}
+    assert SweepFolder("s", tmp_path, (), scores).dollars() == (0.75, 5.0)
+    assert SweepFolder("s", tmp_path, (), {"a": {"kind": "train", "how": {"engine": {}}}}).dollars() is None

@@ -5,7 +5,8 @@ import pandas as pd
 from analysis.data.metric import metric_named
 from analysis.data.study import Study
 from analysis.data.table import finished
-from analysis.report.stage_tables import stage_tables
+from analysis.figures.render import picture
+from analysis.report.stage_tables import stage_figures, stage_tables
 from tests.analysis.tables import Simulation
 
 ORDER = ("code", "math")
@@ -33,6 +34,17 @@ def test_each_stage_has_a_row_with_the_mean_over_seeds_at_the_most_data():
         ("sequential, 1 of 2", "code", "10.0", "91.0", "0.0"),
         ("sequential, 2 of 2", "code + math", "60.0", "31.0", "0.0"),
     )
+
+
+def test_the_figure_has_a_line_an_ability_over_the_stages():
+    table = staged()
+    (figure,) = stage_figures(Study(finished(table), every_stage=table), [metric_named("accuracy")])
+    lines = {(row["series"], row["stage"]): row["value"] for row in figure.rows}
+    assert lines == {
+        ("math", 1.0): 10.0, ("code", 1.0): 91.0, ("general", 1.0): 0.0,
+        ("math", 2.0): 60.0, ("code", 2.0): 31.0, ("general", 2.0): 0.0,
+    }  # fmt: skip
+    assert picture(figure).svg.count(">sequential<") == 1
 
 
 def test_no_table_without_earlier_stages():

@@ -94,7 +94,7 @@ def test_every_block_has_an_svg_and_a_png(analysed):
     drawn = {p.stem for p in figures.glob("*.svg")}
     assert names <= drawn
     others = {stem for stem in drawn if not stem.endswith(("-residual", "-profile"))} - names
-    assert others == {"verdicts-scaling-share", "verdicts-scaling-loss"}
+    assert others == {"verdicts-scaling-share", "verdicts-scaling-loss", "goals"}
     assert {p.stem for p in figures.glob("*.png")} == drawn
     assert all(p.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for p in figures.glob("*.png"))
 
@@ -104,7 +104,7 @@ def test_the_report_stands_alone(analysed):
     page = Page(text)
     assert page.open == []
     files = len(list((analysed[0] / "t-analysis" / "figures").glob("*.svg")))
-    assert page.counts["svg"] == len(page.alts) == files + 1, "every figure once, and that of a card"
+    assert page.counts["svg"] == len(page.alts) == files + 2, "every figure once, and those of two cards"
     assert all(page.alts)
     # the overview, verdicts, data for a goal, two a block, two of effects on others, further metrics, and warnings
     assert page.counts["table"] == 18 + text.count('class="warnings"')

@@ -83,6 +83,8 @@ def make_engine(
 
     if config.name == "deepspeed":
         from train import zero  # an optional dependency, which takes seconds to import
+
+        zero.free_builds()
     network = model.load(setup.spec, inputs, tokenizer, read)
     parameters = count_parameters(network)
     network.train()

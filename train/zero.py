@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.cpp_extension import get_default_build_root
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from train import export, parts
@@ -25,7 +29,25 @@ from train.spec import EngineConfig, Recipe
 BUCKET = 2 * 10**8
 """Values that are communicated at once: 0.4 GB in bf16, enough to fill a network and little beside 80 GB."""
 
+BUILD_SECONDS = 300.0
+"""A build of one of DeepSpeed's C++ parts takes a minute or two; one that seems to take longer was killed."""
+
 log = logging.getLogger(__name__)
+
+
+def free_builds(folder: Path | None = None, seconds: float = BUILD_SECONDS) -> None:
+    """Wait for builds of DeepSpeed's C++ parts that other processes have begun, and forget those that were killed.
+
+    torch marks a build by a file named lock, for which others wait without end, also if its process was killed.
+    ``folder`` is where torch builds by default.
+    """
+    root = folder or Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root())
+    for lock in root.rglob("lock"):
+        with contextlib.suppress(FileNotFoundError):  # the build has ended
+            while (left := lock.stat().st_mtime + seconds - time.time()) > 0:
+                time.sleep(min(left, 0.5))
+            lock.unlink()
+            log.warning("%s was left by a build that was killed; removed", lock)
 
 
 def settings(recipe: Recipe, config: EngineConfig) -> dict[str, object]:

@@ -84,7 +84,8 @@ def test_two_sizes_ask_for_their_own_and_end_in_one_table(
     try:
         base = _number_of_base(slurm, store, before, nodes="1")
         _until(lambda: _has_resume_point(store))
-        slurm.run("scontrol", "update", f"JobId={base}", "TimeLimit=2")  # within the two minutes of the warning
+        limit = 2 + _minutes_run(slurm, base)  # within the two minutes of the warning
+        slurm.run("scontrol", "update", f"JobId={base}", f"TimeLimit={limit}")
         slurm.run("scancel", "--signal=USR2", base)  # as SLURM itself does when it next looks, every half minute
         _until(lambda: slurm.jobs()[base]["Restarts"] == "1")
         said = _cause(store, base)
@@ -125,6 +126,12 @@ def _number_of_base(slurm: Cluster, store: Path, before: set[str], nodes: str) -
 
     _until(running)
     return found[0]
+
+
+def _minutes_run(slurm: Cluster, number: str) -> int:
+    """How long a job has run, in whole minutes."""
+    hours, minutes, _ = map(int, slurm.jobs()[number]["RunTime"].split(":"))
+    return 60 * hours + minutes
 
 
 def _has_resume_point(store: Path) -> bool:

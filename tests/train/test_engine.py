@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +147,22 @@ def test_ranks_agree_to_stop_and_go_on_to_the_same_bytes(
     for ours, theirs in zip(metrics(out), metrics(plain), strict=True):
         assert ours["samples"] == theirs["samples"]
         assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
+
+
+def test_the_lock_of_a_killed_build_is_removed_and_a_build_that_goes_on_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """torch itself waits for such a file without end."""
+    zero = pytest.importorskip("train.zero")
+    killed, running = (tmp_path / "py311_cpu" / name / "lock" for name in ("killed", "running"))
+    for lock in (killed, running):
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+    os.utime(killed, (time.time() - 400,) * 2)
+    monkeypatch.setattr(zero.time, "sleep", lambda _: running.unlink())
+    zero.free_builds(tmp_path)
+    assert not killed.exists() and not running.exists()
+    assert caplog.messages == [f"{killed} was left by a build that was killed; removed"]
 
 
 def test_the_deepspeed_settings_hold_no_removed_key() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -127,10 +128,21 @@ class Cluster:
         Not before its first run has left the node, nor within the same second: the node would take the new run for the
         one that was killed.
         """
-        self._until(f"the first run of job {number} has ended", lambda: not steps(number))
+        self._until(f"the first run of job {number} has ended", lambda: not self.steps(number))
         time.sleep(1.5)
         self.run("scontrol", "update", f"JobId={number}", "StartTime=now")
         self._until(f"job {number} runs again", lambda: self.jobs()[number]["JobState"] == "RUNNING")
+
+    def steps(self, number: str) -> list[str]:
+        """The nodes' helper processes for the steps of a job; another cluster may have a job of the same number."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                title = (process / "cmdline").read_bytes()
+                if title.startswith(f"slurmstepd: [{number}.".encode()):
+                    ours = f"SLURM_CONF={self.environment['SLURM_CONF']}".encode()
+                    found += [title.decode()] if ours in (process / "environ").read_bytes().split(b"\0") else []
+        return found
 
     def _configure(self) -> None:
         host = socket.gethostname().partition(".")[0]
@@ -165,12 +177,6 @@ class Cluster:
                     raise RuntimeError(f"SLURM: {what}: not after {seconds:.0f} s; its logs are in {self.home}")
                 return
             time.sleep(0.1)
-
-
-def steps(number: str) -> list[str]:
-    """The node's helper processes for the steps of a job."""
-    titles = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-    return [title.decode() for title in titles if title.startswith(f"slurmstepd: [{number}.".encode())]
 
 
 def _numbers(facts: dict[str, str]) -> list[str]:

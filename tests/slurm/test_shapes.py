@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import HANG_SECONDS, MATH_ALONE, TINY, command, sweep
-from tests.slurm.cluster import Cluster, steps
+from tests.slurm.cluster import Cluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -147,7 +147,7 @@ def _cause(store: Path, number: str) -> str:
 def _hurried(slurm: Cluster, number: str) -> str:
     """The state of a job, which SLURM is told to start now if it is held back after a requeue."""
     state = slurm.jobs()[number]["JobState"]
-    if state == "PENDING" and slurm.jobs()[number]["Reason"] == "BeginTime" and not steps(number):
+    if state == "PENDING" and slurm.jobs()[number]["Reason"] == "BeginTime" and not slurm.steps(number):
         time.sleep(1.5)  # within the same second, the node would take the new run for the old one
         slurm.run("scontrol", "update", f"JobId={number}", "StartTime=now", check=False)
     return state

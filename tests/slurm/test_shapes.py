@@ -23,7 +23,6 @@ pretrain: {{seed: {seed}, epochs: null, steps: {steps}}}
 resources: {{ranks: {ranks}, nodes: {nodes}, minutes: {minutes}}}
 """
 ON_SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.partition=dose")
-STEPS = 60
 TRAINED = (
     "model.pretrain.batch_samples=8",
     "recipe.epochs=null", "recipe.steps=3", "ability=math", "fraction=1/4", "engine.checkpoint_steps=20",
@@ -40,7 +39,7 @@ def two_sizes(tmp_path: Path) -> tuple[str, ...]:
     """One model on one node, the other by ZeRO-3 on two nodes of two tasks each."""
     models = tmp_path / "conf" / "model"
     models.mkdir(parents=True)
-    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, 5 * STEPS), ("b", 4, 2, 90, STEPS)]):
+    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, 300), ("b", 4, 2, 90, 10)]):
         text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes, steps=length)
         (models / f"size_{name}.yaml").write_text(text)
     return (

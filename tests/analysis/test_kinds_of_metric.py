@@ -108,8 +108,8 @@ def test_the_advice_is_the_same_and_shown_in_the_metrics_own_scale(shares, error
 
     assert advised(errors[2]) == advised(shares[2])
     assert advised(ratings[2]) == advised(shares[2])
-    assert "predicted error_rate in % with" in errors[2]
-    assert "predicted score from 1 to 10 with" in ratings[2]
+    assert "best composition of each strategy: error_rate in %;" in errors[2]
+    assert "best composition of each strategy: score from 1 to 10;" in ratings[2]
 
 
 def test_figures_and_tables_name_metric_and_unit(errors, ratings):

@@ -59,7 +59,7 @@ def test_cells_are_matched_by_fraction_where_the_sources_have_grown(tmp_path):
     text = run("compare", f"table={paths[0]},{paths[1]}", cwd=tmp_path)
     assert "data: small in small, grown in grown" in text and "measured designs of small have no like" in text
     read = json.loads(run("compare", f"table={paths[0]},{paths[1]}", "json=true", cwd=tmp_path))
-    assert read == json.loads(json.dumps(comparison_record(found)))
+    assert read == {"version": 1} | json.loads(json.dumps(comparison_record(found)))
 
 
 def test_tables_without_a_like_and_wrong_numbers_of_tables_are_refused(tmp_path):

@@ -90,10 +90,16 @@ def test_nothing_is_left_of_a_finished_sweep():
     assert split(every, set(every), {}) == []
 
 
-def launcher(**changes: object) -> Settings:
+@cache
+def shipped() -> dict:
+    """The launcher's settings as they are shipped."""
     fields = OmegaConf.to_container(config("hydra/launcher=submitit_slurm", hydra_too=True).hydra.launcher)
     fields.pop("_target_")
-    return Settings(**fields | changes)
+    return fields
+
+
+def launcher(**changes: object) -> Settings:
+    return Settings(**shipped() | changes)
 
 
 def request(jobs: Iterable[str], **changes: object) -> Request:

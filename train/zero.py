@@ -29,8 +29,8 @@ from train.spec import EngineConfig, Recipe
 BUCKET = 2 * 10**8
 """Values that are communicated at once: 0.4 GB in bf16, enough to fill a network and little beside 80 GB."""
 
-BUILD_SECONDS = 300.0
-"""A build of one of DeepSpeed's C++ parts takes a minute or two; one that seems to take longer was killed."""
+BUILD_SECONDS = 600.0
+"""A build of one of DeepSpeed's C++ parts takes a minute or two; one that has written nothing for longer was killed."""
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,16 @@ def free_builds(folder: Path | None = None, seconds: float = BUILD_SECONDS) -> N
     root = folder or Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root())
     for lock in root.rglob("lock"):
         with contextlib.suppress(FileNotFoundError):  # the build has ended
-            while (left := lock.stat().st_mtime + seconds - time.time()) > 0:
+            while (left := _last_written(lock) + seconds - time.time()) > 0:
                 time.sleep(min(left, 0.5))
             lock.unlink()
             log.warning("%s was left by a build that was killed; removed", lock)
+
+
+def _last_written(lock: Path) -> float:
+    """When a build last wrote a file. Raises FileNotFoundError once it has ended."""
+    files = [file.stat().st_mtime for file in lock.parent.iterdir()]
+    return max(lock.stat().st_mtime, *files)
 
 
 def settings(recipe: Recipe, config: EngineConfig) -> dict[str, object]:

@@ -29,20 +29,19 @@ WIDE = 100
 """Columns of a terminal from which tokens and FLOPs are shown too."""
 
 
-def show_plan(plan: Plan, store: Store) -> int:
-    """Print cells, shared stages and estimated cost; nothing runs. Returns the command's exit status, 0."""
+def show_plan(plan: Plan, store: Store) -> None:
+    """Print cells, shared stages and estimated cost; nothing runs."""
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
-    rows, kinds, told = _report(plan, store)
+    rows, kinds, told = _report(plan, store, ROWS)
     shared, labels = short_labels([(planned.label, planned.factors) for planned in plan.cells], " ")
     console.print(f"sweep {plan.name}" + (f", all cells: {shared}" if shared else ""), markup=False)
     console.print(_cells(rows, labels, console.width >= WIDE))
-    if len(rows) > ROWS:
-        console.print(f"… and {len(rows) - ROWS} more cells")
+    if len(plan.cells) > ROWS:
+        console.print(f"… and {len(plan.cells) - ROWS} more cells")
     console.print("train, time: the trainings still to run; one that cells share counts in each")
     console.print(_stages(kinds))
     for line in told:
         console.print(line)
-    return 0
 
 
 def plan_record(plan: Plan, store: Store) -> dict[str, Any]:
@@ -54,13 +53,15 @@ def plan_record(plan: Plan, store: Store) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _report(plan: Plan, store: Store) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """A row a cell, a row a kind of stage, and what is said below."""
+def _report(
+    plan: Plan, store: Store, most: int | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """A row for each of the first ``most`` cells, a row a kind of stage, and what is said below."""
     estimate = costs(plan)
     missing = set(store.lacking(plan.stages))
     users = Counter(stage.key for planned in plan.cells for stage in planned.trained)
     card = card_gib()
-    rows = [_cell(plan, planned, estimate, missing, card) for planned in plan.cells]
+    rows = [_cell(plan, planned, estimate, missing, card) for planned in plan.cells[:most]]
     kinds = [_kind(plan, kind, estimate, missing) for kind in dict.fromkeys(stage.kind for stage in plan.stages)]
     told = [*summary(plan, estimate, missing, users), *fit.lines(plan, missing, card), *judge_cost.lines(plan, store)]
     try:
@@ -94,7 +95,7 @@ def _cells(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], wide: bool)
     for name in [*columns, *(["tokens", "FLOPs"] if wide else []), "GiB/rank"]:
         left = name in ("cell", "model", "samples")
         table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left)
-    for row, label in zip(rows[:ROWS], labels, strict=False):
+    for row, label in zip(rows, labels, strict=False):
         cost = [span(row["seconds"])] + ([quantity(row["tokens"]), quantity(row["flops"])] if wide else [])
         table.add_row(
             escape(label),
@@ -149,24 +150,24 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
         f"; {plural(measured, 'time')} as finished stages of this store took, the rest estimated" if measured else ""
     )
     shared = sum(count > 1 for count in users.values())
+    chain = longest_chain(plan, estimate, missing)
     total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)
     return [
         f"{plural(total, 'cell')}: {len(plan.cells)} distinct, {plural(len(plan.duplicates), 'duplicate')}, "
         f"{len(plan.excluded)} excluded; {plural(shared, 'training stage')} shared by cells",
         f"to run: {len(todo)} of {plural(len(plan.stages), 'stage')}, {quantity(tokens)} tokens to train on, "
         f"{quantity(flops)} FLOPs, about {_hours([estimate[stage.key] for stage in todo])}",
-        f"wall-clock: at least {span(longest_chain(plan, estimate, missing))}, the longest chain of stages"
-        f"{_here(plan, estimate, missing)}{known}",
+        f"wall-clock: at least {span(chain)}, the longest chain of stages"
+        f"{_here(plan, [estimate[key] for key in missing], chain)}{known}",
     ]
 
 
-def _here(plan: Plan, estimate: dict[str, Cost], missing: set[str]) -> str:
-    """How long the sweep takes on this machine, where this has what the sweep needs."""
-    todo = [estimate[key] for key in missing]
+def _here(plan: Plan, todo: Sequence[Cost], chain: float) -> str:
+    """How long the sweep takes on this machine, where this has what the sweep needs. ``chain`` as in `longest_chain`."""
     slots = plan.cells[0].cell.workers or len(gpus()) or len(os.sched_getaffinity(0))
     if not todo or (not gpus() and any(cost.gpu for cost in todo)):
         return ""
-    seconds = max(longest_chain(plan, estimate, missing), sum(cost.seconds for cost in todo) / slots)
+    seconds = max(chain, sum(cost.seconds for cost in todo) / slots)
     return f"; about {span(seconds)} on this machine, {slots} at a time"
 
 

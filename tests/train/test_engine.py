@@ -158,7 +158,7 @@ def test_the_lock_of_a_killed_build_is_removed_and_a_build_that_goes_on_is_waite
     for lock in (killed, running):
         lock.parent.mkdir(parents=True)
         lock.touch()
-    os.utime(killed, (time.time() - 400,) * 2)
+    os.utime(killed, (time.time() - 700,) * 2)
     monkeypatch.setattr(zero.time, "sleep", lambda _: running.unlink())
     zero.free_builds(tmp_path)
     assert not killed.exists() and not running.exists()

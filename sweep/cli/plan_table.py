@@ -163,7 +163,7 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
 
 
 def _here(plan: Plan, todo: Sequence[Cost], chain: float) -> str:
-    """How long the sweep takes on this machine, where this has what the sweep needs. ``chain`` as in `longest_chain`."""
+    """How long the sweep takes on this machine, where this has what it needs; ``chain`` as in `longest_chain`."""
     slots = plan.cells[0].cell.workers or len(gpus()) or len(os.sched_getaffinity(0))
     if not todo or (not gpus() and any(cost.gpu for cost in todo)):
         return ""

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from sweep.launch.time_left import TimeLeft
 from sweep.stages.store import Store
@@ -94,15 +94,15 @@ class Progress:
     def failed(self, job: Job, reason: str) -> None:
         self.working.pop(job.stage.key, None)
         self.time_left.failed(job)
-        self.note(f"[red]failed[/red] {escape(self.name(job))}: {escape(reason)}; log: {self.store.log(job.stage)}")
+        self.note(Text.assemble(("failed", "red"), f" {self.name(job)}: {reason}; log: {self.store.log(job.stage)}"))
 
     def estimate(self) -> str:
         """The time left as text; empty until stages that are done say how fast this machine is."""
         seconds = self.time_left.seconds(self.elapsed)
         return "" if seconds is None else f"{span(seconds)} left"
 
-    def note(self, text: str) -> None:
-        self.bar.console.print(text, highlight=False, soft_wrap=True)
+    def note(self, text: str | Text) -> None:
+        self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def tick(self) -> None:
         now = time.monotonic()

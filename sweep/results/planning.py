@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import socket
 from collections.abc import Iterator
 
 from common.json_file import write_json
@@ -25,8 +23,7 @@ def announced(store: Store, name: str | None) -> Iterator[None]:
         return
     file = store.sweep(name) / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    own = {"host": socket.gethostname(), "pid": os.getpid(), "table": process.table()}
-    write_json(file, own | {"started": process.started(os.getpid())})
+    write_json(file, process.identity())
     try:
         yield
     finally:
@@ -42,6 +39,6 @@ def under_way(store: Store) -> dict[str, str]:
     for file in sorted(store.root.glob(f"sweeps/*/{FILE}")):
         with contextlib.suppress(OSError, ValueError, KeyError):
             own = json.loads(file.read_bytes())
-            if own["table"] != process.table() or not process.has_ended(own["pid"], own["started"]):
+            if not process.is_over(own):
                 found[file.parent.name] = f"process {own['pid']} on {own['host']}"
     return found

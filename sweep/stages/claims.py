@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import threading
 import time
 import uuid
@@ -112,8 +111,7 @@ def remove_dead(claim: Path) -> bool:
 def _take(claim: Path, owner: str) -> None:
     """Create the claim, after removing a dead one; raise `Busy` when another process holds it."""
     scratch = claim.with_name(f"{claim.name}.{owner}.new")
-    content = {"owner": owner, "host": socket.gethostname(), "pid": os.getpid(), "table": process.table()}
-    scratch.write_text(json.dumps(content | {"started": process.started(os.getpid())}))
+    scratch.write_text(json.dumps({"owner": owner} | process.identity()))
     try:
         for _ in range(3):
             # A link appears whole or not at all, so no process ever reads a half-written claim.
@@ -137,15 +135,7 @@ def _read(claim: Path) -> dict[str, Any] | None:
 
 def _is_dead(claim: Path) -> bool:
     content = _read(claim)
-    return content is None or _has_ended(content) or _is_expired(claim)
-
-
-def _has_ended(content: dict[str, Any]) -> bool:
-    """Whether the process that wrote a claim is known to have ended: it is missing from the table it was listed in."""
-    table = process.table()
-    if table is None or content.get("table") != table:  # claims of earlier versions name none
-        return False
-    return process.has_ended(int(content["pid"]), content["started"])
+    return content is None or process.is_over(content) or _is_expired(claim)
 
 
 def _is_expired(path: Path) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 STATE, PARENT, STARTED = 0, 1, 19
 """Positions in /proc/PID/stat, counted after the command's name (proc(5), fields 3, 4 and 22)."""
@@ -65,6 +67,20 @@ def has_ended(pid: int, start: int | None) -> bool:
         except ProcessLookupError:
             return True
     return False
+
+
+def identity() -> dict[str, Any]:
+    """What tells others whether this process still lives, as JSON: ``host``, ``pid``, `table` and when it `started`."""
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": pid, "table": table(), "started": started(pid)}
+
+
+def is_over(other: Mapping[str, Any]) -> bool:
+    """Whether the process with this `identity` is known to have ended: the table it was listed in lacks it."""
+    own = table()
+    if own is None or other.get("table") != own:  # claims of earlier versions name none
+        return False
+    return has_ended(int(other["pid"]), other["started"])
 
 
 def descendants(pid: int) -> list[int]:

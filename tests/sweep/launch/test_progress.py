@@ -89,3 +89,15 @@ def test_on_a_cluster_the_time_left_counts_the_waiting_in_the_queue(tmp_path: Pa
     for job in jobs[:10]:
         left.done(job)
     assert left.seconds(6000.0) == pytest.approx(6000.0, rel=0.1)
+
+
+def test_messages_are_printed_as_they_are(tmp_path: Path):
+    """Names may hold brackets, as of lists, which would be read as a style."""
+    store, text = Store(tmp_path), io.StringIO()
+    (job,) = some(store, 1)
+    name = "answer task, model.layers=[a,b]"
+    with Progress([job], store, Console(file=text, width=80), {job.stage.key: name}) as progress:
+        progress.note(f"{name}: waiting")
+        progress.failed(job, "out of [memory]")
+    assert f"{name}: waiting\n" in text.getvalue()
+    assert f"failed {name}: out of [memory]; log: " in text.getvalue()

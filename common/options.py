@@ -122,6 +122,11 @@ def run(
         return INTERRUPTED
 
 
+def print_record(record: Any) -> None:
+    """Print what a command found, as plain values, for programs."""
+    print(json.dumps(record, ensure_ascii=False, indent=1), flush=True)
+
+
 def _printed(command: Command, options: Any) -> int:
     """Run a command and print its result; with ``json``, what else it prints goes to standard error."""
     as_json = isinstance(options, AsJson) and options.json
@@ -132,7 +137,7 @@ def _printed(command: Command, options: Any) -> int:
     if isinstance(result, str):
         result = Result(result, result)
     if as_json:
-        print(json.dumps(result.record, ensure_ascii=False, indent=1), flush=True)
+        print_record(result.record)
     elif result.text:
         print(result.text.rstrip("\n"), flush=True)
     return result.status

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.json_file import write_json
 from common.options import Result, option
-from eval.commands.results import file_of, table, warnings_of
+from eval.commands.results import file_of, told, warnings_of
 from eval.commands.score_answers import Answered, scored
 from eval.commands.suite import load
 from eval.items.jsonl import Row
@@ -83,9 +83,7 @@ def run(options: Ask) -> Result:
     found = {"model": options.model, "url": options.url, "tasks": summaries}
     write_json(out / "summary.json", found)
     notes = [note for name, summary in summaries.items() for note in warnings_of(name, summary)]
-    return Result(
-        "\n".join([*table(summaries), *notes, f"records: {out}"]), {**found, "notes": notes, "records": str(out)}
-    )
+    return told(found, notes, out)
 
 
 def _in_own_terms(text: str) -> str:

@@ -13,7 +13,7 @@ from common.extras import require
 from common.json_file import write_json
 from common.options import Result, option
 from common.rows import data_files
-from eval.commands.results import file_of, table, warnings_of
+from eval.commands.results import file_of, told, warnings_of
 from eval.commands.suite import load
 from eval.engines.request import available
 from eval.judge.setup import JudgeOptions, JudgeSetup, check_cost, judge_setup
@@ -114,9 +114,7 @@ def run(options: Evaluate) -> Result:
     notes += [note for name, summary in summaries.items() for note in warnings_of(name, summary)]
     notes += [_cost(name, one.judge, summaries[name]["judge"]) for name, one in runs.items() if one.judge]
     notes += [sandbox] if sandbox else []
-    return Result(
-        "\n".join([*table(summaries), *notes, f"records: {out}"]), {**found, "notes": notes, "records": str(out)}
-    )
+    return told(found, notes, out)
 
 
 def _with_options(suite: Suite, options: Evaluate) -> Suite:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.options import Result
 from eval.commands.text_table import aligned
 from eval.spec.answers import ROWS, HubRows
 from eval.spec.tasks import Task
@@ -36,7 +37,13 @@ def warnings_of(name: str, summary: Mapping[str, Any]) -> list[str]:
     return [*(f"warning: {name}: {rate}" for rate in rates), *(f"overlap: {name}: {count}" for count in contained)]
 
 
-def table(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def told(found: Mapping[str, Any], notes: Sequence[str], out: Path) -> Result:
+    """What a command says: a table of the metrics in ``found["tasks"]``, notes, and the folder of its records."""
+    lines = [*_table(found["tasks"]), *notes, f"records: {out}"]
+    return Result("\n".join(lines), {**found, "notes": list(notes), "records": str(out)})
+
+
+def _table(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = [("task", "ability", "metric", "value", "± error", "items")]
     for name, summary in summaries.items():
         for metric in summary["metrics"]:

@@ -11,7 +11,7 @@ from common.json_file import write_json
 from common.options import Result, option
 from common.rows import write_jsonl
 from eval.commands.imported import records
-from eval.commands.results import file_of, table, warnings_of
+from eval.commands.results import file_of, told, warnings_of
 from eval.commands.suite import load
 from eval.items.jsonl import Row
 from eval.judge.setup import JudgeOptions, judge_setup
@@ -54,11 +54,7 @@ def run(options: ScoreAnswers) -> Result:
     items = FORMS[task.form][task.task].items(data, spec.reading)[: spec.items]
     rows, engine = records(source, [item["id"] for item in items])
     summary = scored(Answered(options.task, task, data, rows, {"engine": engine}), suite, options, out)
-    summaries, notes = {options.task: summary}, warnings_of(options.task, summary)
-    return Result(
-        "\n".join([*table(summaries), *notes, f"records: {out}"]),
-        {"suite": suite.name, "tasks": summaries, "notes": notes, "records": str(out)},
-    )
+    return told({"suite": suite.name, "tasks": {options.task: summary}}, warnings_of(options.task, summary), out)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Hydra meets this module through the plugins in ``hydra_plugins/dosage``.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -20,6 +19,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from common.options import print_record
 from common.renames import current_override
 from common.wording import announce, plural, reason
 from sweep.cli.launcher import request
@@ -186,17 +186,18 @@ def run(make_plan: Callable[[], Plan], execute: Execute, *, as_json: bool) -> No
             plan = make_plan()
             status = _planned(plan, execute, as_json)
         if as_json:
-            store, dry = plan.store, plan.cells[0].cell.dry_run
-            found = (
-                plan_record(plan, store)
-                if dry
-                else sweep_record(load(store, plan.name), store, stages_in_flight(store))
-            )
-            print(json.dumps(found, ensure_ascii=False, indent=1))
+            print_record(_record(plan, plan.store))
     except (ValueError, OSError, Damaged) as problem:
         fail(reason(problem))
     if status:
         sys.exit(status)
+
+
+def _record(plan: Plan, store: Store) -> dict[str, Any]:
+    """The plan, or where it was carried out how the sweep stands, as plain values."""
+    if plan.cells[0].cell.dry_run:
+        return plan_record(plan, store)
+    return sweep_record(load(store, plan.name), store, stages_in_flight(store))
 
 
 def _planned(plan: Plan, execute: Execute, as_json: bool) -> int:

@@ -32,6 +32,7 @@ CONFIG: dict[str, Any] = {
         "orient": "bottom", "title": None, "labelColor": INK, "labelFontSize": 11, "labelLimit": 0, "symbolSize": 60,
         "symbolStrokeWidth": 1.6, "symbolOpacity": 1, "symbolDash": [], "direction": "horizontal", "columnPadding": 14,
     },
+    "header": {"labelColor": INK, "labelFontSize": 11},
     "title": {"color": INK, "subtitleColor": SOFT, "fontSize": 13, "subtitleFontSize": 11, "subtitlePadding": 4},
     "line": {"strokeWidth": 1.7},
     "rule": {"strokeWidth": 1.1},

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from analysis.figures.figure import Figure
+from analysis.figures.figure import Figure, Spec
 from analysis.figures.look import FONT
+from analysis.figures.narrow import difference, narrow
 
 VEGA_LITE = "6.4"
 """The version of Vega-Lite that compiles the specifications."""
@@ -38,11 +39,15 @@ LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its picture: ``svg`` on no background, and ``vega``, the specification that a page runs."""
+    """A figure with its picture: ``svg`` on no background, and ``vega``, the specification that a page runs.
+
+    ``narrow`` is what changes in ``vega`` where there is little room, as `difference` gives it.
+    """
 
     figure: Figure
     vega: dict[str, Any]
     svg: str
+    narrow: list[list[Any]]
 
     @property
     def width(self) -> float:
@@ -62,8 +67,13 @@ def _converter() -> ModuleType:
 
 def picture(figure: Figure) -> Picture:
     """Draw a figure. The same input gives the same bytes."""
-    vega: dict[str, Any] = _converter().vegalite_to_vega(figure.spec(), vl_version=VEGA_LITE)
-    return Picture(figure, vega, svg(vega))
+    vega, small = _compiled(figure.spec()), _compiled(narrow(figure))
+    return Picture(figure, vega, svg(vega), difference(vega, small))
+
+
+def _compiled(spec: Spec) -> dict[str, Any]:
+    vega: dict[str, Any] = _converter().vegalite_to_vega(spec, vl_version=VEGA_LITE)
+    return vega
 
 
 def svg(vega: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ def figure(picture: Picture) -> str:
     name, width = picture.figure.name, f"{1.15 * picture.width:.0f}px"
     label = escape(picture.figure.description, quote=True)
     plot = f'<div class="plot" role="img" aria-label="{label}">{inline(picture.svg, name)}</div>'
-    spec = data(f"vega-{name}", picture.vega)
+    spec = data(f"vega-{name}", {"wide": picture.vega, "narrow": picture.narrow, "width": picture.width})
     return f'<figure id="{escape(name)}" style="max-width: {width}">{plot}\n{spec}</figure>\n'
 
 

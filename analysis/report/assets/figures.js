@@ -38,7 +38,24 @@
     hint.style.top = scrollY + event.clientY + 16 + "px";
   }
 
-  const specOf = (figure) => JSON.parse(document.getElementById("vega-" + figure.id).textContent);
+  const roomOf = (figure) => Math.floor(figure.querySelector(".plot").getBoundingClientRect().width);
+  const given = (figure) => JSON.parse(document.getElementById("vega-" + figure.id).textContent);
+  // Its greatest width is 1.15 times the one it needs with the font of the files; a reader's own may be wider.
+  const isNarrow = (figure, { width } = given(figure)) => roomOf(figure) < 1.1 * width;
+
+  function specOf(figure) {  // as it is, or as it changes where the figure has less room than it needs
+    const { wide, narrow, width } = given(figure);
+    if (!isNarrow(figure, { width })) return wide;
+    for (const [path, ...value] of narrow) {
+      const last = path.at(-1);
+      const place = path.slice(0, -1).reduce((part, key) => part[key], wide);
+      if (value.length) place[last] = value[0]; else delete place[last];
+    }
+    const child = (wide.signals || []).find(({ name }) => name === "child_width");
+    if (child) child.value = roomOf(figure) - 60; else wide.width = roomOf(figure);
+    return wide;
+  }
+
   const table = (spec) => spec.data.find((one) => Array.isArray(one.values));
   const names = (spec) => [...new Set((table(spec)?.values || []).map((row) => row.series).filter(Boolean))];
   const logs = (spec) => (spec.scales || []).filter((scale) => scale.type === "log" && ["x", "y"].includes(scale.name));
@@ -57,7 +74,7 @@
     for (const axis of spec.axes || []) {
       if (axis.scale !== scale.name) continue;
       delete axis.values;
-      if (axis.title) axis.title = String(axis.title).replace(" (log scale)", "");
+      if (axis.title) axis.title = [axis.title].flat().join(" ").replace(" (log scale)", "");
       if (axis.encode?.labels?.update?.text) axis.encode.labels.update.text = { signal: "format(datum.value, ',.4~g')" };
     }
   }
@@ -78,6 +95,7 @@
       if (!svg.getAttribute("viewBox")) svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
       plot.replaceChildren(place);
       figure.dataset.live = "yes";
+      figure.dataset.room = isNarrow(figure) ? roomOf(figure) : "";
     });
   }
 
@@ -141,5 +159,9 @@
       if (isIntersecting) { seen.unobserve(target); draw(target); }
   }, { rootMargin: "200px" });
   for (const figure of document.querySelectorAll("figure")) { tools(figure); seen.observe(figure); }
+  addEventListener("resize", () => {
+    for (const figure of live.keys())
+      if (figure.dataset.room !== String(isNarrow(figure) ? roomOf(figure) : "")) draw(figure);
+  });
   window.dosage = Object.assign(window.dosage, { describe, models, showModel });
 })();

@@ -154,8 +154,19 @@ def test_no_rule_of_accessibility_is_broken(report, opened, scheme, width):
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
 
 
+TEXTS = """(svg) => { const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
+  const inside = (at) => Math.min(at.left - box.left, at.top - box.top, box.right - at.right, box.bottom - at.bottom);
+  return [...svg.querySelectorAll('text')].filter((one) => one.textContent).map((one) =>
+    [one.textContent, parseFloat(getComputedStyle(one).fontSize) * scale, inside(one.getBoundingClientRect())]); }"""
+"""Each text of a figure, the size of its letters, and how far it lies inside the figure; in pixels of the screen."""
+
+
 def test_on_a_narrow_screen_nothing_sticks_out_and_cut_tables_say_so(report, opened):
     page = opened(report / "report.html", width=390)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    for name in page.eval_on_selector_all("figure", "all => all.map((one) => one.id)"):
+        texts = live(page, name).locator("svg").evaluate(TEXTS)
+        assert len(texts) > 3 and [t for t in texts if t[1] < 11 or t[2] < -1] == [], name
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1 && !one.classList.contains('cut')).length"
     assert page.eval_on_selector_all(".scroll", cut) == 0

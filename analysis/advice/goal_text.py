@@ -11,6 +11,7 @@ from analysis.advice.advise import surrogates_of
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.surrogate import BASE, Surrogate
 from analysis.data.metric import Metric, primary
+from analysis.data.series import COUNTED
 from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import SeriesFit, fit_series
 from analysis.format import counted
@@ -95,11 +96,11 @@ def _lines(measure: Measure, fit: SeriesFit, found: Goal | None) -> list[str]:
     if found is None:
         return [f"{name}: how much data it takes is not known: {fit.reason or 'no amount of data varies'}"]
     by = "by its curve" if found.fitted else f"from the measurements alone ({fit.reason})"
-    lines = [f"{found.about}: {found.shown_value} takes {found.samples} samples, {by}"]
+    lines = [f"{found.about}: {found.shown_value} takes {found.needed}, {by}"]
     gain = next_doubling(measure, fit)
     if gain is not None:
         unit = measure.metric.effect_unit
-        doubled = f"{rounded(found.largest)} to {rounded(2 * found.largest)} samples"
+        doubled = f"{rounded(found.largest)} to {rounded(2 * found.largest)} {COUNTED[found.axis]}"
         lines.append(f"  the next doubling, {doubled}: {doubling_text(measure.metric, gain)} {unit}")
     if found.items:
         enough = [

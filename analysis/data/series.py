@@ -24,6 +24,10 @@ UNITS = {
 }
 
 
+COUNTED = {"samples": "samples of its data", "total_samples": "samples", "fraction": "of the data"}
+"""Amounts of data, of which a goal takes some, and what a number of each is called."""
+
+
 @dataclass(frozen=True, eq=False)
 class Series:
     """Measurements that lie on one curve, ordered by amount.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,11 +95,13 @@ def fit_average(
     objective: str = "log",
     delta: float = 1e-3,
     seed: int = 0,
+    usual: float | None = None,
 ) -> Average:
     """Fit each law and weigh it by how well it predicts larger amounts from smaller ones.
 
     A law that needs more amounts than there are is left out, with the warning ``law_refused:LAW``. ``objective``,
-    ``delta`` and ``seed`` are those of `fit`.
+    ``delta`` and ``seed`` are those of `fit`. ``usual`` is the dispersion that the intervals are drawn towards (see
+    `FitError.shrunk`); counts have their own.
     Raises ValueError when every law is refused, or for the reasons of `fit`.
     """
     fits, refused = [], {}
@@ -113,6 +115,8 @@ def fit_average(
         reasons = "; ".join(refused.values()) or "laws is empty"
         raise ValueError(f"no law can be fitted: {reasons}")
     curves, origins = _refine(fits, seed)
+    if usual is not None:
+        curves = [replace(curve, error=replace(curve.error, usual=usual)) for curve in curves]
     warnings = [f"law_refused:{law}" for law in refused]
     warnings += [f"{curve.law.name}:{code}" for curve in curves for code in curve.warnings]
     errors = _errors_from_aicc(curves) if origins is None else origins.errors

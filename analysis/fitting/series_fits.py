@@ -14,11 +14,12 @@ from analysis.data.study import Measure
 from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
 from analysis.fitting.points import Points
-from analysis.fitting.uncertainty import USUAL_DOF, Prediction, quantile
+from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF, Prediction, quantile
 from analysis.laws.catalogue import laws_for
 
 MISFIT = 0.01  # chance of a larger misfit, below which a law counts as wrong
 LOSS_NOISE = 0.02  # relative standard deviation of a loss between training runs, as repeated runs usually show
+USUAL_ITEMS = 500  # behind a score that comes without their number: what its noise is drawn towards
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
 MIN_ANSWERS = 10  # right answers, and wrong ones, that a curve needs: with fewer the bands' normal theory fails
 
@@ -104,7 +105,9 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
         return None, f"{explain('separated')}; measure amounts between them"
     if metric.bounded:
         if not counts:
-            return fit_average(points, laws_for("scores", distinct), "least_squares"), ""
+            middle = float(value[trained].mean())
+            usual = middle * (1 - middle) * (4 * RUN_NOISE**2 + 1 / USUAL_ITEMS)
+            return fit_average(points, laws_for("scores", distinct), "least_squares", usual=usual), ""
         curve = fit_average(points, laws_for("counts", distinct), "quasibinomial")
         return (None, reason) if (reason := misfit(curve)) else (curve, "")
     if metric.kind == "loss":
@@ -127,8 +130,10 @@ def _fit_losses(axis: str, series: Series) -> tuple[Average | None, str]:
     known = not np.isnan(stderr).any()
     weight = 1 / ((stderr / loss) ** 2 + LOSS_NOISE**2) if known else np.ones(len(loss))
     seeds, laws = np.array(series.seed)[trained], laws_for("loss", len(np.unique(amount)))
+    points = Points({axis: amount}, loss, group=seeds, weight=weight / weight.mean())
+    usual = 1 / weight.mean() if known else 2 * LOSS_NOISE**2  # unknown items scatter as much again
     # Logarithmic residuals extrapolate better than plain ones on fine-tuning losses.
-    curve = fit_average(Points({axis: amount}, loss, group=seeds, weight=weight / weight.mean()), laws, "log")
+    curve = fit_average(points, laws, "log", usual=float(usual))
     excess = [weight.mean() * law.error.dispersion for law in curve.curves if law.error.dof > 0]
     chances = [chdtrc(law.error.dof, law.error.dof * weight.mean() * law.error.dispersion) for law in curve.curves]
     if known and excess and max(chances) < MISFIT:

@@ -57,6 +57,7 @@ class FitError:
     ``between``     what groups (seeds) that lie above or below the curve as a whole add to the covariance; 0 without
                     groups, or where they differ no more than points do
     ``groups``      number of groups
+    ``usual``       the dispersion to expect before the residuals are seen; NaN where nothing says so
     """
 
     unscaled: Array
@@ -68,19 +69,15 @@ class FitError:
     undetermined: tuple[int, ...]
     between: Array
     groups: int = 0
-
-    @property
-    def usual(self) -> float:
-        """The dispersion of shares that items and the usual scatter of runs give."""
-        return 1 + 4 * self.trials * RUN_NOISE**2
+    usual: float = float("nan")
 
     @property
     def shrunk(self) -> tuple[float, float]:
-        """The dispersion with its degrees of freedom; for counts drawn towards the usual one, which weighs as much as
-        `USUAL_DOF` degrees of freedom (a scaled inverse chi-squared prior; Gelman et al. 2013, Bayesian Data Analysis,
-        section 2.6). The residuals of one seed leave two or three, which say little.
+        """The dispersion with its degrees of freedom, drawn towards the usual one where that is known, which weighs as
+        much as `USUAL_DOF` degrees of freedom (a scaled inverse chi-squared prior; Gelman et al. 2013, Bayesian Data
+        Analysis, section 2.6). The residuals of one seed leave two or three, which say little, and may all be 0.
         """
-        if not self.counts or not self.dof > 0:
+        if np.isnan(self.usual) or not self.dof > 0:
             return self.dispersion, self.dof
         dof = self.dof + USUAL_DOF
         return (self.dof * self.dispersion + USUAL_DOF * self.usual) / dof, dof
@@ -134,7 +131,8 @@ def fit_error(
     unit = np.sqrt(weight * curvature)  # turns points into measurements of equal variance
     residual = slope / np.sqrt(curvature) * np.sqrt(weight)
     between, groups = group_covariance(inverse, jac[0] * unit[:, None], residual, dof, group)
-    return FitError(inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups)
+    usual = 1 + 4 * trials * RUN_NOISE**2  # of shares: what items and the usual scatter of runs give
+    return FitError(inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups, usual)
 
 
 def _with_misfit(x: tuple[Array, ...], r: Array, weight: Array, noise: float, dof: float) -> tuple[float, float]:

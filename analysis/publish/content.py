@@ -138,7 +138,7 @@ def _decisions(results: Results) -> Table:
         for name, chance in zip(compared.strategies, chances, strict=True)
     ]  # fmt: skip
     records += [
-        {"decision": "data that a goal takes", "about": goal.about, "choice": f"{goal.shown_value}: {goal.samples}"}
+        {"decision": "data that a goal takes", "about": goal.about, "choice": f"{goal.shown_value}: {goal.needed}"}
         for _, _, goal in goals(results.fits)
     ]
     return records_table(records, ("decision", "about", "choice", "chance"))

@@ -93,10 +93,7 @@ def _stops(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     lines = _shortened([f"{v.sentence.partition(': ')[0]}." for v in reached])
     lines += [f"Still improving at the largest amount measured: {'; '.join(rising)}."] if rising else []
     lines += [f"Neither a trend nor a plateau: {'; '.join(open_ones)}."] if open_ones else []
-    aims = [
-        f"{goal.about}: to reach {goal.shown_value}, {goal.samples} samples of its data."
-        for *_, goal in goals(scored(results.fits))
-    ]
+    aims = [f"{goal.about}: to reach {goal.shown_value}, {goal.needed}." for *_, goal in goals(scored(results.fits))]
     aims = [*_shortened(aims), "A goal is the next round score, or a loss lower by a tenth."] if aims else []
     return [*lines, *aims] or ["No answer: no series has four amounts or more of its own data."]
 

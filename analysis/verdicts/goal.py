@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.data.metric import Metric
+from analysis.data.series import COUNTED
 from analysis.data.study import Measure
 from analysis.fitting.average import Average
 from analysis.fitting.series_fits import SeriesFit, predicted
@@ -29,6 +30,7 @@ SEEDS = (1, 3, 5)  # numbers of seeds for which the items are counted
 class Goal:
     """The amount of data at which one series reaches a value of its metric.
 
+    ``axis`` is what is counted, a key of `COUNTED`.
     ``amount`` is the best guess and ``low`` to ``high`` its 95 % interval: NaN and infinite where the goal is not
     reached up to ``searched``, the largest amount asked about; ``low`` is 0 where the smallest amount may do.
     ``smallest`` and ``largest`` are the amounts measured. ``items`` are how many items it takes to know the amount
@@ -38,6 +40,7 @@ class Goal:
 
     about: str
     metric: Metric
+    axis: str
     value: float
     amount: float
     low: float
@@ -68,6 +71,11 @@ class Goal:
         return f"{rounded(self.amount)} ({low} to {high})"
 
     @property
+    def needed(self) -> str:
+        """The same with its unit: ``1,400 (900 to beyond 57,344) samples of its data``."""
+        return f"{self.samples} {COUNTED[self.axis]}"
+
+    @property
     def settled(self) -> str:
         """The items that tell the amount within a factor of two, by seeds: ``585, 401, 380``; "-" where unknown."""
         return ", ".join(amount(n) if math.isfinite(n) else "never" for n in self.items) or "-"
@@ -78,11 +86,11 @@ def goal(measure: Measure, fit: SeriesFit, value: float | None = None) -> Goal |
 
     The interval holds all amounts at which the goal lies within the curve's band (Fieller 1954, J. R. Stat. Soc. B 16).
     Without a curve it goes from the last amount at which the measurement lies below the goal to the first from which on
-    all lie above it, which assumes only that more data does not make the model worse. None where no amount varies,
-    where no goal is left, and where neither a curve nor an interval of a measurement is known.
+    all lie above it, which assumes only that more data does not make the model worse. None where no amount of data
+    varies, where no goal is left, and where neither a curve nor an interval of a measurement is known.
     """
     levels = [level for level in fit.levels if level.amount > 0]
-    if not measure.axis or len(levels) < 2:
+    if measure.axis not in COUNTED or len(levels) < 2:
         return None
     metric = measure.metric
     merits = metric.merit(np.array([level.mean for level in levels]))
@@ -104,7 +112,7 @@ def goal(measure: Measure, fit: SeriesFit, value: float | None = None) -> Goal |
         at, ends = _joined(amounts, merits, aim), _between(amounts, low, high, aim)
     items = () if fit.curve is None or not math.isfinite(at) else _items(measure, fit.curve, at)
     span = float(amounts[0]), float(amounts[-1])
-    return Goal(about, metric, value, at, *ends, *span, searched, fit.curve is not None, items)
+    return Goal(about, metric, measure.axis, value, at, *ends, *span, searched, fit.curve is not None, items)
 
 
 def next_step(metric: Metric, best: float) -> float | None:
@@ -119,7 +127,7 @@ def next_step(metric: Metric, best: float) -> float | None:
 
 def next_doubling(measure: Measure, fit: SeriesFit) -> tuple[float, float, float] | None:
     """What twice the largest amount gains over it, with its 95 % interval, as a merit; None without a curve."""
-    if fit.curve is None or not measure.axis:
+    if fit.curve is None or measure.axis not in COUNTED:
         return None
     largest = max(level.amount for level in fit.levels)
     gain, half = _gain(measure, fit.curve, largest, 2 * largest)

@@ -55,7 +55,8 @@ class DevianceShares:
 
 
 def _per_cent(value: float, low: float, high: float) -> str:
-    return f"{100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+    value, low, high = (round(100 * part) for part in (value, low, high))
+    return f"{value} % ({low} to {high})"
 
 
 def amount_or_ratio(arms: ArmMeans, seed: int = 0) -> DevianceShares | None:

@@ -222,7 +222,7 @@ def test_a_goal_is_answered_with_samples_the_cost_to_others_and_a_cell(tmp_path)
     data_amount().to_csv(path, index=False)
     text = next_text([path], "math=60%")
     assert "math accuracy: 60.0 % takes " in text
-    assert "the next doubling, 8,200 to 16,000 samples: +" in text
+    assert "the next doubling, 8,200 to 16,000 samples of its data: +" in text
     assert "to know the amount within a factor of two, measure there with 1 seed: " in text
     assert "others, against no training: " in text
     assert "run it: python -m sweep " in text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import LAWS, Points, fit
-from analysis.fitting.uncertainty import FitError, group_covariance
+from analysis.fitting.uncertainty import RUN_NOISE, FitError, group_covariance
 from tests.analysis.laws.simulated import AMOUNTS, bounded
 
 SPREAD = np.geomspace(100, 1e6, 5)
@@ -160,7 +160,8 @@ def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():
 def fit_error(dispersion, dof, *, counts=False, trials=np.nan, between=0.0, groups=0):
     """The error of a fit of one parameter, whose curvature is 1."""
     one = np.eye(1)
-    return FitError(one, dispersion, dispersion, dof, counts, trials, (), between * one, groups)
+    usual = 1 + 4 * trials * RUN_NOISE**2
+    return FitError(one, dispersion, dispersion, dof, counts, trials, (), between * one, groups, usual)
 
 
 def test_half_widths_by_hand():

@@ -119,3 +119,13 @@ def test_the_report_and_the_terminal_have_the_goals():
     text = all_tables(results)
     assert table.title in text
     assert "math loss" not in text.partition(table.title)[2]  # scores come first
+
+
+def test_only_amounts_of_data_are_what_a_goal_takes():
+    table = accuracies([0.3, 0.5, 0.6, 0.65], amounts=AMOUNTS[:4])
+    measure, fit = fitted(table)
+    assert goal(measure, fit, 0.55).needed.endswith(") samples of its data")
+    doses = table.assign(replay=table["samples"] / 1024, samples=4000)
+    measure, fit = fitted(doses)
+    assert (measure.axis, fit.curve is not None) == ("replay", True)
+    assert goal(measure, fit, 0.55) is None and next_doubling(measure, fit) is None

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from tests.conftest import ROOT, TINY, command, sweep
-from tests.sweep.launch.test_local import published, tree, wait_until_gone
+from tests.sweep.launch.test_local import published
+from tests.sweep.stages.processes import family, send, wait_until_gone
 
 KILLS = 20
 CLONE = Path(tempfile.gettempdir()) / "dosage-bench"
@@ -88,9 +89,8 @@ def kills() -> str:
             process = command(*words, store=killed)
             time.sleep(1.0 + 4.0 * chance.random())
             if process.poll() is None:
-                pids = tree(process.pid)
-                os.kill(chance.choice(pids), signal.SIGKILL)
-                os.kill(process.pid, signal.SIGKILL)
+                pids = family(process.pid)
+                send(signal.SIGKILL, [chance.choice(pids), process.pid])
                 wait_until_gone([pid for pid in pids if pid != process.pid])
                 done += 1
             else:

@@ -20,7 +20,7 @@ from sweep.stages import process
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, MATH_ALONE, ROOT, TINY, sweep
-from tests.sweep.stages.processes import age, leave_claim, world
+from tests.sweep.stages.processes import age, family, leave_claim, send, world
 
 GRID = ["-m", "name=s", "ability=math", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY, *MATH_ALONE]
 STARTED: list[subprocess.Popen[str]] = []
@@ -42,9 +42,7 @@ def nothing_is_left() -> Iterator[None]:
     while STARTED:
         launcher = STARTED.pop()
         if launcher.poll() is None:
-            for pid in [launcher.pid, *process.descendants(launcher.pid)]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            send(signal.SIGKILL, family(launcher.pid))
 
 
 def start(store: Path, silent: float = SILENT) -> subprocess.Popen[str]:
@@ -91,10 +89,14 @@ def server(launcher: subprocess.Popen[str]) -> int | None:
 
 
 def stop_worker(store: Path) -> int:
-    wait_for(lambda: worker(store) is not None)
-    pid = worker(store)
-    os.kill(pid, signal.SIGSTOP)
-    return pid
+    """Stop the process that builds a training; the next one where that had just ended."""
+    while True:
+        wait_for(lambda: worker(store) is not None)
+        if pid := worker(store):
+            send(signal.SIGSTOP, [pid])
+            wait_for(lambda pid=pid: process.is_stopped(pid) or process.started(pid) is None)
+            if process.is_stopped(pid):
+                return pid
 
 
 def ended(launcher: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -117,12 +119,10 @@ def test_who_was_stopped_as_a_whole_or_alone_goes_on_and_suspects_nobody(store_p
     """As by Ctrl-Z and fg, by a scheduler that suspends jobs, or by ``docker pause``; then the launcher alone."""
     launcher = start(store_path)
     wait_for(lambda: worker(store_path))
-    for family in ([launcher.pid, *process.descendants(launcher.pid)], [launcher.pid]):
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)
+    for pids in (family(launcher.pid), [launcher.pid]):
+        send(signal.SIGSTOP, pids)
         time.sleep(SILENT + 2)
-        for pid in family:
-            os.kill(pid, signal.SIGCONT)
+        send(signal.SIGCONT, pids)
         wait_for(lambda: launcher.poll() is not None or worker(store_path))
     code, out, err = ended(launcher)
     assert code == 0, out + err
@@ -147,13 +147,13 @@ def end_by_killed_servers(store: Path) -> None:
     wait_for(lambda: server(launcher) not in (None, first))
     second = server(launcher)
     wait_for(lambda: worker(store))
-    family = process.descendants(launcher.pid)
+    others = process.descendants(launcher.pid)
     os.kill(second, signal.SIGKILL)
     code, out, err = ended(launcher)
     assert code == 1
     assert out.count("the worker server ended (status -9); its log: ") == 1 and "starting another one" in out
     assert err.count("\n") == 1 and err.startswith("error: the worker server ended (status -9)")
-    assert not [pid for pid in family if process.started(pid)]
+    assert not [pid for pid in others if process.started(pid)]
 
 
 def end_by_ctrl_c(store: Path, with_server: bool) -> None:
@@ -162,12 +162,12 @@ def end_by_ctrl_c(store: Path, with_server: bool) -> None:
     stop_worker(store)
     if with_server:
         os.kill(server(launcher), signal.SIGSTOP)
-    family = process.descendants(launcher.pid)
+    others = process.descendants(launcher.pid)
     launcher.send_signal(signal.SIGINT)
     code, out, _ = ended(launcher)
     assert code == 130
     assert "the same command continues" in out
-    assert not [pid for pid in family if process.started(pid)]
+    assert not [pid for pid in others if process.started(pid)]
 
 
 def go_on_after_a_lost_host(store: Path) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import random
 import shutil
 import signal
@@ -17,7 +16,17 @@ from sweep.launch.progress import Progress
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, MATH_ALONE, TINY, command, sweep
-from tests.sweep.stages.processes import age, build, hold, kill_at, leave_claim, world
+from tests.sweep.stages.processes import (
+    age,
+    build,
+    family,
+    hold,
+    kill_at,
+    leave_claim,
+    send,
+    wait_until_gone,
+    world,
+)
 
 pytestmark = pytest.mark.slow
 GRID = [
@@ -36,31 +45,11 @@ def table(store: Path) -> bytes:
     return (store / "sweeps" / "s" / "table.csv").read_bytes()
 
 
-def tree(pid: int) -> list[int]:
-    """The process and all its descendants, children of children included."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        children.setdefault(parent, []).append(int(stat.parent.name))
-    found, todo = [], [pid]
-    while todo:
-        found.append(todo.pop())
-        todo += children.get(found[-1], [])
-    return found
-
-
 def wait_for(condition, seconds: float = HANG_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "what was waited for never came"
         time.sleep(0.05)
-
-
-def wait_until_gone(pids: list[int]) -> None:
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +130,7 @@ def test_a_row_that_no_stage_could_use_ends_the_command_before_any_training(stor
 def test_ctrl_c_stops_cleanly_and_two_commands_at_once_share_the_rest(store_path: Path, reference: Path):
     process = command(*GRID, store=store_path)
     wait_for(lambda: len(published(store_path)) > 12)
-    pids = tree(process.pid)
+    pids = family(process.pid)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 130
@@ -164,11 +153,9 @@ def test_kills_anywhere_leave_the_same_table(store_path: Path, reference: Path):
         count = len(published(store_path))
         wait_for(lambda c=count, p=process: len(published(store_path)) >= c + 2 or p.poll() is not None)
         time.sleep(chance.random())
-        pids = tree(process.pid)
+        pids = family(process.pid)
         victim = chance.choice(pids)
-        os.kill(victim, signal.SIGKILL)
-        if victim != process.pid and chance.random() < 0.5:
-            os.kill(process.pid, signal.SIGKILL)
+        send(signal.SIGKILL, [victim, process.pid] if chance.random() < 0.5 else [victim])
         process.communicate(timeout=HANG_SECONDS)
         wait_until_gone([pid for pid in pids if pid != process.pid])
     ended = sweep(*GRID, store=store_path)

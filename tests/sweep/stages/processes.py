@@ -9,12 +9,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sweep.stages import process
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
+from tests.conftest import HANG_SECONDS
 from train.spec import WorldSpec
 
 LONG_AGO = 30 * 86400.0
@@ -42,16 +44,34 @@ def running(function: Callable[..., None], *arguments: Any) -> Iterator[int]:
         reached.set()
         time.sleep(600)
 
-    process = context.Process(target=function, args=(*arguments, hang))
-    process.start()
+    child = context.Process(target=function, args=(*arguments, hang))
+    child.start()
     try:
         assert reached.wait(60), "the process never came to the place where it is to be killed"
-        assert process.pid is not None
-        yield process.pid
+        assert child.pid is not None
+        yield child.pid
     finally:
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
+        child.kill()
+        child.join()
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    return [pid, *process.descendants(pid)]
+
+
+def send(sent: signal.Signals, pids: Iterable[int], kill: Callable[[int, int], None] = os.kill) -> None:
+    """Send a signal to those of these processes that still live: some may have ended since they were listed."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            kill(pid, sent)
+
+
+def wait_until_gone(pids: Iterable[int]) -> None:
+    deadline = time.monotonic() + HANG_SECONDS
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, f"these processes never ended: {left}"
+        time.sleep(0.05)
 
 
 def kill_at(function: Callable[..., None], *arguments: Any) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import HANG_SECONDS, command, sweep
+from tests.sweep.stages.processes import family, send
 from tests.sweep.track.conftest import NAME, WORDS, Tracked, content, metrics, report_of, start_mirror
 from tests.wandb_server import WandbServer
 
@@ -105,8 +106,7 @@ def test_a_sweep_that_is_killed_loses_and_doubles_no_step(online: bool, tmp_path
     while not _in_the_middle(store):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    for pid in (*_children(process.pid), process.pid):
-        os.killpg(os.getpgid(pid), signal.SIGKILL)
+    send(signal.SIGKILL, reversed(family(process.pid)), lambda pid, sent: os.killpg(os.getpgid(pid), sent))
     process.communicate()
     ended = sweep(*words, store=store, **environment)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -121,11 +121,6 @@ def _in_the_middle(store: Path) -> bool:
     """Whether the fine-tuning has taken some steps, of which the last are beyond its resume point."""
     files = [path for path in store.glob("partial/train-*/metrics.jsonl") if (store / "train").exists()]
     return any(len(path.read_text().splitlines()) % 7 > 2 for path in files)
-
-
-def _children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed] + [own for child in listed for own in _children(int(child))]
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang after init", "error", "refuse", "refuse after init"])

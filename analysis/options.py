@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.options import AsJson, option
+from common.options import AsJson, InStore, option
 from common.sweep_name import check_sweep_name
 
 TABLE = (
@@ -18,13 +17,6 @@ WEIGHTS = "what each ability counts, such as {math: 1, code: 2}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class InStore(AsJson):
-    """What verbs take that read sweeps."""
-
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tables(InStore):
     """Where the measurements are: collected sweeps, or a table."""
 
@@ -32,13 +24,9 @@ class Tables(InStore):
     table: str | None = option(TABLE, None)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.sweep is None) == (self.table is None):
             raise ValueError("give either sweep=NAME or table=FILE, for example: python -m analysis sweep=data_amount")
-
-    @property
-    def root(self) -> Path:
-        """The store."""
-        return Path(self.store or os.environ.get("DOSAGE_STORE") or "store")
 
     @property
     def folders(self) -> list[Path]:
@@ -105,6 +93,7 @@ class Compare(InStore):
     margin: float = option("the difference that matters: relative for a loss, else of the metric's range", 0.02)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = self.sweep or self.table or []
         if (self.sweep is None) == (self.table is None) or len(given) != 2 or given[0] == given[1]:
             raise ValueError("give two sweeps or two tables, for example: python -m analysis compare sweep=OLD,NEW")
@@ -147,6 +136,7 @@ class Publish(Sweeps):
     out: str | None = option("the folder of dry_run=true", None, default_text="the sweep's folder /publish")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.out is not None and not self.dry_run:
             raise ValueError(f"out={self.out} is the folder of dry_run=true; give both, or neither")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from common.options import AsJson, option
+from common.options import AsJson, InStore, option
 from common.start import OWN_CONFIG
 from common.sweep_name import check_sweep_name
 from sweep.config.strategy import GENERAL, WORDS
@@ -35,26 +33,16 @@ class Init(AsJson):
 
 
 @dataclass(frozen=True)
-class InStore(AsJson):
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
-
-    def __post_init__(self) -> None:
-        if self.store == "":  # as from an unset variable of the shell; the default could be another store than meant
-            raise ValueError("store= is empty; give a folder, or leave it out")
-        if Path(self.place).exists() and not Path(self.place).is_dir():
-            raise ValueError(f"store={self.place} is not a folder")
-
-    @property
-    def place(self) -> str:
-        return self.store or os.environ.get("DOSAGE_STORE") or "store"
+class Stored(InStore):
+    """A verb that reads the store or changes it."""
 
     @property
     def opened(self) -> Store:
-        return Store(self.place)
+        return Store(self.root)
 
 
 @dataclass(frozen=True)
-class Named(InStore):
+class Named(Stored):
     name: str | None = option("the sweep", None, default_text="the only sweep of the store")
 
     def __post_init__(self) -> None:
@@ -80,7 +68,7 @@ class Retry(Named):
 
 
 @dataclass(frozen=True)
-class Garbage(InStore):
+class Garbage(Stored):
     name: str | None = option("also give up what this sweep has replaced, with its tables", None, default_text="none")
     damaged: bool = option("remove only folders whose content is not what was published", False)
     dry_run: bool = option("list what would be removed, and remove nothing", False)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from common.options import AsJson
-from eval.commands.main import COMMANDS
+from analysis import commands as analysis_commands
+from common.options import AsJson, InStore, parse
+from eval.commands import main as eval_commands
 from sweep.__main__ import _as_text, _given_twice, _raised_in
 from sweep.cli.verbs import VERBS
 from tests.conftest import sweep
+
+EVERY = (*VERBS.values(), *eval_commands.COMMANDS.values(), *analysis_commands.COMMANDS.values())
 
 
 @pytest.mark.parametrize(
@@ -97,5 +101,17 @@ def test_only_assertions_of_omegaconf_are_a_mistake_of_the_user():
 
 
 def test_every_verb_has_json():
-    for command in (*VERBS.values(), *COMMANDS.values()):
+    for command in EVERY:
         assert issubclass(command.options, AsJson), command.summary
+
+
+def test_an_empty_store_is_refused_by_every_verb():
+    """As from an unset variable of the shell: the default store could be another one than was meant."""
+    in_store = [command for command in EVERY if issubclass(command.options, InStore)]
+    assert len(in_store) == 13
+    for command in in_store:
+        words = [
+            f"{field.name}=a,b" for field in dataclasses.fields(command.options) if field.name in ("sweep", "quantity")
+        ]
+        with pytest.raises(ValueError, match=r"store= is empty; give a folder, or leave it out"):
+            parse(command.options, [*words, "store="])

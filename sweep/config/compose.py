@@ -108,7 +108,12 @@ class CellComposer:
         return (key, value) if single else None
 
     def _is_group(self, key: str) -> bool:
-        """Whether a group of that name lies in Hydra's search path."""
+        """Whether a group of that name lies in Hydra's search path.
+
+        Names of groups have no dot. A folder with one that is chosen like a group fits no template, so Hydra composes.
+        """
+        if "." in key:
+            return False
         config_name = self.master.hydra.job.config_name
         return bool(self.config_loader.get_group_options(key, None, config_name, list(self.of_hydra)))
 

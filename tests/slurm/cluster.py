@@ -8,11 +8,15 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import HANG_SECONDS
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
+ASK = 0.5
+"""Seconds between two questions to SLURM: each starts a program, and would slow down what is waited for."""
+
 NODES = ("dose1", "dose2", "dose3", "dose4")
 
 CONFIG = """\
@@ -169,14 +173,24 @@ class Cluster:
                 )
             )
 
-    def _until(self, what: str, condition, seconds: float = HANG_SECONDS, fail: bool = True) -> None:
+    def _until(
+        self, what: str, condition: Callable[[], object], seconds: float = HANG_SECONDS, fail: bool = True
+    ) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 if fail:
                     raise RuntimeError(f"SLURM: {what}: not after {seconds:.0f} s; its logs are in {self.home}")
                 return
-            time.sleep(0.1)
+            time.sleep(ASK)
+
+
+def until(condition: Callable[[], object], pause: float = 0.05) -> None:
+    """Wait for a condition; ``pause=ASK`` for one that asks SLURM."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for has not come"
+        time.sleep(pause)
 
 
 def _numbers(facts: dict[str, str]) -> list[str]:

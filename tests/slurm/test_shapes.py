@@ -6,13 +6,12 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import HANG_SECONDS, MATH_ALONE, TINY, command, sweep
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import ASK, Cluster, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -82,11 +81,11 @@ def test_two_sizes_ask_for_their_own_and_end_in_one_table(
     watching = command(*two_sizes, store=store, **slurm.environment)
     try:
         base = _number_of_base(slurm, store, before, nodes="1")
-        _until(lambda: _has_resume_point(store))
+        until(lambda: _has_resume_point(store))
         limit = 2 + _minutes_run(slurm, base)  # within the two minutes of the warning
         slurm.run("scontrol", "update", f"JobId={base}", f"TimeLimit={limit}")
         slurm.run("scancel", "--signal=USR2", base)  # as SLURM itself does when it next looks, every half minute
-        _until(lambda: slurm.jobs()[base]["Restarts"] == "1")
+        until(lambda: slurm.jobs()[base]["Restarts"] == "1", ASK)
         said = _cause(store, base)
         slurm.run("scontrol", "update", f"JobId={base}", "TimeLimit=70")
         slurm.restart(base)
@@ -123,7 +122,7 @@ def _number_of_base(slurm: Cluster, store: Path, before: set[str], nodes: str) -
         ]  # fmt: skip
         return bool(found)
 
-    _until(running)
+    until(running, ASK)
     return found[0]
 
 
@@ -152,13 +151,6 @@ def _hurried(slurm: Cluster, number: str) -> str:
     return state
 
 
-def _until(condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for has not come"
-        time.sleep(0.1)
-
-
 FULL = """#!/bin/bash
 {srun} --ntasks=1 bash -c 'exit 125'
 """
@@ -177,14 +169,14 @@ def test_preemption_and_lack_of_memory_are_named_and_the_sweep_goes_on(slurm: Cl
                        **slurm.environment)  # fmt: skip
     try:
         base = _number_of_base(slurm, store, before, nodes="1")
-        _until(lambda: _has_resume_point(store))
+        until(lambda: _has_resume_point(store))
         slurm.run("sbatch", "-purgent", "-N4", "--exclusive", "-o/dev/null", "--wrap=sleep 1")
-        _until(lambda: slurm.jobs()[base]["Restarts"] == "1")
+        until(lambda: slurm.jobs()[base]["Restarts"] == "1", ASK)
         said = _cause(store, base)
         slurm.restart(base)
         answers = [number for number, facts in slurm.jobs().items()
                    if number not in before and facts["JobName"] == "two-answer"]  # fmt: skip
-        _until(lambda: _hurried(slurm, answers[0]) == "FAILED")
+        until(lambda: _hurried(slurm, answers[0]) == "FAILED", ASK)
         out, err = watching.communicate(timeout=HANG_SECONDS)
     finally:
         watching.kill()

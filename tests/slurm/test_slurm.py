@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 from tests.conftest import HANG_SECONDS, MATH_ALONE, ROOT, TINY, command, sweep
 from tests.package.environment import PACKAGES, fill_with_strangers
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import ASK, Cluster, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -47,14 +46,19 @@ def both_engines(tmp_path: Path) -> tuple[str, ...]:
 def test_a_sweep_on_slurm_equals_the_same_sweep_here(
     slurm: Cluster, both_engines: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Queued, looked at, run again while queued, interrupted twice, run to its end, and run once more."""
-    store = tmp_path / "slurm"
+    """Queued, looked at, run again while queued, interrupted twice, run to its end, and run once more.
+
+    The jobs import nothing from the folder of the command, and a space in the store's path does not matter.
+    """
+    store, mine = tmp_path / "a store", tmp_path / "mine"
+    mine.mkdir()
+    fill_with_strangers(mine, *(name for name in PACKAGES if name != "sweep"), "torch", "numpy", "submitit")
     words = (*both_engines, f"exclude=[{EXCEPT}]", *ON_SLURM, "hydra.launcher.tasks_per_node=1")
     held = (*words, "hydra.launcher.wait=false")
     slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
     before = set(slurm.jobs())
     try:
-        first, again = (_on(slurm, *held, store=store) for _ in range(2))
+        first, again = (_on(slurm, *held, store=store, folder=mine) for _ in range(2))
         queued = set(slurm.jobs()) - before
         listed = _on(slurm, "ls", "name=both", store=store)
         data, base = (_first(slurm, queued, name) for name in ("both-data", "both-train"))
@@ -67,13 +71,13 @@ def test_a_sweep_on_slurm_equals_the_same_sweep_here(
     assert len(queued) == 8
     assert "both: 2 cells, 2 queued" in listed.stdout
 
-    attached = command(*words, store=store, **slurm.environment)
+    attached = command(*words, store=store, folder=mine, **_here(slurm))
     try:
         # The jobs start only now, as the world is built in less than a second.
         slurm.run("scontrol", "update", "PartitionName=dose", "State=UP")
-        _until(lambda: _worker(store, "world") is not None)
+        until(lambda: _worker(store, "world") is not None)
         _restarted(slurm, data, lambda: os.kill(_worker(store, "world"), signal.SIGKILL))
-        _until(lambda: [*store.glob("partial/train-*/resume/step-*")] != [])
+        until(lambda: [*store.glob("partial/train-*/resume/step-*")] != [])
         _restarted(slurm, base, lambda: slurm.run("scancel", "--signal=USR2", base))
         out, err = attached.communicate(timeout=240)
     finally:
@@ -98,7 +102,8 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     store = tmp_path / "store"
     words = (
         "-m", "name=bad", *TINY, *MATH_ALONE, "ability=math", "fraction=1/2", "recipe.learning_rate=1e30",
-        "recipe.epochs=null", "recipe.steps=5", *ON_SLURM,
+        "recipe.epochs=null", "recipe.steps=5", "model.pretrain.epochs=null", "model.pretrain.steps=2",
+        "model.pretrain.batch_samples=8", *ON_SLURM,
     )  # fmt: skip
     before = set(slurm.jobs())
     failed = _on(slurm, *words, store=store)
@@ -115,7 +120,7 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     slurm.run("scontrol", "update", "PartitionName=dose", "State=DOWN")
     try:
         watching = command(*words, store=store, **slurm.environment)
-        _until(lambda: slurm.run("squeue", "-h", "--array").count("\n") == lost)
+        until(lambda: slurm.run("squeue", "-h", "--array").count("\n") == lost, ASK)
         watching.send_signal(signal.SIGINT)
         again, _ = watching.communicate(timeout=HANG_SECONDS)
         cancelled = _on(slurm, "cancel", "name=bad", store=store)
@@ -127,23 +132,13 @@ def test_a_failing_stage_cancels_what_needs_it(slurm: Cluster, tmp_path: Path) -
     assert "queued" not in _on(slurm, "ls", "name=bad", store=store).stdout
 
 
-def test_jobs_import_nothing_from_the_folder_of_the_command(slurm: Cluster, tmp_path: Path) -> None:
-    """Nor does a space in the store's path matter."""
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    fill_with_strangers(mine, *(name for name in PACKAGES if name != "sweep"), "torch", "numpy", "submitit")
-    words = (
-        "-m", "name=one", *TINY, *MATH_ALONE, "ability=math", "fraction=1/4", "recipe.epochs=null", "recipe.steps=2",
-        "model.pretrain.epochs=null", "model.pretrain.steps=2", "model.pretrain.batch_samples=8", *ON_SLURM,
-    )  # fmt: skip
-    path = {"PYTHONPATH": str(ROOT), **slurm.environment}
-    done = sweep(*words, store=tmp_path / "a store", folder=mine, **path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "a store" / "sweeps" / "one" / "table.csv").is_file()
+def _on(slurm: Cluster, *words: str, store: Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return sweep(*words, store=store, folder=folder, **_here(slurm))
 
 
-def _on(slurm: Cluster, *words: str, store: Path) -> subprocess.CompletedProcess[str]:
-    return sweep(*words, store=store, seconds=HANG_SECONDS, **slurm.environment)
+def _here(slurm: Cluster) -> dict[str, str]:
+    """The environment of a command in any folder."""
+    return {"PYTHONPATH": str(ROOT), **slurm.environment}
 
 
 def _first(slurm: Cluster, numbers: set[str], name: str) -> str:
@@ -163,15 +158,8 @@ def _worker(store: Path, kind: str) -> int | None:
 def _restarted(slurm: Cluster, number: str, interrupt: Callable[[], object]) -> None:
     """Interrupt a running job, see it back in the queue, and let SLURM start it again at once."""
     interrupt()
-    _until(lambda: slurm.jobs()[number]["Restarts"] == "1")
+    until(lambda: slurm.jobs()[number]["Restarts"] == "1", ASK)
     slurm.restart(number)
-
-
-def _until(condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for has not come"
-        time.sleep(0.05)
 
 
 def _steps_of_last_attempt(store: Path) -> int:

@@ -1,61 +1,81 @@
 """Run a training stage in processes of its own, with rank variables set, so that tests can stop and kill it.
 
-As a program: ``python processes.py TASK FILE``, where FILE is a pickle of the task's arguments.
+They are forked from a process that has imported torch and DeepSpeed: importing them takes as long as a small training.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import pickle
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from tests.conftest import ROOT
 from train.spec import TrainRun, TrainSpec
 
+Ranks = dict[ForkServerProcess, Path]
+"""The process of each rank, with the file of what it prints."""
 
-def start(task: str, arguments: tuple[object, ...], folder: Path, *, ranks: int = 1) -> list[subprocess.Popen[str]]:
+
+FORKING = multiprocessing.get_context("forkserver")
+FORKING.set_forkserver_preload(["torch", "transformers.models.llama.modeling_llama", "train.loop", "train.zero"])
+
+
+def start(task: str, arguments: tuple[object, ...], folder: Path, *, ranks: int = 1) -> Ranks:
     """Start a task of this file in ``ranks`` processes."""
-    file = folder / f"{task}.pickle"
-    file.write_bytes(pickle.dumps(arguments))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    shared = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu",
-              "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}  # fmt: skip
-    return [
-        subprocess.Popen(
-            [sys.executable, __file__, task, str(file)], env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(ranks)
-    ]  # fmt: skip
+    shared = {"DS_ACCELERATOR": "cpu", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
+    started: Ranks = {}
+    for rank in range(ranks):
+        log, own = folder / f"{task}-{rank}.txt", {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        process = FORKING.Process(target=_run, args=(shared | own, log, task, arguments), daemon=True)
+        process.start()
+        started[process] = log
+    return started
 
 
-def finish(processes: list[subprocess.Popen[str]], *, code: int = 0, seconds: float = 600) -> None:
-    """Wait for all processes. Fails, showing their stderr, unless each ended with ``code``."""
-    errors = [process.communicate(timeout=seconds)[1] for process in processes]
-    codes = [process.returncode for process in processes]
-    assert codes == [code] * len(codes), f"exit codes {codes}\n" + "\n".join(text[-3000:] for text in errors)
+def _run(environment: Mapping[str, str], log: Path, task: str, arguments: tuple[object, ...]) -> None:
+    """Run a task in this new process."""
+    os.environ.update(environment)
+    with log.open("w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    import torch
+
+    torch.set_num_threads(1)
+    TASKS[task](*arguments)
 
 
-def kill_at(processes: list[subprocess.Popen[str]], path: Path, lines: int, *, seconds: float = 300) -> None:
+def finish(started: Ranks, *, code: int = 0, seconds: float = 600) -> None:
+    """Wait for all processes. Fails, showing what they printed, unless each ended with ``code``."""
+    for process in started:
+        process.join(seconds)
+    codes = [process.exitcode for process in started]
+    assert codes == [code] * len(codes), f"exit codes {codes}\n{_printed(started)}"
+
+
+def kill_at(started: Ranks, path: Path, lines: int, *, seconds: float = 300) -> None:
     """Kill all processes, as a node that fails does, once a file has so many lines."""
     end = time.monotonic() + seconds
     while not path.is_file() or path.read_bytes().count(b"\n") < lines:
-        if time.monotonic() > end or any(process.poll() is not None for process in processes):
+        if time.monotonic() > end or any(process.exitcode is not None for process in started):
             break
         time.sleep(0.005)
-    for process in processes:
+    for process in started:
         process.kill()
-    errors = [process.communicate()[1] for process in processes]
-    assert path.is_file() and path.read_bytes().count(b"\n") >= lines, "\n".join(text[-3000:] for text in errors)
+    for process in started:
+        process.join()
+    assert path.is_file() and path.read_bytes().count(b"\n") >= lines, _printed(started)
+
+
+def _printed(started: Ranks) -> str:
+    return "\n".join(log.read_text()[-3000:] for log in started.values())
 
 
 def train(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: TrainRun) -> None:
@@ -151,9 +171,3 @@ def several(*calls: tuple[str, tuple[object, ...]]) -> None:
 
 TASKS: dict[str, Callable[..., None]] = {"train": train, "stopped": stopped, "gradients": gradients,
                                          "export_peaks": export_peaks, "several": several}  # fmt: skip
-
-if __name__ == "__main__":
-    import torch
-
-    torch.set_num_threads(1)
-    TASKS[sys.argv[1]](*pickle.loads(Path(sys.argv[2]).read_bytes()))

@@ -6,7 +6,6 @@ import json
 import random
 import resource
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,12 +108,7 @@ def test_a_kill_at_any_moment_leaves_no_trace(
     out.mkdir()
     moment = random.Random(attempt).randint(2, 20)
     arguments = (train_spec(steps=24), inputs, out, execution(checkpoint_steps=2))
-    (process,) = processes.start("train", arguments, tmp_path)
-    while not (out / "metrics.jsonl").is_file() or len((out / "metrics.jsonl").read_bytes().splitlines()) < moment:
-        assert process.poll() is None or (out / "summary.json").is_file()
-        time.sleep(0.001)
-    process.kill()
-    process.communicate()
+    processes.kill_at(processes.start("train", arguments, tmp_path), out / "metrics.jsonl", moment)
     loop.run(*arguments)
     assert outputs(out) == outputs(finished)
 
@@ -153,8 +147,7 @@ def test_a_resume_point_that_cannot_be_read_is_refused_and_stays(
     out = tmp_path / "out"
     out.mkdir()
     arguments = (train_spec(steps=24), inputs, out, execution())
-    (process,) = processes.start("stopped", (*arguments, 0, 2), tmp_path)
-    processes.finish([process], code=75)
+    processes.finish(processes.start("stopped", (*arguments, 0, 2), tmp_path), code=75)
     point = checkpoint.latest(out)
     assert point is not None
     if content is None:

@@ -18,6 +18,8 @@ from tests.train.tiny import make_tokenizer, problems, write_lines
 from train.model import build
 from train.spec import Architecture
 
+pytestmark = pytest.mark.slow
+
 SHAREGPT = [
     ["human:Write a poem.", "gpt:Roses are red."],
     ["gpt:as I said before", "human:Go on.", "gpt:Violets are blue."],  # begins with the rest of an answer

@@ -24,6 +24,8 @@ from train.ranks import ProcessGroup
 from train.render import load_tokenizer
 from train.spec import Hub, Portion, TrainSpec
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = ROOT / "tests" / "golden" / "train_loss.txt"
 
 

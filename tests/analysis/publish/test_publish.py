@@ -23,6 +23,8 @@ from tests.conftest import HANG_SECONDS, ROOT
 from tests.sweep.composing import cell
 from tests.wandb_server import WandbServer
 
+pytestmark = pytest.mark.slow
+
 FRACTIONS = ("1/64", "1/16", "1/4", "1")
 
 

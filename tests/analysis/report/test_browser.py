@@ -5,6 +5,8 @@ import io
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCHEMES = (("light", 1280), ("dark", 1280), ("light", 390))
 WAIT = 60_000
 

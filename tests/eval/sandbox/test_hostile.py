@@ -21,6 +21,8 @@ from tests.eval.sandbox import weakened
 from tests.eval.sandbox.forgeries import EXHAUSTION, FORGERIES, LEARNER, REACHING
 from tests.eval.sandbox.hostile import ESCAPES
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(1, 512 << 20)
 GOOD = [level for level in LEVELS if level.number >= 2]
 

@@ -5,6 +5,8 @@ import pytest
 from sweep.config.compose import freeze
 from tests.sweep.composing import cell, composer, config, hydra
 
+pytestmark = pytest.mark.slow
+
 OVERRIDES = [
     ["fraction=1/4", "seed=3"],
     ["fraction=1/16", "seed=4"],

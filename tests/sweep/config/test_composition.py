@@ -4,6 +4,7 @@ import os
 from functools import cache
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from sweep.cli.multirun import cells
 from sweep.config.amount import Amount
 from sweep.config.compose import CellComposer
 from tests.sweep.composing import cell, composer, hydra
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("DOSAGE_EXAMPLES", "15"))
 """Sweeps tried, of up to 4 cells; `python -m tests.bench composition` compares 1,000 lists of overrides."""

@@ -11,7 +11,7 @@ from sweep.results.saved_sweep import save, sweeps
 from sweep.stages import snapshot
 from sweep.stages.claims import EXPIRY_SECONDS
 from sweep.stages.store import Store
-from tests.conftest import HANG_SECONDS, ROOT, TINY, command, sweep
+from tests.conftest import HANG_SECONDS, MATH_ALONE, ROOT, TINY, command, sweep
 from tests.sweep.composing import cell, plan
 from tests.sweep.launch.test_hanging import wait_for, worker
 from tests.sweep.stages.processes import age
@@ -24,7 +24,9 @@ def test_edits_in_mid_sweep_reach_no_stage(store_path: Path, tmp_path: Path):
     checkout = tmp_path / "check out"
     for name in SOURCE:
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    running = command(*TINY, "fraction=1/4", "name=s", store=store_path, folder=checkout, PYTHONPATH=str(checkout))
+    running = command(
+        *TINY, *MATH_ALONE, "fraction=1/4", "name=s", store=store_path, folder=checkout, PYTHONPATH=str(checkout)
+    )
     wait_for(lambda: worker(store_path, "world") or running.poll() is not None)
     for package in ("train", "eval"):
         for module in (checkout / package).rglob("*.py"):

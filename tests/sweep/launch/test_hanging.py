@@ -22,6 +22,8 @@ from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, MATH_ALONE, ROOT, TINY, sweep
 from tests.sweep.stages.processes import age, family, leave_claim, send, world
 
+pytestmark = pytest.mark.slow
+
 GRID = ["-m", "name=s", "ability=math", "fraction=1/4,1", "engine.checkpoint_steps=5", *TINY, *MATH_ALONE]
 STARTED: list[subprocess.Popen[str]] = []
 SILENT = 10.0

@@ -22,6 +22,8 @@ from tests.judge_server import serving
 from tests.sweep.composing import cell, config, leaves, plain, plan
 from tests.sweep.launch.test_local import wait_for
 
+pytestmark = pytest.mark.slow
+
 JUDGED = [
     "suite=paper",
     "suite.judge.model=grader",

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from sweep.results.warnings import _of_source
-from tests.conftest import TINY, sweep
+from tests.conftest import MATH_ALONE, TINY, sweep
 from tests.train.tiny import write_lines
+
+pytestmark = pytest.mark.slow
 
 
 def row(question: str, answer: str) -> dict[str, Any]:
@@ -27,7 +29,8 @@ def run(store: Path, rows: list[Any], *words: str, **source: Any) -> Any:
     settings = {"ability": "mine", "format": "messages", "path": str(path)} | source
     mine = "{" + ", ".join(f"{name}: {value}" for name, value in settings.items()) + "}"
     loss = f"+suite.tasks.kept={{ability: mine, task: loss, format: messages, path: {kept}}}"
-    choices = ["ability=mine", "strategy=single", "recipe.batch_samples=1", "name=s"]
+    others = [f"~suite.tasks.{name}" for name in ("math_loss", "gsm8k")]
+    choices = ["ability=mine", "strategy=single", "recipe.batch_samples=1", "name=s", *MATH_ALONE, *others]
     return sweep("-m", *TINY, f"+data.sources.mine={mine}", loss, *choices, *words, store=store)
 
 

@@ -16,7 +16,7 @@ from sweep.stages.stage import Stage, StageRef
 from sweep.stages.store import Damaged, Store
 from sweep.stages.upstream import FILE, PACKAGED
 from sweep.stages.worker import Job, build_stage
-from tests.conftest import TINY, sweep
+from tests.conftest import MATH_ALONE, TINY, sweep
 from tests.sweep.composing import cell, plan
 from tests.sweep.stages.processes import build, world
 from train.spec import WorldSpec
@@ -62,7 +62,7 @@ def test_a_worker_reads_upstream_and_writes_into_its_own_store(store_path: Path,
 
 @pytest.mark.slow
 def test_a_sweep_takes_a_colleagues_stages_and_gets_their_table(store_path: Path, lab: Path):
-    words = ["-m", *TINY, "fraction=1/4", "model.pretrain.epochs=null", "model.pretrain.steps=2"]
+    words = ["-m", *TINY, *MATH_ALONE, "fraction=1/4", "model.pretrain.epochs=null", "model.pretrain.steps=2"]
     theirs = sweep(*words, "name=s", store=lab)
     assert theirs.returncode == 0, theirs.stdout + theirs.stderr
     table = (lab / "sweeps" / "s" / "table.csv").read_bytes()

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANG_SECONDS, command, sweep
+from tests.conftest import HANG_SECONDS, MATH_ALONE, command, sweep
 from tests.sweep.stages.processes import family, send
 from tests.sweep.track.conftest import NAME, WORDS, Tracked, content, metrics, report_of, start_mirror
 from tests.wandb_server import WandbServer
+
+pytestmark = pytest.mark.slow
 
 
 def table(store: Path) -> list[dict[str, str]]:
@@ -99,7 +101,7 @@ def test_offline_runs_hold_the_same(tracked: Tracked, unsent: Path, server: Wand
 @pytest.mark.parametrize("online", [True, False], ids=["online", "offline"])
 def test_a_sweep_that_is_killed_loses_and_doubles_no_step(online: bool, tmp_path: Path, server: WandbServer):
     store = tmp_path / "store"
-    words = [*WORDS, "strategy=single", "fraction=1", "recipe.epochs=20", "engine.checkpoint_steps=7"]
+    words = [*WORDS, *MATH_ALONE, "strategy=single", "fraction=1", "recipe.epochs=20", "engine.checkpoint_steps=7"]
     environment = server.environment if online else {"WANDB_MODE": "offline"}
     process = command(*words, store=store, **environment)
     deadline = time.monotonic() + HANG_SECONDS

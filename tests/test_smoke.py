@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sweep.launch.states import cell_states
 from sweep.results.items import COLUMNS
 from sweep.results.items import write as write_items
 from sweep.results.saved_sweep import load
@@ -17,7 +18,7 @@ from sweep.stages.store import Store
 from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
 
 pytestmark = pytest.mark.slow
-CELLS = ["-m", "name=smoke", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
+CELLS = ["-m", "name=smoke", "keep=scores", "ability=math,general", "fraction=1/16,1/4,1", *TINY]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,15 @@ def test_the_table_holds_every_ability_of_every_cell(store: Path):
     losses = table[table.metric == "loss"].pivot(index="cell", columns="ability", values="value")
     assert losses.shape == (6, 3)
     assert losses.notna().all().all()
+
+
+def test_models_are_gone_and_what_they_were_trained_on_is_known(store: Path):
+    """``keep=scores``; the base stays."""
+    assert len(list(store.glob("train/*"))) == 1 and len(list(store.glob("spent/train/*"))) == 6
+    table = pd.read_csv(store / "sweeps" / "smoke" / "table.csv")
+    assert (table["tokens"] > 0).all() and table["machine"].notna().all()
+    states = cell_states(load(Store(store), "smoke"), Store(store), {})
+    assert [one.state for one in states] == ["done"] * 6
 
 
 def test_the_items_behind_every_measurement_add_up_to_it(store: Path):

@@ -32,14 +32,19 @@ class SweepFolder:
         """Where a stage's results lie."""
         return self.store / str(self.stages[key]["kind"]) / key
 
+    def _records(self, key: str) -> Path:
+        """Where a stage's records lie: beside its results, or apart where a sweep has removed its model (``keep``)."""
+        spent = self.store / "spent" / str(self.stages[key]["kind"]) / key
+        return self.folder(key) if self.folder(key).exists() or not spent.exists() else spent
+
     def record(self, key: str) -> dict[str, Any] | None:
         """On what a stage ran, and for how long; None where it has not run or came with the package."""
-        return _json(self.folder(key) / "record.json")
+        return _json(self._records(key) / "record.json")
 
     def trainings(self, cell: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """The log of every training stage of a cell that has run, in order: a row a logged step."""
         for key in cell["trained"]:
-            file = self.folder(key) / LOG
+            file = self._records(key) / LOG
             if file.is_file():
                 yield [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
 

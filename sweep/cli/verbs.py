@@ -179,16 +179,18 @@ def cancel(options: Named) -> Result:
 
 
 def collect(options: Named) -> Result:
-    """Write a sweep's table again from its scores, and bring its runs in a tracker up to date."""
+    """Write a sweep's table again from its scores, bring its tracker up to date, and remove models as ``keep`` says."""
     from sweep.launch.tracking import mirrored
-    from sweep.results import table, warnings
+    from sweep.results import keep, table, warnings
 
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
     require("this sweep", saved.tracker.extras)
     with mirrored(saved, store, print, patient=True):
         warned, path = warnings.write(saved, store), table.write(saved, store)
-    return Result("\n".join([*warned, str(path)]), {"sweep": saved.name, "table": str(path), "warnings": list(warned)})
+    removed = keep.remove_models(saved, store)
+    told = [*warned, *filter(None, [removed]), str(path)]
+    return Result("\n".join(told), {"sweep": saved.name, "table": str(path), "warnings": list(warned)})
 
 
 def gc(options: Garbage) -> Result:
@@ -228,7 +230,7 @@ VERBS = {
     "retry": Command(Retry, "Run what a sweep still lacks, on SLURM if it was submitted there, else here.", retry),
     "fetch": Command(Named, "Download from the hub what a sweep still needs, for jobs without internet.", fetch),
     "cancel": Command(Named, "Cancel the SLURM jobs of a sweep.", cancel),
-    "collect": Command(Named, "Write a sweep's table again from its scores; mirror what W&B lacks of it.", collect),
+    "collect": Command(Named, "Write a sweep's table again, mirror what W&B lacks of it, remove models as keep= says.", collect),
     "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),
 }
 """What may follow ``python -m sweep``, by name."""

@@ -11,6 +11,7 @@ from common.options import near
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
 from sweep.config.amount import STUDY_REPLAY, WHOLE, Amount
+from sweep.config.keep import KEEP
 from sweep.config.strategy import EACH, GENERAL, SPECIALISED, WORDS, Strategy
 from sweep.config.tracker import TrackerConfig
 from train.spec import (
@@ -30,15 +31,12 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 """Config keys that only name things in tables, or matter only where another key interpolates them."""
 
 EXECUTION = (
-    "store", "upstream", "workers", "dry_run", "json", "replace", "exclude", "engine", "tracker",
+    "store", "upstream", "workers", "dry_run", "json", "replace", "keep", "exclude", "engine", "tracker",
     "suite.eval_batch_size", "model.parameters", "model.resources",
     "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
     "suite.judge_client", "suite.score", "suite.tasks.*.references",
 )  # fmt: skip
-"""Config keys that say where and how the work runs, and which models of a cell are measured.
-
-They do not enter keys of stages; of a path, the content does.
-"""
+"""Config keys of where and how work runs, and what is measured and kept. Of paths, the content enters stages' keys."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +219,7 @@ class Cell:
     dry_run: bool
     json: bool
     replace: bool
+    keep: str
     exclude: list[dict[str, Any]]
     ability: str
     fraction: Amount
@@ -243,6 +242,7 @@ class Cell:
         if self.name is not None:
             check_sweep_name(self.name)
         one_of("sample_rounding", self.sample_rounding, ("floor", "round", "ceil"))
+        one_of("keep", self.keep, KEEP)
         positive(total_samples=self.total_samples, workers=self.workers)
         if self.fraction.value > 1:
             raise ValueError(f"fraction={self.fraction.text} must be between 0 (the untrained base) and 1 (everything)")

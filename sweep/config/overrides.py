@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-OF_THE_COMMAND = ("name", "store", "upstream", "workers", "dry_run", "json", "replace", "exclude")
+OF_THE_COMMAND = ("name", "store", "upstream", "workers", "dry_run", "json", "replace", "keep", "exclude")
 """Keys that say nothing about a cell."""
 
 DESIGN = ("model", "strategy", "ability", "ratio_arm", "ratio", "fraction", "replay", "seed")

@@ -21,7 +21,7 @@ from sweep.launch.tracking import mirrored
 from sweep.launch.watch import Watch
 from sweep.plan.plan import Plan
 from sweep.plan.preflight import fetch_all
-from sweep.results import table, warnings
+from sweep.results import keep, table, warnings
 from sweep.results.saved_sweep import SavedSweep, save
 from sweep.results.stage_names import stage_names
 from sweep.stages.extras import extras
@@ -82,6 +82,7 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     needed = extras((job.stage, job.execution) for job in pool.queue.missing.values())
     require("this sweep", [*needed, *saved.tracker.extras])
     console.print(f"sweep {saved.name}: {_size(saved)}, {missing} to run")
+    _note(console, keep.trained_again((job.stage for job in pool.queue.missing.values()), store))
     with mirrored(saved, store, partial(_say, console)):
         with Progress(pool.queue.missing.values(), store, console, stage_names(saved), pool.most) as progress:
             outcome = pool.run(progress)
@@ -94,7 +95,9 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
         if outcome.problem:
             print(f"error: {outcome.problem}; the same command continues from here", file=sys.stderr)
             return 1
-        return _conclude(saved, store, outcome, progress, console)
+        status = _conclude(saved, store, outcome, progress, console)
+    _note(console, keep.remove_models(saved, store))
+    return status
 
 
 def run_on_slurm(plan: Plan, store: Store, request: Request) -> int:
@@ -127,7 +130,14 @@ def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
                 f"cancel them with: python -m sweep cancel {where}"
             )
             return INTERRUPTED
-        return _conclude(saved, store, outcome, progress, console)
+        status = _conclude(saved, store, outcome, progress, console)
+    _note(console, keep.remove_models(saved, store))
+    return status
+
+
+def _note(console: Console, line: str) -> None:
+    if line:
+        console.print(line, markup=False)
 
 
 def _size(saved: SavedSweep) -> str:

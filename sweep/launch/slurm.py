@@ -5,15 +5,13 @@ The store and SLURM's queue are the only state, so the command can be killed and
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from sweep.launch.step import Step, freeze
 from sweep.launch.tasks import Array, Shape, SlurmTask, pack, split
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages import snapshot
+from sweep.stages.disk import locked
 from sweep.stages.store import Store
 
 REQUEST = "slurm.json"
@@ -60,7 +59,7 @@ def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:
     first = next(iter(request.of_stage.values()))
     logs = Path(first.submitit_folder or folder / "slurm").absolute()
     store.remove_dead_claims()
-    with _lock(store):
+    with locked(store.root / "slurm.lock"):  # two commands at once would both find the queue empty
         queued = squeue.stages(squeue.jobs_for(store))  # before the store: a job that ends in between is then done
         done = saved.jobs.keys() - store.lacking(job.stage for job in saved.jobs.values()).keys()
         flight = {key: queued[key].number for key in saved.jobs if key in queued and key not in done}
@@ -86,15 +85,6 @@ def last_request(store: Store, name: str) -> Request | None:
 def forget_request(store: Store, name: str) -> None:
     """Note that a sweep runs on this machine, and not on SLURM, from now on."""
     (store.sweep(name) / REQUEST).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _lock(store: Store) -> Iterator[None]:
-    """Let one command at a time read the queue and submit: two at once would both find it empty."""
-    store.root.mkdir(parents=True, exist_ok=True)
-    with (store.root / "slurm.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True)

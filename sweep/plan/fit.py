@@ -9,10 +9,12 @@ from typing import Any
 
 from common.wording import plural
 from sweep.config.cell import Cell
+from sweep.config.keep import goes
 from sweep.plan.cost import LARGE
 from sweep.plan.memory import GIB, Memory, gib, of_cell
 from sweep.plan.plan import Plan, PlannedCell
 from sweep.plan.resume_points import RESUME_BYTES, save_seconds
+from sweep.stages.stage import Stage
 from train.spec import Architecture, EngineConfig
 
 PROMPT_TOKENS = 256
@@ -100,20 +102,28 @@ def parameters_of(plan: Plan, planned: PlannedCell) -> int:
 
 
 def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
-    """What finished models take for good, and resume points while a model trains."""
+    """What finished models take, before and after ``keep``, and resume points while a model trains."""
     trained = [stage for stage in plan.stages if stage.kind == "train" and stage.key in missing]
-    sizes = [plan.parameters.get(stage.key, 0) for stage in trained]
-    precisions = [stage.spec.recipe.export_precision for stage in trained]
-    kept = sum(MODEL_BYTES[name] * size for name, size in zip(precisions, sizes, strict=True)) / GIB
-    largest = RESUME_BYTES * max(sizes, default=0) / GIB
-    if kept < 1:
+    last = {planned.trained[-1].key for planned in plan.cells if planned.trained}
+    kept = [stage for stage in trained if not goes(stage, plan.keep, last)]
+    whole, rest = models_gib(plan, trained), models_gib(plan, kept)
+    if whole < 1:
         return []
-    kept_in = " and ".join(sorted(set(precisions)))
+    kept_in = " and ".join(sorted({stage.spec.recipe.export_precision for stage in trained}))
+    then = f" until all is scored, then {plural(len(kept), 'model')}, {gib(rest)} GiB (keep={plan.keep})"
+    largest = max(plan.parameters.get(stage.key, 0) for stage in trained)
     return [
-        f"disk: {plural(len(sizes), 'model')} to keep, {gib(kept)} GiB in {kept_in}; while one trains, "
-        f"up to twice {gib(largest)} GiB for its resume points, each saved in "
-        f"about {save_seconds(max(sizes), plan.store):.0f} s"
+        f"disk: {plural(len(trained), 'model')}{' to keep' if plan.keep == 'all' else ''}, {gib(whole)} GiB in "
+        f"{kept_in}{'' if plan.keep == 'all' else then}; while one trains, up to twice "
+        f"{gib(RESUME_BYTES * largest / GIB)} GiB for its resume points, each saved in "
+        f"about {save_seconds(largest, plan.store):.0f} s"
     ]
+
+
+def models_gib(plan: Plan, trained: Collection[Stage]) -> float:
+    """GiB that the models of these training stages take on disk."""
+    sizes = [(stage.spec.recipe.export_precision, plan.parameters.get(stage.key, 0)) for stage in trained]
+    return sum(MODEL_BYTES[precision] * size for precision, size in sizes) / GIB
 
 
 def answering(parameters: int, shape: Architecture, *, size: int, rows: int, positions: int) -> float:

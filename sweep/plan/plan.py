@@ -86,6 +86,11 @@ class Plan:
         return Store(self.cells[0].cell.store, self.cells[0].cell.upstream)
 
     @property
+    def keep(self) -> str:
+        """What stays of the models once they are scored, as the first cell says for all."""
+        return self.cells[0].cell.keep
+
+    @property
     def tracker(self) -> TrackerConfig:
         """The tracker that the first cell names; all cells of a sweep share one."""
         return self.cells[0].cell.tracker

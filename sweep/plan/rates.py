@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.spec.answers import EvalRun
-from sweep.stages.stage import plain, restore
+from sweep.stages.stage import StageRef, plain, restore
 from sweep.stages.store import SEAL, Store
 from sweep.stages.worker import STAGE_TYPES
 from train.spec import TrainRun
@@ -54,7 +54,7 @@ class Rates:
     def _known(self) -> dict[Work, Rate]:
         found: defaultdict[Work, list[Rate]] = defaultdict(list)
         for kind in KINDS:
-            for folder in _newest(self.store.root / kind):
+            for folder in _newest(self.store.root / kind, self.store.root / "spent" / kind):
                 try:
                     work, rate = self._read(kind, folder)
                 except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
@@ -77,8 +77,8 @@ class Rates:
             rate = Rate(fixed, per_token, timings["seconds"] / per_token)
             return _work(kind, spec, how, parameters, bool(record["gpu"])), rate
         if kind == "answer":
-            model = self.store.root / "train" / str(identity["inputs"]["model"]) / "summary.json"
-            parameters = json.loads(model.read_bytes())["parameters"]
+            model = self.store.records(StageRef("train", str(identity["inputs"]["model"])))
+            parameters = json.loads((model / "summary.json").read_bytes())["parameters"]
         return _work(kind, spec, how, parameters, bool(record["gpu"])), Rate(0.0, seconds / units(spec))
 
 
@@ -99,8 +99,9 @@ def _work(kind: str, spec: Any, execution: Any, parameters: int, gpu: bool) -> W
     return kind, gpu, spec.task, spec.items, spec.judge is not None
 
 
-def _newest(folder: Path) -> Iterator[Path]:
-    stages = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+def _newest(*folders: Path) -> Iterator[Path]:
+    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    stages = sorted(found, key=lambda path: path.stat().st_mtime)
     yield from stages[-NEWEST:]
 
 

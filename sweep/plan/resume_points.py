@@ -23,7 +23,8 @@ NEWEST = 64
 def save_seconds(parameters: int, store: Store) -> float:
     """Seconds that saving a resume point of a model takes, at the median rate of the store's finished trainings."""
     rates = []
-    for file in sorted(store.root.glob("train/*/timings.json"), key=lambda file: -file.stat().st_mtime)[:NEWEST]:
+    files = [file for folder in ("train", "spent/train") for file in store.root.glob(f"{folder}/*/timings.json")]
+    for file in sorted(files, key=lambda file: -file.stat().st_mtime)[:NEWEST]:
         timings = json.loads(file.read_bytes())
         if timings.get("resume_point_seconds"):
             rates.append(timings["resume_point_bytes"] / timings["resume_point_seconds"])

@@ -61,6 +61,8 @@ def unused(store: Store, name: str | None = None, queued: bool = False) -> Garba
     used, unreadable = used_stages(store, earlier)
     folders = {store.own(stage) for stage in used}
     stages = [] if unreadable else [folder for folder in _published(store) if folder not in folders]
+    spent = {store.spent(stage) for stage in used}
+    stages += [] if unreadable else [path for path in _spent(store) if path not in spent]
     tables = [earlier] if earlier is not None and earlier.exists() else []
     paths = [*tables, *stages, *_abandoned(store, None if unreadable else folders), *_leftovers(store)]
     paths += [] if queued else _old_code(store)
@@ -82,6 +84,11 @@ def _published(store: Store) -> Iterator[Path]:
     yield from sorted(path for path in folders if path.parent.name not in ("partial", "trash"))
 
 
+def _spent(store: Store) -> Iterator[Path]:
+    """The records of removed models."""
+    yield from sorted(path for path in store.root.glob("spent/*/*") if KEY.fullmatch(path.name))
+
+
 def _abandoned(store: Store, used: Collection[Path] | None) -> Iterator[Path]:
     """Unfinished work without a live owner that is published by now, or used by no sweep, or too old to resume."""
     now = claims.file_system_time(store.root / "claims")
@@ -98,7 +105,7 @@ def _abandoned(store: Store, used: Collection[Path] | None) -> Iterator[Path]:
 def _leftovers(store: Store) -> Iterator[Path]:
     """Scratch files outside of stages whose writers were killed, and what a killed ``gc`` had still to remove."""
     now = claims.file_system_time(store.root / "claims")
-    for pattern in ("*", "failed/*", "code/*", "sweeps/**/*"):
+    for pattern in ("*", "failed/*", "code/*", "spent/*/*", "sweeps/**/*"):
         for path in sorted(store.root.glob(pattern)):
             if path.name.endswith(SCRATCH) and now - _changed(path) > EXPIRY_SECONDS:
                 yield path

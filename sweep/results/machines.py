@@ -37,7 +37,7 @@ def mixture(saved: SavedSweep, store: Store) -> list[str]:
 def _records(saved: SavedSweep, cell: SavedCell, store: Store) -> Iterator[dict[str, Any]]:
     """The records of the stages that ran the cell's model, without the base, which cells share."""
     for stage in own_stages(saved, cell):
-        path = store.path(stage) / "record.json"
+        path = store.records(stage) / "record.json"
         if stage.kind in ("train", "answer") and path.exists():
             yield json.loads(path.read_bytes())
 

@@ -22,9 +22,13 @@ from sweep.plan.plan import Plan, PlannedCell, cell_key
 from sweep.plan.planner import parameters
 from sweep.results import cell_configs, planning, replaced
 from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
+from sweep.stages.disk import locked
 from sweep.stages.stage import Stage, StageRef, plain, restore
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
+
+LOCK = "sweeps.lock"
+"""The file that is locked while a sweep is saved, and while models that no sweep needs are chosen and removed."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class SavedSweep:
     cells: tuple[SavedCell, ...]
     jobs: Mapping[str, Job]
     tracker: TrackerConfig = NO_TRACKER
+    keep: str = "all"
 
     def stages(self, cell: SavedCell) -> list[Stage]:
         """Every stage a cell rests on, parents before children."""
@@ -130,10 +135,12 @@ def save(plan: Plan, store: Store) -> SavedSweep:
     texts = [job.to_json() for job in all_jobs.values()]
     for text in texts:
         text.pop("store")  # the store may be moved
-    replaced.keep(folder / FILE, all_jobs)
-    write_json(folder / FILE, {"cells": cells, "jobs": texts, "tracker": plain(plan.tracker), "commit": commit()})
+    saved = {"cells": cells, "jobs": texts, "tracker": plain(plan.tracker), "keep": plan.keep, "commit": commit()}
+    with locked(store.root / LOCK):
+        replaced.keep(folder / FILE, all_jobs)
+        write_json(folder / FILE, saved)
     cell_configs.write(plan.cells, folder)
-    return SavedSweep(plan.name, _cells(cells), all_jobs, plan.tracker)
+    return SavedSweep(plan.name, _cells(cells), all_jobs, plan.tracker, plan.keep)
 
 
 def _scores(planned: PlannedCell, scores: Mapping[str, Stage]) -> dict[str, dict[str, str]]:
@@ -205,7 +212,7 @@ def load(store: Store, name: str) -> SavedSweep:
         value = json.loads(path.read_bytes())
         jobs = {job["key"]: Job.from_json({**job, "store": str(store.root)}) for job in value["jobs"]}
         tracker = restore(TrackerConfig, value["tracker"]) if "tracker" in value else NO_TRACKER
-        saved = SavedSweep(name, _cells(value["cells"]), jobs, tracker)
+        saved = SavedSweep(name, _cells(value["cells"]), jobs, tracker, value.get("keep", "all"))
         for cell in saved.cells:
             saved.stages(cell)  # raises a KeyError for a stage that the file lacks
     except UNREADABLE as problem:

@@ -95,7 +95,7 @@ def model_factors(saved: SavedSweep, cell: SavedCell, stages: int, store: Store)
     samples: dict[str, int] = {}
     totals = dict.fromkeys(TOTALS, 0)
     for stage in saved.tuned(cell)[:stages]:
-        summary = store.path(stage) / "summary.json"
+        summary = store.records(stage) / "summary.json"
         if not summary.exists():
             totals = {}  # a model that was trained elsewhere or is gone; what was planned stands in the factors
             samples = distinct_samples(saved.tuned(cell)[:stages])

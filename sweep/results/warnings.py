@@ -109,7 +109,7 @@ def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
 
 def _unpacked(saved: SavedSweep, store: Store) -> list[str]:
     """A note on training stages that were to pack samples and did not (`train.probe`): slower, with the same result."""
-    summaries = [store.path(job.stage) / "summary.json" for job in saved.jobs.values() if job.packs]
+    summaries = [store.records(job.stage) / "summary.json" for job in saved.jobs.values() if job.packs]
     apart = [file for file in summaries if file.exists() and json.loads(file.read_bytes()).get("packed") is False]
     if not apart:
         return []

@@ -5,6 +5,7 @@ STORE/partial/<stage>.<owner>  work in progress; kept after a crash so that trai
 STORE/claims/<stage>         the process that builds it (claims.py); touched while that process lives
 STORE/failed/<stage>.json    the last failure, for people; never read to decide anything
 STORE/logs/<stage>.log       what the last attempts printed
+STORE/spent/<kind>/<key>/ the records of a model that was removed after it was scored; without its weights
 STORE/trash/                 folders on their way out: moved here by one rename, then removed
 STORE/code/<digest>/         a copy of the code that stages are built with (snapshot.py)
 STORE/sweeps/<name>/         a sweep: its cells and its table
@@ -88,6 +89,15 @@ class Store:
                 if (folder := root / stage.kind / stage.key).exists():
                     return folder
         return own
+
+    def spent(self, stage: Stage | StageRef) -> Path:
+        """The folder for the records of a stage whose result was removed."""
+        return self.root / "spent" / stage.kind / stage.key
+
+    def records(self, stage: Stage | StageRef) -> Path:
+        """The folder with the records of a stage that was built: its own, or what stays of it once it is removed."""
+        spent = self.spent(stage)
+        return spent if spent.exists() and not self.path(stage).exists() else self.path(stage)
 
     def partial(self, stage: Stage, owner: str) -> Path:
         """The private folder in which one owner builds the stage."""
@@ -243,12 +253,16 @@ class Store:
 
     def discard(self, path: Path) -> None:
         """Remove a folder or file of the store. A kill at any moment leaves it whole or gone, never in part."""
+        remove(self.set_aside(path))
+
+    def set_aside(self, path: Path) -> Path:
+        """Move a folder or file of the store into the trash; return where it lies there."""
         trash = self.root / "trash"
         trash.mkdir(exist_ok=True)
         aside = trash / f"{path.name}.{uuid.uuid4().hex[:12]}"
         with contextlib.suppress(FileNotFoundError):  # another process took it
             path.rename(aside)
-        remove(aside)
+        return aside
 
 
 def _seal(stage: Stage, part: Path) -> None:

@@ -1,0 +1,91 @@
+"""Remove the models of a sweep that its config need not keep, once all that is planned over them is scored."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from common.wording import plural
+from sweep.config.keep import goes
+from sweep.results.saved_sweep import LOCK, SavedSweep, load
+from sweep.results.sweep_files import FILE, used_stages
+from sweep.stages import claims
+from sweep.stages.claims import Busy
+from sweep.stages.disk import SCRATCH, files_of, locked, remove, sync
+from sweep.stages.stage import Stage, StageRef
+from sweep.stages.store import SEAL, Store
+
+RECORDS = (SEAL, "record.json", "summary.json", "timings.json", "metrics.jsonl")
+"""What stays of a model that is removed: what tables, reports, trackers and later plans read."""
+
+
+def remove_models(saved: SavedSweep, store: Store) -> str:
+    """Remove the models that a saved sweep need not keep; return a sentence, '' where there are none.
+
+    A model stays while a stage that is still to be built rests on it, while a process builds it, and while another
+    sweep of the store names it.
+    """
+    if saved.keep == "all":
+        return ""
+    with locked(store.root / LOCK):  # a sweep that is saved later finds the models gone, and plans them anew
+        saved = load(store, saved.name)  # another command may have added cells
+        doomed = removable(saved, store)
+        others, unreadable = used_stages(store, store.sweep(saved.name) / FILE) if doomed else (set(), [])
+        if unreadable:
+            return f"keep={saved.keep}: no model is removed, as other sweeps may need them: {unreadable[0]}"
+        free = [stage for stage in doomed if StageRef(stage.kind, stage.key) not in others]
+        gone = [aside for stage in free if (aside := _set_aside(stage, store))]
+    size = sum(file.stat().st_size for folder in gone for file in files_of(folder))
+    for folder in gone:
+        remove(folder)
+    shared = len(doomed) - len(free)
+    left = f"; {plural(shared, 'model')} that other sweeps name stay" if shared else ""
+    return f"keep={saved.keep}: removed {plural(len(gone), 'model')}, {size / 2**20:,.1f} MiB{left}" if doomed else ""
+
+
+def removable(saved: SavedSweep, store: Store) -> list[Stage]:
+    """The models in the store that the sweep's ``keep`` lets go, all scored, with nothing left to build on them."""
+    needed = set(store.lacking(job.stage for job in saved.jobs.values()))
+    scored: set[str] = set()
+    for key, job in reversed(list(saved.jobs.items())):  # a stage is seen after all that are made from it
+        above = {node.key for node in job.stage.inputs.values()}
+        needed |= above if key in needed else set()
+        scored |= above if key in scored or job.stage.kind == "score" else set()
+    last = {cell.trained[-1] for cell in saved.cells if cell.trained}
+    trained = [job.stage for job in saved.jobs.values() if job.stage.kind == "train"]
+    return [
+        stage
+        for stage in trained
+        if stage.key in scored and stage.key not in needed and goes(stage, saved.keep, last)
+        if store.own(stage).exists()
+    ]
+
+
+def _set_aside(stage: Stage, store: Store) -> Path | None:
+    """Move a model into the trash, its records apart; None where a process is building it.
+
+    A kill at any moment leaves the model whole or its records complete.
+    """
+    own, spent = store.own(stage), store.spent(stage)
+    with contextlib.suppress(Busy), claims.held(store.claim(stage), uuid.uuid4().hex[:12]):
+        scratch = spent.with_name(spent.name + SCRATCH)
+        remove(scratch)
+        scratch.mkdir(parents=True)
+        for name in RECORDS:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(own / name, scratch / name)
+        sync([*files_of(scratch), scratch])
+        remove(spent)  # of an earlier model of this key
+        scratch.rename(spent)
+        sync([spent.parent])
+        return store.set_aside(own)
+    return None
+
+
+def trained_again(missing: Iterable[Stage], store: Store) -> str:
+    """A sentence on the models among the stages to build that were there and are removed; '' without any."""
+    again = sum(stage.kind == "train" and store.spent(stage).exists() for stage in missing)
+    return f"{plural(again, 'model')} removed after scoring (keep=) to be trained again" if again else ""

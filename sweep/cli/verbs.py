@@ -230,7 +230,7 @@ VERBS = {
     "retry": Command(Retry, "Run what a sweep still lacks, on SLURM if it was submitted there, else here.", retry),
     "fetch": Command(Named, "Download from the hub what a sweep still needs, for jobs without internet.", fetch),
     "cancel": Command(Named, "Cancel the SLURM jobs of a sweep.", cancel),
-    "collect": Command(Named, "Write a sweep's table again, mirror what W&B lacks of it, remove models as keep= says.", collect),
+    "collect": Command(Named, "Write a table again, send what W&B lacks, remove models as keep= says.", collect),
     "gc": Command(Garbage, "Remove finished stages that no sweep uses and partial work of dead processes.", gc),
 }
 """What may follow ``python -m sweep``, by name."""

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweep.config.cell import Cell
+from sweep.config.overrides import at_cell, given
 from sweep.config.template import references
 from sweep.launch.settings import Request, Settings
 from sweep.plan.cost import LARGE, card_gib
@@ -30,12 +31,13 @@ def request(plan: Plan, config: DictConfig) -> Request:
     """
     resolve, card = _resolver(config), card_gib()
     of_stage: dict[str, Settings] = {}
-    for planned in plan.cells:
+    for number, planned in enumerate(plan.cells):
         try:
             settings = _as_planned(resolve(planned.cell), plan, planned, card)
         except (ValueError, OmegaConfBaseException) as problem:
             line = str(problem).splitlines()[0]
-            raise CellError(f"cell {planned.label}: hydra.launcher: {line}") from None
+            cells = [given(one.label, one.factors) for one in plan.cells]
+            raise CellError(f"{at_cell(cells, number)}hydra.launcher: {line}") from None
         scores = [score for some in (*planned.earlier, planned.scores) for score in some.values()]
         for stage in with_parents([*planned.trained, *scores]):
             of_stage.setdefault(stage.key, settings)

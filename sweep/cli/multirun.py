@@ -27,7 +27,7 @@ from sweep.cli.plan_table import plan_record, show_plan
 from sweep.cli.verbs import fail
 from sweep.config.cell import Cell
 from sweep.config.compose import CellComposer, as_merge, freeze
-from sweep.config.overrides import OF_THE_COMMAND, columns, label_of, swept_keys, without_grid
+from sweep.config.overrides import OF_THE_COMMAND, at_cell, columns, label_of, swept_keys, without_grid
 from sweep.config.schema import names
 from sweep.config.strategy import EACH
 from sweep.launch.run import run_on_slurm, tokenise
@@ -106,13 +106,13 @@ def plan_all(job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader
     announce(f"planning {plural(len(job_overrides), 'cell')}")
     swept = swept_keys(job_overrides)
     composed: list[tuple[str, Cell, dict[str, str]]] = []
-    for overrides in job_overrides:
+    for number, overrides in enumerate(job_overrides):
         values = {key: value for key, _, value in (o.partition("=") for o in overrides) if key in swept}
         label = label_of(overrides)
         try:
             cell = composer.cell(overrides)
         except ValueError as problem:
-            raise CellError(f"cell {label}: {problem}") from None
+            raise CellError(f"{at_cell(job_overrides, number)}{problem}") from None
         if not composed:
             again = without_grid if _is_grid_spent(composer, overrides, cell) else list
         composed.append((label, cell, {**values, **columns(again(overrides), swept)}))
@@ -130,7 +130,7 @@ def each_ability(job_overrides: Sequence[Sequence[str]], composer: CellComposer)
     each = f"ability={EACH}"
     expanded: list[tuple[Any, list[str]]] = []
     place: dict[tuple[str, ...], int] = {}
-    for overrides in job_overrides:
+    for number, overrides in enumerate(job_overrides):
         if each not in overrides:
             expanded.append(((place.setdefault(tuple(overrides), len(place)), 0), list(overrides)))
             continue
@@ -139,9 +139,9 @@ def each_ability(job_overrides: Sequence[Sequence[str]], composer: CellComposer)
         try:
             abilities = composer.cell([*before, *after]).data.abilities
         except ValueError as problem:
-            raise CellError(f"cell {label_of(overrides)}: {problem}") from None
-        for number, ability in enumerate(abilities):
-            order = (place.setdefault(tuple(before), len(place)), number)
+            raise CellError(f"{at_cell(job_overrides, number)}{problem}") from None
+        for nth, ability in enumerate(abilities):
+            order = (place.setdefault(tuple(before), len(place)), nth)
             expanded.append((order, [*before, f"ability={ability}", *after]))
     return [overrides for _, overrides in sorted(expanded, key=lambda one: one[0])]
 

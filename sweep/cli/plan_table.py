@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from common.wording import plural
-from sweep.config.overrides import short_labels
+from sweep.config.overrides import given, short_labels
 from sweep.launch.progress import span
 from sweep.plan import fit, judge_cost
 from sweep.plan.cost import Cost, card_gib, costs, gpus
@@ -34,7 +34,7 @@ def show_plan(plan: Plan, store: Store) -> None:
     """Print cells, shared stages and estimated cost; nothing runs."""
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     rows, kinds, told = _report(plan, store, ROWS)
-    shared, labels = short_labels([(planned.label, planned.factors) for planned in plan.cells], " ")
+    shared, labels = short_labels([given(planned.label, planned.factors) for planned in plan.cells], " ")
     console.print(f"sweep {plan.name}" + (f", all cells: {shared}" if shared else ""), markup=False)
     console.print(_cells(rows, labels, console.width >= WIDE))
     if len(plan.cells) > ROWS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -65,8 +64,7 @@ def ls(options: List) -> Result:
 
 
 def _cell_lines(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    factors = [{"overrides": json.dumps(cell["overrides"])} if cell["overrides"] else {} for cell in cells]
-    shared, labels = short_labels([(cell["cell"], own) for cell, own in zip(cells, factors, strict=True)])
+    shared, labels = short_labels([cell["overrides"] or cell["cell"] for cell in cells])
     width = max(map(len, labels))
     lines = [f"  all cells: {shared}"] if shared else []
     return lines + [

@@ -38,19 +38,27 @@ def label_of(overrides: Sequence[str]) -> str:
     return ",".join(_label_words(overrides)) or "default"
 
 
-def short_labels(cells: Sequence[tuple[str, Mapping[str, Any]]], between: str = ",") -> tuple[str, list[str]]:
-    """For cells with their columns: the part of the labels that all share, and what is left of each.
+Given = Sequence[str] | str
+"""What is known of a cell: its overrides, or else its label."""
 
-    ``between`` stands between overrides.
-    """
-    words = [
-        _label_words(json.loads(factors["overrides"])) if "overrides" in factors else [label]
-        for label, factors in cells
-    ]
-    shared = [word for word in words[0] if len(words) > 1 and all(word in own for own in words)]
-    return between.join(shared), [
+
+def given(label: str, factors: Mapping[str, Any]) -> Given:
+    """The overrides of a cell, from its columns; its label where they do not hold them."""
+    return json.loads(factors["overrides"]) if "overrides" in factors else label  # type: ignore[no-any-return]
+
+
+def short_labels(cells: Sequence[Given], between: str = ",") -> tuple[str, list[str]]:
+    """The part of the labels that all cells share, and what is left of each; ``between`` stands between overrides."""
+    words = [[own] if isinstance(own, str) else _label_words(own) for own in cells]
+    shared = {word for word in words[0] if len(words) > 1 and all(word in own for own in words)}
+    return between.join(word for word in words[0] if word in shared), [
         between.join(word for word in own if word not in shared) or "default" for own in words
     ]
+
+
+def at_cell(cells: Sequence[Given], number: int) -> str:
+    """``cell LABEL: ``, the beginning of an error on one of these cells; nothing where it is the only one."""
+    return f"cell {short_labels(cells)[1][number]}: " if len(cells) > 1 else ""
 
 
 def _label_words(overrides: Sequence[str]) -> list[str]:

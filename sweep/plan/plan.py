@@ -11,6 +11,7 @@ from common.digest import key_of
 from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
 from sweep.config.cell import Cell
+from sweep.config.overrides import at_cell, given
 from sweep.config.tracker import TrackerConfig
 from sweep.plan.exclude import is_excluded
 from sweep.plan.files import Files
@@ -96,7 +97,7 @@ class Plan:
         return self.cells[0].cell.tracker
 
 
-def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
+def make(name: str | None, cells: Sequence[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> Plan:
     """Plan labelled cells with their swept values. Raises `CellError` for the first cell that cannot be planned.
 
     Without a name the plan is called ``run-`` and a digest of its cells, so that only equal plans share a name.
@@ -104,7 +105,7 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
     planner = Planner(files)
     distinct: dict[str, PlannedCell] = {}
     duplicates, excluded = [], []
-    for label, cell, factors in cells:
+    for number, (label, cell, factors) in enumerate(cells):
         if is_excluded(cell, factors):
             excluded.append(label)
             continue
@@ -114,7 +115,7 @@ def make(name: str | None, cells: Iterable[tuple[str, Cell, Mapping[str, Any]]],
                 cell, label, trained, scores[-1], tuple(scores[:-1]), distinct_samples(trained), factors
             )
         except ValueError as problem:
-            raise CellError(f"cell {label}: {problem}") from None
+            raise _at(cells, number, problem) from None
         first = distinct.setdefault(planned.key, planned)
         if first is not planned:
             duplicates.append((label, first.label))
@@ -139,19 +140,24 @@ def _check_names(cells: Iterable[PlannedCell]) -> None:
             )
 
 
-def uncounted(cells: Iterable[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> dict[str, Stage]:
+def uncounted(cells: Sequence[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> dict[str, Stage]:
     """The tokens that the store lacks of sources whose samples a plan of the cells counts, by config key.
 
     Raises `CellError` for the first cell whose sources cannot be read.
     """
     planner = Planner(files)
     stages: dict[str, Stage] = {}
-    for label, cell, factors in cells:
+    for number, (_, cell, factors) in enumerate(cells):
         try:
             stages |= {} if is_excluded(cell, factors) else planner.data_stages.uncounted(cell)
         except ValueError as problem:
-            raise CellError(f"cell {label}: {problem}") from None
+            raise _at(cells, number, problem) from None
     return stages
+
+
+def _at(cells: Sequence[tuple[str, Cell, Mapping[str, Any]]], number: int, problem: ValueError) -> CellError:
+    """The error of one of these cells."""
+    return CellError(f"{at_cell([given(label, factors) for label, _, factors in cells], number)}{problem}")
 
 
 def _collect(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweep.config.overrides import short_labels
+from sweep.config.overrides import given, short_labels
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.stage import File, Stage
 
@@ -12,7 +12,7 @@ from sweep.stages.stage import File, Stage
 def stage_names(saved: SavedSweep) -> dict[str, str]:
     """A name for every stage of a sweep, by its key; a stage that cells share is called after the first of them."""
     names = {key: _data_name(job.stage) for key, job in saved.jobs.items()}
-    _, labels = short_labels([(cell.label, cell.factors) for cell in saved.cells], " ")
+    _, labels = short_labels([given(cell.label, cell.factors) for cell in saved.cells], " ")
     for cell, label in reversed(list(zip(saved.cells, labels, strict=True))):
         tuned = [stage.key for stage in saved.tuned(cell)]
         for key in cell.trained:

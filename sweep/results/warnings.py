@@ -10,6 +10,7 @@ from typing import Any
 
 from common.cells import quoted
 from common.wording import plural
+from sweep.config.overrides import given, short_labels
 from sweep.results.machines import mixture
 from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
 from sweep.stages.stage import File
@@ -93,9 +94,11 @@ def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
     """One warning for each task and rate above its limit, with the cell where it is highest."""
     worst: dict[tuple[str, str], tuple[float, str, float]] = {}
     cells: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    _, labels = short_labels([given(cell.label, cell.factors) for cell in saved.cells])
+    short = dict(zip((cell.label for cell in saved.cells), labels, strict=True))
     for cell, score in _scored(saved):
         summary = store.path(score.job.stage) / "summary.json"
-        where = f"{cell.label} after stage {score.after_stage}" if cell.earlier else cell.label
+        where = f"{short[cell.label]} after stage {score.after_stage}" if cell.earlier else short[cell.label]
         for one in json.loads(summary.read_bytes()).get("warnings", ()) if summary.exists() else ():
             rate = (score.task, one["metric"])
             cells[rate].add(cell.label)

@@ -8,7 +8,7 @@ import pytest
 
 from sweep.cli.multirun import cells, plan_all
 from sweep.config.compose import as_merge, freeze
-from sweep.config.overrides import columns, label_of, short_labels
+from sweep.config.overrides import at_cell, label_of, short_labels
 from sweep.plan.plan import Plan
 from sweep.results.saved_sweep import factors
 from tests.conftest import sweep
@@ -167,10 +167,16 @@ def test_a_label_says_nothing_of_how_the_sweep_runs():
 
 
 def test_what_all_labels_share_is_said_once():
-    cells = [(label_of(words), columns(words, ())) for words in (["seed=1", "fraction=1/4"], ["fraction=1/4"])]
+    cells = [["seed=1", "fraction=1/4"], ["fraction=1/4"]]
     assert short_labels(cells) == ("fraction=1/4", ["seed=1", "default"])
     assert short_labels(cells[:1]) == ("", ["fraction=1/4,seed=1"])
-    assert short_labels([("a", {}), ("b", {})]) == ("", ["a", "b"])
+    assert short_labels(["a", "b"]) == ("", ["a", "b"])  # labels alone, of a sweep that knows no overrides
+
+
+def test_an_error_names_a_cell_by_what_tells_it_from_the_others():
+    cells = [["seed=1", "data.max_length=64"], ["seed=2", "data.max_length=64"]]
+    assert at_cell(cells, 1) == "cell seed=2: "
+    assert at_cell(cells[:1], 0) == ""
 
 
 SUMS = "{ability: math, format: gsm8k, path: FILE, held_out_rows: 1}"

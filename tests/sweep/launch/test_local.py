@@ -263,7 +263,7 @@ def test_a_plain_run_is_one_cell(reference: Path):
         (["-m", "+grid=data_amount", "fractoin=1"], "did you mean fraction"),
         (
             ["-m", "+grid=data_amount", "fraction=1/4,1/0"],
-            "cell strategy=single,ability=each,fraction=1/0: fraction: 1/0",
+            "cell fraction=1/0: fraction: 1/0",
         ),
         (["-m", "ability=math,law"], "cell ability=law"),
         (["-m", "+grid=nope"], "data_amount"),

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.advice.advise import surrogates_of, weighting
-from analysis.advice.distance import FAR, parts_of
+from analysis.advice.distance import FAR, distance_words, parts_of, times
 from analysis.advice.surrogate import Surrogate, strategies, values
 from analysis.arrays import Array
 from analysis.data.metric import common_metric
@@ -146,23 +146,11 @@ def check_table(check: AdviceCheck) -> TextTable:
         entries = [predicted_and_measured(check, k, i) for i in range(len(check.models))]
         sums = [metric.number(float(metric.value(v))) for v in (total[k], measured[k])]
         columns = zip(*entries, (sums[0], "", sums[1], ""), strict=True)
-        rows.append((f"{check.cells[k]}\n{_distance(check, k)}", names, *map("\n".join, columns)))
+        rows.append((f"{check.cells[k]}\n({distance_words(check.away[k])})", names, *map("\n".join, columns)))
     labels = ", ".join(dict.fromkeys(model.metric.label for model in check.models))
     more = f"; {len(total) - SHOWN} more cells with json=true" if len(total) > SHOWN else ""
     title = f"{labels} as predicted and as measured, the best predicted first{more}"
     return TextTable(title, ("cell", "ability", "predicted", "95 % interval", "measured", ""), tuple(rows))
-
-
-def _distance(check: AdviceCheck, cell: int) -> str:
-    """How far a cell lies from the nearest one that its prediction rests on, in words."""
-    if not np.isfinite(check.away[cell]):
-        return "(a strategy never measured, far)"
-    return f"({times(check.away[cell])} from the nearest{', far' if check.far[cell] else ''})"
-
-
-def times(away: float) -> str:
-    """Doublings as a factor: ``4x``."""
-    return f"{2**away:.2g}x" if away < 6 else f"{2**away:,.0f}x"
 
 
 def predicted_and_measured(check: AdviceCheck, cell: int, which: int) -> tuple[str, str, str, str]:

@@ -15,12 +15,16 @@ Names = Sequence[str] | NDArray[np.str_]
 PREFIX = "samples_"
 MOST = 60
 """Arms that are predicted from those at a distance; of more, as many in even steps."""
+MOST_GIVEN = 300
+"""Arms that each of them is predicted from; of more, as many in even steps."""
 FEWEST = 4
 """Arms that must be left to predict from, and arms that must be predicted, for a width to be known."""
 FAR = 2.0
 """Doublings from the nearest measured cell, from which on a prediction is called far."""
 ALIKE = 0.02
 """Shares of the data that differ by less make one proportion."""
+NEAREST, AND_FAR, NEVER = "{} from the nearest", ", far", "a strategy never measured, far"
+"""A distance in words; the report's panel, which measures its own in the browser, has them from here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,7 @@ def _ratio(places: Places, far: float, kernel: Array, value: Array) -> float:
     for i in np.unique(np.linspace(0, len(value) - 1, min(MOST, len(value))).astype(int)):
         gap = np.abs(places.doublings - places.doublings[i]).max(axis=1)
         kept = np.flatnonzero(((gap >= far) | (names != names[i])) & (np.arange(len(value)) != i))
+        kept = kept[np.unique(np.linspace(0, len(kept) - 1, min(MOST_GIVEN, len(kept))).astype(int))]
         if len(kept) < FEWEST or (np.isfinite(far) and not (names[kept] == names[i]).any()):
             continue
         half = np.linalg.solve(kernel[np.ix_(kept, kept)], kernel[kept, i])
@@ -105,3 +110,24 @@ def _ratio(places: Places, far: float, kernel: Array, value: Array) -> float:
     if len(standard) < FEWEST:
         return float("nan")
     return max(1.0, float(np.quantile(standard, 0.95, method="higher")) / 1.96)
+
+
+def ratios(places: Places, kernel: Array, value: Array) -> tuple[list[float], float]:
+    """The ratios of `stretch` at 0, 1, 2 ... doublings, as far as the arms tell, and that of a strategy never measured.
+
+    Without what `stretch` says of strategies that were measured on one mixture alone.
+    """
+    found = list[float]()
+    while not (found and np.isnan(found[-1])):
+        found.append(_ratio(places, float(len(found)), kernel, value))
+    return found[:-1], _ratio(places, float("inf"), kernel, value)
+
+
+def times(away: float) -> str:
+    """Doublings as a factor: ``4x``."""
+    return f"{2**away:.2g}x" if away < 6 else f"{2**away:,.0f}x"
+
+
+def distance_words(away: float) -> str:
+    """How far a design lies from the nearest arm of its strategy: ``4x from the nearest, far``."""
+    return NEAREST.format(times(away)) + (AND_FAR if away >= FAR else "") if np.isfinite(away) else NEVER

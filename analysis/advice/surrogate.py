@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import expit
 
-from analysis.advice.distance import Places, places, stretch
+from analysis.advice.distance import Places, places, ratios, stretch
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.verdicts.arms import ArmMeans
@@ -104,6 +104,11 @@ class Surrogate:
         """How many times as wide as stated (cells,) intervals are that far from the nearest arm; see `stretch`."""
         whole = self.factor @ self.factor.T
         return stretch(self.places, away, strategy, whole, whole @ self.solved)
+
+    def ratios(self) -> tuple[list[float], float]:
+        """The same by whole doublings; see `ratios`."""
+        whole = self.factor @ self.factor.T
+        return ratios(self.places, whole, whole @ self.solved)
 
     def left_out(self) -> tuple[Array, Array]:
         """Each arm predicted from all others: predicted minus measured, and the same in standard errors."""

@@ -9,9 +9,9 @@ from textwrap import fill
 import numpy as np
 
 from analysis.advice.advise import KL, Advice, advise, emphases
-from analysis.advice.check import check_lines, check_summary, check_table, compare, times
+from analysis.advice.check import check_lines, check_summary, check_table, compare
 from analysis.advice.commands import command, common, strategy_words
-from analysis.advice.distance import FAR
+from analysis.advice.distance import FAR, times
 from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.records import advice_record, check_record, next_record

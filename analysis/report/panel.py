@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.advice.advise import source_size, surrogates_of
 from analysis.advice.commands import common, strategy_words
+from analysis.advice.distance import AND_FAR, FAR, NEAREST, NEVER, Places
 from analysis.advice.surrogate import BASE, Surrogate
 from analysis.advice.text import mixed
 from analysis.arrays import Array
@@ -28,8 +29,15 @@ def panel(study: Study) -> dict[str, object]:
     strategies = sorted({str(name) for model in models for name in model.design.strategy} - {BASE})
     largest = {model.ability: _largest(study, model.ability) for model in models}
     words = {**common(study), "name": "tried", "fraction": "1"}
+    measured = [_places(model.places) for model in models]
+    different = [one for i, one in enumerate(measured) if one not in measured[:i]]
     return {
-        "abilities": [_grid(model, strategies, sum(largest.values())) for model in models],
+        "abilities": [
+            {**_grid(model, strategies, sum(largest.values())), "places": different.index(one)}
+            for model, one in zip(models, measured, strict=True)
+        ],
+        "places": different,
+        "distance": {"nearest": NEAREST, "far": AND_FAR, "never": NEVER, "from": FAR},
         "largest": largest,
         "strategies": {name: _texts(strategy_words(study, name)) for name in strategies},
         "words": _texts(words),
@@ -49,6 +57,16 @@ def _largest(study: Study, ability: str) -> float:
     return float(round(size if np.isfinite(size) else max(most, 1.0)))
 
 
+def _places(places: Places) -> dict[str, object]:
+    """Where the arms of each strategy lie, in doublings; and the strategies that were measured on one mixture alone."""
+    arms: dict[str, list[list[float]]] = {}
+    for name, at in zip(places.strategy, places.doublings, strict=True):
+        arms.setdefault(str(name), []).append([round(float(one), 6) for one in at])
+    single = [name for name in arms if places.one_proportion([name])[0]]
+    unique = {name: [list(one) for one in dict.fromkeys(map(tuple, found))] for name, found in arms.items()}
+    return {"names": places.names, "least": places.least, "arms": unique, "single": single}
+
+
 def _grid(model: Surrogate, strategies: list[str], most: float) -> dict[str, object]:
     """Predictions of one ability by strategy: value, low, high, each a list over own data times other data."""
     least = float(model.unit[0, 0])
@@ -57,6 +75,7 @@ def _grid(model: Surrogate, strategies: list[str], most: float) -> dict[str, obj
         np.expm1(np.linspace(0, np.log1p(end / least), STEPS)) * least for end in (ends[0], min(ends[1], most))
     )
     pairs = np.stack(np.meshgrid(own, others, indexing="ij"), axis=-1).reshape(-1, 2)
+    wider, never = model.ratios()
     return {
         "name": model.ability,
         "label": model.metric.label,
@@ -65,6 +84,9 @@ def _grid(model: Surrogate, strategies: list[str], most: float) -> dict[str, obj
         if model.metric.bounded
         else [],
         "least": least,
+        "even": "logit" if model.metric.bounded else "log" if model.metric.kind == "loss" else "",
+        "wider": _rounded(np.array(wider)),
+        "never": float(never) if np.isfinite(never) else None,
         "own": _rounded(own),
         "others": _rounded(others),
         "by": {name: _predicted(model, pairs, name) for name in strategies},

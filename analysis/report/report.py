@@ -23,7 +23,9 @@ from analysis.text_table import TextTable
 
 PANEL = (
     "The predictions are those of python -m analysis advise: a Gaussian process over own data, other data and "
-    "strategy; the intervals are those of its curve, without the scatter of single runs. The panel needs scripts."
+    "strategy; the intervals are those of its curve, without the scatter of single runs. They widen with the distance "
+    "from the nearest cell measured, and are unknown where the cells do not tell by how much; far means that "
+    "an ability's amount is 4x or more away from every cell of that strategy. The panel needs scripts."
 )
 
 

@@ -28,11 +28,47 @@
     });
   }
 
+  const EVEN = {  // the scales on which intervals are as long to both sides, and back
+    logit: [(v, [from, to]) => {
+      const share = Math.min(0.9999, Math.max(0.0001, (v - from) / (to - from)));
+      return Math.log(share / (1 - share));
+    }, (v, [from, to]) => from + (to - from) / (1 + Math.exp(-v))],
+    log: [Math.log, Math.exp],
+    "": [(v) => v, (v) => v],
+  };
+
+  function away(ability, strategy) {  // the doublings to the nearest cell measured, as Places.away counts them
+    const { names, least, arms } = facts.places[ability.places];
+    const total = Object.values(chosen).reduce((sum, n) => sum + n, 0);
+    const own = chosen[ability.name];
+    const parts = { ...chosen, ...(names.includes("own") ? { own, other: total - own } : {}) };
+    const at = names.map((name) => Math.log2(1 + (parts[name] || 0) / least));
+    return Math.min(...(arms[strategy] || []).map((arm) => Math.max(...arm.map((a, i) => Math.abs(a - at[i])))));
+  }
+
+  function inWords(gap) {
+    if (!isFinite(gap)) return facts.distance.never;
+    const factor = 2 ** gap;
+    const times = gap < 6 ? Number(factor.toPrecision(2)) : Math.round(factor).toLocaleString("en");
+    return facts.distance.nearest.replace("{}", `${times}x`) + (gap >= facts.distance.from ? facts.distance.far : "");
+  }
+
+  function widened(ability, strategy, ends) {  // the interval as far from the nearest cell; none where nothing tells
+    const gap = away(ability, strategy);
+    const single = gap >= facts.distance.from && facts.places[ability.places].single.includes(strategy);
+    const ratio = isFinite(gap) ? ability.wider[Math.ceil(gap - 1e-4)] : ability.never;
+    if (single || !ratio) return null;
+    const [even, back] = EVEN[ability.even];
+    const [middle, low, high] = ends.map((v) => even(v, ability.range));
+    return [low, high].map((v) => back(middle + ratio * (v - middle), ability.range));
+  }
+
   const inputs = element("div");
   inputs.className = "sliders";
   const results = element("div");
   results.className = "sliders";
   const command = element("code");
+  const far = Object.assign(element("p"), { className: "notes", role: "status" });
   const strategy = element("select");
   const rows = {};
 
@@ -63,31 +99,41 @@
   inputs.append(label, strategy, element("span"));
   strategy.addEventListener("change", update);
 
+  function show(ability, others, strategy) {
+    const { band, value } = rows[ability.name];
+    const own = chosen[ability.name];
+    const ends = predicted(ability, own, others, strategy);
+    const interval = widened(ability, strategy, ends);
+    const beyond = others > ability.others.at(-1) * 1.01 || own > ability.own.at(-1) * 1.01;
+    const text = (v) => (ability.share ? v.toFixed(1) : v.toPrecision(3));
+    value.textContent = `${text(ends[0])} (${interval ? interval.map(text).join(" to ") : "95 % interval unknown"})` +
+      (beyond ? ", beyond what was measured" : "");
+    band.setAttribute("aria-label", `${ability.name}: ${value.textContent}`);
+    const all = Object.values(ability.by).flat(2);
+    const [from, to] = ability.range.length ? ability.range : [Math.min(...all), Math.max(...all)];
+    const at = (v) => 100 * Math.min(1, Math.max(0, (v - from) / (to - from || 1)));
+    const span = element("i");
+    const [low, high] = interval || [from, to];
+    span.className = interval ? "" : "unknown";
+    Object.assign(span.style, { left: `${at(low)}%`, width: `${at(high) - at(low)}%` });
+    const mark = element("b");
+    mark.style.left = `${at(ends[0])}%`;
+    band.replaceChildren(span, mark);
+  }
+
   function update() {
     let total = 0;
     for (const ability of facts.abilities) {
-      chosen[ability.name] = amountOf(ability.name, +rows[ability.name].slider.value);
-      total += chosen[ability.name];
-    }
-    for (const ability of facts.abilities) {
-      const { said, slider, band, value } = rows[ability.name];
-      const own = chosen[ability.name];
+      const { said, slider } = rows[ability.name];
+      const own = chosen[ability.name] = amountOf(ability.name, +slider.value);
+      total += own;
       said.textContent = shown(own);
       slider.setAttribute("aria-valuetext", `${shown(own)} samples`);
-      const [middle, low, high] = predicted(ability, own, total - own, strategy.value);
-      const beyond = total - own > ability.others.at(-1) * 1.01 || own > ability.own.at(-1) * 1.01;
-      const text = (v) => (ability.share ? v.toFixed(1) : v.toPrecision(3));
-      value.textContent = `${text(middle)} (${text(low)} to ${text(high)})${beyond ? ", beyond what was measured" : ""}`;
-      band.setAttribute("aria-label", `${ability.name}: ${value.textContent}`);
-      const all = Object.values(ability.by).flat(2);
-      const [from, to] = ability.range.length ? ability.range : [Math.min(...all), Math.max(...all)];
-      const at = (v) => `${(100 * (v - from)) / (to - from || 1)}%`;
-      const span = element("i");
-      Object.assign(span.style, { left: at(low), width: `${(100 * (high - low)) / (to - from || 1)}%` });
-      const mark = element("b");
-      mark.style.left = at(middle);
-      band.replaceChildren(span, mark);
     }
+    const several = Object.values(chosen).filter(Boolean).length > 1;
+    const one = !several && facts.strategies.multitask ? "multitask" : strategy.value;  // alone, all strategies are the same
+    for (const ability of facts.abilities) show(ability, total - chosen[ability.name], one);
+    far.textContent = total ? `Distance from the cells measured: ${inWords(Math.max(...facts.abilities.map((ability) => away(ability, one))))}.` : "";
     const amounts = Object.entries(chosen).filter(([, n]) => n).map(([name, n]) => `${name}:${Math.max(2, n)}`);
     const words = [...facts.words, ...facts.strategies[strategy.value], `'amount={${amounts.join(",")}}'`];
     command.textContent = total ? `python -m sweep ${words.join(" ")}` : "Nothing to train: every amount is 0.";
@@ -95,7 +141,7 @@
 
   const box = element("pre");
   box.append(command);
-  place.append(inputs, element("h4", "What each ability would reach, with 95 % intervals"), results, element("h4", "The command that runs it"), box);
+  place.append(inputs, element("h4", "What each ability would reach, with 95 % intervals"), results, far, element("h4", "The command that runs it"), box);
   place.append(window.dosage.button("copy the command", (b) => window.dosage.copy(command.textContent, b)));
   update();
 })();

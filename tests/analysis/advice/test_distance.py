@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.advice.distance import places, stretch
+from analysis.advice.distance import places, ratios, stretch
 
 ONE = ["multitask"]
 
@@ -32,6 +32,9 @@ def test_intervals_widen_where_the_arms_are_predicted_badly_from_so_far_away():
     assert stretch(found, away, ONE * 2, kernel, x) == pytest.approx([1.0, 1.0]), "a line, as the kernel says"
     near, far = stretch(found, away, ONE * 2, kernel, x + 0.08 * (x - 6) ** 2)
     assert far > near > 2, "what bends is predicted the worse the farther away"
+    by_doublings, never = ratios(found, kernel, x + 0.08 * (x - 6) ** 2)
+    assert (by_doublings[1], by_doublings[4]) == (near, far) and np.isnan(never)
+    assert len(by_doublings) < 12, "no two arms lie farther apart"
 
 
 def test_no_width_is_made_up_where_the_arms_do_not_tell():

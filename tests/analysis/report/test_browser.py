@@ -2,8 +2,15 @@
 
 import csv
 import io
+import re
 
+import numpy as np
 import pytest
+from scipy.special import logit
+
+from analysis.advice.advise import surrogates_of
+from analysis.advice.distance import distance_words
+from analysis.data.study import read_study
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +140,49 @@ def test_the_sliders_move_predictions_and_the_command(simulated, opened):
     page.keyboard.press("Home")
     assert "math" in before.split("amount=")[1] and "math" not in command.inner_text().split("amount=")[1]
     assert [band.get_attribute("aria-label") for band in bands] != said
+
+
+def test_the_panel_says_how_far_a_mixture_lies_and_widens_its_band_as_advise_does(simulated, opened, tmp_path):
+    models = surrogates_of(read_study([simulated.parent / "t.csv"]))
+    page = opened(simulated / "report.html")
+    seen = set()
+    for strategy in ("multitask", "sequential"):
+        page.select_option("#slide-strategy", strategy)
+        for steps in ((100, 100, 100), (100, 0, 0), (30, 100, 60), (0, 8, 90), (1, 1, 1)):
+            for model, step in zip(models, steps, strict=True):
+                page.locator(f"#slide-{model.ability}").evaluate(
+                    "(one, to) => { one.value = to; one.dispatchEvent(new Event('input')); }", step
+                )
+            texts = page.locator("#sliders input + output").all_inner_texts()
+            amounts = np.array([float(text.replace(",", "")) for text in texts])
+            by = dict(zip([model.ability for model in models], amounts, strict=True))
+            one = [strategy if (amounts > 0).sum() > 1 else "multitask"]
+            at = {m.ability: m.places.away(np.array([[by[name] for name in m.places.names]]), one) for m in models}
+            assert page.locator("#sliders [role=status]").inner_text() == (
+                f"Distance from the cells measured: {distance_words(max(float(one) for (one,) in at.values()))}."
+            )
+            for model, said in zip(models, page.locator("#sliders .band + output").all_inner_texts(), strict=True):
+                own = np.array([by[model.ability]])
+                mean, covariance = model.predict(model.inputs(own, amounts.sum() - own, np.array(one)))
+                half = 1.96 * model.stretch(at[model.ability], np.array(one))[0] * np.sqrt(covariance[0, 0])
+                seen.add(bool(np.isfinite(half)))
+                if not np.isfinite(half):
+                    assert "(95 % interval unknown)" in said
+                elif "beyond" not in said:  # where the page stays at the edge of what was measured
+                    ends = [float(text) for text in re.findall(r"[\d.]+", said)]
+                    exact = [100 * float(model.shown(mean[0] + sign * half)) for sign in (0, -1, 1)]
+                    assert ends == pytest.approx(exact, abs=2.5), (by, said)
+    assert seen == {True, False}
+    text = (simulated / "report.html").read_text(encoding="utf-8")
+    twice = re.sub(r'"wider":\[[^]]*\]', '"wider":[2]', text)
+    (tmp_path / "twice.html").write_text(twice, encoding="utf-8")
+    before, after = (opened(path) for path in (simulated / "report.html", tmp_path / "twice.html"))
+    texts = [page.locator("#sliders .band + output").all_inner_texts() for page in (before, after)]
+    for said, wider in zip(*texts, strict=True):
+        (low, high), (lower, higher) = (
+            logit([float(text) / 100 for text in re.findall(r"[\d.]+", words)[1:]]) for words in (said, wider)
+        )
+        assert higher - lower == pytest.approx(2 * (high - low), rel=0.05)
 
 
 def test_deep_links_lead_to_their_sections(report, opened):

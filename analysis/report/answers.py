@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.data.study import Study
 from analysis.data.sweep_folder import SweepFolder
+from analysis.report.cells import short_names
 
 MOST = 60_000
 """Answers of the page at most; each cell and task then has the first of its own, equally many."""
@@ -46,7 +47,9 @@ class Answers:
 
     def record(self) -> dict[str, object]:
         """For the page's script."""
-        return {"rows": self.rows, "cells": self.cells, "tasks": self.tasks, "texts": self.texts,
+        names = short_names(self.cells)
+        return {"rows": self.rows, "cells": self.cells, "names": [names[cell] for cell in self.cells],
+                "tasks": self.tasks, "texts": self.texts,
                 "verdicts": VERDICTS, "left_out": self.left_out}  # fmt: skip
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.advice.commands import parts
 from analysis.data.study import Study
 from analysis.data.sweep_folder import SweepFolder
 from analysis.format import number
 from analysis.report.answers import VERDICTS, Answers
-from analysis.report.cells import cell_facts
+from analysis.report.cells import cell_facts, short_names
 
 MOST = 40_000
 """Letters of sample answers that the page has room for."""
@@ -25,7 +24,7 @@ def behind(
     Samples are left out from the cell on that the page has no room for; items.html has them all.
     """
     facts = cell_facts(study, names)
-    for label, short in _short_names(facts).items():
+    for label, short in short_names(facts).items():
         facts[label]["name"] = short
     for folder in folders:
         for cell in folder.cells:
@@ -35,13 +34,6 @@ def behind(
                 facts[label] |= {"training, base first": _training(folder, label), "command": command}
                 facts[label] |= {"log": f"python -m sweep logs name={folder.name} cell='{label}'"}
     return {"facts": facts, "samples": _samples(answers, facts) if answers else {}}
-
-
-def _short_names(labels: Iterable[str]) -> dict[str, str]:
-    """The labels without the overrides that all of them share; themselves where nothing would be left."""
-    words = {label: parts(label) for label in labels}
-    shared = set.intersection(*map(set, words.values())) if len(words) > 1 else set()
-    return {label: ",".join(w for w in own if w not in shared) or label for label, own in words.items()}
 
 
 def _training(folder: SweepFolder, label: str) -> str:

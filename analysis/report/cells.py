@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import product
 
-from analysis.advice.commands import command, overrides
+from analysis.advice.commands import command, overrides, parts
 from analysis.data.study import Study
 from analysis.format import amount, number
 
@@ -38,6 +38,13 @@ def _facts(row: Mapping[Hashable, object]) -> dict[str, str]:
 
 def _known(value: object) -> bool:
     return value is not None and value == value and value != ""
+
+
+def short_names(labels: Iterable[str]) -> dict[str, str]:
+    """The labels without the overrides that all of them share; themselves where nothing would be left."""
+    words = {label: parts(label) for label in labels}
+    shared = set.intersection(*map(set, words.values())) if len(words) > 1 else set()
+    return {label: ",".join(w for w in own if w not in shared) or label for label, own in words.items()}
 
 
 def reproduction(study: Study, name: str) -> list[str]:

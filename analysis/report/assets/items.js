@@ -1,7 +1,7 @@
 // The answers of all cells: filters, a list that draws only what is seen, and one answer in full.
 "use strict";
 (function () {
-  const { rows, cells, tasks, texts, verdicts } = JSON.parse(document.getElementById("answers").textContent);
+  const { rows, cells, names, tasks, texts, verdicts } = JSON.parse(document.getElementById("answers").textContent);
   const [CELL, TASK, ITEM, PROMPT, GOLD, ANSWER, REASON, VERDICT, MARK] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   const HEIGHT = 44;
   const marks = { "fixed by more data": 1, "broken by mixing": 2 };
@@ -13,7 +13,7 @@
   let chosen = 0;
 
   for (const name of tasks) by("task").append(new Option(name, name));
-  for (const name of cells) by("cell").append(new Option(name, name));
+  cells.forEach((cell, i) => by("cell").append(Object.assign(new Option(names[i], cell), { title: cell })));
 
   function filter() {
     const task = tasks.indexOf(by("task").value);
@@ -51,7 +51,8 @@
       top.textContent = `${verdicts[row[VERDICT]]}: ${texts[row[ANSWER]].replace(/\s+/g, " ").slice(0, 160) || "(empty)"}`;
       const below = document.createElement("span");
       below.className = "quiet";
-      below.textContent = `${tasks[row[TASK]]} ${texts[row[ITEM]]}, ${cells[row[CELL]]}`;
+      below.textContent = `${tasks[row[TASK]]} ${texts[row[ITEM]]}, ${names[row[CELL]]}`;
+      below.title = cells[row[CELL]];
       box.append(top, below);
       box.addEventListener("click", () => choose(i));
       made.push(box);
@@ -74,16 +75,17 @@
   function show() {
     const row = found[chosen];
     if (!row) { one.textContent = "No answer fits these choices."; return; }
-    const names = Object.keys(marks).filter((name) => row[MARK] & marks[name]);
+    const changes = Object.keys(marks).filter((name) => row[MARK] & marks[name]);
     const parts = [
       ["Prompt", texts[row[PROMPT]]], ["Answer", texts[row[ANSWER]] || "(empty)"], ["What is right", texts[row[GOLD]] || "(not known)"],
-      ["Verdict", [verdicts[row[VERDICT]], ...names].join(", ")], ["Why", texts[row[REASON]]],
-      ["Where", `${tasks[row[TASK]]}, item ${texts[row[ITEM]]}, cell ${cells[row[CELL]]}`],
+      ["Verdict", [verdicts[row[VERDICT]], ...changes].join(", ")], ["Why", texts[row[REASON]]],
+      ["Where", `${tasks[row[TASK]]}, item ${texts[row[ITEM]]}, cell ${names[row[CELL]]}`],
     ];
     one.replaceChildren(...parts.flatMap(([name, words]) => [
       Object.assign(document.createElement("h2"), { textContent: name }),
       Object.assign(document.createElement("pre"), { textContent: words }),
     ]));
+    one.lastChild.title = cells[row[CELL]];
   }
 
   function remember() {

@@ -266,3 +266,11 @@ def test_answers_are_filtered_and_only_those_in_sight_are_drawn(report, opened):
     assert page.locator("#all > div[aria-selected=true]").get_attribute("aria-posinset") == str(whole // 3)
     assert "Prompt" in page.locator("#one").inner_text()
     assert "task=gsm8k" in page.url
+    options = page.eval_on_selector_all(
+        "#by-cell option", "all => all.slice(1).map((one) => [one.text, one.value, one.title])"
+    )
+    below = page.locator("#all .quiet").first
+    assert "model.architecture" not in below.inner_text()
+    for short, whole, title in options:
+        assert set(short.split(",")) < set(whole.split(",")) and title == whole and "model.architecture" not in short
+    assert below.get_attribute("title") in [whole for _, whole, _ in options]

@@ -71,7 +71,7 @@ def main(words: Sequence[str]) -> int:
         from sweep.cli import multirun
 
         hydra_config = HydraConfig.get()
-        multirun.single(config, hydra_config, launcher(OmegaConf.create({"hydra": hydra_config})).execute)
+        multirun.single(config, hydra_config, launcher(OmegaConf.create({"hydra": hydra_config})))
 
     warnings.filterwarnings("ignore", message=".*version_base.*")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors come here, to be said in one line

@@ -65,11 +65,15 @@ class PlanLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from sweep.cli import multirun
 
-        return multirun.launch(job_overrides, self.config_loader, self.config, self.execute)
+        return multirun.launch(job_overrides, self.config_loader, self.config, self)
 
     @abstractmethod
     def execute(self, plan: Plan, store: Store) -> int:
         """Run the stages of the plan that the store lacks; return the exit status of the command."""
+
+    def requests(self, plan: Plan, store: Store) -> list[dict[str, Any]]:
+        """What the jobs of the plan ask a cluster for; nothing where there is none."""
+        return []
 
 
 class LocalLauncher(PlanLauncher):
@@ -91,6 +95,11 @@ class SubmititLauncher(PlanLauncher):
         from sweep.cli import multirun
 
         return multirun.execute_on_slurm(plan, store, self.config)
+
+    def requests(self, plan: Plan, store: Store) -> list[dict[str, Any]]:
+        from sweep.cli.launcher import requests
+
+        return requests(plan, store, self.config)
 
 
 def bare(config: DictConfig) -> DictConfig:

@@ -12,13 +12,18 @@ from omegaconf.errors import OmegaConfBaseException
 from sweep.config.cell import Cell
 from sweep.config.overrides import at_cell, given
 from sweep.config.template import references
-from sweep.launch.settings import Request, Settings
-from sweep.plan.cost import LARGE, card_gib
+from sweep.launch.settings import PARTS, Request, Settings
+from sweep.launch.slurm import resources
+from sweep.launch.tasks import split
+from sweep.plan.cost import card_gib
 from sweep.plan.fit import answering_gpus, parameters_of
+from sweep.plan.memory import LARGE
 from sweep.plan.plan import CellError, Plan, PlannedCell
 from sweep.plan.resume_points import signal_delay
 from sweep.results.cell_configs import plain
+from sweep.results.saved_sweep import jobs
 from sweep.stages.stage import restore, with_parents
+from sweep.stages.store import Store
 
 GPU_SETTINGS = ("gpus_per_node", "gpus_per_task", "gres")
 """Settings that ask for GPUs."""
@@ -42,6 +47,26 @@ def request(plan: Plan, config: DictConfig) -> Request:
         for stage in with_parents([*planned.trained, *scores]):
             of_stage.setdefault(stage.key, settings)
     return Request(of_stage)
+
+
+def requests(plan: Plan, store: Store, config: DictConfig) -> list[dict[str, Any]]:
+    """A row for jobs of one part of the plan that ask for the same but for their time; only what is still to run.
+
+    ``minutes`` has the shortest and the longest time limit. Raises as `request`, and a ValueError for ranks that cannot
+    fill their nodes.
+    """
+    asked, every = request(plan, config), jobs(plan, store)
+    rows: dict[str, dict[str, Any]] = {}
+    for task in split(every, every.keys() - store.lacking(plan.stages).keys(), {}, asked.shape):
+        settings = Request.settings(task.shape)
+        row = resources(task.shape, settings.step(task.shape), settings)
+        minutes = row.pop("time")
+        del row["signal_delay_s"]
+        row = {"part": task.shape.part, **row, "partition": settings.partition}
+        same = rows.setdefault(str(row), {**row, "jobs": 0, "minutes": [minutes, minutes]})
+        same["jobs"] += 1
+        same["minutes"] = [min(minutes, same["minutes"][0]), max(minutes, same["minutes"][1])]
+    return sorted(rows.values(), key=lambda row: PARTS.index(row["part"]))
 
 
 def _resolver(config: DictConfig) -> Callable[[Cell], Settings]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from itertools import product
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -41,8 +41,15 @@ from sweep.results.saved_sweep import check_replacement, load
 from sweep.stages.stage import with_parents
 from sweep.stages.store import Damaged, Store
 
-Execute = Callable[[Plan, Store], int]
-"""Runs the stages of a plan that the store lacks; returns the exit status of the command."""
+
+class Launcher(Protocol):
+    """Where the stages of a plan run."""
+
+    def execute(self, plan: Plan, store: Store) -> int:
+        """Run the stages that the store lacks; return the exit status of the command."""
+
+    def requests(self, plan: Plan, store: Store) -> list[dict[str, Any]]:
+        """What the jobs of the plan ask a cluster for; nothing where there is none."""
 
 
 def refuse_launcher() -> NoReturn:
@@ -92,10 +99,10 @@ def cells(params: Mapping[str, str], arguments: Sequence[str], config_loader: Co
 
 
 def launch(
-    job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader, config: DictConfig, execute: Execute
+    job_overrides: Sequence[Sequence[str]], config_loader: ConfigLoader, config: DictConfig, launcher: Launcher
 ) -> list[JobReturn]:
     """Hydra's launch of all cells: one plan and its execution. Ends the process where that fails."""
-    run(lambda: plan_all(job_overrides, config_loader, config), execute, as_json=bool(config.get("json")))
+    run(lambda: plan_all(job_overrides, config_loader, config), launcher, as_json=bool(config.get("json")))
     return [JobReturn(overrides=list(o), status=JobStatus.COMPLETED) for o in job_overrides]
 
 
@@ -162,7 +169,7 @@ def execute_on_slurm(plan: Plan, store: Store, config: DictConfig) -> int:
     return run_on_slurm(plan, store, request(plan, config))
 
 
-def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
+def single(config: DictConfig, hydra_config: Any, launcher: Launcher) -> None:
     """A run without ``--multirun``: one cell. Refuses a grid, whose values only a multirun would use."""
     if hydra_config.sweeper.params:
         fail("a grid is swept by a multirun; add -m to the command")
@@ -173,10 +180,10 @@ def single(config: DictConfig, hydra_config: Any, execute: Execute) -> None:
         check_exclude(cell, {*hydra_config.runtime.choices, *names(Cell)})
         return plan_cells(cell, None)
 
-    run(plan, execute, as_json=bool(config.get("json")))
+    run(plan, launcher, as_json=bool(config.get("json")))
 
 
-def run(make_plan: Callable[[], Plan], execute: Execute, *, as_json: bool) -> None:
+def run(make_plan: Callable[[], Plan], launcher: Launcher, *, as_json: bool) -> None:
     """Make the plan and run it, or with ``dry_run`` print it. Ends the process with one line where that fails.
 
     ``as_json`` prints the plan, or how the sweep stands in the end, as JSON; all else goes to standard error.
@@ -184,30 +191,30 @@ def run(make_plan: Callable[[], Plan], execute: Execute, *, as_json: bool) -> No
     try:
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             plan = make_plan()
-            status = _planned(plan, execute, as_json)
+            status = _planned(plan, launcher, as_json)
         if as_json:
-            print_record(_record(plan, plan.store))
+            print_record(_record(plan, plan.store, launcher))
     except (ValueError, OSError, Damaged) as problem:
         fail(reason(problem))
     if status:
         sys.exit(status)
 
 
-def _record(plan: Plan, store: Store) -> dict[str, Any]:
+def _record(plan: Plan, store: Store, launcher: Launcher) -> dict[str, Any]:
     """The plan, or where it was carried out how the sweep stands, as plain values."""
     if plan.cells[0].cell.dry_run:
-        return plan_record(plan, store)
+        return plan_record(plan, store, launcher.requests(plan, store))
     return sweep_record(load(store, plan.name), store, stages_in_flight(store))
 
 
-def _planned(plan: Plan, execute: Execute, as_json: bool) -> int:
+def _planned(plan: Plan, launcher: Launcher, as_json: bool) -> int:
     """Show the plan or carry it out; return the exit status."""
     for note in plan.notes:
         print(f"note: {note}")
     if not plan.cells[0].cell.dry_run:
-        return execute(plan, plan.store)
+        return launcher.execute(plan, plan.store)
     if not as_json:
-        show_plan(plan, plan.store)
+        show_plan(plan, plan.store, launcher.requests(plan, plan.store))
     return 0
 
 

@@ -30,8 +30,8 @@ WIDE = 100
 """Columns of a terminal from which tokens and FLOPs are shown too."""
 
 
-def show_plan(plan: Plan, store: Store) -> None:
-    """Print cells, shared stages and estimated cost; nothing runs."""
+def show_plan(plan: Plan, store: Store, requests: Sequence[Mapping[str, Any]]) -> None:
+    """Print cells, shared stages, ``requests`` to a cluster and estimated cost; nothing runs."""
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     rows, kinds, told = _report(plan, store, ROWS)
     shared, labels = short_labels([given(planned.label, planned.factors) for planned in plan.cells], " ")
@@ -41,16 +41,18 @@ def show_plan(plan: Plan, store: Store) -> None:
         console.print(f"… and {len(plan.cells) - ROWS} more cells")
     console.print("train, time: the trainings still to run; one that cells share counts in each")
     console.print(_stages(kinds))
+    if requests:
+        console.print(_requests(requests))
     for line in told:
         console.print(line)
 
 
-def plan_record(plan: Plan, store: Store) -> dict[str, Any]:
+def plan_record(plan: Plan, store: Store, requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What `show_plan` prints, as plain values: a row a cell, a row a kind of stage, and the sentences below them."""
     rows, kinds, told = _report(plan, store)
     return {
-        "sweep": plan.name, "cells": rows, "stages": kinds, "told": told, "notes": list(plan.notes),
-        "duplicates": dict(plan.duplicates), "excluded": list(plan.excluded),
+        "sweep": plan.name, "cells": rows, "stages": kinds, "requests": list(requests), "told": told,
+        "notes": list(plan.notes), "duplicates": dict(plan.duplicates), "excluded": list(plan.excluded),
     }  # fmt: skip
 
 
@@ -140,6 +142,24 @@ def _stages(kinds: Sequence[Mapping[str, Any]]) -> Table:
         done, todo = row["all"] - row["to_run"], row["to_run"]
         longest = span(row["longest_seconds"]) if todo else "-"
         table.add_row(row["kind"], str(row["all"]), str(done), str(todo), longest, " and ".join(hours) or "-")
+    return table
+
+
+def _requests(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What SLURM is asked for; a dash is its own default."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("SLURM", "jobs", "nodes", "tasks", "CPUs", "GPUs", "minutes", "memory", "partition"):
+        table.add_column(name, justify="left" if name in ("SLURM", "partition") else "right", overflow="fold")
+    for row in rows:
+        gpus = {"gpus_per_node": "{}/node", "gpus_per_task": "{}/task", "gres": "{}"}
+        memory = {"mem": "{}/node", "mem_per_cpu": "{}/CPU", "mem_per_gpu": "{}/GPU"}
+        shown = [
+            next((text.format(row[key]) for key, text in names.items() if row.get(key)), "-")
+            for names in (gpus, memory)
+        ]
+        sizes = [f"{row['jobs']}", f"{row['nodes']}", f"{row['ntasks_per_node']}/node", f"{row['cpus_per_task']}/task"]
+        minutes = "-".join(map(str, dict.fromkeys(row["minutes"])))
+        table.add_row(row["part"], *sizes, shown[0], minutes, shown[1], row["partition"] or "-")
     return table
 
 

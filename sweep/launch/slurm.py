@@ -132,7 +132,7 @@ def _script(array: Array, file: Path, place: _Place, dependency: str | None) -> 
     Path(str(logs).replace("%j", "jobs")).mkdir(parents=True, exist_ok=True)
     executor = SlurmExecutor(folder=logs)
     executor.update_parameters(
-        **_resources(shape, settings.step(shape), settings),
+        **resources(shape, settings.step(shape), settings),
         **_names(shape, file, place, settings),
         dependency=dependency,
         array_parallelism=settings.array_parallelism,
@@ -169,8 +169,8 @@ def _dependency(array: Array, numbers: Mapping[SlurmTask, str]) -> str | None:
     return ",".join(parts) or None
 
 
-def _resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
-    """The resources each task of the array requests; GPUs only for tasks that run a model."""
+def resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
+    """The resources each task of an array requests, by submitit's names; GPUs only for tasks that run a model."""
     request: dict[str, Any] = {
         "time": settings.timeout_min, "nodes": step.nodes, "ntasks_per_node": step.tasks_per_node,
         "cpus_per_task": settings.cpus_per_task, "mem_per_cpu": settings.mem_per_cpu,

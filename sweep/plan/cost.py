@@ -12,7 +12,8 @@ from pathlib import Path
 
 from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
-from sweep.plan import judge_cost
+from sweep.plan import fit, judge_cost
+from sweep.plan.memory import LARGE, MODEL_BYTES
 from sweep.plan.plan import Plan
 from sweep.plan.rates import Rates, units
 from sweep.stages.stage import Stage
@@ -35,9 +36,6 @@ GPU_BANDWIDTH = 3.35e12
 
 DISK_BANDWIDTH = 1.0e9
 """Bytes per second in which a model is read from or written to a shared file system; a guess."""
-
-LARGE = 10**8
-"""Parameters above which models are estimated for GPUs even on a machine without one."""
 
 OVERHEAD_SECONDS = {
     "world": 3.0,
@@ -99,8 +97,8 @@ def card_gib() -> float | None:
 
 def estimates(plan: Plan) -> dict[str, Cost]:
     """The cost of every stage of the plan by key, whatever was measured: the same for the same plan."""
-    has_gpus = bool(gpus())
-    return {stage.key: _cost(stage, plan, has_gpus) for stage in plan.stages}
+    has_gpus, answering = bool(gpus()), fit.answering_gpus_of(plan, card_gib())
+    return {stage.key: _cost(stage, plan, has_gpus, answering.get(stage.key, 1)) for stage in plan.stages}
 
 
 def costs(plan: Plan) -> dict[str, Cost]:
@@ -119,14 +117,15 @@ def _measured(cost: Cost, stage: Stage, plan: Plan, rates: Rates) -> Cost:
     return replace(cost, seconds=rate.seconds(amount), measured=True)
 
 
-def _cost(stage: Stage, plan: Plan, has_gpus: bool) -> Cost:
+def _cost(stage: Stage, plan: Plan, has_gpus: bool, answering: int) -> Cost:
+    """The cost of one stage; ``answering`` is the number of GPUs that hold the model of an answer."""
     parameters = plan.parameters.get(stage.key, 0)
     gpu = has_gpus or parameters >= LARGE
     match stage.kind:
         case "train":
             return _training(stage, plan, parameters, gpu)
         case "answer":
-            return _answering(stage, plan, parameters, gpu)
+            return _answering(stage, plan, parameters, answering if gpu else 0)
         case "score" if stage.spec.judge is not None:
             return Cost(0.0, 0.0, OVERHEAD_SECONDS["score"] + _judging_seconds(stage, plan), False)
     return Cost(0.0, 0.0, OVERHEAD_SECONDS[stage.kind], False)
@@ -144,24 +143,28 @@ def _training(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
     flops = 6.0 * parameters * tokens
     if not (gpu and flops):
         return Cost(tokens, flops, OVERHEAD_SECONDS["train"] + flops / (CPU_FLOPS * ranks), False, ranks)
-    moving = (2.0 + 4.0) * parameters / DISK_BANDWIDTH  # weights are read in bf16 and written in fp32
+    written = MODEL_BYTES[stage.spec.recipe.export_precision]
+    moving = (2.0 + written) * parameters / DISK_BANDWIDTH  # weights are read in bf16
     seconds = OVERHEAD_SECONDS["train"] + moving + flops / (GPU_PEAK * share_of_peak(ranks) * ranks)
     return Cost(tokens, flops, seconds, True, ranks)
 
 
-def _answering(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
-    """Answers on a GPU take as long as it takes to read all weights for every token that a batch of rows writes."""
+def _answering(stage: Stage, plan: Plan, parameters: int, devices: int) -> Cost:
+    """Answers on GPUs take as long as it takes to read all weights for every token that a batch of rows writes.
+
+    ``devices`` GPUs share the weights, which are read one part after another; without a GPU it is 0.
+    """
     spec, execution = stage.spec, plan.execution[stage.key]
     assert isinstance(execution, EvalRun)
     answers = (spec.items or DEFAULT_ITEMS) * spec.samples
     tokens = float(answers * ANSWER_TOKENS)
     flops = 2.0 * parameters * tokens
-    if not (gpu and flops):
+    if not (devices and flops):
         return Cost(tokens, flops, OVERHEAD_SECONDS["answer"] + flops / CPU_FLOPS, False)
     weights = (2.0 if spec.precision == "bf16" else 4.0) * parameters
     written = spec.decoding.max_new_tokens * math.ceil(answers / execution.batch_rows) if spec.decoding else 0
     seconds = OVERHEAD_SECONDS["answer"] + weights / DISK_BANDWIDTH + flops / (GPU_PEAK * share_of_peak(1))
-    return Cost(tokens, flops, seconds + written * weights / GPU_BANDWIDTH, True)
+    return Cost(tokens, flops, seconds + written * weights / GPU_BANDWIDTH, True, devices)
 
 
 def _judging_seconds(stage: Stage, plan: Plan) -> float:

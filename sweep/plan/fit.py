@@ -10,8 +10,7 @@ from typing import Any
 from common.wording import plural
 from sweep.config.cell import Cell
 from sweep.config.keep import goes
-from sweep.plan.cost import LARGE
-from sweep.plan.memory import GIB, Memory, gib, of_cell
+from sweep.plan.memory import GIB, LARGE, MODEL_BYTES, Memory, gib, of_cell
 from sweep.plan.plan import Plan, PlannedCell
 from sweep.plan.resume_points import RESUME_BYTES, save_seconds
 from sweep.stages.stage import Stage
@@ -25,9 +24,6 @@ SAFE_SHARE = 0.95
 
 ANSWER_SHARE = 0.9
 """Share of a GPU that answers may fill, as in vLLM."""
-
-MODEL_BYTES = {"fp32": 4.0, "bf16": 2.0}
-"""Bytes a parameter of a published model."""
 
 
 def lines(plan: Plan, missing: Collection[str], card: float | None) -> list[str]:
@@ -90,8 +86,21 @@ def of_stages(plan: Plan) -> dict[str, float]:
             found |= {stage.key: memory.device for stage in planned.trained if stage.key not in found}
         if (shape := planned.cell.model.architecture) is not None:
             need = answer_gib(planned.cell, parameters_of(plan, planned), shape)
-            measured = [score for scores in (planned.scores, *planned.earlier) for score in scores.values()]
-            found |= {key: need for score in measured if (key := score.inputs["answers"].key) not in found}
+            found |= {key: need for key in _answers(planned) if key not in found}
+    return found
+
+
+def _answers(planned: PlannedCell) -> list[str]:
+    """The keys of a cell's answers."""
+    return [score.inputs["answers"].key for some in (planned.scores, *planned.earlier) for score in some.values()]
+
+
+def answering_gpus_of(plan: Plan, card: float | None) -> dict[str, int]:
+    """GPUs that hold the model of each stage of answers in the plan, by key; ``card`` as in `lines`."""
+    found: dict[str, int] = {}
+    for planned in plan.cells:
+        count = answering_gpus(planned.cell, parameters_of(plan, planned), planned.cell.engine.gpu_gib or card)
+        found |= {key: count for key in _answers(planned) if key not in found}
     return found
 
 

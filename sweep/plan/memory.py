@@ -51,6 +51,13 @@ SAVED = {
 """By sharding and precision: ZeRO computes in bf16 weights, an engine without it under autocast over fp32 weights."""
 
 
+LARGE = 10**8
+"""Parameters above which models are estimated for GPUs even on a machine without one."""
+
+MODEL_BYTES = {"fp32": 4.0, "bf16": 2.0}
+"""Bytes a parameter of a published model."""
+
+
 @dataclass(frozen=True)
 class Memory:
     """GiB that one rank of a training holds on its device at the peak, by part, and ``host`` in the host's memory.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from sweep.cli.launcher import request
+from sweep.cli.launcher import request, requests
+from sweep.cli.plan_table import show_plan
 from sweep.config.cell import Cell
 from sweep.launch.limits import within
 from sweep.launch.settings import Request, Settings
@@ -88,6 +89,24 @@ def test_a_large_model_gets_gpus_that_hold_it_and_a_small_one_none():
     assert (none["train8"].gpus_per_node, none["answer1"].gpus_per_node) == (0, 0)
     small = of(cell("fraction=1/4"))
     assert (small["train1"].gpus_per_node, small["answer1"].gpus_per_node) == (None, None)
+
+
+def test_a_dry_run_shows_what_each_part_asks_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    made = plan(*(cell(*LARGE, f"recipe.epochs={n}", "engine.ranks=16", "engine.gpu_gib=40") for n in (1, 100)))
+    words = ("gpus_per_node=8", "mem_gb=500", "partition=gpu", "score={partition:internet,mem_gb:4.5}")
+    rows = requests(made, Store("nowhere"), whole(*(f"hydra.launcher.{word}" for word in words)))
+    assert [(row["part"], row["jobs"]) for row in rows] == [("train", 2), ("answer", 2), ("score", 2), ("data", 7)]
+    assert rows[0]["minutes"][0] < rows[0]["minutes"][1] and rows[0]["nodes"] == 2
+    show_plan(made, Store("nowhere"), rows)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    shown = lines[next(n for n, line in enumerate(lines) if line.startswith("SLURM")) + 2 :][:4]
+    assert shown == [
+        f"train 2 2 8/node 1/task 8/node {rows[0]['minutes'][0]}-{rows[0]['minutes'][1]} 512000MB/node gpu",
+        "answer 2 1 1/node 1/task 2/node 60 512000MB/node gpu",
+        "score 2 1 1/node 1/task - 60 4608MB/node internet",
+        "data 7 1 1/node 1/task - 60 512000MB/node gpu",
+    ]
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(0, 60), (1290, 60), (1291, 120), (7348, 480)])

@@ -11,7 +11,7 @@ from sweep.cli.plan_table import longest_chain, quantity, rounded
 from sweep.launch.progress import span
 from sweep.plan import fit
 from sweep.plan.cost import costs
-from sweep.plan.memory import GIB, gib, training
+from sweep.plan.memory import gib, training
 from sweep.plan.plan import Plan
 from tests.sweep.composing import cell, composer, hydra
 
@@ -77,7 +77,7 @@ def grid_row(grid: str, model: str) -> str:
     cost = costs(plan)
     trained = [stage for stage in plan.stages if stage.kind == "train"]
     hours = sum(one.hours for one in cost.values() if one.gpu)
-    disk = fit.MODEL_BYTES["fp32"] * sum(plan.parameters[stage.key] for stage in trained) / GIB
+    disk = fit.models_gib(plan, trained)
     tokens = sum(cost[stage.key].tokens for stage in trained)
     chain = span(longest_chain(plan, cost, {stage.key for stage in plan.stages}))
     return (

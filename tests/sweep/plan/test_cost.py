@@ -113,6 +113,16 @@ def test_answers_of_a_large_model_read_its_weights_for_every_token():
     assert costs(made)[answer.key].seconds == pytest.approx(0.5 + weights / 1e9 + flops / 4.945e14 + written)
 
 
+@pytest.mark.parametrize(("card", "devices"), [("null", 1), ("80", 2), ("40", 4)])
+def test_answers_on_several_gpus_take_the_hours_of_all_of_them(card: str, devices: int):
+    """134 GiB of weights and cache; what a GPU holds is only known where the config or the machine says it."""
+    words = ("suite=paper", "model=llama_33b", "recipe=paper", "~suite.tasks.mtbench", "fraction=1/16")
+    made = plan(cell(*words, f"engine.gpu_gib={card}"))
+    (answer,) = (s for s in made.stages if s.kind == "answer" and s.spec.task == "gsm8k")
+    cost = costs(made)[answer.key]
+    assert (cost.devices, cost.hours) == (devices, devices * cost.seconds / 3600)
+
+
 def test_a_gpu_is_used_by_models_of_any_size_where_there_is_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     cost, made, _ = tuned()

@@ -94,7 +94,10 @@ def test_a_cell_whose_one_step_would_have_learning_rate_zero_is_refused():
 
 
 def test_only_what_no_stage_of_the_cell_trains_on_is_published_rounded():
-    (planned,) = plan(cell("strategy=sequential", "recipe.export_precision=bf16")).cells
+    """bf16 by default in the recipe of large models, fp32 in that of the micro models."""
+    (planned,) = plan(cell("strategy=single")).cells
+    assert planned.trained[-1].spec.recipe.export_precision == "fp32"
+    (planned,) = plan(cell("strategy=sequential", "model=llama_7b", "data=paper", "recipe=paper", "suite=base")).cells
     published = [stage.spec.recipe.export_precision for stage in planned.trained]
     assert published == [*["fp32"] * (len(published) - 1), "bf16"] and len(published) > 2
 
@@ -153,7 +156,7 @@ OTHER = {
     "recipe.precision": "bf16", "recipe.export_precision": "bf16", "recipe.schedule": "constant",
     "model.pretrain.precision": "bf16", "model.pretrain.export_precision": "bf16",
     "model.pretrain.schedule": "constant", "model.architecture.num_heads": 2, "model.architecture.num_kv_heads": 1,
-    "model.architecture.hidden_size": 128, "suite.score": "last", "dry_run": True,
+    "model.architecture.hidden_size": 128, "suite.score": "last", "dry_run": True, "keep": "last",
     "exclude": [{"seed": 5}], "tracker.entity": "team",
 }  # fmt: skip
 """Another valid value for leaves that cannot simply be one more, one longer or the other truth value."""

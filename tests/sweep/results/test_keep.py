@@ -180,12 +180,12 @@ def test_gc_removes_the_records_of_models_of_no_sweep(store: Store):
 @pytest.mark.parametrize(
     ("kept", "told"),
     [
-        ("all", "disk: 2 models to keep, 50 GiB in fp32; "),
-        ("last", "disk: 2 models, 50 GiB in fp32 until all is scored, then 1 model, 25 GiB (keep=last); "),
-        ("scores", "disk: 2 models, 50 GiB in fp32 until all is scored, then 0 models, 0.00 GiB (keep=scores); "),
+        ("all", "2 models to keep, 38 GiB in bf16 and fp32; "),
+        ("last", "2 models, 38 GiB in bf16 and fp32 until all is scored, then 1 model, 13 GiB (keep=last); "),
+        ("scores", "2 models, 38 GiB in bf16 and fp32 until all is scored, then 0 models, 0.00 GiB (keep=scores); "),
     ],
 )
 def test_the_plan_says_what_disk_models_take_before_and_after(kept: str, told: str):
     words = ("model=llama_7b", "recipe=paper", "data=paper", "suite=paper", "~suite.tasks.mtbench")
     made = plan(cell(*words, "strategy=dmt", f"keep={kept}"))
-    assert fit.lines(made, {stage.key for stage in made.stages}, None)[-1].startswith(told)
+    assert fit.lines(made, {stage.key for stage in made.stages}, None)[-1].startswith(f"disk: {told}")

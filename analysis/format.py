@@ -20,11 +20,16 @@ def counted(count: int, noun: str) -> str:
 
 
 def amount(value: float) -> str:
-    """The amount as a whole number (``8,192``), a fraction (``1/64``) or four digits; "-" for a missing one."""
+    """The amount as a whole number (``8,192``), a fraction (``1/64``) or four digits; "-" for a missing one.
+
+    From 1e10 on three digits and a power of ten (``3.18e10``).
+    """
     if np.isnan(value):
         return "-"
     if 0 < value < 1:
         return fraction(value)
+    if value >= 1e10:
+        return f"{value:.3g}".replace("e+", "e")
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}"
 
 

@@ -58,6 +58,9 @@ class Analyse(Tables):
         "the difference that matters to verdicts: relative for a loss, else of the metric's range", 0.02
     )
     weights: dict[str, float] = option(f"{WEIGHTS}, in the search for the best replay", {}, default_text="all alike")
+    x: str = option(
+        "what curves are along: samples of the ability, or what a whole cell costs: tokens, flops or hours", "samples"
+    )
     out: str | None = option(
         "the folder of results", None, default_text="the sweep's folder /analysis, or FILE's name with -analysis"
     )

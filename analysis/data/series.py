@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.cost import COSTS
 from analysis.data.table import chance, factors_of
 from analysis.format import fraction
 
 AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")
 """Columns that can be the horizontal axis, in order of preference."""
+DATA = ("samples", "fraction", "total_samples")
+"""Amounts of data: all that varies along a series whose axis is a cost."""
 NAMES = ("model", "strategy")
 """Columns that label series before all others."""
 UNITS = {
@@ -21,11 +24,17 @@ UNITS = {
     "fraction": "fraction of the data",
     "replay": "replayed fraction of the specialised data",
     "params": "model parameters",
+    "tokens": "training tokens of the cell",
+    "flops": "floating-point operations of the cell's training",
+    "hours": "hours of the cell on one device",
 }
 
 
-COUNTED = {"samples": "samples of its data", "total_samples": "samples", "fraction": "of the data"}
-"""Amounts of data, of which a goal takes some, and what a number of each is called."""
+COUNTED = {
+    "samples": "samples of its data", "total_samples": "samples", "fraction": "of the data", "tokens": "tokens",
+    "flops": "FLOPs", "hours": "hours",
+}  # fmt: skip
+"""Amounts of data and costs, of which a goal takes some, and what a number of each is called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +42,8 @@ class Series:
     """Measurements that lie on one curve, ordered by amount.
 
     The arrays have one entry per measurement; ``amount`` is NaN where no amount varies, ``items`` (their number),
-    ``stderr`` and ``fraction`` where they are unknown; ``seed`` is that of `chance`, ``cell`` the name of the cell (""
-    for an unknown one).
+    ``stderr``, ``fraction`` and ``own`` (samples of the ability) where they are unknown; ``seed`` is that of `chance`,
+    ``cell`` the name of the cell ("" for an unknown one). ``names`` are the parts of the label.
     """
 
     label: str
@@ -46,10 +55,14 @@ class Series:
     fraction: Array
     model: str
     cell: tuple[str, ...]
+    names: tuple[str, ...]
+    own: Array
 
 
-def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
+def series_of(rows: pd.DataFrame, x: str = "samples") -> tuple[str, tuple[Series, ...]]:
     """The column of amounts along which the rows of one measure vary ("" for none), and their series.
+
+    ``x`` is what they are along where that is a cost; for samples the amount that varies is found.
 
     Series of models of different sizes come in the order of size.
     """
@@ -57,7 +70,7 @@ def series_of(rows: pd.DataFrame) -> tuple[str, tuple[Series, ...]]:
         return "", ()
     if "params" in rows:
         rows = rows.sort_values("params", kind="stable")
-    axis, labels = _layout(rows)
+    axis, labels = (x, _names(rows, x)) if x in COSTS else _layout(rows)
     return axis, tuple(_series(part, axis, names) for part, names in _parts(rows, axis, labels))
 
 
@@ -94,14 +107,17 @@ def _parts(rows: pd.DataFrame, axis: str, names: list[str]) -> list[tuple[pd.Dat
     """The rows of each series, with the columns that label it: names, then numbers.
 
     A number labels the series of those names alone within which the amount does not determine it: where other data is
-    varied at a constant amount of the ability's own, each point is a series of its own.
+    varied at a constant amount of the ability's own, each point is a series of its own. Along a cost all but the
+    amounts of data label the series, since every choice has its own cost.
     """
     numbers = [c for c in factors_of(rows) if c not in (*AMOUNTS, *NAMES) and _is_number(rows[c])]
     numbers = [c for c in [*numbers, *AMOUNTS] if c in rows and c != axis]
+    if axis in COSTS:
+        numbers = [c for c in numbers if c not in DATA and not c.startswith("samples_")]
     groups = [rows] if not names else [part for _, part in rows.groupby(names, sort=False, dropna=False)]
     parts = []
     for group in groups:
-        further = _undetermined(group, numbers, [axis] if axis else [])
+        further = _undetermined(group, numbers, [axis] if axis and axis not in COSTS else [])
         split = [group] if not further else [part for _, part in group.groupby(further, sort=False, dropna=False)]
         parts += [(part, [*names, *further]) for part in split]
     return parts
@@ -122,9 +138,9 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
     amount = rows[axis].astype(float) if axis else pd.Series(np.nan, index=rows.index)
     rows = rows.assign(_amount=amount).sort_values(["_amount", "value"], kind="stable")
     first = rows.iloc[0]
-    label = ", ".join(_name(column, first[column]) for column in labels)
+    names = tuple(_name(column, first[column]) for column in labels)
     return Series(
-        label,
+        ", ".join(names),
         rows["_amount"].to_numpy(float),
         rows["value"].to_numpy(float),
         _numbers(rows, "n_items"),
@@ -133,6 +149,8 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
         _numbers(rows, "fraction"),
         str(first["model"]) if "model" in rows else "",
         tuple(map(str, rows["cell"])) if "cell" in rows else ("",) * len(rows),
+        names,
+        _numbers(rows, "samples"),
     )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.arrays import Array
 from analysis.data.cleaning import clean
+from analysis.data.cost import AXES, by_design, with_flops
 from analysis.data.items import Items, read_items
 from analysis.data.metric import HEADLINES, Metric, metrics_of, primary
 from analysis.data.series import NAMES, Series, series_of
@@ -30,7 +31,7 @@ class Measure:
     """One ability, measured by one task and metric.
 
     ``rows`` are its rows of the table, ``items`` the results of single items, ``fraction_text`` gives a fraction as it
-    was written.
+    was written, and ``x`` is what curves are along, one of `AXES`.
     """
 
     ability: str
@@ -39,6 +40,7 @@ class Measure:
     rows: pd.DataFrame
     items: Items | None
     fraction_text: Callable[[float], str]
+    x: str = "samples"
 
     @cached_property
     def trained(self) -> pd.DataFrame:
@@ -64,7 +66,8 @@ class Measure:
 
     @cached_property
     def _curves(self) -> tuple[str, tuple[Series, ...]]:
-        return series_of(self.trained[~trained_elsewhere(self.trained)])
+        rows = self.trained[~trained_elsewhere(self.trained)]
+        return series_of(rows if self.x == "samples" else by_design(rows, self.x), self.x)
 
     def amount_text(self, value: float) -> str:
         """An amount along the axis as text: 8,192, or 1/256 as it was written."""
@@ -103,7 +106,8 @@ class Study:
 
     ``table`` holds finished models alone; ``every_stage`` also what was measured after earlier stages of their
     strategies. ``store`` is the store that the table lies in, where commands without ``store=`` would use another; else
-    ''. Everything that verdicts, advice and report ask of the table is a property here, computed on first use.
+    ''. ``x`` is what curves are along, one of `AXES`. Everything that verdicts, advice and report ask of the table is a
+    property here, computed on first use.
     """
 
     table: pd.DataFrame
@@ -111,6 +115,7 @@ class Study:
     remarks: tuple[str, ...] = ()
     every_stage: pd.DataFrame | None = None
     store: str = ""
+    x: str = "samples"
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -145,7 +150,9 @@ class Study:
         place, text = self.abilities.index, self.fraction_text
         keys = sorted(groups.groups, key=lambda key: (self.metrics[key[2]].kind == "loss", place(key[0]), key))
         return tuple(
-            Measure(ability, task, self.metrics[name], groups.get_group((ability, task, name)), self.items, text)
+            Measure(
+                ability, task, self.metrics[name], groups.get_group((ability, task, name)), self.items, text, self.x
+            )
             for ability, task, name in keys
         )
 
@@ -189,10 +196,12 @@ class Study:
         return _elsewhere(self.table[self.headline], self.abilities)
 
 
-def read_study(tables: Sequence[Path], items: Sequence[Path] = ()) -> Study:
-    """The study in long tables and files of items; errors as in `read` and `read_items`."""
-    table = read(*tables)
-    return Study(*clean(finished(table), read_items(*items)), table, _store(tables[0]))
+def read_study(tables: Sequence[Path], items: Sequence[Path] = (), x: str = "samples") -> Study:
+    """The study in long tables and files of items; errors as in `read` and `read_items`, and for an unknown ``x``."""
+    if x not in AXES:
+        raise ValueError(f"x={x} is no axis of curves; choose one of: {', '.join(AXES)}")
+    table = with_flops(read(*tables))
+    return Study(*clean(finished(table), read_items(*items)), table, _store(tables[0]), x)
 
 
 def _store(table: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from analysis.data.series import COUNTED
 from analysis.figures.axes import LOG, round_numbers
 from analysis.figures.figure import Figure, Row, Source, Spec, only, shown
 from analysis.figures.look import COLOURS, SOFT, margins, name_axis
@@ -25,10 +26,11 @@ def goal_figure(goals: Sequence[Goal]) -> Figure | None:
     ends = [float(row[name] or 0) for row in rows for name in ("low", "high", "largest")]
     ticks = round_numbers(min(ends), max(ends))
     order = [str(row["about"]) for row in rows]
+    unit = "own samples" if goals[0].axis == "samples" else COUNTED[goals[0].axis]
 
     def view(source: Source) -> Spec:
         axis = {
-            "title": "own samples (log scale); upright mark: measured",
+            "title": f"{unit} (log scale); upright mark: measured",
             "values": ticks,
             "format": ",~s",
             "grid": False,
@@ -37,7 +39,7 @@ def goal_figure(goals: Sequence[Goal]) -> Figure | None:
         y = _names(source, order)
         tips = [
             {"field": source.column(name), "title": title}
-            for name, title in (("about", "goal"), ("samples", "samples (95 %)"), ("measured", "largest measured"))
+            for name, title in (("about", "goal"), ("samples", f"{unit} (95 %)"), ("measured", "largest measured"))
         ]
         line, point = {"type": "rule", "color": COLOURS[0]}, {"type": "point", "color": COLOURS[0], "size": 50}
         tick = {"type": "tick", "color": SOFT, "thickness": 2, "size": 14}
@@ -50,9 +52,13 @@ def goal_figure(goals: Sequence[Goal]) -> Figure | None:
         ]}  # fmt: skip
 
     description = (
-        f"Samples that {len(rows)} goals take, with 95 % intervals; upright marks: the largest amount measured"
+        f"{_capital(unit)} that {len(rows)} goals take, with 95 % intervals; upright marks: the largest amount measured"
     )
-    return Figure("goals", "Samples that the next goal takes", description, rows, view)
+    return Figure("goals", f"{_capital(unit)} that the next goal takes", description, rows, view)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _goal_row(goal: Goal) -> Row:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.cost import COSTS
 from analysis.data.metric import Metric
 from analysis.data.study import Measure, trained_elsewhere
 from analysis.data.table import factors_of
@@ -82,7 +83,7 @@ class HeldOut:
 
 def ladders(measure: Measure) -> list[Ladder]:
     """The ladders of a measure: one for each design that at least `MIN_SIZES` sizes share, at two amounts or more."""
-    rows, axis = measure.trained[~trained_elsewhere(measure.trained)], measure.axis
+    rows, axis = measure.trained[~trained_elsewhere(measure.trained)], _axis(measure)
     if measure.metric.kind == "other" or not {"params", axis} <= set(rows) or rows["params"].nunique() < MIN_SIZES:
         return []
     along = ("model", "params", axis, "total_samples", "fraction")
@@ -92,17 +93,23 @@ def ladders(measure: Measure) -> list[Ladder]:
     return [ladder for ladder in found if ladder is not None]
 
 
+def _axis(measure: Measure) -> str:
+    """The amount along which sizes are compared: no two sizes have an equal cost, so then their samples."""
+    return "samples" if measure.axis in COSTS else measure.axis
+
+
 def _ladder(measure: Measure, rows: pd.DataFrame, label: str) -> Ladder | None:
     """The ladder in the rows of one design; None for too few sizes or amounts in common."""
-    rows = rows[rows[measure.axis] > 0]
+    axis = _axis(measure)
+    rows = rows[rows[axis] > 0]
     metric = measure.metric
     merits = metric.merit(rows["value"].to_numpy(float)) if metric.bounded else rows["value"].to_numpy(float)
-    grid = rows.assign(_value=merits).pivot_table("_value", "params", measure.axis).dropna(axis=1)
+    grid = rows.assign(_value=merits).pivot_table("_value", "params", axis).dropna(axis=1)
     if len(grid) < MIN_SIZES or grid.shape[1] < MIN_AMOUNTS or not (metric.bounded or (grid > 0).all(axis=None)):
         return None
     items = None
     if metric.bounded and "n_items" in rows and rows["n_items"].notna().all():
-        items = rows.pivot_table("n_items", "params", measure.axis, aggfunc="sum")[grid.columns].to_numpy(float)
+        items = rows.pivot_table("n_items", "params", axis, aggfunc="sum")[grid.columns].to_numpy(float)
     name = ", ".join(filter(None, (f"{measure.ability} {metric.name}", label)))
     sizes, amounts = (np.array(index, dtype=float) for index in (grid.index, grid.columns))
     return Ladder(name, metric, sizes, amounts, grid.to_numpy(float), items)

@@ -20,6 +20,8 @@ USUAL_DOF = 2.0
 """Degrees of freedom that `RUN_NOISE` counts for beside the residuals."""
 MISFIT_LEVEL = 0.1
 """Chance of a larger misfit, below which the error of a curve is that of the law and not of the runs."""
+GROUP_LEVEL = 0.25
+"""Chance of larger differences between groups, below which they count as shifts of whole groups."""
 KINDS = ("mean", "new_run", "new_run_new_items")
 
 
@@ -159,8 +161,10 @@ def group_covariance(
     """What a random shift of each group adds to the covariance (coordinates, coordinates), and the number of groups.
 
     The variance of the shifts follows from the sums of the residuals within groups (method of moments, as Henderson
-    1953, Biometrics 9) and is at least 0. ``jac`` (points, coordinates) and ``residual`` (points,) are those of
-    measurements of equal variance, ``inverse`` is the inverse of ``jac.T @ jac``.
+    1953, Biometrics 9). It is 0 where groups differ no more than points do (F test at `GROUP_LEVEL`): two seeds, which
+    leave one degree of freedom, would otherwise make every second interval several times too wide. ``jac`` (points,
+    coordinates) and ``residual`` (points,) are those of measurements of equal variance, ``inverse`` is the inverse of
+    ``jac.T @ jac``.
     """
     zero = np.zeros_like(inverse)
     if group is None or dof <= 0:
@@ -184,6 +188,13 @@ def group_covariance(
     if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
         return zero, groups
     shift = float(np.linalg.solve(system, [sums, square])[1])
+    # The sum of squares that a shift of each group would take from the residuals, with its degrees of freedom.
+    sums_of, inside = np.bincount(label, residual), np.diag(size) - total @ inverse @ total.T
+    rank = int(np.linalg.matrix_rank(inside, tol=1e-8 * size.max()))
+    taken = float(sums_of @ np.linalg.pinv(inside, rcond=1e-8) @ sums_of)
+    left = max(square - taken, 1e-300) / max(dof - rank, 1e-9)
+    if dof <= rank or fdtrc(rank, dof - rank, taken / rank / left) >= GROUP_LEVEL:
+        return zero, groups
     pull = inverse @ total.T
     return max(shift, 0.0) * pull @ pull.T, groups
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.advice.next_cells import NextCell, choices
+from analysis.data.cost import COSTS
+from analysis.data.series import COUNTED
 from analysis.data.study import Measure, Study
 from analysis.figures.decisions import next_figure
 from analysis.figures.render import Picture
@@ -26,13 +28,14 @@ MOST = 5
 
 
 def cards(results: Results, drawings: Drawings) -> list[Card]:
-    """The five questions with their answers."""
+    """The five questions with their answers, and what an equal budget buys where curves are along a cost."""
     verdicts = headline(results.findings.verdicts)
     return [
         Card("Which ability still improves with more data?", _gains(results, verdicts), *_more(drawings, "scaling")),
         Card("Where does it stop?", _stops(results, verdicts), _link(verdicts, "scaling"), drawings.goals),
         Card("Does mixing help or hurt, and from where?", _mixing(verdicts), *_more(drawings, "synergy")),
         Card("Which strategy?", _strategies(results, verdicts), *_more(drawings, "strategy")),
+        *_budgets(verdicts, drawings),
         _next(results.study),
     ]
 
@@ -67,13 +70,17 @@ def _gains(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
         among = f"; not significant among the {verdict.withdrawn_among} effects" if verdict.withdrawn_among else ""
         lines.append(f"{verdict.about} {finding_words(verdict)}: {slope}{among}.")
     ahead = [
-        f"Beyond the largest amount, by the curve: twice the data brings {_name(measure.ability, fit)} "
+        f"Beyond the largest amount, by the curve: twice {_the(measure.axis)} {_name(measure.ability, fit)} "
         f"{doubling_text(measure.metric, gain)} {measure.metric.short_unit}."
         for measure, fit in _series(results.fits)
         if (gain := next_doubling(measure, fit)) is not None
     ]
     none = ["No answer: no series has four amounts or more of its own data."]
     return _shortened(lines) + _shortened(ahead) if lines else none + _shortened(ahead)
+
+
+def _the(axis: str) -> str:
+    return f"the {COUNTED[axis]} bring" if axis in COSTS else "the data brings"
 
 
 def _series(fits: Sequence[MeasureFits]) -> list[tuple[Measure, SeriesFit]]:
@@ -121,6 +128,18 @@ def _strategies(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     open_ones = sum(v.finding not in ("up", "down") for v in found)
     tail = [f"{open_ones} of {len(found)} comparisons show no clear difference."] if open_ones else []
     return [*_shortened(clear), *tail, *notes[:2]]
+
+
+def _budgets(verdicts: Sequence[Verdict], drawings: Drawings) -> list[Card]:
+    """What differs clearly at an equal cost."""
+    found = [v for v in verdicts if v.question == "budget"]
+    if not found:
+        return []
+    clear = [v.sentence for v in found if v.finding in ("up", "down")]
+    rest = [v.sentence for v in found if v.finding not in ("up", "down")]
+    tail = [f"{len(rest)} of {len(found)} comparisons at an equal budget show no clear difference."] if rest else []
+    said = [*_shortened(clear), *tail] if clear else [*tail, *rest[:2]]
+    return [Card("What does an equal budget buy?", said, *_more(drawings, "budget"))]
 
 
 def _next(study: Study) -> Card:

@@ -65,6 +65,7 @@ class Drawings:
 TOPICS = {
     "scaling": "gain per doubling of its own data",
     "size": "larger against smaller model",
+    "budget": "one series against another at equal cost",
     "factor": "one value of a factor against another",
     "synergy": "mixed against alone",
     "source": "per doubling of another ability's data",

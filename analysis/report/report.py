@@ -86,10 +86,10 @@ def _origin(record: Mapping[str, Any]) -> Part:
     return Part("Provenance", sections)
 
 
-def analysis_command(names: Sequence[str], table: str, margin: str) -> str:
-    """The command that makes the analysis again."""
+def analysis_command(names: Sequence[str], table: str, further: Sequence[str]) -> str:
+    """The command that makes the analysis again; ``further`` are options that are not the default."""
     source = f"sweep={','.join(names)}" if names else f"table={table}"
-    return shlex.join(["python", "-m", "analysis", source, *([f"margin={margin}"] if margin else [])])
+    return shlex.join(["python", "-m", "analysis", source, *further])
 
 
 def _lead(study: Study) -> str:

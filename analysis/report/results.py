@@ -57,7 +57,7 @@ class Results:
 def analyse(study: Study, margin: float, weights: Mapping[str, float] | None) -> Results:
     """Fit every measure and answer every question; ``margin`` and ``weights`` as in `findings`."""
     fits = tuple((measure, fit_series(measure)) for measure in study.measures if measure.series)
-    return Results(study, fits, findings(study, margin, weights))
+    return Results(study, fits, findings(study, margin, weights, fits))
 
 
 def scored(fits: Sequence[MeasureFits]) -> Sequence[MeasureFits]:

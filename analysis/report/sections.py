@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.report.budget_tables import budget_tables
 from analysis.report.drawings import Drawings
 from analysis.report.page import Part, Section
 from analysis.report.results import Results
@@ -64,6 +65,7 @@ def _questions(results: Results, drawings: Drawings) -> list[Section]:
         pictures += drawings.strategies if question == "strategy" else []
         shown = verdict_tables(about)
         shown += [matrix_table(*pair) for pair in findings.strategies] if question == "strategy" else []
+        shown += budget_tables(results.fits) if question == "budget" else []
         said = [verdict.sentence for verdict in about]
         sections.append(Section(QUESTION_TITLES[question], shown, pictures, folded=said))
     notes = [*findings.notes, *(shares.sentence for shares in findings.shares)]

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.data.cost import AXES, COSTS
 from analysis.data.metric import Metric, primary
+from analysis.data.series import COUNTED
 from analysis.data.study import Measure, Study, trained_elsewhere
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 from analysis.format import amount
@@ -101,8 +103,10 @@ def goal_table(fits: Sequence[MeasureFits]) -> TextTable | None:
         rows.append((goal.about, at, gain, goal.shown_value, goal.samples, goal.settled))
     if not rows:
         return None
-    header = ("series", "largest amount", "next doubling", "goal", "data for it", f"items, for {seeds} seeds")
-    return TextTable("how much of its data does more take? (95 % intervals)", header, tuple(rows))
+    header = ("series", "largest amount", "next doubling", "goal", "takes", f"items, for {seeds} seeds")
+    costs = dict.fromkeys(COUNTED[measure.axis] for measure, _ in fits if measure.axis in COSTS)
+    what = f"how many {' or '.join(costs)} does" if costs else "how much of its data does"
+    return TextTable(f"{what} more take? (95 % intervals)", header, tuple(rows))
 
 
 def further_table(study: Study) -> TextTable | None:
@@ -161,9 +165,9 @@ def _amount_table(measure: Measure, fits: Sequence[SeriesFit], title: str, kinds
     fractions = [_fractions(measure, fits, value) for value in amounts]
     bare = [cell for fit in fits for cell in _untrained_cells(measure, fit, kinds)]
     if any(bare):
-        body.insert(0, ("0" if measure.axis == "samples" else "untrained", *bare))
+        body.insert(0, ("0" if measure.axis in AXES else "untrained", *bare))
         fractions.insert(0, "untrained")
-    if measure.axis != "samples" or not all(fractions):
+    if measure.axis not in AXES or not all(fractions):
         return TextTable(title, tuple(header), tuple(body))
     return TextTable(title, ("fraction", *header), tuple((f, *row) for f, row in zip(fractions, body, strict=True)))
 
@@ -208,9 +212,9 @@ def overview(results: Sequence[MeasureFits]) -> TextTable | None:
         return None
     keys = sorted(dict.fromkeys(key for column in columns for key in column), key=lambda key: key[0])
     labelled = any(label for _, label in keys)
-    lead = [name for name in ("fraction" if axis == "samples" else axis, "series" if labelled else "") if name]
+    lead = [name for name in ("fraction" if axis in AXES else axis, "series" if labelled else "") if name]
     first = chosen[0][0]
-    text = first.fraction_text if axis == "samples" else first.amount_text
+    text = first.fraction_text if axis in AXES else first.amount_text
     rows = []
     for value, label in keys:
         start = ([text(value)] if axis else []) + ([label] if labelled else []) or ["all"]
@@ -243,7 +247,7 @@ def _column(measure: Measure, fits: Sequence[SeriesFit]) -> dict[tuple[float, st
 def _row_key(measure: Measure, level: AmountLevel) -> float:
     if not measure.axis:
         return 0.0
-    return level.fraction if measure.axis == "samples" else level.amount
+    return level.fraction if measure.axis in AXES else level.amount
 
 
 def _untrained(chosen: Sequence[MeasureFits]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from analysis.data.study import Measure
 from analysis.fitting.series_fits import SeriesFit
+from analysis.report.budget_tables import budget_tables
 from analysis.report.page import Card
 from analysis.report.results import Results, headline, scored
 from analysis.report.size_tables import size_tables
@@ -49,6 +50,7 @@ def all_tables(results: Results) -> str:
     pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
     pieces += [f"audit: {line}\n" for line in findings.audits]
     pieces += ["\n"] if findings.notes or findings.shares or findings.audits else []
+    pieces += [render(table) for table in budget_tables(scored(results.fits))]
     pieces += [render(table) for table in size_tables([measure for measure, _ in scored(results.fits)])]
     goals = goal_table(scored(results.fits))
     pieces += [render(goals)] if goals else []

@@ -17,6 +17,7 @@ from analysis.verdicts.wording import unsigned, with_interval
 QUESTIONS = {
     "scaling": "does more of its data still help, per doubling at the largest amounts?",
     "size": "is a larger model better at equal data?",
+    "budget": "what does an equal budget buy?",
     "factor": "what do further factors change at equal data?",
     "synergy": "does mixing with other abilities help or hurt?",
     "source": "what does a doubling of another ability's data change at equal own data?",

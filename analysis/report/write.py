@@ -29,17 +29,20 @@ def write(
     items: Sequence[Path] = (),
     weights: Mapping[str, float] | None = None,
     overlaps: Sequence[Path] = (),
+    x: str = "samples",
 ) -> list[str]:
     """Analyse ``tables`` into ``out``; return the names of the files written. The same tables give the same bytes.
 
     ``margin`` and ``weights`` are those of `findings`, ``items`` files of per-item results, ``overlaps`` tables of
-    training sources and the test items that they contain. Raises ValueError where a file is not a long table.
+    training sources and the test items that they contain, ``x`` is what curves are along, one of `AXES`. Raises
+    ValueError where a file is not a long table.
     """
-    results = analyse(read_study(tables, items), margin, weights)
+    results = analyse(read_study(tables, items, x), margin, weights)
     drawings = draw_all(results, out / "figures")
     overlap = [table for path in overlaps if (table := overlap_table(read_csv(path)))]
     folders = sweep_folders(tables)
-    command = analysis_command([f.name for f in folders], tables[0].name, "" if margin == MARGIN else f"{margin:g}")
+    further = [*([f"x={x}"] if x != "samples" else []), *([f"margin={margin:g}"] if margin != MARGIN else [])]
+    command = analysis_command([f.name for f in folders], tables[0].name, further)
     record = provenance(results.study, folders, title, command)
     given = answers(results.study, folders)
     top = cards(results, drawings)

@@ -9,11 +9,13 @@ import numpy as np
 
 from analysis.arrays import Array
 from analysis.data.metric import primary
-from analysis.data.study import Study
+from analysis.data.study import Measure, Study
+from analysis.fitting.series_fits import SeriesFit
 from analysis.fitting.uncertainty import RUN_NOISE
 from analysis.format import fraction
 from analysis.verdicts.arms import HOLDS_FOR, ArmMeans, arm_means
 from analysis.verdicts.audit import audit, undetectable
+from analysis.verdicts.equal_budget import equal_budgets
 from analysis.verdicts.ratio import DevianceShares, amount_or_ratio
 from analysis.verdicts.replay import ReplayMeans, best_k, by_replay, replays, turns
 from analysis.verdicts.scaling import scaling
@@ -42,12 +44,18 @@ class Findings:
     strategies: tuple[tuple[StrategyMeans, tuple[float, ...]], ...]
 
 
-def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] | None = None) -> Findings:
+def findings(
+    study: Study,
+    margin: float = MARGIN,
+    weights: Mapping[str, float] | None = None,
+    fits: Sequence[tuple[Measure, list[SeriesFit]]] = (),
+) -> Findings:
     """Everything the study answers.
 
     ``margin`` is the difference that matters: relative for a loss, and of the range of any other metric. Comparisons
-    are paired item by item where the study has items. ``weights`` of the abilities choose the best replay (all alike
-    by default). Raises ValueError for a margin outside 0 to 1 and weights of unknown abilities.
+    are paired item by item where the study has items. ``weights`` of the abilities choose the best replay (all alike by
+    default). ``fits`` are compared at equal cost where they are along one. Raises ValueError for a margin outside 0 to
+    1 and weights of unknown abilities.
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin={margin} must lie between 0 and 1, for example 0.02 for two points")
@@ -61,6 +69,7 @@ def findings(study: Study, margin: float = MARGIN, weights: Mapping[str, float] 
     for arms in all_arms:
         verdicts += factors(arms, arms.metric.margin(margin))
         verdicts += [v for a in strata(arms, models=False) for v in sizes(a, arms.metric.margin(margin))]
+    verdicts += equal_budgets(fits, margin)
     verdicts += [v for arms in parts for v in synergies(arms, arms.metric.margin(margin))]
     verdicts += [v for arms in parts for v in sources(arms, arms.metric.margin(margin))]
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))

@@ -52,6 +52,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "recovery": recovery.recovery,
     "coverage": calibration.coverage,
     "goals": calibration.goals,
+    "equal_cost": calibration.equal_cost,
     "false_findings": calibration.false_findings,
 }
 

@@ -12,7 +12,9 @@ from analysis.arrays import Array
 from analysis.data.study import Study
 from analysis.fitting.series_fits import fit_series
 from analysis.verdicts.all_verdicts import findings
+from analysis.verdicts.equal_budget import equal_budgets
 from analysis.verdicts.goal import goal
+from analysis.verdicts.verdict import Verdict
 from tests.analysis.fitting.test_series_fits import AMOUNTS, jumping, kinked, smooth
 
 CURVES, REPORTS = 60, 60
@@ -88,6 +90,34 @@ def _reached(truth: Callable[[np.random.Generator], Array], items: int, seeds: i
         inside.append(found.low <= 1.02 * at and 0.98 * at <= found.high)  # straight lines are only nearly the truth
         widths.append(np.log2(found.high / found.low) if found.low > 0 else np.inf)
     return f"{100 * np.mean(inside):.0f} %, {np.median(widths):.1f} doublings wide"
+
+
+def equal_cost() -> str:
+    """Two sizes at equal cost: how often the interval of their difference holds the truth; how many are clear."""
+    parts = []
+    for gain, seeds in product((0.0, 0.5), (1, 2, 3)):
+        rng, found = np.random.default_rng(0), []
+        for _, noise in product(range(CURVES // len(NOISE)), NOISE):
+            verdict, truth = _two_sizes(rng, gain, seeds, noise)
+            found.append((verdict.low <= truth <= verdict.high, verdict.finding == "up"))
+        inside, clear = 100 * np.mean(found, axis=0)
+        parts.append(f"gain of {gain:g} logits, seeds {seeds}: {inside:.0f} %, clear {clear:.0f} %")
+    return "; ".join(parts)
+
+
+def _two_sizes(rng: np.random.Generator, gain: float, seeds: int, noise: float) -> tuple[Verdict, float]:
+    """The verdict on a size and one four times as large at equal cost, 400 items, and the true difference."""
+    parts, last = [], []
+    for params, more in ((1.0, 0.0), (4.0, gain)):
+        cost = 64 * params * 4.0 ** np.arange(5)
+        logits = 0.45 * np.log(cost / 64) - 0.02 * np.log(cost / 64) ** 2 - 2.5 + more
+        chance = 1 / (1 + np.exp(-logits))
+        parts += [run.assign(params=params, flops=params * run["samples"]) for run in
+                  runs(rng, chance, 400, seeds, noise, cost / params)]  # fmt: skip
+        last.append(float(np.interp(64 * 4.0**4, cost, chance)))
+    study = Study(pd.concat(parts, ignore_index=True), x="flops")
+    (verdict,) = equal_budgets([(measure, fit_series(measure)) for measure in study.measures], 0.02)
+    return verdict, last[1] - last[0]
 
 
 def runs(

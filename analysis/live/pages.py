@@ -6,7 +6,9 @@ from html import escape
 
 STRIP = """
 <style>#live { position: sticky; bottom: 0; margin: 0; padding: .45rem 1.25rem; font: 14px/1.4 system-ui, sans-serif;
-  color: #1c1e21; background: #eef1f4; border-top: 1px solid #cdd3da; z-index: 9; }</style>
+  color: #1c1e21; background: #eef1f4; border-top: 1px solid #cdd3da; z-index: 9; }
+  @media (prefers-color-scheme: dark) { #live { color: #e6e8eb; background: #23272e; border-color: #363b43; } }
+  @media print { #live { display: none; } }</style>
 <p id="live" role="status">%s</p>
 <script>
 (function () {
@@ -26,9 +28,15 @@ STRIP = """
 
 WAITING = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%s</title><style>body { margin: 0; color: #1c1e21; background: #fbfbfc; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem; } pre { overflow-x: auto; }</style></head>
-<body><main><h1>%s</h1><p>%s</p><pre>%s</pre></main>
+<noscript><meta http-equiv="refresh" content="5"></noscript>
+<title>%s</title><style>:root { color-scheme: light dark; --ink: #1c1e21; --page: #f7f8fa; --card: #fff;
+  --line: #d9dde3; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --page: #121417; --card: #1a1d22; --line: #363b43; } }
+body { margin: 0; color: var(--ink); background: var(--page); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; } h1 { overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--card); border: 1px solid var(--line);
+  border-radius: 6px; padding: .6rem .8rem; font-size: .86em; }</style></head>
+<body><main><h1>%s</h1><p>%s</p><p>This page renews itself.</p><pre>%s</pre></main>
 </body></html>
 """
 

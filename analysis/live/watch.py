@@ -17,6 +17,7 @@ REST = 10.0
 """How much longer the watch rests than it has worked, so that it takes little from the sweep."""
 SHORTEST_REST, LONGEST_REST = 2.0, 30.0  # seconds
 WAITS = "The report comes with the first scores."
+PLANNED = "The sweep is being planned: its samples are counted, then its cells start. " + WAITS
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,14 @@ class Watched:
     analyse: Callable[[], object]
 
     @property
+    def plans(self) -> list[Path]:
+        """The files that list the cells of the sweeps, once these have been planned."""
+        return [self.store / "sweeps" / name / "sweep.json" for name in self.names]
+
+    @property
     def stamp(self) -> tuple[int, ...]:
         """Another value once a score has been published, or one of the sweeps has been planned anew."""
-        files = [self.store / "score", *(self.store / "sweeps" / name / "sweep.json" for name in self.names)]
-        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in (self.store / "score", *self.plans))
 
 
 def serve(watched: Watched, port: int, as_json: bool = False) -> None:
@@ -42,7 +47,7 @@ def serve(watched: Watched, port: int, as_json: bool = False) -> None:
     Raises ValueError where there is no such sweep, or the port cannot be used.
     """
     listing = cells(watched.names, watched.store)
-    first = _waiting(watched, listing, "The report is being written.")
+    first = _waiting(watched, listing, "The state of the sweep is being read.")
     try:
         with page_server(port, watched.folder, first) as server:
             url = f"http://{HOST}:{server.server_port}/"
@@ -55,7 +60,7 @@ def serve(watched: Watched, port: int, as_json: bool = False) -> None:
             while True:
                 started = time.monotonic()
                 newest = watched.stamp
-                server.shown = look(watched, server.shown, changed=newest != stamp)
+                server.shown = look(watched, server.shown, changed=newest != stamp or not server.shown.line)
                 stamp = newest
                 time.sleep(min(LONGEST_REST, max(SHORTEST_REST, REST * (time.monotonic() - started))))
     except KeyboardInterrupt:
@@ -63,8 +68,16 @@ def serve(watched: Watched, port: int, as_json: bool = False) -> None:
 
 
 def look(watched: Watched, shown: Shown, *, changed: bool) -> Shown:
-    """What to show now: a new report where scores have come, else the same page with the sweep's state of today."""
-    listing = cells(watched.names, watched.store)
+    """What to show now: a new report where scores have come, else the same page with the sweep's state of today.
+
+    A page without a line says that there is no such sweep any more.
+    """
+    try:
+        listing = cells(watched.names, watched.store)
+    except ValueError as problem:  # a sweep whose planning has ended in an error, or that was removed
+        return _waiting(watched, "", f"Nothing to show: {problem}.")
+    if not all(file.exists() for file in watched.plans):
+        return _waiting(watched, listing, PLANNED)
     if not changed:
         return _report(shown.page, listing, shown) if shown.written else _waiting(watched, listing, shown.reason)
     try:

@@ -40,8 +40,9 @@ def init(options: Init) -> Result:
 def ls(options: List) -> Result:
     """The sweeps of a store, or the cells of one."""
     store = options.opened
-    names = [options.name] if options.name else sweeps(store)
-    planned = {} if options.name else planning.under_way(store)
+    planned = {name: who for name, who in planning.under_way(store).items() if options.name in (None, name)}
+    saved = sweeps(store)
+    names = [name for name in ([options.name] if options.name else saved) if name in saved or name not in planned]
     lines = [f"{name}: being planned by {who}" for name, who in planned.items()]
     in_flight = stages_in_flight(store) if names else {}
     records: list[dict[str, Any]] = []
@@ -60,7 +61,8 @@ def ls(options: List) -> Result:
         lines += _cell_lines(record["cells"]) if options.name else []
         records.append(record)
     text = "\n".join(lines) or ("" if status else f"no sweeps in {store.root}")
-    return Result(text, records[0] if options.name else {"sweeps": records, "being_planned": planned}, status)
+    everything = {"sweeps": records, "being_planned": planned}
+    return Result(text, records[0] if options.name and records else everything, status)
 
 
 def _cell_lines(cells: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -13,9 +13,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from analysis.live.server import Shown
+from analysis.live.watch import PLANNED, Watched, look
 from common.json_file import write_json
 from sweep.plan.files import Files
 from sweep.plan.plan import make
+from sweep.results.planning import announced
 from sweep.results.saved_sweep import load, save
 from sweep.stages.store import Store
 from tests.analysis.running import run
@@ -99,6 +102,15 @@ def test_a_running_sweep_is_shown_as_new_as_its_scores(store):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=HANG_SECONDS) == ("stopped\n", "")
         assert process.returncode == 0
+
+
+def test_a_sweep_that_is_being_planned_has_a_page_that_says_so(store_path):
+    watched = Watched(["s"], store_path, store_path / "none", "s", lambda: pytest.fail("there is nothing to analyse"))
+    with announced(Store(store_path), "s"):
+        shown = look(watched, Shown("", ""), changed=True)
+    assert PLANNED in shown.page and shown.line.startswith("s: being planned by process ")
+    gone = look(watched, shown, changed=False)
+    assert "Nothing to show: there is no sweep &#x27;s&#x27; in" in gone.page and not gone.line
 
 
 @pytest.mark.parametrize(("path", "host", "status"), [("", "evil.example", 403), ("../sweep.json", "localhost", 404),

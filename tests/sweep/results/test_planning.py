@@ -17,6 +17,9 @@ def test_a_sweep_is_listed_while_it_is_planned(tmp_path: Path):
     with announced(store, "s"):
         shown = ls(List(store=str(tmp_path)))
         assert shown.text.startswith("s: being planned by process ") and list(shown.record["being_planned"]) == ["s"]
+        assert ls(List(store=str(tmp_path), name="s")) == shown
+        with pytest.raises(ValueError, match=r"there is no sweep 'other'"):
+            ls(List(store=str(tmp_path), name="other"))
         with pytest.raises(ValueError, match=r"sweep s is being planned by process .* once its samples are"):
             load(store, "s")
     assert ls(List(store=str(tmp_path))).text.startswith("no sweeps in ") and not list(tmp_path.glob("sweeps/*"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,15 +99,40 @@ def is_out_of_memory(status: int, said: str) -> bool:
     return status in (125, 253) or bool(re.search(r"oom.?kill|out.of.memory handler", said, re.IGNORECASE))
 
 
-def cause(status: int, said: str, job: Mapping[str, str], left: float | None, delay: float) -> str:
-    """Why srun ended with ``status``. ``said`` is the end of what it wrote.
+def oom_kills(proc: Path = Path("/proc"), mounted: Path = Path("/sys/fs/cgroup")) -> int:
+    """How many processes the kernel has killed for memory: in this process's SLURM job or cgroup, else on this machine.
+
+    The number only grows, so a larger one after a process was killed tells why.
+    """
+    counted = []
+    with contextlib.suppress(OSError):
+        for line in (proc / "self" / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            job = re.match(r".*/job_\d+(?=/|$)", path)  # its batch script and its ranks have cgroups of their own below
+            own = (job[0] if job else path).lstrip("/")
+            if not controllers:
+                counted += [mounted / own / "memory.events", mounted / "memory.events"]
+            elif controllers == "memory":  # version 1 of cgroups
+                counted += [mounted / "memory" / place / "memory.oom_control" for place in (own, "")]
+    for file in (*counted, proc / "vmstat"):
+        with contextlib.suppress(OSError):
+            if found := re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE):
+                return int(found[1])
+    return 0
+
+
+def cause(
+    status: int, said: str, job: Mapping[str, str], left: float | None, delay: float, *, oom_kill: bool = False
+) -> str:
+    """Why srun, or a local process, ended with ``status``. ``said`` is the end of what it wrote.
 
     ``job`` holds what SLURM says of the job, ``left`` the seconds until its time limit, and ``delay`` how long before
-    that SLURM warns it.
+    that SLURM warns it. ``oom_kill`` says that the kernel has killed a process for memory meanwhile.
     """
     if said == HUNG:
         return HUNG
-    if is_out_of_memory(status, said):
+    killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    if is_out_of_memory(status, said) or (killed and oom_kill) or job.get("JobState") == "OUT_OF_MEMORY":
         return OUT_OF_MEMORY
     if "TIME LIMIT" in said:
         return TIME_LIMIT

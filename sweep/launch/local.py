@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweep.launch.attempts import START, TRIES, Attempts, cause, give_up
+from sweep.launch.attempts import START, TRIES, Attempts, cause, give_up, oom_kills
 from sweep.launch.attempts import progress as progress_of
 from sweep.launch.job_queue import Queue
 from sweep.launch.progress import Progress
@@ -61,6 +61,8 @@ class Running:
     statuses: list[int] = field(default_factory=list)
     patient_until: float | None = None
     """By the server's clock, when the other processes are killed, once one has failed."""
+    oom_kills: int = field(default_factory=oom_kills)
+    """How many processes had been killed for memory when it was started."""
 
 
 class Pool:
@@ -221,16 +223,16 @@ class Pool:
             self.queue.push_later(job.stage.key, PAUSE_SECONDS)
             progress.paused(job)
         else:
-            self._failed(job, running.statuses, progress)
+            self._failed(running, progress)
 
-    def _failed(self, job: Job, statuses: list[int], progress: Progress) -> None:
-        key = job.stage.key
+    def _failed(self, running: Running, progress: Progress) -> None:
+        job, statuses, key = running.job, running.statuses, running.job.stage.key
         if any(status > 0 for status in statuses):  # its own fault
             self.outcome.failed.append(job)
             progress.failed(job, f"exit status {max(statuses)}")
             return
         attempts = self.attempts.setdefault(key, Attempts([(START, "")]))
-        attempts.end(cause(min(statuses), "", {}, None, 0.0))
+        attempts.end(cause(min(statuses), "", {}, None, 0.0, oom_kill=oom_kills() > running.oom_kills))
         now = progress_of([job])
         if not attempts.stuck(now, TRIES):
             attempts.begin(now)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.launch.attempts import OUT_OF_MEMORY, is_out_of_memory, remedy
+from sweep.launch.tasks import part_of
 from sweep.stages.store import Store
+from sweep.stages.worker import Job
+
+TAIL = 4096
+"""Bytes at the end of a log in which SLURM says why it ended a job."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,17 @@ class Place:
         pattern = f"*_{self.index}_0_log.*" if self.count > 1 else "*_0_log.*"
         found = [path for path in self.folder.glob(pattern) if path.stat().st_size]
         return sorted(found, key=lambda path: path.stat().st_mtime)
+
+    def why(self, job: Job, facts: Mapping[str, str]) -> str:
+        """What is known of the end of a SLURM job that left no result: a cause with its remedy, and the newest log.
+
+        ``facts`` is what SLURM still says of the job, as of one that it killed for memory with its batch script.
+        """
+        files = self.files()
+        said = files[-1].read_bytes()[-TAIL:].decode(errors="replace") if files else ""
+        known = is_out_of_memory(0, said) or facts.get("JobState") == "OUT_OF_MEMORY"
+        parts = [OUT_OF_MEMORY, remedy(OUT_OF_MEMORY, job, part_of(job))] if known else []
+        return "; ".join([*parts, *([f"SLURM's log: {files[-1]}"] if files else [])])
 
 
 def submitted(store: Store, name: str) -> dict[str, Place]:

@@ -14,6 +14,7 @@ from sweep.launch.squeue import Queued
 from sweep.results.saved_sweep import SavedCell, SavedSweep
 from sweep.stages.stage import Stage, to_build
 from sweep.stages.store import Damaged, Store
+from sweep.stages.worker import Job
 
 LONGEST = 300
 """Letters of an error that are shown."""
@@ -50,7 +51,10 @@ def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]
         stages = saved.stages(cell)
         problems = [damaged[stage.key] for stage in stages if stage.key in damaged]
         todo = list(to_build(stages, lambda stage: stage.key not in missing).values())
-        state = ("damaged", problems[0]) if problems else _state(todo, len(stages), store, in_flight, begun, submitted)
+        if problems:
+            state = "damaged", problems[0]
+        else:
+            state = _state([saved.jobs[stage.key] for stage in todo], len(stages), store, in_flight, begun, submitted)
         states.append(CellState(cell, *state))
     return states
 
@@ -74,14 +78,15 @@ def sweep_record(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued
 
 
 def _state(
-    missing: list[Stage],
+    jobs: list[Job],
     total: int,
     store: Store,
     in_flight: Mapping[str, Queued],
     begun: Collection[str],
     submitted: Mapping[str, slurm_logs.Place],
 ) -> tuple[str, str]:
-    """State and reason of a cell that lacks ``missing`` of its ``total`` stages."""
+    """State and reason of a cell that lacks the stages of these ``jobs``, of ``total``."""
+    missing = [job.stage for job in jobs]
     if not missing:
         return "done", ""
     for stage in missing:
@@ -90,14 +95,15 @@ def _state(
     for stage in missing:
         if owner := store.owner(stage):
             return "running", f"{stage.kind} on {owner['host']}, process {owner['pid']}"
-    for job in (in_flight[stage.key] for stage in missing if stage.key in in_flight):
-        state = "running" if job.state in ("RUNNING", "COMPLETING") else "queued"
-        return state, f"SLURM job {job.number}: {job.state}" + (f", {job.reason}" if job.reason != "None" else "")
-    for stage in missing:
+    for own in (in_flight[stage.key] for stage in missing if stage.key in in_flight):
+        state = "running" if own.state in ("RUNNING", "COMPLETING") else "queued"
+        return state, f"SLURM job {own.number}: {own.state}" + (f", {own.reason}" if own.reason != "None" else "")
+    for job in jobs:
+        stage = job.stage
         if stage.key in submitted:
-            files = submitted[stage.key].files()
-            where = f"; SLURM's log: {files[-1]}" if files else ""
-            return "dead", f"{stage.kind}: its SLURM job ended without a result{where}; retry submits it again"
+            known = submitted[stage.key].why(job, {})
+            told = f"its SLURM job ended without a result{known and f'; {known}'}"
+            return "dead", f"{stage.kind}: {told}; retry submits it again"
         if stage.name in begun:
             return "dead", f"{stage.kind}: the process that built it has ended; retry goes on from what it left"
     return "waiting", f"{len(missing)} of {total} stages missing"

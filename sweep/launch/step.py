@@ -20,7 +20,7 @@ from typing import Any
 
 from common.json_file import write_json
 from sweep.launch import squeue
-from sweep.launch.attempts import HUNG, Attempts, cause, give_up, is_out_of_memory, progress
+from sweep.launch.attempts import HUNG, Attempts, cause, give_up, is_out_of_memory, oom_kills, progress
 from sweep.launch.tasks import inputs, part_of
 from sweep.launch.tracking import mirrored_stages
 from sweep.stages import claims
@@ -87,13 +87,15 @@ def _attempt(step: Step, jobs: list[Job], file: str, index: int) -> None:
     attempts = Attempts.load(path) if restart else Attempts()
     attempts.begin(progress(jobs))
     attempts.save(path)
+    before = oom_kills()
     status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
     if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
     if status != TRY_AGAIN and 0 <= status < KILLED and not is_out_of_memory(status, said):
         sys.exit(1)
     facts = squeue.job(number)
-    attempts.end(cause(status, said, facts, squeue.seconds_left(facts), step.delay))
+    left, oom_kill = squeue.seconds_left(facts), oom_kills() > before
+    attempts.end(cause(status, said, facts, left, step.delay, oom_kill=oom_kill))
     attempts.save(path)
     print(f"stopped: {attempts.starts[-1][1]}", file=sys.stderr)
     if facts.get("JobState", "RUNNING") == "RUNNING":  # else it is being cancelled

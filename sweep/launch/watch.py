@@ -81,5 +81,6 @@ class Watch:
         last = self.last.get(job.stage.key)
         if last is None:
             return "it left SLURM's queue without a result"
-        files = slurm_logs.submitted(self.store, self.name)[job.stage.key].files()
-        return f"SLURM job {last.number} ended without a result" + (f"; see {files[-1]}" if files else "")
+        place = slurm_logs.submitted(self.store, self.name)[job.stage.key]
+        known = place.why(job, squeue.job(last.number))
+        return f"SLURM job {last.number} ended without a result" + (f"; {known}" if known else "")

@@ -121,6 +121,15 @@ def test_a_task_that_does_not_advance_is_started_three_times(programs: Path, tas
     assert (failure["error"], failure["causes"]) == (last, "out of memory on the host (3 times)")
 
 
+def test_a_rank_that_the_kernel_kills_for_memory_is_said_to_be(programs: Path, task: Path, monkeypatch, capsys):
+    """Its job's cgroup counts it; srun says no more than that it was killed."""
+    write(programs / "srun", "exit 137")
+    kills = iter((0, 1))
+    monkeypatch.setattr(step, "oom_kills", lambda: next(kills))
+    assert stop(task, monkeypatch, 0) == TRY_AGAIN
+    assert "stopped: out of memory on the host" in capsys.readouterr().err
+
+
 def test_a_task_that_advances_goes_on_for_ever(programs: Path, task: Path, monkeypatch, store_path: Path):
     partial = Store(store_path).partial(world(0), "someone") / "resume"
     write(programs / "srun", f"""mkdir -p {partial}/step-$SLURM_RESTART_COUNT\nexit {TRY_AGAIN}""")

@@ -16,9 +16,11 @@ from sweep.launch.attempts import (
     TIME_LIMIT,
     Attempts,
     cause,
+    oom_kills,
     progress,
     remedy,
 )
+from sweep.launch.slurm_logs import Place
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 from tests.sweep.stages.processes import world
@@ -49,6 +51,38 @@ START = (0, 0, 0)
 )  # fmt: skip
 def test_a_cause_has_a_name(status: int, said: str, facts: dict[str, str], left: float | None, expected: str):
     assert cause(status, said, facts, left, 120.0) == expected
+
+
+@pytest.mark.parametrize(("status", "named"), [(-9, True), (137, True), (-15, False), (75, False)])
+def test_a_kill_is_out_of_memory_where_the_kernel_counts_one(status: int, named: bool):
+    assert (cause(status, "", {}, 9e3, 120.0, oom_kill=True) == OUT_OF_MEMORY) == named
+    assert cause(status, "", {"JobState": "OUT_OF_MEMORY"}, 9e3, 120.0) == OUT_OF_MEMORY
+
+
+JOB = "system.slice/slurmstepd.scope/job_12"
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "file", "counted"),
+    [
+        (f"0::/{JOB}/step_batch/user/task_0", f"{JOB}/memory.events", 3),
+        ("0::/user.slice/session", "user.slice/session/memory.events", 3),
+        ("0::/seen/from/outside/the/container", "memory.events", 3),
+        (f"0::/\n4:memory:/{JOB}/step_batch\n3:cpu:/", f"memory/{JOB}/memory.oom_control", 3),
+        ("4:memory:/docker/0a", "memory/memory.oom_control", 3),
+        ("0::/", "none", 1),
+    ],
+)
+def test_kills_for_memory_are_counted_where_this_process_is(tmp_path: Path, cgroup: str, file: str, counted: int):
+    """In the SLURM job, the cgroup, the container, or else on the machine, which counts one."""
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text(cgroup + "\n")
+    (tmp_path / "vmstat").write_text("pgfault 7\noom_kill 1\n")
+    where = tmp_path / "cgroups" / file
+    where.parent.mkdir(parents=True)
+    where.write_text("low 0\noom 5\noom_kill 3\noom_group_kill 0\n")
+    assert oom_kills(tmp_path, tmp_path / "cgroups") == counted
+    assert oom_kills(tmp_path / "no proc", tmp_path / "cgroups") == 0
 
 
 def run(*ends: tuple[tuple[int, int, int], str]) -> Attempts:
@@ -112,3 +146,16 @@ def test_progress_is_stages_then_steps_then_answers(tmp_path: Path):
 def test_memory_is_remedied_where_it_is_used(kind: str, told: str):
     job = Job(replace(world(1), kind=kind), None, Path(), 1.0, gib=84.0)
     assert told in remedy(OUT_OF_MEMORY, job, kind)
+
+
+def test_the_end_of_a_job_is_read_from_slurms_log_or_state(tmp_path: Path):
+    """Of one that was killed with its batch script, which could note no cause."""
+    place, job = Place(tmp_path, 0, 1), Job(replace(world(1), kind="train"), None, Path(), 1.0, gib=84.0)
+    told = "out of memory on the host; the plan's estimate is 84 GiB; raise hydra.launcher.train.mem_gb, or"
+    assert place.why(job, {"JobState": "CANCELLED"}) == ""
+    assert place.why(job, {"JobState": "OUT_OF_MEMORY"}).startswith(told)
+    log = tmp_path / "7_0_log.err"
+    log.write_text("loading\n")
+    assert place.why(job, {}) == f"SLURM's log: {log}"
+    log.write_text("loading\n" * 999 + "slurmstepd: error: Detected 1 oom_kill event in StepId=7.batch.\n")
+    assert place.why(job, {}).startswith(told) and place.why(job, {}).endswith(f"SLURM's log: {log}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from sweep.launch import local
 from sweep.launch.local import Pool, Running
 from sweep.launch.progress import Progress
 from sweep.stages.store import Store
@@ -232,6 +233,21 @@ def test_the_claim_of_a_worker_killed_after_publishing_goes_when_its_end_is_repo
         pool._ended(1, -signal.SIGKILL, progress)
     assert pool.outcome.built == [job]
     assert not store.claim(stage).exists()
+
+
+def test_workers_that_the_kernel_kills_for_memory_end_in_one_line_with_the_estimate(store_path: Path, monkeypatch):
+    store, stage = Store(store_path), world(0)
+    job = Job(stage, None, store_path, 1.0, gib=84.0)
+    pool = Pool({stage.key: job}, store, 1)
+    kills = iter(range(10))
+    monkeypatch.setattr(local, "oom_kills", lambda: next(kills))
+    with Progress([job], store, Console()) as progress:
+        for number in range(3):
+            pool.running[number] = Running(job, [number], [pool.free["cpu"].pop()], oom_kills=local.oom_kills())
+            pool._ended(number, -signal.SIGKILL, progress)
+    told = json.loads(store.failure(stage).read_bytes())["error"]
+    assert told.startswith("out of memory on the host: stopped 3 times") and "the plan's estimate is 84 GiB" in told
+    assert pool.outcome.failed == [job]
 
 
 def test_retry_runs_what_is_missing_without_hydra(reference: Path, tmp_path: Path):

@@ -18,11 +18,13 @@ MARKUP = re.compile(
 )
 ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
 NO_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "\u2018\u2019\u201c\u201d\u2026", " "))
+QUOTED = re.compile('^["\'\u2018\u201c\u00ab]([^"\u201c\u201d]+)["\'\u2019\u201d\u00bb]$')
+END = re.compile(r"(?<![.!])[.!]$")
 MAX_PLACE = 500
 
 
 def plain(text: str, ignore: Sequence[str]) -> str:
-    """A text without what does not count: runs of white space, a final full stop, and what ``ignore`` names."""
+    """A text without what does not count: white space, quotes around it, its last mark, and what ``ignore`` names."""
     text = unicodedata.normalize("NFC", text)
     if "markup" in ignore:
         text = MARKUP.sub(lambda match: match[1] or "", text)
@@ -32,8 +34,8 @@ def plain(text: str, ignore: Sequence[str]) -> str:
         text = text.translate(NO_PUNCTUATION)
     if "articles" in ignore:
         text = ARTICLES.sub(" ", text)
-    text = " ".join(text.split())
-    return (text.casefold() if "case" in ignore else text).removesuffix(".").rstrip()
+    text = END.sub("", QUOTED.sub(r"\1", END.sub("", " ".join(text.split()))))
+    return text.casefold() if "case" in ignore else text
 
 
 def stated(text: str) -> Iterator[str]:

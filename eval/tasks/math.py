@@ -7,6 +7,7 @@ library math-verify. The completion form is that of Minerva (Lewkowycz et al. 20
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,11 @@ from eval.tasks.run_on import without_run_on
 
 ASK = "\n\nReason step by step, and put the final answer in \\boxed{}."
 STOPS = ("Problem:",)
+COMMANDS = re.compile(r"\\(?:text|begin|end)\{[^{}]*\}|\\[a-zA-Z]+|\b(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b")
+WORDS = re.compile(r"[^\W\d_]{2}")
+UNESCAPED = re.compile(r"(?<!\\)%")
+MARKS = ("$", "\\(", "\\[", "\\fbox")
+NAMES = ("markup", "case", "articles")
 SECONDS = 5  # for reading an answer and for comparing it; sympy may not end
 
 
@@ -63,12 +69,29 @@ def score(item: Row, text: str, status: str = "") -> Row:
     from math_verify import verify  # slow to import
 
     text = without_run_on(text)
-    for last in text.split("\\boxed{")[:0:-1][:1]:  # the library would take the first of several boxes
-        text = f"\\boxed{{{braced(last)}}}"
-    gold, answer = _parsed(f"\\boxed{{{item['answer']}}}"), _parsed(text)
+    boxes = text.split("\\boxed{")[:0:-1]
+    place = braced(boxes[0]) if boxes else _announced(text)  # the library would take the first of several boxes
+    # As formulas, for the library reads no percentage inside a box.
+    gold, answer = _parsed(f"${item['answer']}$"), _parsed(f"${place}$" if place else text)
     right = bool(answer) and verify(gold, answer, timeout_seconds=_limit())
     extracted = str(answer[-1]) if answer else None
-    return {"correct": right, "parsed": bool(answer), "extracted": extracted, "gold": item["answer"]}
+    if not right and "\\text" in item["answer"]:  # a name, which nobody sets as mathematics
+        name = matching.plain(next(matching.stated(text)), NAMES)
+        if name == matching.plain(item["answer"], NAMES):
+            right, extracted = True, name
+    return {"correct": right, "parsed": extracted is not None, "extracted": extracted, "gold": item["answer"]}
+
+
+def _announced(text: str) -> str:
+    """What is announced as the answer, where it is an expression that is not set as mathematics.
+
+    The library would not see it; all else is left to the library.
+    """
+    place, *others = matching.stated(text)
+    expression = place.replace("*", "").replace("`", "").strip(" .:")
+    is_set = any(mark in expression.replace("\\$", "") for mark in MARKS)
+    expression = UNESCAPED.sub(r"\\%", expression)
+    return expression if others and not is_set and not WORDS.search(COMMANDS.sub("", expression)) else ""
 
 
 def _parsed(text: str) -> list[Any]:

@@ -13,8 +13,9 @@ from fractions import Fraction
 
 # A minus is a sign only where nothing before it could be subtracted from.
 SIGN = r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)"
+ENDS = r"(?![0-9/]|\.[0-9])"  # a full stop may follow a fraction
 NUMBER = re.compile(
-    SIGN + r"?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)(?:/[0-9]+(?![0-9./])| [0-9]{1,2}/[0-9]{1,2}(?![0-9./]))?"
+    rf"{SIGN}?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)(?:/[0-9]+{ENDS}| [0-9]{{1,2}}/[0-9]{{1,2}}{ENDS})?"
 )
 SPACED = re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")  # spaces between thousands
 FRACTION = re.compile(r"([0-9]?)\\[dt]?frac(?:(?=\{)|([0-9])([0-9]))")

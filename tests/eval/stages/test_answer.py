@@ -229,7 +229,7 @@ def test_the_likeliest_choice_is_that_of_the_models_own_log_probabilities(model_
     for number, choice in enumerate(rows[0]["choices"]):
         ids = torch.tensor([tokenizer(f"{prompt} {choice}")["input_ids"]])
         logs = model(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[head - 1 :]
-        assert found[0]["likelihoods"][number] == pytest.approx(float(logs.sum()), abs=1e-4)
+        assert found[0]["likelihoods"][number] == pytest.approx(float(logs.detach().sum()), abs=1e-4)
     (tmp_path / "scores").mkdir()
     judged = ScoreSpec("choice", "", None, 1.0, 256, form="likelihood")
     score.run(judged, {"answers": tmp_path / "out", "data": tmp_path / "items.json"}, tmp_path / "scores")

@@ -17,6 +17,9 @@ def test_exact_match(tmp_path):
     assert item["id"] == "x" and TASKS["exact_match"].messages(item)[0]["content"] == "Capital?"
     texts = ["Rome", " rome.\n", "ROMA", "Paris", "", "Rome is it", "Rome.."]
     assert correct("exact_match", item, *texts) == [True, True, True, False, False, False, False]
+    assert correct("exact_match", item, "'Rome'", '"Rome."', "The answer is \u201cRome\u201d.", "Roma!", "'Rome") == [
+        True, True, True, True, False,
+    ]  # fmt: skip
     rows = [TASKS["exact_match"].score(item, text, "") for text in texts]
     found = {metric.metric: metric.value for metric in TASKS["exact_match"].metrics(rows)}
     assert found == {"accuracy": 3 / 7} and [row["parsed"] for row in rows].count(False) == 1
@@ -107,6 +110,8 @@ def test_numbers_are_numbers(tmp_path, text):
         ("50%", "5", False),
         ("1/3", "0.33", False),
         ("0.25", "1/4", True),
+        ("0.25", "The answer is 1/4.", True),
+        ("1.5", "1 1/2.", True),
         ("5", "5 or 6", False),
         ("5", "five", False),
         ("5", "5" * 60, False),

@@ -8,6 +8,7 @@ import pytest
 
 from eval.spec.answers import Reading
 from eval.tasks import COMPLETIONS, TASKS
+from tests.eval.tasks.wordings import EXPRESSION_FORMS, EXPRESSIONS
 
 pytest.importorskip("math_verify")
 
@@ -25,7 +26,17 @@ RIGHT = [
     ("3\\pi", "$\\boxed{3\\pi}$"),
     ("1000", "\\boxed{1{,}000}"),
 ]
+RIGHT += [
+    ("10\\%", "\\boxed{10}"),
+    ("10", "$\\boxed{10\\%}$"),
+    ("\\text{Evelyn}", "**Answer:** Evelyn."),
+    ("17", "The answer is 17 apples."),
+    ("\\frac{1}{2}", "The answer is 1/2."),
+]
 WRONG = [
+    ("10\\%", "\\boxed{20\\%}"),
+    ("\\text{even}", "The answer is odd."),
+    ("12", "The answer is 1.2."),
     ("\\frac{1}{2}", "\\boxed{2}"),
     ("10", "I do not know."),
     ("10", ""),
@@ -44,6 +55,16 @@ def test_final_expressions_are_compared_as_mathematics(tmp_path, gold, text, rig
     made = item(tmp_path, {"problem": "p", "solution": f"We see \\boxed{{7}}, so it is $\\boxed{{{gold}}}$."})
     assert made["answer"] == gold
     assert TASKS["math"].score(made, text.replace("\\n", "\n"), "")["correct"] == right
+
+
+def test_an_answer_is_read_however_it_is_stated():
+    misread = [
+        form % gold
+        for gold in EXPRESSIONS
+        for form in EXPRESSION_FORMS
+        if not TASKS["math"].score({"answer": gold}, form % gold, "")["correct"]
+    ]
+    assert misread == []
 
 
 def test_problems_are_put_as_the_publishers_put_them(tmp_path):

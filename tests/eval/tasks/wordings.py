@@ -1,4 +1,4 @@
-"""Harmless ways to word the last line of a solution: {n} is its number, {s} the same with commas, {t} with {gap}s."""
+"""Harmless ways to word the last line of a solution, and to state an expression."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ WORDINGS = {
     "lower case": "answer: {n}",
     "equals": "ANSWER = {n}",
 }
+"""{n} is the number of the solution, {s} the same with commas; the others are other ways to write it."""
 
 
 def worded(form: str, number: int) -> str:
@@ -58,3 +59,31 @@ def worded(form: str, number: int) -> str:
         n=number, s=f"{number:,}", latex=f"{number:,}".replace(",", "{,}"), thin=f"{number:,}".replace(",", "\u2009"),
         nobreak=f"{number:,}".replace(",", "\u202f"), minus=f"{number:,}".replace("-", "\u2212"),
     )  # fmt: skip
+
+
+EXPRESSIONS = (
+    "\\frac{1}{2}", "x^2+2x+1", "2\\sqrt{2}", "(1,2)", "\\{1,2\\}", "3\\pi", "1000", "\\text{Evelyn}", "90^\\circ",
+    "10\\%", "(-\\infty, 3]", "x=4", "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", "\\$32,\\!348", "17", "\\text{(C)}",
+    "-2+7i", "1,-2",
+)  # fmt: skip
+"""Answers as they stand in MATH."""
+
+EXPRESSION_FORMS = (
+    "So the result is \\boxed{%s}.",
+    "Thus\n\\[\n\\boxed{%s}\n\\]",
+    "It is $\\fbox{%s}$.",
+    "**Final Answer:** $\\boxed{%s}$",
+    "Final Answer: The final answer is $%s$. I hope it is correct.",
+    "**Answer:** $%s$",
+    "The answer is \\(%s\\).",
+    "The answer is:\n$$%s$$",
+    "## Final answer\n$%s$",
+    "Since $3+4=7$, the answer is $%s$.",
+    "The answer is %s",
+    "Answer: %s",
+    "#### %s",
+    "The answer is **%s**.",
+    "The answer is `%s`.",
+    "With $a=3$, no, \\boxed{7}, no: $x=\\boxed{%s}$",
+)
+"""Harmless ways to state such an answer."""

@@ -115,18 +115,19 @@ def advise(options: Advise) -> str | Result:
 
     if options.budget is not None:
         return advice_text(
-            options.files, options.budget, options.weights, options.seed, options.near, options.kl, options.json
-        )
+            options.files, options.budget, options.weights, options.seed, options.near, options.kl, options.json,
+            only=options.only, repeats=options.repeats, have=options.have,
+        )  # fmt: skip
     assert options.check is not None
     after = replace(options, sweep=options.check) if options.table is None else replace(options, table=options.check[0])
-    return check_text(options.files, after.files, options.weights, options.json)
+    return check_text(options.files, after.files, options.weights, options.json, options.only)
 
 
 def next_cells(options: Next) -> str | Result:
     """Which cells to run next, as text."""
     from analysis.advice.text import next_text
 
-    return next_text(options.files, options.quantity, options.json)
+    return next_text(options.files, options.quantity, options.json, options.only)
 
 
 def import_table(options: Import) -> str | Result:

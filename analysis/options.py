@@ -13,6 +13,8 @@ TABLE = (
     "stderr, seed, params, model, strategy, sweep, cell, kind, better, low, high (of the metric), and one column per "
     "factor, such as samples, fraction, replay"
 )
+ONLY = "which model, and which value of each further factor, such as {model: micro_s, data: filtered}"
+ONLY_DEFAULT = "the largest model; of a further factor what most rows have"
 WEIGHTS = "what each ability counts, such as {math: 1, code: 2}"
 
 
@@ -168,6 +170,11 @@ class Advise(Tables):
         "a mixture to stay near to, such as {math: 0.3, code: 0.2, general: 0.5}", {}, default_text="none"
     )
     kl: float = option("how far from near= a mixture may be, as Kullback-Leibler distance in nats", 0.1)
+    repeats: float = option("how many times an epoch a composition may show each sample that exists", 1.0)
+    have: dict[str, float] = option(
+        "how many samples exist, such as {math: 7473}", {}, default_text="as the table's fractions tell"
+    )
+    only: dict[str, str] = option(ONLY, {}, default_text=ONLY_DEFAULT)
     seed: int = option("of the draws behind the intervals", 0)
 
     def __post_init__(self) -> None:
@@ -186,6 +193,7 @@ class Next(Tables):
         "what should become more certain: a curve, such as math, or one point of it, as math@4096; or how much data a "
         "score takes, as math=90% or math:loss=1.2"
     )
+    only: dict[str, str] = option(ONLY, {}, default_text=ONLY_DEFAULT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from analysis.verdicts.arms import arm_means
 STEPS = 16  # parts into which the budget is divided
 DRAWS = 1000
 KL = 0.1  # nats from a named mixture
+DECAY = 15.4  # repeats after which a further one is worth 1/e of a fresh sample
 KEPT = 120  # candidates whose values are drawn
 BEYOND_FRACTION = {"amount", "ratio", "total_samples", "ratio_arm"}
 """Overrides besides ``fraction`` that decide how many samples a cell gets."""
@@ -33,7 +34,8 @@ class Advice:
     ``draws`` have the shape (draws, candidates, abilities), ``weights`` one entry per ability, adding up to 1.
     ``beyond`` are the abilities of which the best candidate has more samples than any cell measured; ``budget`` is what
     all of them fit in. ``away`` (candidates,) are the doublings between a candidate and the nearest cell measured, by
-    which the draws have been widened (`Surrogate.stretch`).
+    which the draws have been widened (`Surrogate.stretch`). ``exist`` (abilities,) are the samples that there are of
+    each, infinite where unknown.
     """
 
     abilities: tuple[str, ...]
@@ -45,6 +47,7 @@ class Advice:
     beyond: tuple[str, ...]
     budget: Budget
     away: Array
+    exist: Array
 
     @property
     def metric(self) -> Metric:
@@ -70,11 +73,8 @@ def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
     """One surrogate per ability, of its first share or rating (see `primary`); where no ability has one, of the study's
     primary metric.
 
-    Raises ValueError for models of several sizes, and for an ability with too few designs, which it names.
+    The study is of one model (see `one_kind`). Raises ValueError for an ability with too few designs, which it names.
     """
-    sizes = study.table["params"].nunique() if "params" in study.table else 1
-    if sizes > 1:
-        raise ValueError(f"the table holds {sizes} sizes of model; advice is for one size: keep its rows only")
     bounded = any(measure.metric.bounded for measure in study.measures)
     measures: dict[str, Measure] = {}
     for ability in study.abilities:
@@ -101,30 +101,39 @@ def advise(
     seed: int = 0,
     near: Mapping[str, float] | None = None,
     kl: float = KL,
+    *,
+    repeats: float = 1.0,
+    have: Mapping[str, float] | None = None,
 ) -> Advice:
     """The compositions within the budget (see `read_budget`) with the largest weighted sum of the abilities' merits.
 
-    Abilities missing from ``weights`` count nothing; with an empty mapping all count alike. Amounts stay within each
-    source as far as the table tells its size, so no sample is repeated. With ``near``, a mixture by ability, they stay
-    within a Kullback-Leibler distance of ``kl`` nats of it. Raises ValueError for an impossible budget, mixture or
-    weights, and as `surrogates_of`.
+    Abilities missing from ``weights`` count nothing; with an empty mapping all count alike. A cell shows each sample
+    that exists at most ``repeats`` times an epoch; ``have`` says how many exist by ability, else the table as far as it
+    tells; repeated ones count as in `worth`. With ``near``, a mixture by ability, amounts stay within a
+    Kullback-Leibler distance of ``kl`` nats of it. Raises ValueError for an impossible budget, mixture, weights or
+    number of repeats, and as `surrogates_of`.
     """
+    if not repeats >= 1:
+        raise ValueError(f"repeats={repeats:g} must be at least 1: every sample is shown once")
     models = surrogates_of(study)
     names = tuple(s.ability for s in models)
     chosen = weighting(names, weights)
     priced = read_budget(budget, study, names)
-    samples, strategy = _candidates(study, names, models, priced, None if not near else (weighting(names, near), kl))
-    mean = np.stack([_expected(s, samples, i, strategy) for i, s in enumerate(models)], axis=1)
+    exist = _existing(study, names, have or {})
+    caps = np.minimum(priced.most, repeats * exist)
+    samples, strategy = _candidates(caps, models, priced, None if not near else (weighting(names, near), kl))
+    fresh = worth(samples, exist)
+    mean = np.stack([_expected(s, fresh, i, strategy) for i, s in enumerate(models)], axis=1)
     order = np.argsort(-(mean @ chosen), kind="stable")
     each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
     ends = [(mean @ emphasis).argmax(keepdims=True) for emphasis in emphases(chosen)]
     keep = np.unique(np.concatenate([order[:KEPT], *each, *ends]))
     keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
     rng = np.random.default_rng(seed)
-    away = np.stack([_away(s, names, samples[keep], i, strategy[keep]) for i, s in enumerate(models)])
-    draws = np.stack([_draw(s, samples[keep], i, strategy[keep], away[i], rng) for i, s in enumerate(models)], axis=2)
-    beyond = tuple(n for i, n in enumerate(names) if samples[keep[0], i] > 1.01 * _largest(study, n))
-    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond, priced, away.max(axis=0))
+    away = np.stack([_away(s, names, fresh[keep], i, strategy[keep]) for i, s in enumerate(models)])
+    draws = np.stack([_draw(s, fresh[keep], i, strategy[keep], away[i], rng) for i, s in enumerate(models)], axis=2)
+    beyond = tuple(n for i, n in enumerate(names) if fresh[keep[0], i] > 1.01 * _largest(study, n))
+    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond, priced, away.max(axis=0), exist)
 
 
 def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
@@ -149,22 +158,40 @@ def emphases(weights: Array) -> Array:
     return np.stack([base, *(base * (1 + (EMPHASIS - 1) * m) for m in more)])
 
 
+def _existing(study: Study, names: Sequence[str], have: Mapping[str, float]) -> Array:
+    """How many samples exist of each ability, as said or as the table tells; infinite where neither does."""
+    unknown = sorted(set(have) - set(names))
+    if unknown:
+        raise ValueError(f"have names ability {unknown[0]!r}; the table has {', '.join(names)}")
+    if not all(number > 0 for number in have.values()):
+        raise ValueError(f"have={dict(have)} must be numbers of samples above 0")
+    return np.array([float(have[name]) if name in have else source_size(study, name) for name in names])
+
+
+def worth(samples: Array, exist: Array) -> Array:
+    """How many fresh samples repeated ones are worth, by Muennighoff et al. 2023 (arXiv:2305.16264, equation 5).
+
+    Of ``exist`` samples shown R times more, all repeats are worth exist * R* (1 - exp(-R / R*)); R* is the 15.4 that was
+    measured in pretraining.
+    """
+    more = np.maximum(samples / exist - 1, 0)
+    return np.where(more > 0, exist * (1 + DECAY * -np.expm1(-more / DECAY)), samples)
+
+
 def _candidates(
-    study: Study,
-    names: Sequence[str],
+    caps: Array,
     models: Sequence[Surrogate],
     budget: Budget,
     near: tuple[Array, float] | None = None,
 ) -> tuple[Array, Labels]:
-    """Compositions in sixteenths of the budget, spent or not, within the sources; each with every strategy.
+    """Compositions in sixteenths of the budget, spent or not, up to ``caps`` (abilities,); each with every strategy.
 
     A composition of one ability is the same under every strategy, so it comes with multitask training only. ``near`` is
     a mixture and the largest distance from it; it is a candidate itself, with the whole budget.
     """
-    most = budget.most
-    caps = [min(limit, source_size(study, name)) for limit, name in zip(most, names, strict=True)]
-    steps = [np.unique(np.minimum(m * np.arange(STEPS + 1) / STEPS, cap)) for m, cap in zip(most, caps, strict=True)]
-    mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(names))
+    parts = np.arange(STEPS + 1) / STEPS
+    steps = [np.unique(np.minimum(most * parts, cap)) for most, cap in zip(budget.most, caps, strict=True)]
+    mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(caps))
     if near is not None:
         whole = near[0] * (budget.total - budget.fixed) / (near[0] @ budget.each)
         whole *= min(1.0, min(cap / w for cap, w in zip(caps, whole, strict=True) if w > 0))
@@ -174,8 +201,8 @@ def _candidates(
         mixes = mixes[distance(mixes, near[0]) <= near[1] + 1e-12]
     strategies = sorted({str(s) for model in models for s in model.design.strategy} - {BASE})
     several = (mixes > 0).sum(axis=1) > 1
-    parts = [(mixes if s == "multitask" else mixes[several], s) for s in strategies]
-    return np.concatenate([m for m, _ in parts]), np.concatenate([np.full(len(m), s) for m, s in parts])
+    each = [(mixes if s == "multitask" else mixes[several], s) for s in strategies]
+    return np.concatenate([m for m, _ in each]), np.concatenate([np.full(len(m), s) for m, s in each])
 
 
 def distance(mixes: Array, near: Array) -> Array:

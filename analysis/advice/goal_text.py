@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from analysis.advice.advise import surrogates_of
 from analysis.advice.next_cells import COSTS, choices, next_table
+from analysis.advice.one_kind import one_kind
 from analysis.advice.surrogate import BASE, Surrogate
 from analysis.data.metric import Metric, primary
 from analysis.data.series import COUNTED
@@ -21,26 +23,31 @@ from analysis.verdicts.goal import SEEDS, Goal, doubling_text, goal, next_doubli
 DRAWS = 4000
 
 
-def goal_text(study: Study, quantity: str) -> str:
+def goal_text(study: Study, quantity: str, only: Mapping[str, str] | None = None) -> str:
     """For each series: the samples that the goal takes, the next doubling, what would settle it; then the others' cost
     and the cells to run.
 
     ``quantity`` is ``ABILITY=VALUE`` or ``ABILITY:METRIC=VALUE``; a share may be written in per cent. Raises ValueError
-    for an ability or metric that the table lacks, and for a value that the metric cannot take.
+    for an ability or metric that the table lacks, and for a value that the metric cannot take. Cost and cells are those
+    of one model (see `one_kind`).
     """
     measure, value = goal_of(study, quantity)
     found = [(fit, goal(measure, fit, value)) for fit in fit_series(measure)]
     lines = [line for fit, one in found for line in _lines(measure, fit, one)]
-    at = next((one.amount for _, one in found if one is not None and math.isfinite(one.amount)), math.nan)
-    if math.isnan(at) or measure.axis != "samples":
+    kind = one_kind(study, only)
+    part, _ = goal_of(kind.study, quantity)
+    reached = [one.amount for fit in fit_series(part) if (one := goal(part, fit, value)) is not None]
+    at = next(filter(math.isfinite, reached), math.nan)
+    if math.isnan(at) or part.axis != "samples":
         return "".join(f"{line}\n" for line in lines)
+    lines += [f"note: {line}" for line in kind.sentences]
     try:
-        models = surrogates_of(study)
+        models = surrogates_of(kind.study)
         lines += _others(models, measure.ability, at)
         point = f"{measure.ability}@{at:.0f}"
-        cells = choices(study, point)
+        cells = choices(kind.study, point)
         ending = f"{render(next_table(cells, point))}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
-    except ValueError as error:  # several models, or too few designs for a surrogate: the answer above stands
+    except ValueError as error:  # too few designs for a surrogate: the answer above stands
         ending = f"note: no cell is proposed: {error}\n"
     return "".join(f"{line}\n" for line in lines) + ending
 

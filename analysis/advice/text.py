@@ -14,6 +14,7 @@ from analysis.advice.commands import command, common, strategy_words
 from analysis.advice.distance import FAR, times
 from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
+from analysis.advice.one_kind import keep, one_kind
 from analysis.advice.records import advice_record, check_record, next_record
 from analysis.advice.surrogate import Surrogate
 from analysis.arrays import Array
@@ -39,15 +40,21 @@ def advice_text(
     near: Mapping[str, float] | None = None,
     kl: float = KL,
     as_json: bool = False,
+    *,
+    only: Mapping[str, str] | None = None,
+    repeats: float = 1.0,
+    have: Mapping[str, float] | None = None,
 ) -> str | Result:
     """The best composition of each strategy, the Pareto front, checks of the surrogates, and two commands.
 
-    One command runs the best composition, the other puts the ranking to the test. Errors as in `advise`.
+    One command runs the best composition, the other puts the ranking to the test. Errors as in `advise` and `one_kind`.
     """
-    study = read_study(tables)
-    advice = advise(study, budget, weights, seed, near, kl)
+    kind = one_kind(read_study(tables), only)
+    study = kind.study
+    advice = advise(study, budget, weights, seed, near, kl, repeats=repeats, have=have)
     run, trial = run_line(advice, study), trial_line(advice, study)
-    priced, tested, notes = advice.budget.sentence(advice.abilities), checks(advice.surrogates), _notes(advice, study)
+    priced, tested = advice.budget.sentence(advice.abilities), checks(advice.surrogates)
+    notes = [*kind.sentences, *_notes(advice, study)]
     if as_json:
         found = advice_record(advice, _best(advice), _ends(advice))
         return result({**found, "costs": priced or None, "checks": tested, "notes": notes, "run": run, "test": trial})
@@ -67,6 +74,7 @@ def _notes(advice: Advice, study: Study) -> list[str]:
     needed = advice.metric.name if not advice.metric.bounded else "share or rating"
     notes += [f"{ability} is left out, as it has no {needed}" for ability in left_out]
     notes += [f"the best composition has more {name} data than any cell measured" for name in advice.beyond]
+    notes += _repeats(advice)
     if advice.away[0] >= FAR:
         notes.append(
             f"the best composition is far from what was measured: {times(advice.away[0])} from the nearest cell of its "
@@ -75,14 +83,32 @@ def _notes(advice: Advice, study: Study) -> list[str]:
     return notes
 
 
+def _repeats(advice: Advice) -> list[str]:
+    """How often the best composition shows each sample, where more than once."""
+    times_each = advice.samples[0] / advice.exist
+    shown = [f"{n} {t:.1f} times" for n, t in zip(advice.abilities, times_each, strict=True) if t > 1.001]
+    if not shown:
+        return []
+    return [
+        f"the best composition shows each sample of {', '.join(shown)}; repeats count less than fresh samples, by the "
+        "decay published for pretraining (Muennighoff et al. 2023), which this table does not test"
+    ]
+
+
 def check_text(
-    tables: Sequence[Path], after: Sequence[Path], weights: Mapping[str, float], as_json: bool = False
+    tables: Sequence[Path],
+    after: Sequence[Path],
+    weights: Mapping[str, float],
+    as_json: bool = False,
+    only: Mapping[str, str] | None = None,
 ) -> str | Result:
     """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held."""
-    check = compare(read_study(tables), read_study(after), weights)
+    kind = one_kind(read_study(tables), only)
+    check = compare(kind.study, keep(read_study(after), kind.chosen), weights)
+    lines = [*kind.sentences, *check_lines(check)]
     if as_json:
-        return result({**check_record(check), "notes": check_lines(check)})
-    return render(check_summary(check), WIDTH) + _wrapped(check_lines(check)) + "\n" + render(check_table(check), WIDTH)
+        return result({**check_record(check), "notes": lines})
+    return render(check_summary(check), WIDTH) + _wrapped(lines) + "\n" + render(check_table(check), WIDTH)
 
 
 def _wrapped(lines: Sequence[str]) -> str:
@@ -90,15 +116,19 @@ def _wrapped(lines: Sequence[str]) -> str:
     return "".join(f"{fill(line, WIDTH, subsequent_indent='  ')}\n" for line in lines)
 
 
-def next_text(tables: Sequence[Path], quantity: str, as_json: bool = False) -> str | Result:
+def next_text(
+    tables: Sequence[Path], quantity: str, as_json: bool = False, only: Mapping[str, str] | None = None
+) -> str | Result:
     """The most worthwhile cells to run next, and the command that runs the first; for a goal also what it takes."""
     study = read_study(tables)
     if "=" in quantity:
-        return result(goal_record(study, quantity)) if as_json else goal_text(study, quantity)
-    cells = choices(study, quantity)
+        return result(goal_record(study, quantity)) if as_json else goal_text(study, quantity, only)
+    kind = one_kind(study, only)
+    cells = choices(kind.study, quantity)
     if as_json:
-        return result({"quantity": quantity, **next_record(cells)})
-    return f"{render(next_table(cells, quantity))}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
+        return result({"quantity": quantity, **next_record(cells), "notes": kind.sentences})
+    notes = _wrapped([f"note: {line}" for line in kind.sentences])
+    return f"{render(next_table(cells, quantity))}{notes}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
 
 
 def advice_tables(advice: Advice) -> list[TextTable]:
@@ -192,7 +222,9 @@ def _words(
         for mix in mixes
     ]
     names = list(dict.fromkeys(words["strategy"] for words in chosen))
-    return {**common(study), **replay, "name": "advised", "strategy": names, "fraction": "1", "amount": amounts}
+    repeated = {"allow_repeats": "true"} if any((mix > 1.001 * advice.exist).any() for mix in mixes) else {}
+    composition = {"strategy": names, "fraction": "1", "amount": amounts}
+    return {**common(study), **replay, **repeated, "name": "advised", **composition}
 
 
 def mixed(study: Study) -> bool:

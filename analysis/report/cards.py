@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.advice.next_cells import NextCell, choices
+from analysis.advice.one_kind import one_kind
 from analysis.data.cost import COSTS
 from analysis.data.series import COUNTED
 from analysis.data.study import Measure, Study
@@ -147,9 +148,10 @@ def _next(study: Study) -> Card:
     question = "What to run next?"
     best: list[tuple[str, NextCell]] = []
     reasons = []
+    kind = one_kind(study)
     for ability in study.abilities:
         try:
-            best.append((ability, choices(study, ability)[0]))
+            best.append((ability, choices(kind.study, ability)[0]))
         except ValueError as error:
             reasons.append(str(error))
     if not best:
@@ -161,7 +163,8 @@ def _next(study: Study) -> Card:
     ]
     first = max(best, key=lambda pair: 1 - pair[1].after / pair[1].before)[1]
     picture = draw(next_figure([(ability, 1 - cell.after / cell.before) for ability, cell in best]))
-    return Card(question, _shortened(lines), picture=picture, code=first.line)
+    lines = [*_shortened(lines), *(f"{line[0].upper()}{line[1:]}." for line in kind.sentences)]
+    return Card(question, lines, picture=picture, code=first.line)
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.advice.advise import source_size, surrogates_of
 from analysis.advice.commands import common, strategy_words
 from analysis.advice.distance import AND_FAR, FAR, NEAREST, NEVER, Places
+from analysis.advice.one_kind import one_kind
 from analysis.advice.surrogate import BASE, Surrogate
 from analysis.advice.text import mixed
 from analysis.arrays import Array
@@ -22,6 +23,8 @@ STEPS = 13
 
 def panel(study: Study) -> dict[str, object]:
     """What the panel's script reads; only ``why``, the reason, where there can be no panel."""
+    kind = one_kind(study)
+    study = kind.study
     try:
         models = surrogates_of(study)
     except ValueError as error:
@@ -30,6 +33,7 @@ def panel(study: Study) -> dict[str, object]:
     largest = {model.ability: _largest(study, model.ability) for model in models}
     words = {**common(study), "name": "tried", "fraction": "1"}
     measured = [_places(model.places) for model in models]
+    guess = [] if mixed(study) else ["No cell mixes abilities, so how they affect each other here is a guess."]
     different = [one for i, one in enumerate(measured) if one not in measured[:i]]
     return {
         "abilities": [
@@ -41,7 +45,7 @@ def panel(study: Study) -> dict[str, object]:
         "largest": largest,
         "strategies": {name: _texts(strategy_words(study, name)) for name in strategies},
         "words": _texts(words),
-        "note": "" if mixed(study) else "No cell mixes abilities, so how they affect each other here is a guess.",
+        "note": " ".join([*(f"{line[0].upper()}{line[1:]}." for line in kind.sentences), *guess]),
     }
 
 

@@ -39,7 +39,7 @@ def _varies(table: pd.DataFrame, column: str, given: Sequence[str]) -> bool:
     return bool((table[column].groupby(keys, dropna=False).nunique(dropna=False) > 1).any())
 
 
-def _model(table: pd.DataFrame) -> list[str]:
+def model_column(table: pd.DataFrame) -> list[str]:
     """The column that tells models apart. Names count where one design has several: evaluation tools also call every
     trained checkpoint a model. Sizes always count.
     """
@@ -55,7 +55,7 @@ def strata(arms: ArmMeans, *, models: bool = True) -> list[ArmMeans]:
     Each part names its values in ``where``. Without such columns: the arms as they are.
     """
     table = arms.table
-    columns = [*(_model(table) if models else []), *own_factors(table)]
+    columns = [*(model_column(table) if models else []), *own_factors(table)]
     if not columns:
         return [arms]
     parts = table.groupby(columns, dropna=False, sort=False)

@@ -222,5 +222,3 @@ def test_what_cannot_be_advised_is_said(table):
         choices(table, "math@many")
     with pytest.raises(ValueError, match="too few designs"):
         surrogates_of(Study(frame[frame["cell"] == "base"]))
-    with pytest.raises(ValueError, match="2 sizes of model"):
-        surrogates_of(Study(frame.assign(params=np.where(frame["cell"] == "base", 1e6, 2e6))))

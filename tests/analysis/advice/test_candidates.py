@@ -19,7 +19,8 @@ def advice():
     samples, strategy = np.arange(8.0).reshape(4, 2), np.array(["multitask"] * 4)
     models = (model("math"), model("code"))
     half, budget = np.array([0.5, 0.5]), Budget(100, "samples", 0.0, np.ones(2))
-    return Advice(("math", "code"), models, half, samples, strategy, np.array([first, second]), (), budget, np.zeros(4))
+    drawn, near, endless = np.array([first, second]), np.zeros(4), np.full(2, np.inf)
+    return Advice(("math", "code"), models, half, samples, strategy, drawn, (), budget, near, endless)
 
 
 def test_the_chance_of_a_candidate_is_how_often_it_is_the_best(advice):

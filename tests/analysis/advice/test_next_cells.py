@@ -221,6 +221,7 @@ def test_a_goal_is_answered_with_samples_the_cost_to_others_and_a_cell(tmp_path)
     path = tmp_path / "t.csv"
     data_amount().to_csv(path, index=False)
     text = next_text([path], "math=60%")
+    alone = text[text.index("  others, against") :]
     assert "math accuracy: 60.0 % takes " in text
     assert "the next doubling, 8,200 to 16,000 samples of its data: +" in text
     assert "to know the amount within a factor of two, measure there with 1 seed: " in text
@@ -231,7 +232,8 @@ def test_a_goal_is_answered_with_samples_the_cost_to_others_and_a_cell(tmp_path)
     sizes.to_csv(path, index=False)
     text = next_text([path], "math=60%")
     assert text.count("math accuracy") == 2
-    assert "note: no cell is proposed: the table holds 2 sizes of model" in text
+    assert "note: this is for large, the largest; the table also has micro_s (only='{model: micro_s}')" in text
+    assert next_text([path], "math=60%", only={"model": "micro_s"}).endswith(alone)
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def _existing(study: Study, names: Sequence[str], have: Mapping[str, float]) -> 
 def worth(samples: Array, exist: Array) -> Array:
     """How many fresh samples repeated ones are worth, by Muennighoff et al. 2023 (arXiv:2305.16264, equation 5).
 
-    Of ``exist`` samples shown R times more, all repeats are worth exist * R* (1 - exp(-R / R*)); R* is the 15.4 that was
+    Of ``exist`` samples shown R times more, all repeats are worth exist * R* (1 - exp(-R / R*)); R* is 15.4, as
     measured in pretraining.
     """
     more = np.maximum(samples / exist - 1, 0)

@@ -7,8 +7,9 @@ import sys
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 cell``, ``2 cells``, ``10,008 cells``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    """``1 cell``, ``2 cells``, ``10,008 cells``, ``2 repositories``."""
+    many = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A hub on this machine, as far as downloading files of a data set goes."""
+"""A hub on this machine, as far as downloading files goes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Repository(NamedTuple):
-    """A data set at its only commit; ``files`` maps paths to contents."""
+    """A data set or model at its only commit; ``files`` maps paths to contents."""
 
     commit: str
     files: Mapping[str, bytes]
@@ -20,7 +20,7 @@ class Repository(NamedTuple):
 
 @contextmanager
 def serving(repositories: Mapping[str, Repository]) -> Iterator[str]:
-    """The endpoint of a hub that has these data sets, by id, and answers 404 to everything else."""
+    """The endpoint of a hub with these repositories by id, each both data set and model; all else is a 404."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -57,11 +57,13 @@ def _found(repositories: Mapping[str, Repository], path: str) -> tuple[bytes, st
     """What lies at a path of the hub, and the commit of its repository; both empty where there is nothing."""
     for name, (commit, files) in repositories.items():
         listing = [{"type": "file", "path": file, "size": len(text), "oid": "0" * 40} for file, text in files.items()]
-        places = {
-            f"/api/datasets/{name}/revision/{commit}": json.dumps({"id": name, "sha": commit}).encode(),
-            f"/api/datasets/{name}/tree/{commit}": json.dumps(listing).encode(),
-            **{f"/datasets/{name}/resolve/{commit}/{file}": text for file, text in files.items()},
-        }
+        places = {}
+        for kind, folder in (("datasets", "/datasets"), ("models", "")):
+            places |= {
+                f"/api/{kind}/{name}/revision/{commit}": json.dumps({"id": name, "sha": commit}).encode(),
+                f"/api/{kind}/{name}/tree/{commit}": json.dumps(listing).encode(),
+                **{f"{folder}/{name}/resolve/{commit}/{file}": text for file, text in files.items()},
+            }
         if path in places:
             return places[path], commit
     return b"", ""

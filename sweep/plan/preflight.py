@@ -96,7 +96,7 @@ def fetch_all(stages: Iterable[Stage], say: Callable[[str], None]) -> int:
         say(f"fetching {_named(kind, hub, file)}")
         patterns = [file] if file else FILES[kind]
         download(hub.repo, hub.revision, patterns, kind="dataset" if kind == "data set" else "model")
-    return len(todo)
+    return len({hub for _, hub, _ in todo})
 
 
 def _named(kind: str, hub: Hub, file: str) -> str:

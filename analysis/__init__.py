@@ -4,8 +4,7 @@ The names below are the library. They are loaded on first use: `import analysis`
 otherwise wait for numpy and scipy.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # as of typing, whose import takes as long as that of all else before Ctrl-C is said in a word
 
 if TYPE_CHECKING:
     from analysis.fitting.average import Average, fit_average
@@ -42,4 +41,6 @@ def __getattr__(name: str) -> object:
     """A name of the library, imported from its module. Raises AttributeError for any other name."""
     if name not in _MODULES:
         raise AttributeError(f"module 'analysis' has no attribute {name!r}; it offers {', '.join(sorted(_MODULES))}")
+    from importlib import import_module
+
     return getattr(import_module(_MODULES[name]), name)

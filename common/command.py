@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-from common import __version__
+from common import __version__, interrupt
 from common.options import HELP, near
 from common.start import own_packages
 
@@ -24,6 +24,7 @@ COMMANDS = ("sweep", "eval", "analysis")
 
 def main() -> None:
     """Run the command that the first word names, with the words after it."""
+    interrupt.in_a_word()
     own_packages()
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     if word == "--version":

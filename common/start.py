@@ -1,14 +1,11 @@
-"""The first thing a command does: say Ctrl-C in a word, and make sure that the packages it will import are Dosage's."""
+"""Among the first things a command does: make sure that the packages it will import are Dosage's."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 PACKAGES = ("common", "sweep", "train", "eval", "analysis")
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,10 +18,8 @@ OWN_CONFIG = "dosage_conf"
 def own_packages() -> None:
     """Stop searching the current folder for modules, in this process and in those that it starts.
 
-    Exits with status 2 and one sentence where a module elsewhere on Python's path still hides a package of Dosage. From
-    here on Ctrl-C prints no traceback, whatever is being imported.
+    Exits with status 2 and one sentence where a module elsewhere on Python's path still hides a package of Dosage.
     """
-    sys.excepthook = _without_traceback(sys.excepthook)
     here = Path.cwd()
     if here != ROOT:
         sys.path[:] = [place for place in sys.path if place not in ("", str(here))]
@@ -41,16 +36,6 @@ def own_packages() -> None:
                 file=sys.stderr,
             )
             sys.exit(2)
-
-
-def _without_traceback(usual: Callable[..., Any]) -> Callable[..., Any]:
-    def hook(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            print("interrupted", file=sys.stderr)
-        else:
-            usual(kind, value, trace)
-
-    return hook
 
 
 def for_own_module() -> dict[str, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":
     # Python searches the current folder first: a common.py there would hide the package of that name.
-    if (here := Path.cwd()) != Path(__file__).resolve().parents[1]:
-        sys.path[:] = [place for place in sys.path if place not in ("", str(here))]
+    if (here := os.path.realpath("")) != os.path.realpath(f"{__file__}/../.."):
+        sys.path[:] = [place for place in sys.path if place not in ("", here)]
+    from common import interrupt
+
+    interrupt.in_a_word()  # before anything is imported that takes time
     from common.start import own_packages
 
     own_packages()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -68,10 +69,30 @@ def test_worker_processes_do_not_import_from_it(models: Path, tmp_path: Path):
 
 
 def test_ctrl_c_while_modules_are_imported_is_one_word():
-    code = "from common.start import own_packages; own_packages(); raise {}"
+    code = "from common import interrupt; interrupt.in_a_word(); raise {}"
+    errors = ("KeyboardInterrupt", "RuntimeError('in __set_name__') from KeyboardInterrupt()", "ValueError(7)")
     ended = [
         subprocess.run([sys.executable, "-c", code.format(error)], cwd=ROOT, capture_output=True, text=True)
-        for error in ("KeyboardInterrupt", "ValueError(7)")
+        for error in errors
     ]
-    assert ended[0].returncode and ended[0].stderr == "interrupted\n"
-    assert "Traceback" in ended[1].stderr and "ValueError: 7" in ended[1].stderr
+    assert [one.stderr for one in ended[:2]] == ["interrupted\n"] * 2
+    assert [one.returncode for one in ended[:2]] == [-signal.SIGINT, 130]
+    assert "Traceback" in ended[2].stderr and "ValueError: 7" in ended[2].stderr
+
+
+@pytest.mark.parametrize("name", ["sweep", "eval", "analysis"])
+def test_ctrl_c_is_one_word_from_the_first_import_of_a_command_on(name, tmp_path):
+    """The signal comes with the first module that Python has not imported by itself, and that takes time."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Early:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('typing', 'pathlib', 'collections.abc', 're'):\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Early())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", name, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "interrupted\n")

@@ -37,8 +37,8 @@ MIN_RUNS = 4
 def clean(table: pd.DataFrame, items: Items | None) -> tuple[pd.DataFrame, Items | None, tuple[str, ...]]:
     """A checked table without what says nothing of its design, its items, and remarks on what was left out and why.
 
-    The table of a sweep keeps its columns, since the sweep wrote them. A column by which items find their row is
-    called ``cell``, in both, instead of being left out.
+    The table of a sweep keeps its columns and its standard errors, some of which are over clusters of items. A column
+    by which items find their row is called ``cell``, in both, instead of being left out.
     """
     remarks: list[str] = []
     table, repeated = _without_repeats(table)
@@ -48,8 +48,9 @@ def clean(table: pd.DataFrame, items: Items | None) -> tuple[pd.DataFrame, Items
         if items is not None and "cell" not in table and (names := [name for name in reasons if name in items.columns]):
             table, items = table.rename(columns={names[0]: "cell"}), items.renamed({names[0]: "cell"})
         table = table.drop(columns=[name for name in reasons if name in table])
-    table, corrected = _without_impossible_errors(table)
-    return table, items, (*remarks, *repeated, *corrected)
+        table, corrected = _without_impossible_errors(table)
+        remarks += corrected
+    return table, items, (*remarks, *repeated)
 
 
 def not_factors(table: pd.DataFrame) -> dict[str, str]:

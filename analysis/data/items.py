@@ -23,11 +23,13 @@ class Items:
     """One row per item of a measurement, in ``parts`` by ability, task and metric (as far as ``by`` names them).
 
     The columns are ``item``, ``value`` (a verdict of 0 or 1, a share of answers, a rating or a loss) and optionally
-    ``weight``. Other columns that the long table has too say which of its rows the item belongs to.
+    ``weight``. Other columns that the long table has too say which of its rows the item belongs to. With ``clustered``
+    an item is a cluster of those in the file, such as the questions about one text.
     """
 
     parts: Mapping[tuple[str, ...], pd.DataFrame]
     by: tuple[str, ...]
+    clustered: bool = False
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -36,7 +38,8 @@ class Items:
 
     def renamed(self, names: Mapping[str, str]) -> Items:
         """The same items with other names for some columns."""
-        return Items({key: part.rename(columns=dict(names)) for key, part in self.parts.items()}, self.by)
+        parts = {key: part.rename(columns=dict(names)) for key, part in self.parts.items()}
+        return Items(parts, self.by, self.clustered)
 
     def matrix(self, rows: pd.DataFrame) -> tuple[Array, Array] | None:
         """Values and weights, each of shape (rows, items), behind rows of one ability, task and metric.
@@ -64,6 +67,25 @@ class Items:
         value[differs] = np.nan
         return (value, weight) if len(labels) > 1 and not differs.all() else None
 
+    def with_errors(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of one ability, task and metric with standard errors over clusters, where clusters are known.
+
+        That of a ratio of means over clusters (Cochran 1977, Sampling Techniques, section 9.3): what items of one
+        cluster have in common does not average out within it.
+        """
+        found = self.matrix(rows) if self.clustered else None
+        if found is None:
+            return rows
+        value, weight = found
+        known = ~np.isnan(value)
+        total, count = np.where(known, weight, 0.0).sum(axis=1, keepdims=True), known.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rate = np.nansum(weight * value, axis=1, keepdims=True) / total
+            squares = np.nansum((weight * (value - rate) / total) ** 2, axis=1)
+            error = np.where(count > 1, np.sqrt(squares * count / (count - 1)), np.nan)
+        before = rows["stderr"].to_numpy(float) if "stderr" in rows else np.full(len(rows), np.nan)
+        return rows.assign(stderr=np.where(np.isnan(error), before, error))
+
 
 def read_items(*paths: Path) -> Items | None:
     """The items in ``paths`` (.csv, .csv.gz or .parquet); None without paths.
@@ -73,10 +95,12 @@ def read_items(*paths: Path) -> Items | None:
     """
     if not paths:
         return None
-    frame = pd.concat([_read(path) for path in paths], ignore_index=True)
+    frames = [_read(path) for path in paths]
+    clustered = any("cluster" in frame for frame in frames)
+    frame = pd.concat([_by_cluster(frame) if "cluster" in frame else frame for frame in frames], ignore_index=True)
     by = tuple(name for name in PARTS if name in frame)
     groups = frame.groupby(list(by), sort=False, observed=True)
-    return Items({tuple(map(str, key)): part for key, part in groups}, by)
+    return Items({tuple(map(str, key)): part for key, part in groups}, by, clustered)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -94,6 +118,16 @@ def _read(path: Path) -> pd.DataFrame:
         row = int(frame["value"].isna().to_numpy().argmax())
         raise ValueError(f"{path}: column 'value', row {row + 1} is not a number; leave items without a result out")
     return frame
+
+
+def _by_cluster(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a cluster: its items' weighted mean, and their weight together. An item without a cluster is its own."""
+    weight = frame["weight"] if "weight" in frame else pd.Series(1.0, index=frame.index)
+    names = frame["cluster"].astype(object).where(frame["cluster"].notna(), frame["item"]).astype(str)
+    rest = [c for c in frame if c not in (*RESULTS, "cluster")]
+    frame = frame[rest].assign(item=names, value=weight * frame["value"], weight=weight)
+    sums = frame.groupby([*rest, "item"], dropna=False, sort=False, observed=True).sum().reset_index()
+    return sums.assign(value=sums["value"] / sums["weight"])
 
 
 def _keys(rows: pd.DataFrame, items: pd.DataFrame, names: list[str]) -> tuple[Array, Array]:

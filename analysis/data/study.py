@@ -150,11 +150,14 @@ class Study:
         place, text = self.abilities.index, self.fraction_text
         keys = sorted(groups.groups, key=lambda key: (self.metrics[key[2]].kind == "loss", place(key[0]), key))
         return tuple(
-            Measure(
-                ability, task, self.metrics[name], groups.get_group((ability, task, name)), self.items, text, self.x
-            )
-            for ability, task, name in keys
+            Measure(ability, task, self.metrics[name], self._rows(groups.get_group(key)), self.items, text, self.x)
+            for key in keys
+            for ability, task, name in [key]
         )
+
+    def _rows(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of one measure, with errors over clusters of items where the items have some."""
+        return rows if self.items is None else self.items.with_errors(rows)
 
     @cached_property
     def primary(self) -> Metric | None:

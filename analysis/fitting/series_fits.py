@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import chdtrc, rel_entr
@@ -20,6 +20,7 @@ from analysis.laws.catalogue import laws_for
 MISFIT = 0.01  # chance of a larger misfit, below which a law counts as wrong
 LOSS_NOISE = 0.02  # relative standard deviation of a loss between training runs, as repeated runs usually show
 USUAL_ITEMS = 500  # behind a score that comes without their number: what its noise is drawn towards
+DESIGN_EFFECT = 1.1  # factor on binomial variances from which on items count as clustered, not as badly rounded
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
 MIN_ANSWERS = 10  # right answers, and wrong ones, that a curve needs: with fewer the bands' normal theory fails
 
@@ -69,8 +70,9 @@ def predicted(curve: Average, measure: Measure, amounts: Array) -> Prediction:
 
 
 def _series_fit(measure: Measure, series: Series) -> SeriesFit:
-    levels = _levels(series, measure.metric)
-    curve, reason = _fit_curve(measure, series)
+    counted = replace(series, items=_independent(series, measure.metric))
+    levels = _levels(counted, measure.metric)
+    curve, reason = _fit_curve(measure, counted)
     if curve is None:
         return SeriesFit(series, levels, None, reason, None, np.zeros(0), None)
     amounts = np.array([level.amount for level in levels])
@@ -78,6 +80,21 @@ def _series_fit(measure: Measure, series: Series) -> SeriesFit:
     # Laws have no value at amount 0; the figures draw it where the curve begins.
     at_levels = predicted(curve, measure, np.where(amounts > 0, amounts, grid[0]))
     return SeriesFit(series, levels, curve, "", at_levels, grid, predicted(curve, measure, grid))
+
+
+def _independent(series: Series, metric: Metric) -> Array:
+    """How many independent items say as much as the items (points,) of each measurement.
+
+    Items that belong together say less than as many that do not: their number is divided by the factor by which the
+    standard errors lie above binomial ones (the design effect of Kish 1965), the median over the series.
+    """
+    if metric.kind != "share" or np.isnan(series.items).all():
+        return series.items
+    share = metric.merit(series.value)
+    binomial = share * (1 - share) / series.items
+    factors = (series.stderr**2 / np.where(binomial > 0, binomial, np.nan))[(binomial > 0) & (series.stderr > 0)]
+    effect = float(np.median(factors)) if len(factors) else 1.0
+    return series.items / effect if effect > DESIGN_EFFECT else series.items
 
 
 def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:

@@ -15,6 +15,25 @@ LOG = "metrics.jsonl"
 """In the folder of a training: a row a logged step, with its loss."""
 
 
+TIMINGS = "timings.json"
+"""Beside it once the training has ended: its speed and memory."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A training stage that has begun: the sweep and the cell that need it first, which of the cell's stages it is, its
+    log, a row a logged step, and how fast it was, once it has ended.
+    """
+
+    key: str
+    sweep: str
+    cell: str
+    stage: int
+    log: Sequence[Mapping[str, Any]]
+    timings: Mapping[str, float]
+    running: bool
+
+
 @dataclass(frozen=True)
 class SweepFolder:
     """A sweep as its ``sweep.json`` says: ``cells`` with label, factors, stages and scores; ``stages`` by key.
@@ -46,7 +65,20 @@ class SweepFolder:
         for key in cell["trained"]:
             file = self._records(key) / LOG
             if file.is_file():
-                yield [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+                yield _rows(file)
+
+    def runs(self) -> Iterator[TrainingRun]:
+        """Every training stage that has begun in the store, each once."""
+        seen = set[str]()
+        for cell in self.cells:
+            for number, key in enumerate(cell["trained"], start=1):
+                own = self._records(key)
+                begun = [own] if own.is_dir() else sorted((self.store / "partial").glob(f"train-{key}.*"))
+                if key in seen or not begun or not (begun[-1] / LOG).is_file():
+                    continue
+                seen.add(key)
+                rows, timings = _rows(begun[-1] / LOG), _json(begun[-1] / TIMINGS) or {}
+                yield TrainingRun(key, self.name, str(cell["label"]), number, rows, timings, not own.is_dir())
 
     def dollars(self) -> tuple[float, float] | None:
         """What judges have cost and may cost in dollars; None for a sweep without one that is paid."""
@@ -84,6 +116,15 @@ def _read(folder: Path) -> SweepFolder | None:
         return None
     stages = {str(job["key"]): job for job in saved["jobs"]}
     return SweepFolder(folder.name, folder.parent.parent, tuple(saved["cells"]), stages, str(saved.get("commit", "")))
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a log; a last line that is still being written is left out."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:  # the stage has ended, or was begun anew, since the file was found
+        return []
+    return [json.loads(line) for line in text.split("\n")[:-1] if line]
 
 
 def _json(file: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -110,6 +111,20 @@ def _lines(text: str | Sequence[str], letters: float) -> list[str]:
     """A text in lines of so many letters."""
     whole = text if isinstance(text, str) else " ".join(text)
     return textwrap.wrap(whole, int(letters)) or [""]
+
+
+def patched(value: Any, changes: Sequence[Sequence[Any]]) -> Any:
+    """A copy of a JSON value with the changes of `difference` made; the page's script does the same."""
+    changed = copy.deepcopy(value)
+    for path, *new in changes:
+        place = changed
+        for key in path[:-1]:
+            place = place[key]
+        if new:
+            place[path[-1]] = new[0]
+        else:
+            del place[path[-1]]
+    return changed
 
 
 def difference(one: Any, other: Any) -> list[list[Any]]:

@@ -28,17 +28,20 @@ class Shown:
     """A page and a line on the state of its sweep.
 
     ``written`` is the time of a report, "" for a page before it; ``reason`` says why there is no report, or no newer.
+    ``training`` is a page of its own on the training runs, "" where none has begun.
     """
 
     page: str
     line: str
     written: str = ""
     reason: str = ""
+    training: str = ""
 
     @cached_property
-    def version(self) -> str:
-        """What changes with the page."""
-        return hashlib.sha256(self.page.encode()).hexdigest()[:16]
+    def versions(self) -> dict[str, str]:
+        """What changes with each of the pages."""
+        pages = {"version": self.page, "training": self.training}
+        return {name: hashlib.sha256(page.encode()).hexdigest()[:16] for name, page in pages.items()}
 
 
 class PageServer(ThreadingHTTPServer):
@@ -67,9 +70,12 @@ class _Handler(SimpleHTTPRequestHandler):
         if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in HOSTS:
             self.send_error(403, "this server answers under the name localhost alone")
         elif path == "/":
-            self._answer("text/html", with_strip(shown.page, shown.line, shown.version))
+            link = ' · <a href="/training">training runs</a>' if shown.written and shown.training else ""
+            self._page(shown.page, "version", link)
+        elif path == "/training" and shown.training:
+            self._page(shown.training, "training", ' · <a href="/">the report</a>')
         elif path == "/state":
-            self._answer("application/json", json.dumps({"line": shown.line, "version": shown.version}))
+            self._answer("application/json", json.dumps({"line": shown.line, **shown.versions}))
         else:
             super().do_GET()
 
@@ -82,6 +88,10 @@ class _Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
         super().end_headers()
+
+    def _page(self, page: str, name: str, link: str) -> None:
+        shown = self.server.shown
+        self._answer("text/html", with_strip(page, shown.line, name, shown.versions[name], link))
 
     def _answer(self, kind: str, text: str) -> None:
         content = text.encode()

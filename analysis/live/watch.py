@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from analysis.live.pages import waiting
+from analysis.live.runs import Runs
 from analysis.live.server import HOST, Shown, page_server
 from analysis.live.sweep_verbs import cells, collect
 
@@ -47,7 +49,7 @@ def serve(watched: Watched, port: int, as_json: bool = False) -> None:
     Raises ValueError where there is no such sweep, or the port cannot be used.
     """
     listing = cells(watched.names, watched.store)
-    first = _waiting(watched, listing, "The state of the sweep is being read.")
+    first = _waiting(watched, "", listing, "The state of the sweep is being read.")
     try:
         with page_server(port, watched.folder, first) as server:
             url = f"http://{HOST}:{server.server_port}/"
@@ -56,39 +58,48 @@ def serve(watched: Watched, port: int, as_json: bool = False) -> None:
             )
             # What else a verb prints goes to standard error with json=true.
             print(line, file=sys.__stdout__ if as_json else None, flush=True)
-            stamp: tuple[int, ...] = ()
+            stamp, runs = tuple[int, ...](), Runs(watched.plans)
             while True:
                 started = time.monotonic()
                 newest = watched.stamp
-                server.shown = look(watched, server.shown, changed=newest != stamp or not server.shown.line)
+                server.shown = look(
+                    watched, server.shown, runs.part(), changed=newest != stamp or not server.shown.line
+                )
                 stamp = newest
                 time.sleep(min(LONGEST_REST, max(SHORTEST_REST, REST * (time.monotonic() - started))))
     except KeyboardInterrupt:
         print("stopped", flush=True)
 
 
-def look(watched: Watched, shown: Shown, *, changed: bool) -> Shown:
-    """What to show now: a new report where scores have come, else the same page with the sweep's state of today.
+def look(watched: Watched, shown: Shown, runs: str, *, changed: bool) -> Shown:
+    """What to show now; ``runs``, the training runs as HTML, on a page of their own and below a page that waits."""
+    page = waiting(f"{watched.title}: training", "All runs that have begun.", "", runs) if runs else ""
+    return replace(_main_page(watched, shown, runs, changed=changed), training=page)
+
+
+def _main_page(watched: Watched, shown: Shown, runs: str, *, changed: bool) -> Shown:
+    """A new report where scores have come, else the same page with the sweep's state of today.
 
     A page without a line says that there is no such sweep any more.
     """
+    wait = partial(_waiting, watched, runs)
     try:
         listing = cells(watched.names, watched.store)
     except ValueError as problem:  # a sweep whose planning has ended in an error, or that was removed
-        return _waiting(watched, "", f"Nothing to show: {problem}.")
+        return wait("", f"Nothing to show: {problem}.")
     if not all(file.exists() for file in watched.plans):
-        return _waiting(watched, listing, PLANNED)
+        return wait(listing, PLANNED)
     if not changed:
-        return _report(shown.page, listing, shown) if shown.written else _waiting(watched, listing, shown.reason)
+        return _report(shown.page, listing, shown) if shown.written else wait(listing, shown.reason)
     try:
         collect(watched.names, watched.store)
         if not _rows(watched):
-            return _waiting(watched, listing, WAITS)
+            return wait(listing, WAITS)
         watched.analyse()
     except ValueError as problem:  # a table that allows no analysis yet
         reason = f"The scores so far allow no report: {problem}"
         older = replace(shown, reason=f". {reason}")
-        return _report(shown.page, listing, older) if shown.written else _waiting(watched, listing, reason)
+        return _report(shown.page, listing, older) if shown.written else wait(listing, reason)
     page = (watched.folder / "report.html").read_text(encoding="utf-8")
     return _report(page, listing, Shown("", "", time.strftime("%H:%M:%S")))
 
@@ -105,8 +116,8 @@ def _report(page: str, listing: str, shown: Shown) -> Shown:
     return replace(shown, page=page, line=f"{_headline(listing)}. Report of {shown.written}{shown.reason}")
 
 
-def _waiting(watched: Watched, listing: str, reason: str) -> Shown:
-    return Shown(waiting(watched.title, reason, listing), _headline(listing), reason=reason)
+def _waiting(watched: Watched, runs: str, listing: str, reason: str) -> Shown:
+    return Shown(waiting(watched.title, reason, listing, runs), _headline(listing), reason=reason)
 
 
 def _headline(listing: str) -> str:

@@ -19,6 +19,7 @@ from analysis.report.panel import panel
 from analysis.report.provenance import lines
 from analysis.report.results import Results
 from analysis.report.sections import parts
+from analysis.report.training import training
 from analysis.text_table import TextTable
 
 PANEL = (
@@ -44,7 +45,9 @@ def report_page(
     """
     sliders = panel(results.study)
     questions, *rest = parts(results, drawings, overlaps)
-    shown = [Part(questions.title, [*questions.sections, _trial(sliders)]), *rest, _origin(record)]
+    runs = training(folders)
+    trained = [Part("Training", [runs])] if runs else []
+    shown = [Part(questions.title, [*questions.sections, _trial(sliders)]), *rest, *trained, _origin(record)]
     if answers is not None:
         shown.insert(1, Part("Answers of the models", [_answers(answers)]))
     facts: dict[str, object] = {} if "why" in sliders else {"panel-data": sliders}

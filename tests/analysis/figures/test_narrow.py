@@ -1,6 +1,5 @@
 """Figures for narrow screens: as wide as they are told, long names whole and in lines, the marks as before."""
 
-import copy
 import re
 
 import numpy as np
@@ -8,25 +7,11 @@ import pandas as pd
 
 from analysis.data.study import Study
 from analysis.figures.curves import curves_figure
-from analysis.figures.narrow import WIDTH, difference
+from analysis.figures.narrow import WIDTH, difference, patched
 from analysis.figures.render import picture, svg
 from analysis.fitting.series_fits import fit_series
 
 NAME = "a model whose name is much too long for the side of a plot, trained on everything there is"
-
-
-def patched(value, changes):
-    """What the page's script makes of a specification."""
-    value = copy.deepcopy(value)
-    for path, *new in changes:
-        place = value
-        for key in path[:-1]:
-            place = place[key]
-        if new:
-            place[path[-1]] = new[0]
-        else:
-            del place[path[-1]]
-    return value
 
 
 def drawn(**columns):

@@ -86,10 +86,21 @@ def wait_for(address, text):
     return pytest.fail(f"no {text!r} in {page}")
 
 
+def begin_training(store):
+    """Put the log of a training that runs into the store, its last line half written."""
+    (stage,) = [stage for stage in load(store, "s").stages(load(store, "s").cells[-1]) if stage.kind == "train"][-1:]
+    folder = store.partial(stage, "someone")
+    folder.mkdir(parents=True)
+    rows = [{"step": n, "tokens": 100 * n, "loss": 3.0 / n, "loss/math": 3.0 / n} for n in (1, 2, 3)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 4, "tok')
+
+
 def test_a_running_sweep_is_shown_as_new_as_its_scores(store):
+    begin_training(store)
     with served(store) as (address, process):
         page = wait_for(address, "The report comes with the first scores.")
-        assert "s: 3 cells, 3 waiting" in page
+        assert re.findall("s: 3 cells, [^<\n]*", page)[0] == "s: 3 cells, 2 waiting, 1 dead"
+        assert "fraction=1 (not ended)" in page and "<td>300</td>" in page, "tokens of the last whole line"
         before = json.loads(get(f"{address}state"))
         publish_scores(store, FRACTIONS[:1])
         assert "<h1>s</h1>" in wait_for(address, "Report of ")
@@ -97,7 +108,8 @@ def test_a_running_sweep_is_shown_as_new_as_its_scores(store):
         assert first["version"] != before["version"]
         publish_scores(store, FRACTIONS)
         page = wait_for(address, "from 3 cells")
-        assert page.count("</body>") == 1
+        assert page.count("</body>") == 1 and '<a href="/training">' in page
+        assert "fraction=1 (not ended)" in get(f"{address}training")
         assert json.loads(get(f"{address}verdicts.json"))["verdicts"] is not None  # what lies beside the page
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=HANG_SECONDS) == ("stopped\n", "")
@@ -107,9 +119,9 @@ def test_a_running_sweep_is_shown_as_new_as_its_scores(store):
 def test_a_sweep_that_is_being_planned_has_a_page_that_says_so(store_path):
     watched = Watched(["s"], store_path, store_path / "none", "s", lambda: pytest.fail("there is nothing to analyse"))
     with announced(Store(store_path), "s"):
-        shown = look(watched, Shown("", ""), changed=True)
+        shown = look(watched, Shown("", ""), "", changed=True)
     assert PLANNED in shown.page and shown.line.startswith("s: being planned by process ")
-    gone = look(watched, shown, changed=False)
+    gone = look(watched, shown, "", changed=False)
     assert "Nothing to show: there is no sweep &#x27;s&#x27; in" in gone.page and not gone.line
 
 

@@ -29,7 +29,7 @@ ROOMS = {
     "analysis.report": "analysis.advice analysis.arrays analysis.data analysis.figures analysis.fitting "
     "analysis.format analysis.records analysis.text_table analysis.verdicts",
     "analysis.publish": "analysis.data analysis.figures analysis.records analysis.report analysis.verdicts",
-    "analysis.live": "",
+    "analysis.live": "analysis.data analysis.figures analysis.report",
     "analysis": "analysis.fitting analysis.laws",
     "analysis.options": "",
     "analysis.commands": "analysis.advice analysis.data analysis.fitting analysis.imports analysis.live "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from analysis.arrays import Array
 from analysis.data.cost import COSTS
@@ -24,13 +25,16 @@ MIN_AMOUNTS = 2
 USUAL = {"log": 0.07, "logit": 0.3}
 """Error of a size predicted from smaller ones, as public ladders of fine-tuned models show; that of logits assumed."""
 USUAL_DOF = 2.0  # what it counts for beside the sizes held out
-LINE = "line"  # a straight line over the logarithm of sizes at each amount; the other forecasters are laws
+LINE = "line"  # a straight line over the logarithm of sizes at each amount; further forecasters are laws
+THROUGH_LOSS = "through the loss"  # the loss of the size, and the score that goes with it
+MIN_SLOPE_POINTS = 4  # pairs of loss and score that a line between them needs
 
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
     """Means of one measure over sizes (rising) and the amounts that all sizes have: ``value`` and ``items`` have the
     shape (sizes, amounts). Values are losses or shares of a range; ``items`` is None where the number is unknown.
+    ``loss`` is the ladder of the ability's loss at the same sizes and amounts, beside one of scores; else None.
     """
 
     label: str
@@ -39,6 +43,7 @@ class Ladder:
     amounts: Array
     value: Array
     items: Array | None
+    loss: Ladder | None = None
 
     @property
     def scale(self) -> Scale:
@@ -48,7 +53,8 @@ class Ladder:
     def first(self, count: int) -> Ladder:
         """The smallest sizes alone."""
         items = None if self.items is None else self.items[:count]
-        return Ladder(self.label, self.metric, self.sizes[:count], self.amounts, self.value[:count], items)
+        loss = None if self.loss is None else self.loss.first(count)
+        return Ladder(self.label, self.metric, self.sizes[:count], self.amounts, self.value[:count], items, loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +87,40 @@ class HeldOut:
     distance: float
 
 
-def ladders(measure: Measure) -> list[Ladder]:
-    """The ladders of a measure: one for each design that at least `MIN_SIZES` sizes share, at two amounts or more."""
+def ladders(measure: Measure, losses: Sequence[Measure] = ()) -> list[Ladder]:
+    """The ladders of a measure: one for each design that at least `MIN_SIZES` sizes share, at two amounts or more.
+
+    Those of scores come with that of the ability's loss, where one of ``losses`` has the same sizes and amounts.
+    """
+    by_design = _by_design(measure)
+    if not measure.metric.bounded:
+        return list(by_design.values())
+    beside = [_by_design(m) for m in losses if m.ability == measure.ability and m.metric.kind == "loss"]
+    return [
+        replace(one, loss=_beside(one, [found.get(design) for found in beside])) for design, one in by_design.items()
+    ]
+
+
+def _beside(scores: Ladder, losses: Sequence[Ladder | None]) -> Ladder | None:
+    """The first ladder of losses at the sizes and amounts of one of scores."""
+    for loss in losses:
+        if loss is None or not np.array_equal(loss.sizes, scores.sizes):
+            continue
+        if np.array_equal(loss.amounts, scores.amounts):
+            return loss
+    return None
+
+
+def _by_design(measure: Measure) -> dict[str, Ladder]:
+    """The ladders of a measure by their designs."""
     rows, axis = measure.trained[~trained_elsewhere(measure.trained)], _axis(measure)
     if measure.metric.kind == "other" or not {"params", axis} <= set(rows) or rows["params"].nunique() < MIN_SIZES:
-        return []
+        return {}
     along = ("model", "params", axis, "total_samples", "fraction")
     by = [c for c in factors_of(rows) if c not in along and not c.startswith("samples_") and rows[c].nunique() > 1]
     groups = rows.groupby(by, dropna=False, sort=False) if by else [((), rows)]
-    found = [_ladder(measure, part, ", ".join(map(str, key))) for key, part in groups]
-    return [ladder for ladder in found if ladder is not None]
+    found = {design: _ladder(measure, part, design) for key, part in groups for design in [", ".join(map(str, key))]}
+    return {design: ladder for design, ladder in found.items() if ladder is not None}
 
 
 def _axis(measure: Measure) -> str:
@@ -118,9 +148,10 @@ def _ladder(measure: Measure, rows: pd.DataFrame, label: str) -> Ladder | None:
 def forecast(ladder: Ladder, size: float, level: float = 0.95) -> Forecast:
     """The values of a larger size at the ladder's amounts.
 
-    Each forecaster is a law of size and amount, or a line at each amount, and counts by the inverse square of its mean
-    square error on sizes predicted from smaller ones; a law that no size has tested has no weight. The interval follows
-    from the same errors of the average, drawn towards the usual one (`USUAL`), and grows with the distance.
+    Each forecaster is a law of size and amount, a line at each amount, or for scores the way through the loss, and
+    counts by the inverse square of its mean square error on sizes predicted from smaller ones; a law that no size has
+    tested has no weight. The interval follows from the same errors of the average, drawn towards the usual one
+    (`USUAL`), and grows with the distance.
     """
     weights = _weights(ladder)
     value = np.asarray(sum(weight * _predict(name, ladder, size) for name, weight in weights.items()))
@@ -149,9 +180,11 @@ def _tested(ladder: Ladder, known: Ladder, level: float) -> HeldOut:
     """The size of the ladder that follows on those known."""
     count = len(known.sizes)
     said, measured = forecast(known, float(ladder.sizes[count]), level), ladder.value[count]
-    forward, band = ladder.scale.forward, said.prediction
-    error = float(np.sqrt(np.mean((forward(band.value) - forward(measured)) ** 2)))
-    covered = float(((band.low <= measured) & (measured <= band.high)).mean())
+    value, low, high, there = (
+        _scaled(ladder, count, part) for part in (*vars(said.prediction).values(), ladder.value[count])
+    )
+    error = float(np.sqrt(np.mean((value - there) ** 2)))
+    covered = float(((low <= there) & (there <= high)).mean())
     return HeldOut(said, measured, error, covered, _distance(known.sizes, said.size))
 
 
@@ -165,11 +198,18 @@ def _weights(ladder: Ladder) -> dict[str, float]:
     if not tested:
         return {LINE: 1.0}
     inverse = {}
-    for name in (LINE, *_laws(ladder)):
-        away = [_predict(name, k, float(ladder.sizes[len(k.sizes)])) - _inside(ladder, len(k.sizes)) for k in tested]
+    for name in (LINE, *_laws(ladder), *([THROUGH_LOSS] if ladder.loss is not None else [])):
+        away = [_missed(name, ladder, known) for known in tested]
         squares = [*(float(np.mean(one**2)) for one in away), USUAL[ladder.scale.name] ** 2]
         inverse[name] = float(np.mean(squares)) ** -2
     return {name: weight / sum(inverse.values()) for name, weight in inverse.items()}
+
+
+def _missed(name: str, ladder: Ladder, known: Ladder) -> Array:
+    """How far a forecaster's values (amounts,) of the size after those known lie from the measured ones."""
+    count = len(known.sizes)
+    said = ladder.scale.back(_predict(name, known, float(ladder.sizes[count])))
+    return _scaled(ladder, count, said) - _inside(ladder, count)
 
 
 def _laws(ladder: Ladder) -> tuple[str, ...]:
@@ -186,6 +226,8 @@ def _predict(name: str, ladder: Ladder, size: float) -> Array:
         logs = np.stack([_inside(ladder, i) for i in range(len(ladder.sizes))])
         slope, start = np.polyfit(np.log(ladder.sizes), logs, 1)
         return np.asarray(slope * np.log(size) + start)
+    if name == THROUGH_LOSS:
+        return _through_loss(ladder, size)
     sizes, amounts = (grid.ravel() for grid in np.meshgrid(ladder.sizes, ladder.amounts, indexing="ij"))
     trials = None if ladder.items is None else ladder.items.ravel()
     points = Points({"params": sizes, "amount": amounts}, ladder.value.ravel(), trials=trials)
@@ -194,9 +236,33 @@ def _predict(name: str, ladder: Ladder, size: float) -> Array:
     return np.asarray(ladder.scale.forward(curve.predict(there).value))
 
 
+def _through_loss(ladder: Ladder, size: float) -> Array:
+    """The scores (amounts,) of a size in two steps: its losses, and the scores that go with them, on the logit scale.
+
+    Logits are a straight line in the logarithm of the loss, fitted to all sizes and amounts (after Bhagia et al. 2024,
+    arXiv:2412.04403, whose sigmoid is in the loss itself); each point counts as its items allow.
+    """
+    assert ladder.loss is not None
+    ahead = sum(weight * _predict(name, ladder.loss, size) for name, weight in _weights(ladder.loss).items())
+    logits = np.stack([_inside(ladder, i) for i in range(len(ladder.sizes))]).ravel()
+    logs, share = np.log(ladder.loss.value).ravel(), expit(logits)
+    if len(logits) < MIN_SLOPE_POINTS or np.ptp(logs) == 0:
+        return np.full(len(ladder.amounts), np.nan)
+    weight = np.sqrt(share * (1 - share) * (1.0 if ladder.items is None else ladder.items.ravel()))
+    slope, start = np.polyfit(logs - logs.mean(), logits, 1, w=weight)
+    return np.asarray(slope * (ahead - logs.mean()) + start)
+
+
 def _inside(ladder: Ladder, which: int) -> Array:
-    """One size's values on the ladder's scale; shares at least half an item away from 0 and 1, which have no logit."""
-    value = ladder.value[which]
+    """One size's values on the ladder's scale."""
+    return _scaled(ladder, which, ladder.value[which])
+
+
+def _scaled(ladder: Ladder, which: int, value: Array) -> Array:
+    """Values (amounts,) of one size on the ladder's scale; shares at least half an item away from 0 and 1.
+
+    Those have no logit, and no measurement tells a smaller share from them.
+    """
     if ladder.metric.bounded:
         edge = 0.5 / (np.full(value.shape, 1000.0) if ladder.items is None else ladder.items[which])
         value = np.clip(value, edge, 1 - edge)

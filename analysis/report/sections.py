@@ -27,10 +27,11 @@ GOALS = (
 )
 
 SIZES = (
-    "A size is predicted by a straight line over the logarithm of sizes at each amount and by laws of size and amount, "
-    "each weighted by its errors on measured sizes that were predicted from smaller ones. The interval follows from "
-    "the same errors, drawn towards the usual one: 7 % of a loss, as on public ladders of fine-tuned models, or 0.3 "
-    "logits, which is assumed. It is for one more model of the same family.",
+    "A size is predicted by a straight line over the logarithm of sizes at each amount, by laws of size and amount, "
+    "and, where the table has an ability's loss beside its score, in two steps: the size's loss, and the score that "
+    "goes with it. Each is weighted by its errors on measured sizes that were predicted from smaller ones. The "
+    "interval follows from the same errors, drawn towards the usual one: 7 % of a loss, as on public ladders of "
+    "fine-tuned models, or 0.3 logits, which is assumed. It is for one more model of the same family.",
 )
 
 
@@ -42,7 +43,7 @@ def parts(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]) -
     questions += (
         [Section(_capital(goals.title), [goals], sentences=GOALS)] if (goals := goal_table(results.fits)) else []
     )
-    if sizes := size_tables([measure for measure, _ in results.fits]):
+    if sizes := size_tables([measure for measure, _ in results.fits], results.study.measures):
         questions.append(Section("Across sizes", sizes, sentences=SIZES))
     if drawings.mixtures:
         questions.append(Section("Mixtures", pictures=drawings.mixtures))

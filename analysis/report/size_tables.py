@@ -16,12 +16,12 @@ from analysis.text_table import TextTable
 NEXT = 2.0  # how much larger the predicted size is than the largest measured
 
 
-def size_tables(measures: Sequence[Measure]) -> list[TextTable]:
+def size_tables(measures: Sequence[Measure], losses: Sequence[Measure] = ()) -> list[TextTable]:
     """The next size of every ladder, and every measured size from the third on as the smaller ones predict it.
 
-    None without a ladder of three sizes.
+    ``losses`` are measures that scores may be predicted through. None without a ladder of three sizes.
     """
-    found = [ladder for measure in measures for ladder in ladders(measure)]
+    found = [ladder for measure in measures for ladder in ladders(measure, losses)]
     if not found:
         return []
     ahead = [_ahead(ladder, forecast(ladder, NEXT * float(ladder.sizes[-1]))) for ladder in found]

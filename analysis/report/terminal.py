@@ -14,7 +14,7 @@ from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, goal_table, measure_tables, overview
 from analysis.report.verdict_tables import verdict_tables
-from analysis.text_table import render
+from analysis.text_table import TextTable, render
 
 WIDTH = 80
 
@@ -51,11 +51,15 @@ def all_tables(results: Results) -> str:
     pieces += [f"audit: {line}\n" for line in findings.audits]
     pieces += ["\n"] if findings.notes or findings.shares or findings.audits else []
     pieces += [render(table) for table in budget_tables(scored(results.fits))]
-    pieces += [render(table) for table in size_tables([measure for measure, _ in scored(results.fits)])]
+    pieces += [render(table) for table in _sizes(results)]
     goals = goal_table(scored(results.fits))
     pieces += [render(goals)] if goals else []
     top = overview(results.fits)
     return "".join([*pieces, render(top)] if top else pieces)
+
+
+def _sizes(results: Results) -> list[TextTable]:
+    return size_tables([measure for measure, _ in scored(results.fits)], results.study.measures)
 
 
 def _reasons(measure: Measure, fits: Sequence[SeriesFit]) -> list[str]:

@@ -49,6 +49,7 @@ MEASURES: dict[str, Callable[[], str]] = {
     "extrapolation": extrapolation.extrapolation,
     "families": extrapolation.families,
     "sizes": extrapolation.sizes,
+    "two_steps": extrapolation.two_steps,
     "recovery": recovery.recovery,
     "coverage": calibration.coverage,
     "goals": calibration.goals,

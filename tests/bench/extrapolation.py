@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from analysis import LAWS, Points, fit, fit_average
 from analysis.data.metric import metric_named
 from analysis.fitting.across_sizes import Ladder, held_out
+from tests.analysis.fitting.ladders import ladder, losses, scores, scores_of
 
 FITS = Path(__file__).resolve().parents[3] / "shared" / "data" / "fits"
 LOSS_LAWS = ("power", "power_floor", "shifted_power", "bounded", "m4", "broken_power", "log_linear")
@@ -95,6 +97,22 @@ def sizes() -> str:
     error, nearest, covered, width = across_ladders(flan_ladders(FITS / "sft_loss_vs_samples_flan.csv"))
     told = f"{100 * covered:.0f} % of the amounts within their intervals, of half-width {100 * width:.0f} % (median)"
     return f"root mean square log error {error:.4f}, as the next smaller size {nearest:.4f}; {told}"
+
+
+def two_steps() -> str:
+    """Scores of simulated sizes, each predicted from the smaller ones, alone and beside the loss: errors in logits."""
+    parts = []
+    for name, steep in (("follow the loss slowly", 3.0), ("steeply", 8.0), ("do not follow it", 0.0)):
+        rng, errors, covered = np.random.default_rng(4), [], []
+        for _ in range(20):
+            loss = losses(rng, 0.0)
+            alone = ladder(scores_of(rng, loss, steep) if steep else scores(rng), "accuracy", 500)
+            found = [held_out(one)[1:] for one in (alone, replace(alone, loss=ladder(loss)))]
+            errors.append([[said.error**2 for said in part] for part in found])
+            covered.append(np.mean([said.covered for said in found[1]]))
+        direct, both = np.sqrt(np.mean(errors, axis=(0, 2)))
+        parts.append(f"scores {name}: {direct:.3f} alone, {both:.3f} beside it, covered {100 * np.mean(covered):.0f} %")
+    return "; ".join(parts)
 
 
 def flan_ladders(file: Path) -> dict[str, Ladder]:

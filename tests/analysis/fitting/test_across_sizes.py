@@ -1,37 +1,17 @@
 """A size that was not trained, predicted from smaller ones: on public ladders, and on simulated losses and scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
 
 from analysis.data.metric import metric_named
 from analysis.data.study import Study
 from analysis.fitting.across_sizes import Ladder, forecast, held_out, ladders
 from analysis.report.size_tables import size_tables
+from tests.analysis.fitting.ladders import AMOUNTS, SIZES, ladder, losses, scores, scores_of
 from tests.bench.extrapolation import across_ladders, flan_ladders
-
-SIZES = 1e6 * 3.0 ** np.arange(5)
-AMOUNTS = 100 * 4.0 ** np.arange(5)
-
-
-def losses(rng, shift=0.03):
-    """Losses of a ladder: falling with size and data, with a shift of each size as a whole."""
-    E, A, a, B, b = rng.uniform(0.3, 1), rng.uniform(20, 60), rng.uniform(0.2, 0.35), rng.uniform(3, 9), 0.25
-    n, d = np.meshgrid(SIZES, AMOUNTS, indexing="ij")
-    noise = rng.normal(0, shift, (len(SIZES), 1)) + rng.normal(0, 0.01, n.shape)
-    return (E + A * n**-a + B * d**-b) * np.exp(noise)
-
-
-def scores(rng, items=500):
-    n, d = np.meshgrid(np.log(SIZES / 1e6), np.log(AMOUNTS / 100), indexing="ij")
-    chance = expit(-2 + rng.uniform(0.2, 0.5) * n + rng.uniform(0.2, 0.4) * d + rng.normal(0, 0.1, (len(SIZES), 1)))
-    return rng.binomial(items, chance) / items
-
-
-def ladder(value, metric="loss", items=None):
-    count = None if items is None else np.full(value.shape, float(items))
-    return Ladder("l", metric_named(metric), SIZES, AMOUNTS, value, count)
 
 
 @pytest.mark.parametrize("kind", ["loss", "accuracy"])
@@ -71,6 +51,40 @@ def test_intervals_widen_with_the_distance():
     near, far = (forecast(one, factor * SIZES[-1]) for factor in (2, 1e4))
     assert far.error > near.error
     assert (far.prediction.high / far.prediction.low > near.prediction.high / near.prediction.low).all()
+
+
+def test_scores_that_follow_from_the_loss_are_predicted_better_through_it():
+    rng, errors, weights = np.random.default_rng(4), [], []
+    for _ in range(4):
+        loss = losses(rng, 0.0)
+        alone = ladder(scores_of(rng, loss, 8), "accuracy", 500)
+        both = replace(alone, loss=ladder(loss))
+        errors.append([[said.error**2 for said in held_out(one)[1:]] for one in (alone, both)])
+        weights.append(forecast(both, 2 * SIZES[-1]).weights["through the loss"])
+    direct, two_steps = np.sqrt(np.mean(errors, axis=(0, 2)))
+    assert two_steps < 0.85 * direct
+    assert np.mean(weights) > 0.4
+
+
+def test_a_size_that_gets_nothing_right_is_predicted_when_less_than_one_item_is_expected():
+    value = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.05]])
+    one = Ladder("l", metric_named("accuracy"), SIZES[:4], AMOUNTS[:2], value, np.full((4, 2), 500.0))
+    assert held_out(one)[0].error == pytest.approx(0, abs=0.2)
+    assert held_out(one)[0].covered == 1
+
+
+def test_the_loss_of_the_same_sizes_and_amounts_stands_beside_scores():
+    rng = np.random.default_rng(3)
+    loss = losses(rng)
+    both = pd.concat([table(scores_of(rng, loss, 3), "accuracy", n_items=500), table(loss, "loss").assign(task="l")])
+    accuracy, of_loss = Study(both).measures
+    (one,) = ladders(accuracy, [accuracy, of_loss])
+    assert one.loss is not None and one.loss.value == pytest.approx(loss)
+    assert ladders(accuracy)[0].loss is None and ladders(of_loss, [of_loss])[0].loss is None
+    fewer = Study(both[(both["metric"] != "loss") | (both["samples"] > AMOUNTS[0])]).measures
+    assert ladders(fewer[0], fewer)[0].loss is None
+    ahead, _ = size_tables([accuracy], [of_loss])
+    assert "through the loss (" in ahead.rows[0][-1]
 
 
 def table(value, metric, **columns):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from train import export, parts
 from train.export import full_shape
 from train.model import TokenLoss
-from train.parts import Part
+from train.parts import Block, Part
 from train.ranks import ProcessGroup
 from train.spec import Recipe
 
@@ -41,11 +41,14 @@ class Engine(Protocol):
     def read_weights(self, sources: Mapping[str, Any]) -> None:
         """Set the weights to those of tensors, or slices of files, by name, without rounding them."""
 
-    def save(self, folder: Path) -> list[Path]:
-        """Write weights and optimiser states for a resume point; return this rank's files. Every rank must call it."""
+    def blocks(self, *, copied: bool) -> Iterator[Block]:
+        """This rank's weights and optimiser states for a resume point, as `parts.blocks` gives them."""
+
+    def held(self) -> int:
+        """Number of values of parameters in this rank's `blocks`."""
 
     def load(self, folder: Path) -> None:
-        """Restore what `save` of any engine wrote on any number of ranks. Every rank must call it."""
+        """Restore a resume point that any engine wrote on any number of ranks. Every rank must call it."""
 
     def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write the model as a Hugging Face folder. Every rank must call it."""
@@ -110,8 +113,11 @@ class TorchEngine:
     def read_weights(self, sources: Mapping[str, Any]) -> None:
         parts.fill_weights(self._parts(), sources)
 
-    def save(self, folder: Path) -> list[Path]:
-        return parts.write(self._parts(), self.optimizer, folder, self.group.rank)
+    def blocks(self, *, copied: bool) -> Iterator[Block]:
+        return parts.blocks(self._parts(), self.optimizer, copied=copied)
+
+    def held(self) -> int:
+        return sum(part.size for part in self._parts())
 
     def load(self, folder: Path) -> None:
         parts.read(self._parts(), self.optimizer, folder)

@@ -114,11 +114,15 @@ def _train(setup: step.TrainSetup, engine: Engine, out: Path, stop_flag: stop.St
             samples_done, tokens_done = samples_done + len(batch), tokens_done + int(setup.data.lengths[batch].sum())
             metrics.write({"step": number, "tokens": tokens_done, "samples": samples_done} | measures)
             # A signal may reach only some ranks, but all must save and stop after the same step.
-            stopping, due = (votes > 0 for votes in group.total([stop_flag.is_set, saver.is_due(number)]))
+            stopping, *votes = group.total([stop_flag.is_set, *saver.votes(number)])
             # A stage long enough for resume points has one before its export too, which can fail.
-            if due or stopping or (number == steps and saver.has_saved):
+            ending = stopping > 0 or (number == steps and saver.has_saved)
+            if ending or saver.is_due(votes):
                 metrics.sync()  # before the resume point, which relies on these lines
+            if ending:
                 saver.save(number)
+            else:
+                saver.go_on(number, votes)
             if stopping and number < steps:
                 log.warning("asked to stop: resume point saved after step %d of %d", number, steps)
                 raise SystemExit(stop.EXIT_CODE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,29 +62,41 @@ def share(parts: Iterable[Part], group: ProcessGroup) -> list[Part]:
     return [part for part in cut if part is not None]
 
 
-def write(parts: Sequence[Part], optimizer: Optimizer, folder: Path, rank: int) -> list[Path]:
-    """Write the weights and moments of disjoint parts to files of this rank; return the files."""
-    files: list[Path] = []
-    tensors: dict[str, Tensor] = {}
-    steps: dict[str, float] = {}
+@dataclass
+class Block:
+    """What one file of a resume point holds: tensors in host memory by key, and the updates of each parameter."""
 
-    def flush() -> None:
-        files.append(folder / f"{rank:05d}-{len(files):05d}.safetensors")
-        save_file(tensors, files[-1], metadata={STEPS: json.dumps(steps)})
-        tensors.clear()
-        steps.clear()
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
 
+
+def blocks(parts: Sequence[Part], optimizer: Optimizer, *, copied: bool) -> Iterator[Block]:
+    """The weights and moments of disjoint parts, a file's worth at a time and at least one.
+
+    ``copied`` ones stay as they are while training goes on; others may be the tensors of the optimiser themselves.
+    """
+    block, yielded = Block(), False
     for part in parts:
         state = optimizer.state.get(part.flat, {})
         stored = {WEIGHT: part.flat} | {name: state[name] for name in MOMENTS if name in state}
         for name, tensor in stored.items():
-            tensors[f"{name}:{part.start}:{part.name}"] = part.of(tensor).cpu()
+            block.tensors[f"{name}:{part.start}:{part.name}"] = part.of(tensor).to("cpu", copy=copied)
         if "step" in state:  # a parameter that has had no gradient yet has no state
-            steps[part.name] = float(state["step"])
-        if sum(tensor.nbytes for tensor in tensors.values()) >= FILE_BYTES:
-            flush()
-    if tensors or not files:
-        flush()
+            block.steps[part.name] = float(state["step"])
+        if sum(tensor.nbytes for tensor in block.tensors.values()) >= FILE_BYTES:
+            yield block
+            block, yielded = Block(), True
+    if block.tensors or not yielded:
+        yield block
+
+
+def write(blocks: Iterable[Block], folder: Path, rank: int) -> list[Path]:
+    """Write each block to a file of this rank; return the files."""
+    files: list[Path] = []
+    for block in blocks:
+        files.append(folder / f"{rank:05d}-{len(files):05d}.safetensors")
+        save_file(block.tensors, files[-1], metadata={STEPS: json.dumps(block.steps)})
+        block.tensors.clear()
     return files
 
 

@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from common.cgroup import free_memory
+
 # torch gives NCCL 10 minutes by default, which loading or saving a large model can exceed.
 TIMEOUT = timedelta(minutes=30)
 
@@ -58,6 +60,10 @@ class ProcessGroup:
         else:  # Linux counts in KiB, macOS in bytes
             own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return int(max(self.total([own * (rank == self.rank) for rank in range(self.size)])))
+
+    def host_room(self) -> int:
+        """Bytes of its host's memory that this rank may still take, if the ranks of the host share what is free."""
+        return free_memory() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
     def add_up(self, tensor: Tensor, rank: int) -> None:
         """Add the tensors of all ranks up in the one of ``rank``; the others then hold anything. All must call it."""

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from train import export, parts
 from train.engine import adam, parameter_groups
 from train.model import TokenLoss, lacking
-from train.parts import Part
+from train.parts import Block, Part
 from train.ranks import ProcessGroup
 from train.spec import EngineConfig, Recipe
 
@@ -176,8 +176,11 @@ class ZeroEngine:
         parts.fill_weights(self._held(), sources)
         self._refresh()
 
-    def save(self, folder: Path) -> list[Path]:
-        return parts.write(self._own(), self.deepspeed.basic_optimizer, folder, self.group.rank)
+    def blocks(self, *, copied: bool) -> Iterator[Block]:
+        return parts.blocks(self._own(), self.deepspeed.basic_optimizer, copied=copied)
+
+    def held(self) -> int:
+        return sum(part.size for part in self._own())
 
     @torch.no_grad()
     def load(self, folder: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.cgroup import MOUNTED, PROC, memory_folders
 from common.json_file import write_json
 from sweep.stages.store import Store
 from sweep.stages.worker import Job, less_memory, memory_estimate
@@ -99,22 +100,15 @@ def is_out_of_memory(status: int, said: str) -> bool:
     return status in (125, 253) or bool(re.search(r"oom.?kill|out.of.memory handler", said, re.IGNORECASE))
 
 
-def oom_kills(proc: Path = Path("/proc"), mounted: Path = Path("/sys/fs/cgroup")) -> int:
+def oom_kills(proc: Path = PROC, mounted: Path = MOUNTED) -> int:
     """How many processes the kernel has killed for memory: in this process's SLURM job or cgroup, else on this machine.
 
     The number only grows, so a larger one after a process was killed tells why.
     """
-    counted = []
-    with contextlib.suppress(OSError):
-        for line in (proc / "self" / "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            job = re.match(r".*/job_\d+(?=/|$)", path)  # its batch script and its ranks have cgroups of their own below
-            own = (job[0] if job else path).lstrip("/")
-            if not controllers:
-                counted += [mounted / own / "memory.events", mounted / "memory.events"]
-            elif controllers == "memory":  # version 1 of cgroups
-                counted += [mounted / "memory" / place / "memory.oom_control" for place in (own, "")]
-    for file in (*counted, proc / "vmstat"):
+    folders = memory_folders(proc, mounted)
+    jobs = [folder for folder in folders if re.fullmatch(r"job_\d+", folder.name)]  # the ranks' cgroups lie below
+    files = [folder / name for folder in jobs or folders for name in ("memory.events", "memory.oom_control")]
+    for file in (*files, proc / "vmstat"):
         with contextlib.suppress(OSError):
             if found := re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE):
                 return int(found[1])

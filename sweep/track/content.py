@@ -94,9 +94,9 @@ class Content:
     def _training(self, key: str, cells: Sequence[SavedCell]) -> Run | None:
         """The run of a training stage; None before its first step, and where another store has trained it."""
         job = self.saved.jobs[key]
-        own = [place for place in (self.store.own(job.stage), self.store.spent(job.stage)) if place.exists()]
-        finished = bool(own)
-        folder = own[0] if finished else self._unfinished(job.stage)
+        places = [place for place in (self.store.own(job.stage), self.store.spent(job.stage)) if place.exists()]
+        finished = bool(places)
+        folder = places[0] if places else self._unfinished(job.stage)
         if folder is None or not (folder / METRICS).exists():
             return None
         # Axes and tags on which all cells of the stage agree: a base model, for instance, has no amount of data.

@@ -102,14 +102,15 @@ def test_the_execution_changes_only_rounding(
     assert ours[0]["grad_norm"] == pytest.approx(theirs[0]["grad_norm"], rel=1e-5)
 
 
-@pytest.mark.parametrize("attempt", range(2))
+@pytest.mark.parametrize("changes", [{"checkpoint_steps": 2}, {"checkpoint_minutes": 1e-9}], ids=["steps", "clock"])
 def test_a_kill_at_any_moment_leaves_no_trace(
-    finished: Path, inputs: dict[str, Path], tmp_path: Path, attempt: int
+    finished: Path, inputs: dict[str, Path], tmp_path: Path, changes: dict[str, Any]
 ) -> None:
+    """Points by the clock are written in the background, here one after the other."""
     out = tmp_path / "out"
     out.mkdir()
-    moment = random.Random(attempt).randint(2, 20)
-    arguments = (train_spec(steps=24), inputs, out, execution(checkpoint_steps=2))
+    moment = random.Random(str(changes)).randint(2, 20)
+    arguments = (train_spec(steps=24), inputs, out, execution(**changes))
     processes.kill_at(processes.start("train", arguments, tmp_path), out / "metrics.jsonl", moment)
     loop.run(*arguments)
     assert outputs(out) == outputs(finished)

@@ -20,7 +20,7 @@ SPEC = train_spec(steps=STEPS, learning_rate=3e-4)
 FOUR = execution(name="deepspeed", zero_stage=3, ranks=4, micro_tokens=64, checkpoint_steps=2)
 OTHERS = {
     "zero3, two ranks": execution(name="deepspeed", zero_stage=3, ranks=2, micro_tokens=128),
-    "zero2": execution(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128),
+    "zero2": execution(name="deepspeed", zero_stage=2, ranks=2, micro_tokens=128, checkpoint_minutes=1e-9),
     "zero1": execution(name="deepspeed", zero_stage=1, ranks=2, micro_tokens=128),
     "zero0": execution(name="deepspeed", zero_stage=0, ranks=2, micro_tokens=128),
     "offload": execution(name="deepspeed", zero_stage=3, offload="all", ranks=2, micro_tokens=128),

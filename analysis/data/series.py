@@ -43,7 +43,8 @@ class Series:
 
     The arrays have one entry per measurement; ``amount`` is NaN where no amount varies, ``items`` (their number),
     ``stderr``, ``fraction`` and ``own`` (samples of the ability) where they are unknown; ``seed`` is that of `chance`,
-    ``cell`` the name of the cell ("" for an unknown one). ``names`` are the parts of the label.
+    ``cell`` the name of the cell and ``sweep`` that of its sweep ("" for unknown ones). ``names`` are the parts of the
+    label.
     """
 
     label: str
@@ -55,6 +56,7 @@ class Series:
     fraction: Array
     model: str
     cell: tuple[str, ...]
+    sweep: tuple[str, ...]
     names: tuple[str, ...]
     own: Array
 
@@ -148,7 +150,7 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
         tuple(chance(rows)),
         _numbers(rows, "fraction"),
         str(first["model"]) if "model" in rows else "",
-        tuple(map(str, rows["cell"])) if "cell" in rows else ("",) * len(rows),
+        *(tuple(map(str, rows[c])) if c in rows else ("",) * len(rows) for c in ("cell", "sweep")),
         names,
         _numbers(rows, "samples"),
     )

@@ -11,12 +11,26 @@ from numpy.typing import NDArray
 from analysis.data.series import UNITS
 from analysis.data.study import Measure
 from analysis.figures.axes import amount_axis, value_axis
-from analysis.figures.figure import Figure, Row, Source, Spec, only, shown
-from analysis.figures.look import COLOURS, DASHES, HEIGHT, INK, SHAPES, SOFT, WIDTH, legend, margins, series_scale
+from analysis.figures.figure import Figure, Row, Source, Spec, only, shown, titled
+from analysis.figures.look import (
+    COLOURS,
+    DASHES,
+    HEIGHT,
+    INK,
+    SHAPES,
+    SOFT,
+    WIDTH,
+    cycled,
+    legend,
+    margins,
+    series_scale,
+)
 from analysis.fitting.series_fits import AmountLevel, SeriesFit
 
 MEASURED = "measured"
 """The name of a series that has none, being the only one."""
+FILLED = {"filled": 1.0, "hollow": 0.0, "half filled": 0.45}
+"""How marks are filled that come from the first sweep, the second, the third ..., where there are several."""
 MOST_CELLS = 12
 """Cells that a point names."""
 SHADE = 0.13
@@ -28,6 +42,8 @@ GRID_STEP = 2
 def curves_figure(measure: Measure, fits: Sequence[SeriesFit]) -> Figure:
     """A measure over its amounts; its series one below the other where no amount varies."""
     rows = (*_base_rows(measure, fits), *(row for fit in fits for row in _series_rows(measure, fit)))
+    several = len(_sweeps(fits)) > 1
+    rows = tuple({k: v for k, v in row.items() if several or k != "sweep"} for row in rows)
     view = partial(_curves if measure.axis else _dots, measure, tuple(fits), rows)
     title = f"{UNITS.get(measure.axis, measure.axis)}" if measure.axis else ""
     words = {"x_title": f"{title} (log scale)", "y_title": measure.metric.label}
@@ -50,7 +66,7 @@ def describe(measure: Measure, fits: Sequence[SeriesFit]) -> str:
 
 def _row(kind: str, fit: SeriesFit | None, series: str, measure: Measure, **columns: str | float | None) -> Row:
     """A record with all columns of this figure."""
-    empty = dict.fromkeys(("amount", "value", "low", "high", "n_items", "runs", "cells"))
+    empty = dict.fromkeys(("amount", "value", "low", "high", "n_items", "runs", "cells", "sweep"))
     names = {"row": kind, "series": series, "model": fit.series.model if fit else ""}
     return {**names, "ability": measure.ability, "metric": measure.metric.name, **empty, **columns}
 
@@ -64,6 +80,7 @@ def _series_rows(measure: Measure, fit: SeriesFit) -> list[Row]:
             "point", fit, name, measure, amount=shown(level.amount if level.amount > 0 else left, 9),
             value=shown(factor * level.mean), low=shown(factor * level.low), high=shown(factor * level.high),
             n_items=_items(fit, level), runs=level.runs, cells="; ".join(_cells(fit, level)),
+            sweep=" and ".join(_sweeps([fit], level)),
         )
         for level in fit.levels
     ]  # fmt: skip
@@ -100,6 +117,34 @@ def _cells(fit: SeriesFit, level: AmountLevel) -> list[str]:
     return list(dict.fromkeys(cell for cell, here in pairs if here and cell))[:MOST_CELLS]
 
 
+def _sweeps(fits: Sequence[SeriesFit], level: AmountLevel | None = None) -> list[str]:
+    """The sweeps that the measurements come from, those of a level or all; each once."""
+    here = [np.full(len(fit.series.sweep), True) if level is None else _here(fit, level) for fit in fits]
+    pairs = [pair for fit, at in zip(fits, here, strict=True) for pair in zip(fit.series.sweep, at, strict=True)]
+    return list(dict.fromkeys(sweep for sweep, counts in pairs if counts and sweep))
+
+
+def _drawn_sweeps(rows: Sequence[Row]) -> list[str]:
+    """The sweeps, or pairs and more of them, that points come from; empty where there is one."""
+    names = list(dict.fromkeys(str(row["sweep"]) for row in rows if row["row"] == "point" and row.get("sweep")))
+    return names if len(names) > 1 else []
+
+
+def _filling(source: Source, sweeps: Sequence[str], colour: Spec) -> Spec:
+    """Channels that tell points of several sweeps apart, by how far they are filled."""
+    scale = {"domain": list(sweeps), "range": cycled(list(FILLED.values()), sweeps)}
+    filled = {"field": source.column("sweep"), "type": "nominal", "scale": scale, "legend": None}
+    return {"fill": colour, "stroke": colour, "fillOpacity": filled}
+
+
+def _key_of_sweeps(sweeps: Sequence[str]) -> str:
+    """Which marks are of which sweep; Vega-Lite has no legend of fillings."""
+    ways = cycled(list(FILLED), sweeps)
+    return "; ".join(
+        f"{way}: {', '.join(s for s, w in zip(sweeps, ways, strict=True) if w == way)}" for way in dict.fromkeys(ways)
+    )
+
+
 def _items(fit: SeriesFit, level: AmountLevel) -> float | None:
     items = fit.series.items[_here(fit, level)]
     return None if np.isnan(items).any() else float(np.median(items))
@@ -110,12 +155,12 @@ def _left_edge(levels: Sequence[AmountLevel]) -> float:
     return min((level.amount for level in levels if level.amount > 0), default=1.0) / 4
 
 
-def tooltips(source: Source, measure: Measure, names: Sequence[str]) -> list[Spec]:
+def tooltips(source: Source, measure: Measure, names: Sequence[str], *, sweeps: bool = False) -> list[Spec]:
     """What is shown on hovering over a point: series, amount, value, interval, items, runs and cells."""
     amount = source.words("x_title", measure.axis) if measure.axis else ""
     value = source.words("y_title", measure.metric.label)
     titles = {"series": "series", "amount": amount, "value": value, "low": "95 % from", "high": "to",
-              "n_items": "items", "runs": "runs", "cells": "cells"}  # fmt: skip
+              "n_items": "items", "runs": "runs", "cells": "cells", "sweep": "sweep" if sweeps else ""}  # fmt: skip
     shown_ones = {k: t for k, t in titles.items() if t and (k != "series" or len(names) > 1 or not source.known)}
     formats = {"amount": ",.6~g", "value": ".4~g", "low": ".4~g", "high": ".4~g", "n_items": ",", "runs": ","}
     kinds = {name: "quantitative" if name in formats else "nominal" for name in titles}
@@ -140,8 +185,12 @@ def _curves(measure: Measure, fits: tuple[SeriesFit, ...], rows: Sequence[Row], 
     low, high = ({**y, "field": source.column("low")}, {"field": source.column("high")})
     key = legend(names) if source.known else {}
     colour = _channel(source, names, COLOURS, key)
+    sweeps = _drawn_sweeps(rows) if source.known else []
+    marks = _filling(source, sweeps, colour) if sweeps else {"color": colour}
+    told = {"title": {**titled(source, measure.heading), "subtitle": _key_of_sweeps(sweeps)}} if sweeps else {}
     dash, shape = _channel(source, names, DASHES, None), _channel(source, names, SHAPES, key if source.known else None)
     return {
+        **told,
         "width": WIDTH,
         "height": HEIGHT,
         "layer": [
@@ -155,8 +204,8 @@ def _curves(measure: Measure, fits: tuple[SeriesFit, ...], rows: Sequence[Row], 
             {"transform": only(source, "point"), "mark": {"type": "rule"},
              "encoding": {"x": x, "y": low, "y2": high, "color": colour}},
             {"transform": only(source, "point"), "mark": {"type": "point"},
-             "encoding": {"x": x, "y": y, "color": colour, "shape": shape,
-                          "tooltip": tooltips(source, measure, names)}},
+             "encoding": {"x": x, "y": y, **marks, "shape": shape,
+                          "tooltip": tooltips(source, measure, names, sweeps=bool(sweeps))}},
         ],
     }  # fmt: skip
 

@@ -77,11 +77,16 @@ class Figure:
         return {
             "$schema": SCHEMA,
             "description": source.words("description", self.description),
-            "title": {"text": source.words("title", self.title), "anchor": "start", "frame": "group"},
+            "title": titled(source, self.title),
             "data": source.data(self.rows),
             "config": CONFIG,
             **self.view(source),
         }
+
+
+def titled(source: Source, text: str) -> Spec:
+    """The title of a figure."""
+    return {"text": source.words("title", text), "anchor": "start", "frame": "group"}
 
 
 def shown(value: float, digits: int = 5) -> float | None:

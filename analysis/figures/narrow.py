@@ -26,6 +26,8 @@ def narrow(figure: Figure) -> Spec:
     """The specification of a figure that is `WIDTH` wide."""
     spec = {key: value for key, value in figure.spec().items() if key != "padding"}
     spec["title"] = {**spec["title"], "text": _lines(figure.title, WIDTH / LETTER * 0.8)}
+    if "subtitle" in spec["title"]:
+        spec["title"]["subtitle"] = _lines(spec["title"]["subtitle"], WIDTH / LETTER)
     if "facet" in spec:  # Vega-Lite fits single views alone into a width
         header = {"labelExpr": _lookup(_named(spec["facet"], figure.rows, beside=False)), "labelLineHeight": LINE}
         inner = {**_view(spec["spec"], figure.rows), "width": WIDTH - 60}

@@ -90,11 +90,14 @@ def _training(content: Content) -> list[Any]:
 
 
 def _grouped(content: Content) -> dict[str, Any]:
-    """Lines by strategy, else by model, where one of them varies: means, between the lowest and the highest."""
+    """Lines by sweep where there are several, else by strategy or by model where one varies: means, between the
+    lowest and the highest.
+    """
     import wandb_workspaces.reports.v2 as wr
 
-    by = next((name for name in ("strategy", "model") if name in content.axes), None)
-    return {"groupby": wr.Config(by), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"} if by else {}
+    varied = next((name for name in ("strategy", "model") if name in content.axes), None)
+    by = wr.Metric("Group") if len(content.sweeps) > 1 else varied and wr.Config(varied)
+    return {"groupby": by, "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"} if by else {}
 
 
 def _groups(content: Content) -> list[str]:

@@ -65,6 +65,19 @@ def test_the_specification_names_every_series_and_compiles():
     assert drawn.vega["description"] == figure.description
 
 
+def test_points_of_several_sweeps_are_told_apart_by_their_filling_and_named_below_the_title():
+    frame = data_amount()
+    half = frame["samples"] % 64 == 0
+    figure, _ = figure_of(frame.assign(sweep=np.where(half, "old", "new")))
+    assert {row["sweep"] for row in rows_of(figure, "point")} == {"old", "new"}
+    text = picture(figure).svg
+    assert ">filled: new; hollow: old<" in text
+    assert 0 < text.count('fill-opacity="0"') < len(rows_of(figure, "point"))
+    assert len({tuple(row) for row in figure.rows}) == 1
+    one, _ = figure_of(frame.assign(sweep="old"))
+    assert "sweep" not in one.rows[0] and "hollow" not in picture(one).svg
+
+
 def test_for_a_table_the_specification_has_neither_rows_nor_names_nor_titles():
     figure, fits = figure_of(mixed_table())
     spec = figure.spec(TableSource())

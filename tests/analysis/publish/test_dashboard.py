@@ -118,6 +118,10 @@ def test_sweeps_together_have_a_run_and_views_of_their_own(mixed, tmp_path):
     assert both.id != published(mixed_table(), tmp_path, "two", "one").id
     workspace = views(both, PLACE, "Both")[0]
     assert outline(workspace)["runs"] == ["group IN ['one', 'two', 'one+two']"]
+    grouped = {panel["groupBy"] for panel in outline(workspace)["Training"] if "groupBy" in panel}
+    assert grouped == {"group"}, "a line or bar a sweep"
+    single = outline(views(mixed, PLACE, "Mixed")[0])["Training"]
+    assert {panel["groupBy"] for panel in single if "groupBy" in panel} == {"strategy.value"}
 
 
 def test_stages_are_shown_where_cells_were_measured_after_several(tmp_path):

@@ -21,6 +21,12 @@ def with_flops(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(flops=PASSES * table["params"] * table["tokens"])
 
 
+def without_flops(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without what `with_flops` has added, or would add just so."""
+    left = table.drop(columns="flops", errors="ignore")
+    return left if table.equals(with_flops(left).reindex(columns=list(table))) else table
+
+
 def by_design(rows: pd.DataFrame, cost: str) -> pd.DataFrame:
     """The rows, in which runs of one design have the mean of their costs: a seed draws longer or shorter samples.
 

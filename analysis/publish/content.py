@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.data.cost import without_flops
 from analysis.figures.curves import curves_figure
 from analysis.figures.figure import Figure, Row
 from analysis.report.drawings import forgetting_figures, verdict_figures
@@ -83,7 +84,11 @@ def content(results: Results, sweeps: Sequence[str], page: Path, origin: Mapping
     drawn = _figures(results)
     every_stage = results.study.every_stage
     measured = results.study.table if every_stage is None else every_stage
-    tables = {MEASUREMENTS: frame_table(measured), VERDICTS: _verdicts(results), DECISIONS: _decisions(results)}
+    tables = {
+        MEASUREMENTS: frame_table(without_flops(measured)),
+        VERDICTS: _verdicts(results),
+        DECISIONS: _decisions(results),
+    }
     tables |= {figure.name: rows_table(figure.rows) for figures in drawn.values() for figure in figures}
     names = tuple(f"{measure.ability}/{measure.task}/{measure.metric.name}" for measure, _ in results.fits)
     cells = [{str(k): v for k, v in row.items()} for row in measured.drop_duplicates("cell").to_dict("records")]

@@ -14,6 +14,7 @@ from analysis.data.study import Measure
 from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
 from analysis.fitting.points import Points
+from analysis.fitting.shared_items import SharedItems, alike
 from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF, Prediction, quantile
 from analysis.laws.catalogue import laws_for
 
@@ -42,7 +43,8 @@ class SeriesFit:
     """A series with its levels, and its curve or the reason why it has none.
 
     ``at_levels`` are predictions at the amounts of the levels, ``line`` at the amounts ``grid``, which are dense enough
-    to draw. All three are None or empty without a curve.
+    to draw. All three are None or empty without a curve. ``shared`` is what their intervals know of the items that all
+    measurements have in common; None where nothing is known of them.
     """
 
     series: Series
@@ -52,16 +54,23 @@ class SeriesFit:
     at_levels: Prediction | None
     grid: Array
     line: Prediction | None
+    shared: SharedItems | None = None
 
 
 def fit_series(measure: Measure) -> list[SeriesFit]:
     """The levels of every series of a measure, with a curve for each series that allows one."""
-    return [_series_fit(measure, series) for series in measure.series]
+    together = alike(measure)
+    return [_series_fit(measure, series, together) for series in measure.series]
 
 
-def predicted(curve: Average, measure: Measure, amounts: Array) -> Prediction:
-    """The curve at ``amounts`` (amounts,), in values of the measure's metric."""
+def predicted(curve: Average, measure: Measure, amounts: Array, shared: SharedItems | None = None) -> Prediction:
+    """The curve at ``amounts`` (amounts,), in values of the measure's metric.
+
+    The interval is for these very items, or, with ``shared``, for items like them.
+    """
     prediction = curve.predict({measure.axis: amounts})
+    if shared is not None:
+        prediction = shared.widened(prediction, curve.scale, amounts)
     if not measure.metric.bounded:
         return prediction
     # Without a number of items the curve is fitted on the scale of values, where it may leave their range.
@@ -69,7 +78,7 @@ def predicted(curve: Average, measure: Measure, amounts: Array) -> Prediction:
     return Prediction(*measure.metric.values((next(ends), next(ends), next(ends))))
 
 
-def _series_fit(measure: Measure, series: Series) -> SeriesFit:
+def _series_fit(measure: Measure, series: Series, together: float) -> SeriesFit:
     counted = replace(series, items=_independent(series, measure.metric))
     levels = _levels(counted, measure.metric)
     curve, reason = _fit_curve(measure, counted)
@@ -78,8 +87,28 @@ def _series_fit(measure: Measure, series: Series) -> SeriesFit:
     amounts = np.array([level.amount for level in levels])
     grid = np.geomspace(amounts[amounts > 0].min(), amounts.max(), 60)
     # Laws have no value at amount 0; the figures draw it where the curve begins.
-    at_levels = predicted(curve, measure, np.where(amounts > 0, amounts, grid[0]))
-    return SeriesFit(series, levels, curve, "", at_levels, grid, predicted(curve, measure, grid))
+    shared = _shared(measure.metric, counted, together)
+    at_levels = predicted(curve, measure, np.where(amounts > 0, amounts, grid[0]), shared)
+    return SeriesFit(series, levels, curve, "", at_levels, grid, predicted(curve, measure, grid, shared), shared)
+
+
+def _shared(metric: Metric, series: Series, together: float) -> SharedItems | None:
+    """What the measurements of a series have in common; None for metrics and losses whose error over items is unknown.
+
+    Ratings scatter less than shares do: their number of items is raised to that of as well known shares.
+    """
+    there = series.amount > 0
+    amounts, at = np.unique(series.amount[there], return_inverse=True)
+    if metric.kind == "loss" and not np.isnan(series.stderr).any():
+        errors = np.bincount(at, (series.stderr / series.value)[there]) / np.bincount(at)
+        return SharedItems(together, float("inf"), amounts, errors)
+    if not metric.bounded:
+        return None
+    items = float(np.median(series.items)) if not np.isnan(series.items).any() else float(USUAL_ITEMS)
+    if metric.kind == "rating" and not np.isnan(series.stderr).any():
+        share, error = metric.merit(series.value), metric.merit_error(series.stderr, series.value)
+        items = max(items, float(np.median(share * (1 - share) / np.maximum(error, 1e-9) ** 2)))
+    return SharedItems(together, items, amounts, np.zeros(0))
 
 
 def _independent(series: Series, metric: Metric) -> Array:

@@ -33,6 +33,7 @@ class Bought:
 def bought(measure: Measure, fit: SeriesFit, budget: float) -> Bought | None:
     """What a series reaches at a budget, by its curve; None outside the costs that were measured.
 
+    The interval is for these items, which all series answer: what they have in common makes no difference between two.
     Without a curve it lies on the straight lines that join the measurements over the logarithms of costs, with the
     wider of the two intervals beside it.
     """

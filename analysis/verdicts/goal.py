@@ -103,7 +103,7 @@ def goal(measure: Measure, fit: SeriesFit, value: float | None = None) -> Goal |
     searched = REACH * float(amounts[-1]) if fit.curve is not None else float(amounts[-1])
     if fit.curve is not None:
         grid = np.geomspace(amounts[0], searched, PLACES)
-        middle, low, high = _merits(metric, *_band(fit.curve, measure, grid))
+        middle, low, high = _merits(metric, *_band(fit, measure, grid))
         at, ends = _first(grid, middle, aim), _within(grid, low, high, aim)
     else:
         low, high = np.sort(metric.merit(np.array([(level.low, level.high) for level in levels])), axis=1).T
@@ -150,8 +150,9 @@ def rounded(value: float) -> str:
     return amount(float(f"{value:.2g}"))
 
 
-def _band(curve: Average, measure: Measure, grid: Array) -> tuple[Array, Array, Array]:
-    band = predicted(curve, measure, grid)
+def _band(fit: SeriesFit, measure: Measure, grid: Array) -> tuple[Array, Array, Array]:
+    assert fit.curve is not None
+    band = predicted(fit.curve, measure, grid, fit.shared)
     return band.value, band.low, band.high
 
 

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from analysis.arrays import Array
 from analysis.data.study import Study
@@ -18,6 +19,8 @@ from analysis.verdicts.verdict import Verdict
 from tests.analysis.fitting.test_series_fits import AMOUNTS, jumping, kinked, smooth
 
 CURVES, REPORTS = 60, 180
+ALIKE = 0.5
+"""Of what decides about an answer, in `coverage`: two runs' results on one item then correlate by up to a third."""
 NOISE = (0.0, 0.0075, 0.015)
 """Standard deviations between runs at a share of one half."""
 
@@ -35,7 +38,7 @@ def _covered(truth: Callable[[np.random.Generator], Array], items: int, seeds: i
     inside, widths, joined = [], [], 0
     for _, noise in product(range(CURVES // len(NOISE)), NOISE):
         chance = truth(rng)
-        table = pd.concat(runs(rng, chance, items, seeds, noise), ignore_index=True)
+        table = pd.concat(runs(rng, chance, items, seeds, noise, alike=ALIKE), ignore_index=True)
         ((fit,),) = (fit_series(measure) for measure in Study(table).measures)
         measured = np.array([(level.low, level.high) for level in fit.levels]).T
         low, high = measured if fit.at_levels is None else (fit.at_levels.low, fit.at_levels.high)
@@ -122,10 +125,26 @@ def _two_sizes(rng: np.random.Generator, gain: float, seeds: int, noise: float) 
 
 
 def runs(
-    rng: np.random.Generator, chance: Array, items: int, seeds: int, noise: float, amounts: Array = AMOUNTS
+    rng: np.random.Generator,
+    chance: Array,
+    items: int,
+    seeds: int,
+    noise: float,
+    amounts: Array = AMOUNTS,
+    alike: float = 0.0,
 ) -> Iterator[pd.DataFrame]:
-    """The rows of each seed: accuracies of runs that scatter around ``chance`` (amounts,)."""
+    """The rows of each seed: accuracies of runs that scatter around ``chance`` (amounts,).
+
+    All answer the same items, some of which are easier: ``alike`` is the share of what decides about an answer, on the
+    scale of normal scores, that lies in the item and not in the run.
+    """
+    easy = np.sqrt(alike) * rng.normal(size=items)
     for seed in range(seeds):
         run = np.clip(chance + 2 * noise * np.sqrt(chance * (1 - chance)) * rng.normal(size=len(chance)), 0, 1)
-        values = {"samples": amounts, "value": rng.binomial(items, run) / items, "n_items": items, "seed": str(seed)}
+        if alike:
+            own = np.sqrt(1 - alike) * rng.normal(size=(len(chance), items))
+            right = (easy + own < ndtri(run)[:, None]).sum(axis=1)
+        else:
+            right = rng.binomial(items, run)
+        values = {"samples": amounts, "value": right / items, "n_items": items, "seed": str(seed)}
         yield pd.DataFrame(values).assign(ability="math", task="t", metric="accuracy")

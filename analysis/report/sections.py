@@ -8,6 +8,7 @@ from analysis.report.budget_tables import budget_tables
 from analysis.report.drawings import Drawings
 from analysis.report.page import Part, Section
 from analysis.report.results import Results
+from analysis.report.shape_table import shape_table
 from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, further_table, goal_table, law_table, measure_tables, overview
@@ -81,7 +82,7 @@ def _measures(results: Results, drawings: Drawings) -> list[Section]:
         said = [sentence(measure, fit) for fit in fits]
         warned = [row for fit in fits for row in warning_rows(fit)]
         laws = law_table(fits)
-        tables = measure_tables(measure, fits) + ([laws] if laws else [])
+        tables = [*measure_tables(measure, fits), *filter(None, (shape_table(measure, fits), laws))]
         figures = [drawings.curves[measure.name]], drawings.checks[measure.name]
         tags = {"ability": measure.ability, "metric": measure.metric.name}
         found.append(Section(measure.heading, tables, *figures, sentences=said, warnings=warned, tags=tags))

@@ -10,6 +10,7 @@ from analysis.fitting.series_fits import SeriesFit
 from analysis.report.budget_tables import budget_tables
 from analysis.report.page import Card
 from analysis.report.results import Results, headline, scored
+from analysis.report.shape_table import shape_table
 from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, goal_table, measure_tables, overview
@@ -43,6 +44,7 @@ def all_tables(results: Results) -> str:
     for measure, fits in results.fits:
         pieces += [render(table) for table in measure_tables(measure, fits)]
         pieces += [f"  no curve: {reason}\n\n" for reason in _reasons(measure, fits)]
+        pieces += [render(table)] if (table := shape_table(measure, fits)) else []
     scores = [metric for metric in results.metrics if metric.bounded]
     pieces += [render(table) for table in elsewhere_tables(results.study, scores)]
     pieces += [render(table) for table in stage_tables(results.study, scores)]

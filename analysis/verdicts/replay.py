@@ -63,6 +63,8 @@ def _by_replay(all_arms: Sequence[ArmMeans], strategy: str) -> ReplayMeans | Non
 def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
     """For each ability the largest k against the smallest, and whether it changes in one direction between them.
 
+    Then the smallest k above 0 against none, where none was measured: whether a little replay is enough.
+
     ``margin`` is relative to a metric's range, or to a loss.
     """
     verdicts = []
@@ -73,6 +75,10 @@ def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
         course = f"; {_course(means, row, margin)}" if len(means.k) > 2 else ""
         span = f"from replay {fraction(means.k[0])} to {fraction(means.k[-1])}"
         verdicts.append(verdict.saying(partial(_sentence, name, span, course)))
+        if means.k[0] == 0 and len(means.k) > 2:
+            about = f"{name}, replay {fraction(means.k[1])} against 0"
+            span = f"from replay 0 to {fraction(means.k[1])}"
+            verdicts.append(_step(means, row, 0, 1, about, margin).saying(partial(_sentence, name, span, "")))
     return verdicts
 
 

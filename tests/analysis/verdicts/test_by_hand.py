@@ -101,7 +101,8 @@ def test_a_slope_without_known_noise_is_that_of_equal_weights():
 def test_the_steps_between_replays_are_judged_as_a_family(last, said):
     """Standard errors of .01, so .01414 of a difference: .031 has p .028, which Holm multiplies by 3; .04 has .0047."""
     (means,) = by_replay([arms_with([0.5, 0.5, last], 0.01, replay=[0.0, 0.25, 1.0])])
-    (verdict,) = replays(means, 0.001)
+    verdict, first = replays(means, 0.001)
+    assert (first.effect, first.about) == (pytest.approx(0, abs=1e-12), "math accuracy, replay 1/4 against 0")
     assert said in verdict.sentence
 
 

@@ -75,8 +75,9 @@ def test_replay_names_the_best_share_and_whether_it_moves_one_way():
     math = rows(np.full(4, 1000), [0.2, 0.4, 0.6, 0.7], rng, items=5000, replay=k)
     general = rows(np.full(4, 1000), [0.6, 0.6, 0.6, 0.2], rng, items=5000, replay=k).assign(ability="general")
     (found,) = by_replay([arms_of(part.assign(total_samples=2000)) for part in (math, general)])
-    first, second = replays(found, 0.02)
+    first, little, second, none = replays(found, 0.02)
     assert (first.finding, second.finding) == ("up", "down")
+    assert little.sentence.startswith("math accuracy gains from replay 0 to 1/64: ") and none.finding != "down"
     assert "moves one way" in first.sentence
     best, sure = best_k(found)
     assert best == 0.25

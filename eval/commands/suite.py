@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def load(name: str, data: str | None) -> Suite:
     """
     from omegaconf import OmegaConf  # imported here because run-code works without it
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
     if not path.is_file():
@@ -33,15 +34,36 @@ def load(name: str, data: str | None) -> Suite:
         os.environ["DOSAGE_DATA"] = data  # suites refer to it as ${oc.env:DOSAGE_DATA}
     try:
         values: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
-        tasks = {task: _checked(f"task {task}", Task, own) for task, own in values["tasks"].items()}
-        judge = {part: _checked(part, kind, values[part]) for part, kind in JUDGE_SPECS.items() if values.get(part)}
-        return Suite(**{**values, "tasks": tasks, **judge})
-    except (OmegaConfBaseException, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is not a suite: {error}") from None
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ValueError(f"{path} is not a suite: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not isinstance(values.get("tasks", {}), dict):
+        raise ValueError(f"{path} is not a suite: it needs tasks, such as tasks: {{NAME: {{ability: math, …}}}}")
+    try:
+        values = {"name": path.stem, **values}
+        _check_keys("the suite", Suite, values)
+        values["tasks"] = {task: _made(f"task {task}", Task, own) for task, own in values["tasks"].items()}
+        values |= {part: _made(part, kind, values[part]) for part, kind in JUDGE_SPECS.items() if values.get(part)}
+        return Suite(**values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
-def _checked(name: str, kind: type, values: Mapping[str, Any]) -> Any:
+def _made(name: str, kind: type, values: Mapping[str, Any]) -> Any:
+    """The dataclass of these values. Raises ValueError that names it."""
+    _check_keys(name, kind, values)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _check_keys(name: str, kind: type, values: Mapping[str, Any]) -> None:
+    """Raise a ValueError for what a mapping lacks, and for what the dataclass has no field for."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name} is {values!r}, not a table of keys")
     names = [one.name for one in fields(kind)]
     if unknown := set(values) - set(names):
         raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(names)}")
-    return kind(**values)
+    required = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
+    if absent := [one for one in required if one not in values]:
+        raise ValueError(f"{name} needs {', '.join(absent)}; give a value")

@@ -21,7 +21,7 @@ from eval.engines.cache import growing_cache
 from eval.engines.models import end_tokens, load_model, load_tokenizer, source_of
 from eval.engines.request import Answer, Engine, Prompt, Request
 from eval.engines.rows import Rows
-from eval.engines.texts import decoded, plain
+from eval.engines.texts import answer_text, plain
 from eval.spec.answers import AnswerSpec, Decoding
 
 NUCLEUS = 1024  # tokens among which a nucleus is looked for first
@@ -86,7 +86,11 @@ def answer(
     if live:
         rules = _Rules(decoding, stops, end_tokens(model.generation_config, tokenizer))
         _generate(model, tokenizer, rules, [rows[number] for number in live], [prompts[number] for number in live])
-    return [_finished(tokenizer, row, one, stops) for row, one in zip(rows, prompts, strict=True)]
+    # The loop ends a row only after the stop string is complete, and checks the tail in whole tokens.
+    return [
+        Answer(answer_text(tokenizer, row.tokens, one.tokens, stops), tuple(row.tokens), row.finish or "context")
+        for row, one in zip(rows, prompts, strict=True)
+    ]
 
 
 def _generate(
@@ -194,12 +198,3 @@ def _completes(piece: str, stops: tuple[str, ...]) -> bool:
 
 def _holds(text: str, stops: tuple[str, ...]) -> bool:
     return any(stop in text for stop in stops)
-
-
-def _finished(tokenizer: PreTrainedTokenizerBase, row: _LiveRow, prompt: Prompt, stops: tuple[str, ...]) -> Answer:
-    """The answer of a finished row. Its text ends before the first stop string."""
-    text = decoded(tokenizer, row.tokens, prompt.tokens)
-    # The loop ends a row only after the stop string is complete, and checks the tail in whole tokens.
-    for stop in stops:
-        text = text.partition(stop)[0]
-    return Answer(text, tuple(row.tokens), row.finish or "context")

@@ -11,6 +11,16 @@ from eval.items.thoughts import MARKS
 CONTEXT = 8  # tokens of the prompt behind which an answer is decoded
 
 
+def answer_text(
+    tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int], prompt: Sequence[int], stops: Sequence[str]
+) -> str:
+    """The text of an answer to a prompt, up to the first stop string."""
+    text = decoded(tokenizer, tokens, prompt)
+    for stop in stops:
+        text = text.partition(stop)[0]
+    return text
+
+
 def decoded(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int], prompt: Sequence[int] = ()) -> str:
     """The text without special tokens, but with the marks around thoughts.
 

@@ -1,23 +1,25 @@
 """The vLLM engine, for GPUs: one engine in one process, tensor parallel over the GPUs that the process sees.
 
-Not tested on a machine with vLLM; written after its documentation (LLM.generate, 0.10 and later). Greedy ids may differ
-from those of the local engine where two tokens are almost equally likely, so the engine is part of the identity of a
-set of answers.
+Tested with vLLM's build for CPUs (``make test-vllm``): in fp32 greedy ids and texts are those of the local engine. In
+bf16 they may differ where two tokens are almost equally likely, so the engine is part of the identity of a set of
+answers.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, GenerationConfig
+from transformers import AutoConfig, GenerationConfig, PreTrainedTokenizerBase
 
 from eval.engines.models import end_tokens, load_tokenizer, source_of
 from eval.engines.request import Answer, Engine, Request, available
+from eval.engines.texts import answer_text
 from eval.spec.answers import AnswerSpec
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
@@ -26,6 +28,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
     """Load the model; return the engine. Raises ValueError where vLLM is not installed."""
     available(spec.engine)
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")  # else it prints a hundred lines on its way
     from vllm import LLM
 
     source, revision = source_of(spec, inputs)
@@ -39,7 +42,7 @@ def load(spec: AnswerSpec, inputs: Mapping[str, Path]) -> Engine:
         named = GenerationConfig.from_pretrained(source, revision=revision)
     except OSError:  # a folder without one
         named = GenerationConfig()
-    return partial(_answer, model, sorted(end_tokens(named, tokenizer)))
+    return partial(_answer, model, tokenizer, sorted(end_tokens(named, tokenizer)))
 
 
 def _parallel(source: str, revision: str) -> int:
@@ -61,8 +64,12 @@ def parallel_size(heads: int, visible: int) -> int:
     return max(size for size in range(1, visible + 1) if heads % size == 0)
 
 
-def _answer(model: Any, ends: list[int], request: Request) -> list[Answer]:
-    """Answer one batch. A prompt that fills the context gets an empty answer with finish 'context'."""
+def _answer(model: Any, tokenizer: PreTrainedTokenizerBase, ends: list[int], request: Request) -> list[Answer]:
+    """Answer one batch. A prompt that fills the context gets an empty answer with finish 'context'.
+
+    The texts are decoded from the ids as those of the local engine: vLLM's begin with a part of the prompt where that
+    ends within a character, and lack the marks around thoughts that are special tokens.
+    """
     from vllm import SamplingParams
 
     context = model.llm_engine.model_config.max_model_len
@@ -78,9 +85,12 @@ def _answer(model: Any, ends: list[int], request: Request) -> list[Answer]:
     ids = [{"prompt_token_ids": list(one.tokens)} for one in fitting]
     outputs = (one.outputs[0] for one in model.generate(ids, settings, use_tqdm=False))
     answers = {
-        one.id: Answer(out.text, tuple(out.token_ids), "length" if out.finish_reason == "length" else "stop")
+        one.id: Answer(
+            answer_text(tokenizer, out.token_ids, one.tokens, request.stops), tuple(out.token_ids),
+            "length" if out.finish_reason == "length" else "stop",
+        )
         for one, out in zip(fitting, outputs, strict=True)
-    }
+    }  # fmt: skip
     return [answers.get(one.id, Answer("", (), "context")) for one in request.prompts]
 
 

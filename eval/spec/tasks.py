@@ -195,7 +195,7 @@ class Suite:
     name: str
     tasks: dict[str, Task]
     precision: str
-    eval_batch_size: int
+    eval_batch_size: int = 64
     judge: Judge | None = None
     judge_client: JudgeRun | None = None
     backend: str = "local"

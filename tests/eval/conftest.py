@@ -51,15 +51,15 @@ def tokenizer():
     return made
 
 
-def tiny(name: str, vocabulary: int):
+def tiny(name: str, vocabulary: int, width: int = 48):
     """A model with random weights, drawn wide enough for its choices to be clear."""
     torch.manual_seed(0)
     ends = {"bos_token_id": 0, "eos_token_id": 1}
     if name == "gpt2":
-        config = GPT2Config(vocab_size=vocabulary, n_embd=48, n_layer=2, n_head=4, n_positions=256, **ends)
+        config = GPT2Config(vocab_size=vocabulary, n_embd=width, n_layer=2, n_head=4, n_positions=256, **ends)
         config.initializer_range = 0.2
         return GPT2LMHeadModel(config).eval()
-    shape = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
+    shape = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": 2, "num_attention_heads": 4}
     shape |= {"num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.2, **ends}
     if name == "qwen2":
         return Qwen2ForCausalLM(Qwen2Config(vocab_size=vocabulary, **shape)).eval()

@@ -130,6 +130,28 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
     ):
         assert main(words) == 2, words
         assert said in capsys.readouterr().err
-    (place / "own.yaml").write_text("name: x\ntasks: {a: {ability: b, tsk: c}}")
+    (place / "own.yaml").write_text("name: x\nprecision: fp32\ntasks: {a: {ability: b, tsk: c}}")
     assert command(place, model_folder) == 2
     assert "task a has no tsk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("precision: fp32", "the suite needs tasks; give a value"),
+        ("tasks: {a: {ability: math, task: gsm8k, path: x}}", "the suite needs precision; give a value"),
+        ("precision: fp32\ntasks: {a: {ability: math}}", "task a needs task; give a value"),
+        ("precision: fp32\ntasks: {a: 5}", "task a is 5, not a table of keys"),
+        ("- 1", "it needs tasks, such as tasks:"),
+        (
+            "precision: fp32\nsize: 3\ntasks: {a: {ability: math, task: gsm8k}}",
+            "the suite has no size; it has name, tasks",
+        ),
+        ("precision: [1\ntasks", "while parsing a flow sequence"),
+    ],
+)
+def test_what_is_wrong_with_a_suite_file_is_one_line(place, model_folder, capsys, text, told):
+    (place / "own.yaml").write_text(text)
+    assert command(place, model_folder) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {place}/own.yaml") and told in line

@@ -150,7 +150,8 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
         tuple(chance(rows)),
         _numbers(rows, "fraction"),
         str(first["model"]) if "model" in rows else "",
-        *(tuple(map(str, rows[c])) if c in rows else ("",) * len(rows) for c in ("cell", "sweep")),
+        _texts(rows, "cell"),
+        _texts(rows, "sweep"),
         names,
         _numbers(rows, "samples"),
     )
@@ -160,6 +161,10 @@ def _name(column: str, value: object) -> str:
     if isinstance(value, float | int | np.number):
         return f"{column} {fraction(float(value)) if 0 < value < 1 else f'{float(value):g}'}"
     return str(value)
+
+
+def _texts(rows: pd.DataFrame, column: str) -> tuple[str, ...]:
+    return tuple(map(str, rows[column])) if column in rows else ("",) * len(rows)
 
 
 def _numbers(rows: pd.DataFrame, column: str) -> Array:

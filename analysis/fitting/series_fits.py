@@ -59,6 +59,8 @@ class SeriesFit:
 
 def fit_series(measure: Measure) -> list[SeriesFit]:
     """The levels of every series of a measure, with a curve for each series that allows one."""
+    if not measure.series:
+        return []
     together = alike(measure)
     return [_series_fit(measure, series, together) for series in measure.series]
 

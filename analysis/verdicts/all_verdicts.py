@@ -21,6 +21,7 @@ from analysis.verdicts.replay import ReplayMeans, best_k, by_replay, replays, tu
 from analysis.verdicts.scaling import scaling
 from analysis.verdicts.size import factors, sizes
 from analysis.verdicts.source import sources, together
+from analysis.verdicts.spread import unlike_spreads
 from analysis.verdicts.strata import by_stratum, strata
 from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pairs, pareto
 from analysis.verdicts.synergy import synergies
@@ -74,6 +75,7 @@ def findings(
     verdicts += [v for arms in parts for v in sources(arms, arms.metric.margin(margin))]
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))
     notes = [*_unrepeated(all_arms), *_floors(all_arms), *filter(None, map(together, parts))]
+    notes += [line for measure in study.measures if len(measure.trained) for line in unlike_spreads(measure)]
     strategies, turned = [], list[str]()
     for group in _comparable(all_arms):
         for same in by_stratum(group):

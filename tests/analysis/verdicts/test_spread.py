@@ -1,0 +1,35 @@
+"""Runs of one strategy that scatter more than those of another are named, and equal ones are not."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.study import Study
+from analysis.verdicts.all_verdicts import findings
+from analysis.verdicts.spread import unlike_spreads
+
+
+def table(rng, spreads, metric="accuracy", seeds=4):
+    """Each strategy at three amounts, with that standard deviation between runs."""
+    rows = [
+        {"strategy": name, "samples": n, "total_samples": 3 * n, "seed": str(seed),
+         "value": 0.5 * np.exp(rng.normal(0, spread)) if metric == "loss" else 0.5 + rng.normal(0, spread)}
+        for name, spread in spreads.items() for n in (100, 400, 1600) for seed in range(seeds)
+    ]  # fmt: skip
+    return Study(pd.DataFrame(rows).assign(ability="math", task="t", metric=metric))
+
+
+def test_the_strategy_whose_runs_scatter_more_is_named():
+    study = table(np.random.default_rng(0), {"multitask": 0.005, "sequential": 0.06, "dmt": 0.02})
+    (line,) = unlike_spreads(study.measures[0])
+    assert line.startswith("math accuracy: runs of sequential scatter ") and "those of multitask" in line
+    assert "points at a share of one half); intervals pool both" in line
+    assert line in findings(study).notes
+    assert len(unlike_spreads(table(np.random.default_rng(0), {"a": 0.01, "b": 0.1}, "loss").measures[0])) == 1
+
+
+def test_equal_scatter_and_single_runs_are_not_remarked_upon():
+    rng = np.random.default_rng(1)
+    alike = {"multitask": 0.02, "sequential": 0.02, "dmt": 0.02}
+    assert sum(len(unlike_spreads(table(rng, alike).measures[0])) for _ in range(200)) <= 6
+    assert unlike_spreads(table(rng, {"a": 0.01, "b": 0.5}, seeds=1).measures[0]) == []
+    assert unlike_spreads(table(rng, {"a": 0.01}).measures[0]) == []

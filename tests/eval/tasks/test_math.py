@@ -70,6 +70,9 @@ def test_an_answer_is_read_however_it_is_stated():
 def test_problems_are_put_as_the_publishers_put_them(tmp_path):
     made = item(tmp_path, {"problem": "1+1?", "answer": 2, "unique_id": "a/1"})
     assert made["id"] == "a/1" and TASKS["math"].messages(made)[0]["content"].startswith("1+1?\n\nReason step by step")
+    turns = TASKS["math"].messages(made | {"shots": [made]})
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user"] and turns[0] == turns[2]
+    assert turns[1]["content"] == "\\boxed{2}"
     (text,) = COMPLETIONS["math"].messages(made | {"shots": [made]})
     assert text["content"] == "Problem:\n1+1?\n\nSolution: \\boxed{2}\n\nProblem:\n1+1?\n\nSolution:"
     with pytest.raises(ValueError, match="item 0 has no field 'answer'"):

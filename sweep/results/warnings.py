@@ -95,17 +95,19 @@ def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
     worst: dict[tuple[str, str], tuple[float, str, float]] = {}
     cells: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     _, labels = short_labels([given(cell.label, cell.factors) for cell in saved.cells])
-    short = dict(zip((cell.label for cell in saved.cells), labels, strict=True))
+    shown = labels if len(labels) > 1 else [""]  # the only cell needs no name
+    short = dict(zip((cell.label for cell in saved.cells), shown, strict=True))
     for cell, score in _scored(saved):
         summary = store.path(score.job.stage) / "summary.json"
-        where = f"{short[cell.label]} after stage {score.after_stage}" if cell.earlier else short[cell.label]
+        stage = f" after stage {score.after_stage}" if cell.earlier else ""
+        where = f"{short[cell.label]}{stage}".strip()
         for one in json.loads(summary.read_bytes()).get("warnings", ()) if summary.exists() else ():
             rate = (score.task, one["metric"])
             cells[rate].add(cell.label)
             worst[rate] = max(worst.get(rate, (0.0, "", 0.0)), (one["value"], where, one["limit"]))
     return [
         f"warning: {task}: {metric} is above {limit:.0%} in {len(cells[task, metric])} of {len(saved.cells)} cells, "
-        f"up to {value:.0%} ({where})"
+        f"up to {value:.0%}" + (f" ({where})" if where else "")
         for (task, metric), (value, where, limit) in worst.items()
     ]
 

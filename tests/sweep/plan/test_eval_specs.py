@@ -100,6 +100,6 @@ def test_a_sweep_says_what_its_readers_must_know(tmp_path):
     write_json(store.path(score) / "summary.json", {"warnings": odd})
     said = warnings.write(saved, store)
     assert sum("10 of 100 items of" in line and "share a run of 13 words" in line for line in said) == 1
-    assert said[-1] == "warning: ifeval: truncated_rate is above 20% in 1 of 1 cells, up to 50% (cell0)"
+    assert said[-1] == "warning: ifeval: truncated_rate is above 20% in 1 of 1 cells, up to 50%"
     rows = (store.sweep("test") / "overlap.csv").read_text().splitlines()
     assert rows[0] == ",".join(warnings.OVERLAP) and len(rows) == 1 + 15

@@ -106,8 +106,8 @@ def test_the_report_stands_alone(analysed):
     files = len(list((analysed[0] / "t-analysis" / "figures").glob("*.svg")))
     assert page.counts["svg"] == len(page.alts) == files + 2, "every figure once, and those of two cards"
     assert all(page.alts)
-    # the overview, verdicts, data for a goal, two a block, two of effects on others, further metrics, and warnings
-    assert page.counts["table"] == 18 + text.count('class="warnings"')
+    # the overview, verdicts, data for a goal, three a block, two of effects on others, further metrics, and warnings
+    assert page.counts["table"] == 24 + text.count('class="warnings"')
     assert not {"link", "img", "iframe", "object"} & set(page.counts)
     assert all(link.startswith("#") for link in page.links)
     assert {link[1:] for link in page.links} <= set(page.ids)

@@ -15,7 +15,7 @@ from analysis.fitting.curve import Curve
 from analysis.fitting.series_fits import SeriesFit, predicted
 from analysis.fitting.uncertainty import quantile
 
-MANY = 300  # measurements of a series beyond which dots would cover each other
+MANY = 300  # measurements of a figure beyond which dots would cover each other
 RATES = ("exponent", "slope")
 """Roles of the parameters that say how fast a law falls or rises."""
 NEAR = 3.5  # standard errors up to which a profile is drawn
@@ -70,9 +70,10 @@ def _residual(measure: Measure, fits: Sequence[SeriesFit]) -> Figure | None:
     if not fits:
         return None
     rows = []
+    means = sum(len(fit.series.amount) for fit in fits) > MANY
     for fit in fits:
         assert fit.curve is not None
-        at, value = _measurements(fit)
+        at, value = _measurements(fit, means)
         gaps = measure.metric.gap(value, predicted(fit.curve, measure, at).value)
         rows += [_row("point", fit.series.label, float(x), float(y)) for x, y in zip(at, gaps, strict=True)]
     reach = 1.1 * max((abs(float(row["y"] or 0)) for row in rows), default=1.0) or 1.0
@@ -156,12 +157,11 @@ def _series(source: Source, names: Sequence[str], looks: Sequence[object]) -> Sp
     return {"field": source.column("series"), "type": "nominal", "scale": scale, "legend": legend(names, 360)}
 
 
-def _measurements(fit: SeriesFit) -> tuple[Array, Array]:
-    """Amounts above 0 and values of a series; of its levels where there are very many measurements."""
+def _measurements(fit: SeriesFit, means: bool) -> tuple[Array, Array]:
+    """Amounts above 0 and values of a series; ``means`` are those of its levels instead of single measurements."""
     trained = fit.series.amount > 0
-    amounts, value = fit.series.amount[trained], fit.series.value[trained]
-    if len(amounts) <= MANY:
-        return amounts, value
+    if not means:
+        return fit.series.amount[trained], fit.series.value[trained]
     levels = [level for level in fit.levels if level.amount > 0]
     return np.array([level.amount for level in levels]), np.array([level.mean for level in levels])
 

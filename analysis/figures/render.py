@@ -35,6 +35,7 @@ FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() /
          Path("C:/Windows/Fonts"))  # fmt: skip
 """Where machines keep their fonts."""
 LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+"""Places in a picture, of which a tenth of a pixel is left; opacities have two decimals."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,14 @@ def _compiled(spec: Spec) -> dict[str, Any]:
 
 
 def svg(vega: dict[str, Any]) -> str:
-    """A Vega specification as a small SVG text: two decimals, the font said once."""
+    """A Vega specification as a small SVG text: one decimal, the font said once."""
     text: str = _converter().vega_to_svg(vega, allowed_base_urls=[])
     if _has_rows(vega) and not DRAWN.search(text):  # Vega logs an error in a specification and draws nothing
         raise RuntimeError(
             f"figure {vega.get('description', '')!r}: Vega drew none of its rows; its specification is wrong"
         )
     text = SILENT.sub("", text).replace(f' font-family="{FONT}"', "")
-    text = LONG.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), text)
+    text = LONG.sub(lambda number: f"{float(number[0]):.1f}".rstrip("0").rstrip("."), text)
     return text.replace("<svg", f'<svg font-family="{FONT}"', 1)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from analysis.figures.render import Picture
 from analysis.text_table import TextTable
@@ -59,8 +60,28 @@ def figure(picture: Picture) -> str:
     name, width = picture.figure.name, f"{1.15 * picture.width:.0f}px"
     label = escape(picture.figure.description, quote=True)
     plot = f'<div class="plot" role="img" aria-label="{label}">{inline(picture.svg, name)}</div>'
-    spec = data(f"vega-{name}", {"wide": picture.vega, "narrow": picture.narrow, "width": picture.width})
+    spec = data(
+        f"vega-{name}", {"wide": _without_silent(picture.vega), "narrow": picture.narrow, "width": picture.width}
+    )
     return f'<figure id="{escape(name)}" style="max-width: {width}">{plot}\n{spec}</figure>\n'
+
+
+SCRIPTS_READ = {"series", "model", "cells", "runs"}
+"""Columns of a figure's rows that the page's scripts read, besides those that its specification does."""
+
+
+def _without_silent(vega: dict[str, Any]) -> dict[str, Any]:
+    """A Vega specification whose rows have no missing numbers, and no columns that nothing on the page reads."""
+    bare = json.dumps([{key: value for key, value in one.items() if key != "values"} for one in vega["data"]])
+    bare += json.dumps({key: value for key, value in vega.items() if key != "data"})
+
+    def kept(row: Any) -> Any:
+        if not isinstance(row, dict):
+            return row
+        return {k: v for k, v in row.items() if v is not None and (k in SCRIPTS_READ or k in bare)}
+
+    tables = [{**one, "values": list(map(kept, one["values"]))} if "values" in one else one for one in vega["data"]]
+    return {**vega, "data": tables}
 
 
 def inline(svg: str, prefix: str) -> str:

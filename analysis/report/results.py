@@ -9,6 +9,7 @@ from functools import cached_property
 from analysis.data.metric import Metric
 from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import SeriesFit, fit_series
+from analysis.report.size_tables import SizeRows, size_rows
 from analysis.report.verdict_tables import findings_record
 from analysis.verdicts.all_verdicts import Findings, findings
 from analysis.verdicts.verdict import Verdict
@@ -29,6 +30,11 @@ class Results:
         """The metrics analysed, in the order of their names."""
         by_name = {measure.metric.name: measure.metric for measure in self.study.measures}
         return tuple(by_name[name] for name in sorted(by_name))
+
+    @cached_property
+    def sizes(self) -> dict[str, SizeRows]:
+        """What is predicted of sizes that were not trained, by the name of the measure."""
+        return {measure.name: size_rows(measure, self.study.measures) for measure, _ in self.fits}
 
     def columns(self) -> list[str]:
         """Which columns of the table are the axis of the curves, which are factors, and which are neither and why."""

@@ -44,7 +44,7 @@ def parts(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]) -
     questions += (
         [Section(_capital(goals.title), [goals], sentences=GOALS)] if (goals := goal_table(results.fits)) else []
     )
-    if sizes := size_tables([measure for measure, _ in results.fits], results.study.measures):
+    if sizes := size_tables(list(results.sizes.values())):
         questions.append(Section("Across sizes", sizes, sentences=SIZES))
     if drawings.mixtures:
         questions.append(Section("Mixtures", pictures=drawings.mixtures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,27 +17,41 @@ from analysis.text_table import TextTable
 NEXT = 2.0  # how much larger the predicted size is than the largest measured
 
 
-def size_tables(measures: Sequence[Measure], losses: Sequence[Measure] = ()) -> list[TextTable]:
-    """The next size of every ladder, and every measured size from the third on as the smaller ones predict it.
+@dataclass(frozen=True)
+class SizeRows:
+    """Rows of the two tables of `size_tables`, of one measure."""
 
-    ``losses`` are measures that scores may be predicted through. None without a ladder of three sizes.
+    ahead: tuple[tuple[str, ...], ...] = ()
+    tested: tuple[tuple[str, ...], ...] = ()
+
+
+def size_rows(measure: Measure, losses: Sequence[Measure] = ()) -> SizeRows:
+    """The next size of every ladder of a measure, and every measured size from the third on as the smaller ones
+    predict it; ``losses`` are measures that scores may be predicted through. Empty without a ladder of three sizes.
     """
-    found = [ladder for measure in measures for ladder in ladders(measure, losses)]
-    if not found:
+    found = ladders(measure, losses)
+    return SizeRows(
+        tuple(_ahead(ladder, forecast(ladder, NEXT * float(ladder.sizes[-1]))) for ladder in found),
+        tuple(_tested(ladder, one) for ladder in found for one in held_out(ladder)),
+    )
+
+
+def size_tables(rows: Sequence[SizeRows]) -> list[TextTable]:
+    """Predicted and tested sizes of measures; none without a ladder."""
+    ahead = tuple(row for one in rows for row in one.ahead)
+    if not ahead:
         return []
-    ahead = [_ahead(ladder, forecast(ladder, NEXT * float(ladder.sizes[-1]))) for ladder in found]
-    tested = [_tested(ladder, one) for ladder in found for one in held_out(ladder)]
     head = ("measured of sizes", "predicted size", "at amount")
     return [
         TextTable(
             "a size that was not trained, predicted from the smaller ones (95 % intervals)",
             (*head, "predicted", "forecasters"),
-            tuple(ahead),
+            ahead,
         ),
         TextTable(
             "measured sizes, each predicted from the smaller ones alone",
             (*head, "predicted", "measured", "error over amounts", "amounts inside", "distance, log ranges"),
-            tuple(tested),
+            tuple(row for one in rows for row in one.tested),
         ),
     ]
 

@@ -61,7 +61,7 @@ def all_tables(results: Results) -> str:
 
 
 def _sizes(results: Results) -> list[TextTable]:
-    return size_tables([measure for measure, _ in scored(results.fits)], results.study.measures)
+    return size_tables([results.sizes[measure.name] for measure, _ in scored(results.fits)])
 
 
 def _reasons(measure: Measure, fits: Sequence[SeriesFit]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from analysis.data.metric import metric_named
 from analysis.data.study import Study
 from analysis.fitting.across_sizes import Ladder, forecast, held_out, ladders
-from analysis.report.size_tables import size_tables
+from analysis.report.size_tables import size_rows, size_tables
 from tests.analysis.fitting.ladders import AMOUNTS, SIZES, ladder, losses, scores, scores_of
 from tests.bench.extrapolation import across_ladders, flan_ladders
 
@@ -83,7 +83,7 @@ def test_the_loss_of_the_same_sizes_and_amounts_stands_beside_scores():
     assert ladders(accuracy)[0].loss is None and ladders(of_loss, [of_loss])[0].loss is None
     fewer = Study(both[(both["metric"] != "loss") | (both["samples"] > AMOUNTS[0])]).measures
     assert ladders(fewer[0], fewer)[0].loss is None
-    ahead, _ = size_tables([accuracy], [of_loss])
+    ahead, _ = size_tables([size_rows(accuracy, [of_loss])])
     assert "through the loss (" in ahead.rows[0][-1]
 
 
@@ -104,10 +104,10 @@ def test_ladders_are_found_in_tables_design_by_design():
     assert (first.label, second.label) == ("math accuracy, single", "math accuracy, dmt")
     assert first.value.shape == (5, 5)
     assert second.value.shape == (5, 4)  # amounts that all sizes have
-    ahead, tested = size_tables(measures)
+    ahead, tested = size_tables(list(map(size_rows, measures)))
     assert [row[:3] for row in ahead.rows] == [
         ("math accuracy, single", "162,000,000", "25,600"),
         ("math accuracy, dmt", "162,000,000", "25,600"),
     ]
     assert len(tested.rows) == 6
-    assert size_tables(Study(one[one["params"] <= SIZES[1]]).measures) == []
+    assert size_tables(list(map(size_rows, Study(one[one["params"] <= SIZES[1]]).measures))) == []

@@ -11,6 +11,9 @@ PACKAGES = ("common", "sweep", "train", "eval", "analysis")
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds them: site-packages, or a checkout."""
 
+A_DEPENDENCY = "hydra"
+"""A package that every installation of Dosage has, and no other Python by chance."""
+
 OWN_CONFIG = "dosage_conf"
 """The folder for config groups of one's own; where the current folder has it, every sweep reads it."""
 
@@ -18,7 +21,8 @@ OWN_CONFIG = "dosage_conf"
 def own_packages() -> None:
     """Stop searching the current folder for modules, in this process and in those that it starts.
 
-    Exits with status 2 and one sentence where a module elsewhere on Python's path still hides a package of Dosage.
+    Exits with status 2 and one sentence where a module elsewhere on Python's path still hides a package of Dosage, and
+    where this Python has none of the packages that Dosage needs.
     """
     here = Path.cwd()
     if here != ROOT:
@@ -36,6 +40,11 @@ def own_packages() -> None:
                 file=sys.stderr,
             )
             sys.exit(2)
+    if importlib.util.find_spec(A_DEPENDENCY) is None:
+        activate = ROOT / ".venv" / "bin" / "activate"
+        remedy = f"run: . {activate}" if activate.exists() else f"run make demo in {ROOT}, or: pip install {ROOT}"
+        print(f"error: {sys.executable} has not the packages that Dosage needs; {remedy}", file=sys.stderr)
+        sys.exit(2)
 
 
 def for_own_module() -> dict[str, str]:

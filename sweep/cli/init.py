@@ -19,6 +19,10 @@ from sweep.cli.options import Init
 
 FEWEST = 8
 """Samples below which a fraction is not worth a run."""
+STEPS = ((256, 64, 16, 4), (8, 4, 2))
+"""Parts of the data that are tried besides all of it."""
+FOUR = 4
+"""Amounts that a trend takes."""
 
 
 def init(options: Init) -> Result:
@@ -118,9 +122,12 @@ def _next_steps(command: str, targets: dict[str, Path], found: Sequence[Found]) 
 
 
 def amounts(found: Sequence[Found]) -> list[str]:
-    """The fractions of a sweep: those of the grid data_amount of which every ability has some samples."""
+    """The fractions of a sweep: those of the grid data_amount of which every ability has some samples; smaller steps
+    where only these give the amounts that a trend takes.
+    """
     rows: Counter[str] = Counter()
     for one in found:
         rows[one.ability] += one.rows - len(one.bad) - one.source["held_out_rows"]
-    few = [part for part in (256, 64, 16, 4) if min(rows.values()) >= FEWEST * part]
+    coarse, fine = ([part for part in parts if min(rows.values()) >= FEWEST * part] for parts in STEPS)
+    few = fine if len(coarse) + 1 < FOUR <= len(fine) + 1 else coarse
     return ["0", *(f"1/{part}" for part in few), "1"]

@@ -26,8 +26,8 @@ HUB_FILES = ["*.jsonl", "*.json", "*.csv", "*.parquet", "*.gz"]
 """Which files of a data set are looked at."""
 
 PROMPTS = ("prompt", "question", "query", "instruction", "input", "problem")
-ANSWERS = ("completion", "response", "answer", "output", "solution", "target")
-"""Usual names of the columns of a request and its answer, the likeliest first."""
+ANSWERS = ("completion", "response", "answer", "output", "solution", "target", "reply")
+"""Usual names of the columns of a request and its answer, the likeliest first; or a word of such a name."""
 
 ABILITIES = {
     "math": r"math|gsm|arith|algebra|sums",
@@ -163,10 +163,10 @@ def guessed_format(path: Path, records: Sequence[dict[str, Any]]) -> tuple[str, 
             if {"role", "content"} <= turns[0].keys():
                 return "messages", _renamed({"messages": column})
     texts = {column.lower(): column for column in usual}
-    answer = next((texts[name] for name in ANSWERS if name in texts), None)
+    answer = _named(ANSWERS, texts, records)
     if "instruction" in texts and answer is not None:
         return "alpaca", _renamed({"instruction": texts["instruction"], "output": answer})
-    prompt = next((texts[name] for name in PROMPTS if name in texts and texts[name] != answer), None)
+    prompt = _named(PROMPTS, {name: column for name, column in texts.items() if column != answer}, records)
     if prompt is not None and answer is not None:
         if (prompt, answer) == ("question", "answer") and all("####" in str(r.get("answer")) for r in records):
             return "gsm8k", {}
@@ -174,9 +174,19 @@ def guessed_format(path: Path, records: Sequence[dict[str, Any]]) -> tuple[str, 
     if "text" in texts:
         return "text", _renamed({"text": texts["text"]})
     raise ValueError(
-        f"data={path}: no known format in the columns {', '.join(map(str, counts))}; write the source by hand: choose "
-        "format: completion, and name the file's columns in columns: {prompt: ..., completion: ...} (docs/sources.md)"
+        f"data={path}: no known format in the columns {', '.join(map(str, counts))}; call two of them prompt and "
+        "completion, or write the source by hand, with columns: {prompt: ..., completion: ...} (docs/sources.md)"
     )
+
+
+def _named(words: Sequence[str], texts: dict[str, str], records: Sequence[dict[str, Any]]) -> str | None:
+    """The column that is called by one of the words; else one with such a word in its name and text in its rows."""
+    if exact := next((texts[word] for word in words if word in texts), None):
+        return exact
+    written = [
+        name for name, column in texts.items() if any(re.search(r"[^\W\d_]", str(r.get(column))) for r in records)
+    ]
+    return next((texts[name] for word in words for name in written if word in re.split(r"[\W_]+", name)), None)
 
 
 def _renamed(columns: dict[str, str]) -> dict[str, str]:

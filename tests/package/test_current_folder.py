@@ -96,3 +96,9 @@ def test_ctrl_c_is_one_word_from_the_first_import_of_a_command_on(name, tmp_path
         [sys.executable, "-m", name, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "interrupted\n")
+
+
+def test_a_python_without_the_packages_of_dosage_is_named_in_one_line():
+    bare = subprocess.run([sys.executable, "-S", "-m", "sweep", "ls"], cwd=ROOT, capture_output=True, text=True)
+    assert bare.returncode == 2
+    assert bare.stderr.startswith(f"error: {sys.executable} has not the packages that Dosage needs; run")

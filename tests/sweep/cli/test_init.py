@@ -78,6 +78,12 @@ def test_ability_is_guessed_from_the_names_then_from_the_answers(name, answer, a
     assert looked(path).ability == ability
 
 
+def test_columns_are_known_by_a_word_of_their_names_that_hold_text(here: Path):
+    row = {"question_id": "7", "customer question": "Where is it?", "agent reply": "It left on day 3.", "rating": "5"}
+    found = looked(jsonl(here / "tickets.jsonl", row))
+    assert found.columns == {"prompt": "customer question", "completion": "agent reply"}
+
+
 def test_rows_that_cannot_be_used_are_counted_and_named(here: Path):
     path = jsonl(here / "own.jsonl", {"prompt": "a", "completion": "b"}, {"prompt": "a", "completion": ""}, [1])
     found = looked(path, "x")
@@ -113,6 +119,8 @@ def test_fractions_leave_every_ability_some_samples(here: Path):
     few = looked(jsonl(here / "a.jsonl", *[{"prompt": "a", "completion": "b"}] * 50), "few")
     many = looked(jsonl(here / "b.jsonl", *[{"prompt": "a", "completion": "b"}] * 5000), "many")
     assert amounts([few, many]) == ["0", "1/4", "1"]
+    some = looked(jsonl(here / "c.jsonl", *[{"prompt": "a", "completion": "b"}] * 200), "some")
+    assert amounts([some]) == ["0", "1/8", "1/4", "1/2", "1"], "1/16, 1/4 and 1 show no trend"
     assert amounts([many]) == ["0", "1/256", "1/64", "1/16", "1/4", "1"]
 
 
@@ -121,7 +129,10 @@ def test_fractions_leave_every_ability_some_samples(here: Path):
     [
         (["data=none.csv"], "data=none.csv does not exist"),
         (["data=empty"], "no training rows in this folder; it holds test.csv"),
-        (["data=odd.jsonl"], "no known format in the columns left, right; write the source by hand"),
+        (
+            ["data=odd.jsonl"],
+            "no known format in the columns left, right; call two of them prompt and completion, or write the",
+        ),
         (["data=latin.csv"], "is not UTF-8 text"),
         (["data=broken.parquet"], "broken.parquet: not a Parquet file"),
         (["data=good.jsonl", "ability=all"], "ability=all: in strategies this word stands for every ability"),

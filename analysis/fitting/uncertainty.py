@@ -22,6 +22,8 @@ MISFIT_LEVEL = 0.1
 """Chance of a larger misfit, below which the error of a curve is that of the law and not of the runs."""
 GROUP_LEVEL = 0.25
 """Chance of larger differences between groups, below which they count as shifts of whole groups."""
+FEW_GROUPS = 10
+"""Groups up to which it is asked whether they differ at all: more tell their own variance well."""
 KINDS = ("mean", "new_run", "new_run_new_items")
 
 
@@ -161,7 +163,7 @@ def group_covariance(
     """What a random shift of each group adds to the covariance (coordinates, coordinates), and the number of groups.
 
     The variance of the shifts follows from the sums of the residuals within groups (method of moments, as Henderson
-    1953, Biometrics 9). It is 0 where groups differ no more than points do (F test at `GROUP_LEVEL`): two seeds, which
+    1953, Biometrics 9). It is 0 where few groups differ no more than points do (see `_differ`): two seeds, which
     leave one degree of freedom, would otherwise make every second interval several times too wide. ``jac`` (points,
     coordinates) and ``residual`` (points,) are those of measurements of equal variance, ``inverse`` is the inverse of
     ``jac.T @ jac``.
@@ -188,15 +190,26 @@ def group_covariance(
     if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
         return zero, groups
     shift = float(np.linalg.solve(system, [sums, square])[1])
-    # The sum of squares that a shift of each group would take from the residuals, with its degrees of freedom.
-    sums_of, inside = np.bincount(label, residual), np.diag(size) - total @ inverse @ total.T
-    rank = int(np.linalg.matrix_rank(inside, tol=1e-8 * size.max()))
-    taken = float(sums_of @ np.linalg.pinv(inside, rcond=1e-8) @ sums_of)
-    left = max(square - taken, 1e-300) / max(dof - rank, 1e-9)
-    if dof <= rank or fdtrc(rank, dof - rank, taken / rank / left) >= GROUP_LEVEL:
-        return zero, groups
+    if groups <= FEW_GROUPS:
+        inside = np.diag(size) - total @ inverse @ total.T
+        if not _differ(inside, np.bincount(label, residual).astype(float), square, dof):
+            return zero, groups
     pull = inverse @ total.T
     return max(shift, 0.0) * pull @ pull.T, groups
+
+
+def _differ(inside: Array, sums: Array, square: float, dof: float) -> bool:
+    """Whether groups differ by more than their points do, by an F test at `GROUP_LEVEL`.
+
+    ``inside`` (groups, groups) is Z'MZ and ``sums`` (groups,) are the groups' sums of residuals (see
+    `group_covariance`); ``square`` is the sum of all squared residuals, of which shifts of the groups take a part.
+    """
+    size, direction = np.linalg.eigh(inside)
+    kept = size > 1e-8 * size.max()
+    rank = int(kept.sum())
+    taken = float(((sums @ direction[:, kept]) ** 2 / size[kept]).sum())
+    left = max(square - taken, 1e-300) / max(dof - rank, 1e-9)
+    return dof > rank and bool(fdtrc(rank, dof - rank, taken / rank / left) < GROUP_LEVEL)
 
 
 def _huber_error(problem: FitProblem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:

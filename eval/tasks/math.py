@@ -23,7 +23,11 @@ from eval.tasks.run_on import without_run_on
 
 ASK = "\n\nReason step by step, and put the final answer in \\boxed{}."
 STOPS = ("Problem:",)
-COMMANDS = re.compile(r"\\(?:text|begin|end)\{[^{}]*\}|\\[a-zA-Z]+|\b(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b")
+COMMANDS = re.compile(r"\\(?:text|begin|end)\{[^{}]*\}|\\[a-zA-Z]+")
+BARE = re.compile(r"(?<![\\a-zA-Z])(?:sin|cos|tan|log|ln|exp|pi)(?![a-zA-Z])")  # the library reads pi as p times i
+ROOT = re.compile(r"(?<![\\a-zA-Z])sqrt\(([^()]*)\)")
+# The star of a product has a factor on both sides, or a space on both.
+EMPHASIS = re.compile(r"(?<![^\s,(])\*+(?=\S)|(?<=\S)\*+(?![^\s,.:)])")
 WORDS = re.compile(r"[^\W\d_]{2}")
 UNESCAPED = re.compile(r"(?<!\\)%")
 MARKS = ("$", "\\(", "\\[", "\\fbox")
@@ -88,9 +92,9 @@ def _announced(text: str) -> str:
     The library would not see it; all else is left to the library.
     """
     place, *others = matching.stated(text)
-    expression = place.replace("*", "").replace("`", "").strip(" .:")
+    expression = EMPHASIS.sub("", place.replace("`", "").strip(" .:")).strip(" .:").replace("**", "^")
     is_set = any(mark in expression.replace("\\$", "") for mark in MARKS)
-    expression = UNESCAPED.sub(r"\\%", expression)
+    expression = BARE.sub(r"\\\g<0>", ROOT.sub(r"\\sqrt{\1}", UNESCAPED.sub(r"\\%", expression)))
     return expression if others and not is_set and not WORDS.search(COMMANDS.sub("", expression)) else ""
 
 

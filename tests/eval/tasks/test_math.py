@@ -32,8 +32,14 @@ RIGHT += [
     ("\\text{Evelyn}", "**Answer:** Evelyn."),
     ("17", "The answer is 17 apples."),
     ("\\frac{1}{2}", "The answer is 1/2."),
+    ("6", "The answer is 2*3."),
+    ("x^2+2x+1", "The answer is **(x+1)**2**."),
+    ("6\\sqrt{3}\\pi", "Answer: 2 * 3pi*sqrt(3)"),
+    ("1,2", "The answer is **1**, **2**."),
+    ("\\sin x", "The answer is sin(x)"),
 ]
 WRONG = [
+    ("23", "The answer is 2*3."),
     ("10\\%", "\\boxed{20\\%}"),
     ("\\text{even}", "The answer is odd."),
     ("12", "The answer is 1.2."),

@@ -34,7 +34,7 @@ def load(name: str, data: str | None) -> Suite:
         os.environ["DOSAGE_DATA"] = data  # suites refer to it as ${oc.env:DOSAGE_DATA}
     try:
         values: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
-    except (OmegaConfBaseException, YAMLError) as error:
+    except (OmegaConfBaseException, YAMLError, OSError) as error:
         raise ValueError(f"{path} is not a suite: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict) or not isinstance(values.get("tasks", {}), dict):
         raise ValueError(f"{path} is not a suite: it needs tasks, such as tasks: {{NAME: {{ability: math, …}}}}")
@@ -53,7 +53,7 @@ def _made(name: str, kind: type, values: Mapping[str, Any]) -> Any:
     _check_keys(name, kind, values)
     try:
         return kind(**values)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from None
 
 
@@ -63,7 +63,7 @@ def _check_keys(name: str, kind: type, values: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} is {values!r}, not a table of keys")
     names = [one.name for one in fields(kind)]
     if unknown := set(values) - set(names):
-        raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(names)}")
+        raise ValueError(f"{name} has no {', '.join(sorted(map(str, unknown)))}; it has {', '.join(names)}")
     required = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
     if absent := [one for one in required if one not in values]:
         raise ValueError(f"{name} needs {', '.join(absent)}; give a value")

@@ -142,6 +142,12 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
         ("tasks: {a: {ability: math, task: gsm8k, path: x}}", "the suite needs precision; give a value"),
         ("precision: fp32\ntasks: {a: {ability: math}}", "task a needs task; give a value"),
         ("precision: fp32\ntasks: {a: 5}", "task a is 5, not a table of keys"),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, max_items: x}}",
+            "own.yaml: task a: '>' not",
+        ),
+        ("precision: fp32\ntasks: {a: {ability: math, task: gsm8k, 5: x}}", "task a has no 5"),
+        ("5", "is not a suite: Invalid loaded object type"),
         ("- 1", "it needs tasks, such as tasks:"),
         (
             "precision: fp32\nsize: 3\ntasks: {a: {ability: math, task: gsm8k}}",

@@ -227,12 +227,13 @@ class Pool:
 
     def _failed(self, running: Running, progress: Progress) -> None:
         job, statuses, key = running.job, running.statuses, running.job.stage.key
-        if any(status > 0 for status in statuses):  # its own fault
+        oom_kill = -signal.SIGKILL in statuses and oom_kills() > running.oom_kills
+        if any(status > 0 for status in statuses) and not oom_kill:  # its own fault, not that of a peer that was killed
             self.outcome.failed.append(job)
             progress.failed(job, f"exit status {max(statuses)}")
             return
         attempts = self.attempts.setdefault(key, Attempts([(START, "")]))
-        attempts.end(cause(min(statuses), "", {}, None, 0.0, oom_kill=oom_kills() > running.oom_kills))
+        attempts.end(cause(-signal.SIGKILL if oom_kill else min(statuses), "", {}, None, 0.0, oom_kill=oom_kill))
         now = progress_of([job])
         if not attempts.stuck(now, TRIES):
             attempts.begin(now)

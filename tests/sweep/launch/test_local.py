@@ -236,6 +236,7 @@ def test_the_claim_of_a_worker_killed_after_publishing_goes_when_its_end_is_repo
 
 
 def test_workers_that_the_kernel_kills_for_memory_end_in_one_line_with_the_estimate(store_path: Path, monkeypatch):
+    """Whatever the other ranks of the job say of their lost peer."""
     store, stage = Store(store_path), world(0)
     job = Job(stage, None, store_path, 1.0, gib=84.0)
     pool = Pool({stage.key: job}, store, 1)
@@ -243,8 +244,11 @@ def test_workers_that_the_kernel_kills_for_memory_end_in_one_line_with_the_estim
     monkeypatch.setattr(local, "oom_kills", lambda: next(kills))
     with Progress([job], store, Console()) as progress:
         for number in range(3):
-            pool.running[number] = Running(job, [number], [pool.free["cpu"].pop()], oom_kills=local.oom_kills())
-            pool._ended(number, -signal.SIGKILL, progress)
+            ranks = [number, number + 10]
+            running = Running(job, ranks, [pool.free["cpu"].pop()], oom_kills=local.oom_kills())
+            pool.running |= dict.fromkeys(ranks, running)
+            pool._ended(ranks[0], 1, progress)
+            pool._ended(ranks[1], -signal.SIGKILL, progress)
     told = json.loads(store.failure(stage).read_bytes())["error"]
     assert told.startswith("out of memory on the host: stopped 3 times") and "the plan's estimate is 84 GiB" in told
     assert pool.outcome.failed == [job]

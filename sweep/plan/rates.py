@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +55,7 @@ class Rates:
     def _known(self) -> dict[Work, Rate]:
         found: defaultdict[Work, list[Rate]] = defaultdict(list)
         for kind in KINDS:
-            for folder in _newest(self.store.root / kind, self.store.root / "spent" / kind):
+            for folder in newest(self.store, kind):
                 try:
                     work, rate = self._read(kind, folder)
                 except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
@@ -99,10 +100,13 @@ def _work(kind: str, spec: Any, execution: Any, parameters: int, gpu: bool) -> W
     return kind, gpu, spec.task, spec.items, spec.judge is not None
 
 
-def _newest(*folders: Path) -> Iterator[Path]:
-    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
-    stages = sorted(found, key=lambda path: path.stat().st_mtime)
-    yield from stages[-NEWEST:]
+def newest(store: Store, kind: str) -> list[Path]:
+    """The newest folders of finished stages of a kind, and of the records of those whose models were removed."""
+    dated = []
+    for path in (path for pattern in (f"{kind}/*", f"spent/{kind}/*") for path in store.root.glob(pattern)):
+        with contextlib.suppress(FileNotFoundError):  # another command has just removed it
+            dated.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(dated)[-NEWEST:]]
 
 
 def _pooled(rates: Sequence[Rate]) -> Rate:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from statistics import median
 
+from sweep.plan.rates import newest
 from sweep.stages.store import Store
 
 RESUME_BYTES = 12.0
@@ -16,18 +18,15 @@ SAVE_BYTES = 5e8
 SHORTEST_DELAY = 120
 """Seconds that a job is told before its end at least: it saves after the step that it is taking."""
 
-NEWEST = 64
-"""Finished trainings that are read, the newest."""
-
 
 def save_seconds(parameters: int, store: Store) -> float:
     """Seconds that saving a resume point of a model takes, at the median rate of the store's finished trainings."""
     rates = []
-    files = [file for folder in ("train", "spent/train") for file in store.root.glob(f"{folder}/*/timings.json")]
-    for file in sorted(files, key=lambda file: -file.stat().st_mtime)[:NEWEST]:
-        timings = json.loads(file.read_bytes())
-        if timings.get("resume_point_seconds"):
-            rates.append(timings["resume_point_bytes"] / timings["resume_point_seconds"])
+    for folder in newest(store, "train"):
+        with contextlib.suppress(FileNotFoundError):  # not all stages are timed, and another command may remove one
+            timings = json.loads((folder / "timings.json").read_bytes())
+            if timings.get("resume_point_seconds"):
+                rates.append(timings["resume_point_bytes"] / timings["resume_point_seconds"])
     return RESUME_BYTES * parameters / (median(rates) if rates else SAVE_BYTES)
 
 

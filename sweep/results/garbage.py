@@ -47,7 +47,7 @@ def damaged(store: Store) -> Garbage:
             kept.append(str(problem))
         except Damaged:
             paths.append(folder)
-    return Garbage(tuple(paths), _size(paths), tuple(kept))
+    return Garbage(tuple(paths), size_of(paths), tuple(kept))
 
 
 def unused(store: Store, name: str | None = None, queued: bool = False) -> Garbage:
@@ -67,7 +67,7 @@ def unused(store: Store, name: str | None = None, queued: bool = False) -> Garba
     paths = [*tables, *stages, *_abandoned(store, None if unreadable else folders), *_leftovers(store)]
     paths += [] if queued else _old_code(store)
     kept = tuple(f"stages that no sweep uses are kept: {problem}" for problem in unreadable)
-    return Garbage(tuple(paths), _size(paths), kept)
+    return Garbage(tuple(paths), size_of(paths), kept)
 
 
 def remove(store: Store, garbage: Garbage) -> None:
@@ -125,7 +125,8 @@ def _changed(path: Path) -> float:
     return max((status.st_mtime for status in _statuses(path)), default=float("inf"))
 
 
-def _size(paths: Collection[Path]) -> int:
+def size_of(paths: Collection[Path]) -> int:
+    """Bytes of files and folders; what another process removes meanwhile does not count."""
     return sum(part.st_size for path in paths for part in _statuses(path, folders=False))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.wording import plural
 from sweep.config.keep import goes
+from sweep.results.garbage import size_of
 from sweep.results.saved_sweep import LOCK, SavedSweep, load
 from sweep.results.sweep_files import FILE, used_stages
 from sweep.stages import claims
@@ -38,7 +39,7 @@ def remove_models(saved: SavedSweep, store: Store) -> str:
             return f"keep={saved.keep}: no model is removed, as other sweeps may need them: {unreadable[0]}"
         free = [stage for stage in doomed if StageRef(stage.kind, stage.key) not in others]
         gone = [aside for stage in free if (aside := _set_aside(stage, store))]
-    size = sum(file.stat().st_size for folder in gone for file in files_of(folder))
+    size = size_of(gone)
     for folder in gone:
         remove(folder)
     shared = len(doomed) - len(free)

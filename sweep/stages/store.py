@@ -5,7 +5,7 @@ STORE/partial/<stage>.<owner>  work in progress; kept after a crash so that trai
 STORE/claims/<stage>         the process that builds it (claims.py); touched while that process lives
 STORE/failed/<stage>.json    the last failure, for people; never read to decide anything
 STORE/logs/<stage>.log       what the last attempts printed
-STORE/spent/<kind>/<key>/ the records of a model that was removed after it was scored; without its weights
+STORE/spent/<kind>/<key>/    the records of a model that was removed after it was scored; without its weights
 STORE/trash/                 folders on their way out: moved here by one rename, then removed
 STORE/code/<digest>/         a copy of the code that stages are built with (snapshot.py)
 STORE/sweeps/<name>/         a sweep: its cells and its table

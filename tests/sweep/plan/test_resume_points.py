@@ -19,6 +19,8 @@ def test_the_delay_follows_from_the_models_size_and_the_stores_measured_rate(tmp
     store = Store(tmp_path)
     assert signal_delay(0, store) == SHORTEST_DELAY
     assert signal_delay(33 * BILLION, store) == SHORTEST_DELAY + 2 * 33 * BILLION * RESUME_BYTES / SAVE_BYTES
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "gone").symlink_to("removed while it is looked at")
     finished(tmp_path, "a", {"seconds": 1.0})  # too short for a resume point
     finished(tmp_path, "b", {"resume_point_seconds": 10.0, "resume_point_bytes": 2e10})
     finished(tmp_path, "c", {"resume_point_seconds": 10.0, "resume_point_bytes": 1e10})

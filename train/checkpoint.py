@@ -28,7 +28,6 @@ FORMAT = 2
 BYTES = 12
 """Of a resume point for each value of a parameter: its fp32 weight and two Adam moments."""
 
-
 SOON = 0.9
 """Share of the minutes between two points from which on a rank looks for room: clocks of ranks differ a little."""
 

@@ -30,7 +30,7 @@ def start(task: str, arguments: tuple[object, ...], folder: Path, *, ranks: int 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    shared = {"DS_ACCELERATOR": "cpu", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
     started: Ranks = {}
     for rank in range(ranks):
         log, own = folder / f"{task}-{rank}.txt", {"RANK": str(rank), "LOCAL_RANK": str(rank)}

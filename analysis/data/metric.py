@@ -160,10 +160,10 @@ class Metric:
         if np.isnan(difference):
             return "unknown"
         if self.kind == "loss":
-            return f"{-100 * np.expm1(-difference):+.1f}"  # a merit is minus the logarithm of a loss
+            return f"{-100 * np.expm1(-difference):+z.1f}"  # a merit is minus the logarithm of a loss
         if self.kind == "share":
-            return f"{100 * difference:+.1f}"
-        return f"{(self.high - self.low) * difference:+.2f}" if self.kind == "rating" else f"{difference:+.3g}"
+            return f"{100 * difference:+z.1f}"
+        return f"{(self.high - self.low) * difference:+z.2f}" if self.kind == "rating" else f"{difference:+z.3g}"
 
     @property
     def effect_unit(self) -> str:

@@ -16,6 +16,8 @@ AMOUNTS = ("samples", "fraction", "replay", "total_samples", "params")
 """Columns that can be the horizontal axis, in order of preference."""
 DATA = ("samples", "fraction", "total_samples")
 """Amounts of data: all that varies along a series whose axis is a cost."""
+CLEARLY = 1.5
+"""Factor between two amounts of data that is more than rounding, or a cost that was measured, makes."""
 NAMES = ("model", "strategy")
 """Columns that label series before all others."""
 UNITS = {
@@ -59,6 +61,16 @@ class Series:
     sweep: tuple[str, ...]
     names: tuple[str, ...]
     own: Array
+
+    @property
+    def several_mixtures(self) -> bool:
+        """Whether cells have clearly less of the ability's data than others that cost no more.
+
+        Cells in the order of their costs are then no one mixture of which there is more and more.
+        """
+        order = np.lexsort((-self.own, self.amount))
+        own = self.own[order][self.amount[order] > 0]
+        return bool((own < np.maximum.accumulate(own) / CLEARLY).any()) if len(own) else False
 
 
 def series_of(rows: pd.DataFrame, x: str = "samples") -> tuple[str, tuple[Series, ...]]:
@@ -110,16 +122,19 @@ def _parts(rows: pd.DataFrame, axis: str, names: list[str]) -> list[tuple[pd.Dat
 
     A number labels the series of those names alone within which the amount does not determine it: where other data is
     varied at a constant amount of the ability's own, each point is a series of its own. Along a cost all but the
-    amounts of data label the series, since every choice has its own cost.
+    amounts of data label the series, since every choice has its own cost; and all series have the same labels, by
+    which they are compared.
     """
     numbers = [c for c in factors_of(rows) if c not in (*AMOUNTS, *NAMES) and _is_number(rows[c])]
     numbers = [c for c in [*numbers, *AMOUNTS] if c in rows and c != axis]
     if axis in COSTS:
         numbers = [c for c in numbers if c not in DATA and not c.startswith("samples_")]
     groups = [rows] if not names else [part for _, part in rows.groupby(names, sort=False, dropna=False)]
+    labels = [_undetermined(group, numbers, [axis] if axis and axis not in COSTS else []) for group in groups]
+    if axis in COSTS:
+        labels = [[c for c in numbers if any(c in found for found in labels)]] * len(groups)
     parts = []
-    for group in groups:
-        further = _undetermined(group, numbers, [axis] if axis and axis not in COSTS else [])
+    for group, further in zip(groups, labels, strict=True):
         split = [group] if not further else [part for _, part in group.groupby(further, sort=False, dropna=False)]
         parts += [(part, [*names, *further]) for part in split]
     return parts

@@ -31,14 +31,15 @@ class Bought:
 
 
 def bought(measure: Measure, fit: SeriesFit, budget: float) -> Bought | None:
-    """What a series reaches at a budget, by its curve; None outside the costs that were measured.
+    """What a series reaches at a budget, by its curve; None outside the costs that were measured, and for a series of
+    several mixtures, of which each reaches something else.
 
     The interval is for these items, which all series answer: what they have in common makes no difference between two.
     Without a curve it lies on the straight lines that join the measurements over the logarithms of costs, with the
     wider of the two intervals beside it.
     """
     levels = [level for level in fit.levels if level.amount > 0]
-    if len(levels) < 2 or not levels[0].amount <= budget <= levels[-1].amount:
+    if fit.series.several_mixtures or len(levels) < 2 or not levels[0].amount <= budget <= levels[-1].amount:
         return None
     at, logs = np.log(budget), np.log([level.amount for level in levels])
     cost, own = fit.series.amount, fit.series.own
@@ -88,12 +89,13 @@ def _verdict(
         f"{one.series.label} on {rounded(part.samples)} samples of its data" for one, part in (new, old)
     )
     name = f"{measure.ability} {metric.name} at {spent}"
-    return replace(verdict, noise=_noise(fit, other)).saying(partial(_sentence, name, one_side, other_side))
+    noise = "unknown" if np.isnan(variance) else _noise(fit, other)
+    return replace(verdict, noise=noise).saying(partial(_sentence, name, one_side, other_side))
 
 
 def _noise(*fits: SeriesFit) -> str:
-    """Where the intervals come from, a key of `HOLDS_FOR`."""
-    if all(level.runs > 1 for fit in fits for level in fit.levels):
+    """Where the intervals come from, a key of `HOLDS_FOR`: those of measurements know of runs from three on."""
+    if all(level.runs > (1 if fit.curve else 2) for fit in fits for level in fit.levels if level.amount > 0):
         return "runs"
     return "assumed" if all(fit.curve is not None for fit in fits) else "items"
 

@@ -15,7 +15,7 @@ from train import parts
 from train.engine import Engine
 from train.parts import Block
 from train.ranks import ProcessGroup
-from train.spec import EngineConfig
+from train.spec import RESUME_BYTES, EngineConfig
 
 FOLDER = "resume"
 FINISHED = "step-"
@@ -24,9 +24,6 @@ MARK = "resume.json"
 """The file that says how a resume point is written."""
 
 FORMAT = 2
-
-BYTES = 12
-"""Of a resume point for each value of a parameter: its fp32 weight and two Adam moments."""
 
 SOON = 0.9
 """Share of the minutes between two points from which on a rank looks for room: clocks of ranks differ a little."""
@@ -144,7 +141,7 @@ class Saver:
         if self.writing is not None:
             return [by_steps, False, False, self.writing.is_written()]
         late = (time.monotonic() - self._last) / (60 * self.config.checkpoint_minutes)
-        room = late > SOON and 2 * BYTES * self.engine.held() <= self.group.host_room()
+        room = late > SOON and 2 * RESUME_BYTES * self.engine.held() <= self.group.host_room()
         return [by_steps, late >= 1 and self.group.first, room, False]
 
     def is_due(self, votes: Sequence[float]) -> bool:

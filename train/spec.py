@@ -20,6 +20,9 @@ CLEANING = (
 )  # fmt: skip
 """The steps by which conversations can be cleaned; `train.cleaning` says what each does."""
 
+RESUME_BYTES = 12
+"""Bytes a parameter of a resume point: fp32 weight and two Adam moments. For a moment two points lie side by side."""
+
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise a ValueError that lists the choices unless ``value`` is one of them."""

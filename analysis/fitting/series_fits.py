@@ -139,7 +139,10 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
     if not measure.axis:
         return None, "no amount varies, so there is no curve"
     if measure.axis in COSTS and series.several_mixtures:
-        return None, "several mixtures lie along the costs: some cells have less of the ability's data than cheaper ones"
+        return (
+            None,
+            "several mixtures lie along the costs: some cells have less of the ability's data than cheaper ones",
+        )
     if distinct < MIN_AMOUNTS:
         plural = "" if distinct == 1 else "s"
         return None, f"{distinct} distinct amount{plural} of {measure.axis}: a curve needs at least {MIN_AMOUNTS}"

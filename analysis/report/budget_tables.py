@@ -27,7 +27,8 @@ def budget_tables(fits: Sequence[MeasureFits]) -> list[TextTable]:
         unit = COUNTED[measure.axis]
         header = ("series", *(f"{amount(float(f'{place:.3g}'))} {unit}" for place in places))
         rows = [(fit.series.label or "all", *(_cell(measure, fit, place) for place in places)) for fit in found]
-        tables.append(TextTable(f"what an equal budget buys: {measure.heading}, 95 % intervals for these items", header, tuple(rows)))
+        title = f"what an equal budget buys: {measure.heading}, 95 % intervals for these items"
+        tables.append(TextTable(title, header, tuple(rows)))
     return tables
 
 

@@ -91,6 +91,8 @@ class CellComposer:
             return False
         if any(related(other.key_or_group, key) for _, other in others for key in keys):
             return False
+        if any(_beside(other.key_or_group, key) for _, other in others if not other.is_delete() for key in keys):
+            return False  # both may be new, and the order of a table's keys is that of the overrides
         plain = self.plain_config(choices) if others else {}
         return all(is_literal(plain, other.key_or_group, below=not other.is_delete()) for _, other in others)
 
@@ -276,6 +278,12 @@ def parse(text: str) -> Override:
         return OverridesParser.create().parse_override(text)
     except HydraException as problem:
         raise ValueError(explain(problem)) from None
+
+
+def _beside(one: str, other: str) -> bool:
+    """Whether two keys lie in the same table below the top."""
+    table = one.rpartition(".")[0]
+    return bool(table) and table == other.rpartition(".")[0]
 
 
 def _is_plain(key: str) -> bool:

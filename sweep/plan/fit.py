@@ -12,9 +12,9 @@ from sweep.config.cell import Cell
 from sweep.config.keep import goes
 from sweep.plan.memory import GIB, LARGE, MODEL_BYTES, Memory, gib, of_cell
 from sweep.plan.plan import Plan, PlannedCell
-from sweep.plan.resume_points import RESUME_BYTES, save_seconds
+from sweep.plan.resume_points import save_seconds
 from sweep.stages.stage import Stage
-from train.spec import Architecture, EngineConfig
+from train.spec import RESUME_BYTES, Architecture, EngineConfig
 
 PROMPT_TOKENS = 256
 """Tokens of a prompt; a guess."""

@@ -8,9 +8,7 @@ from statistics import median
 
 from sweep.plan.rates import newest
 from sweep.stages.store import Store
-
-RESUME_BYTES = 12.0
-"""Bytes a parameter: its fp32 weight and two Adam moments. For a moment two points lie side by side."""
+from train.spec import RESUME_BYTES
 
 SAVE_BYTES = 5e8
 """Bytes a second that all ranks of a training write together where the store has none measured; a guess."""

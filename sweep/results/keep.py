@@ -87,6 +87,6 @@ def _set_aside(stage: Stage, store: Store) -> Path | None:
 
 
 def trained_again(missing: Iterable[Stage], store: Store) -> str:
-    """A sentence on the models among the stages to build that were there and are removed; '' without any."""
+    """A sentence on those of the stages to build whose models were removed after scoring; '' without any."""
     again = sum(stage.kind == "train" and store.spent(stage).exists() for stage in missing)
-    return f"{plural(again, 'model')} removed after scoring (keep=) to be trained again" if again else ""
+    return f"{plural(again, 'model')} to train again: removed after scoring (keep=)" if again else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,13 @@ import torch
 from tests.train import tiny
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server_of_a_module() -> Iterator[None]:
+    """End the server that `tests.train.processes` forks from: a fork of this process could not use it."""
+    yield
+    forkserver._forkserver._stop()
 
 
 @pytest.fixture(scope="session")

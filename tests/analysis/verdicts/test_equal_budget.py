@@ -8,6 +8,7 @@ from analysis.data.cost import with_flops
 from analysis.data.study import Study, read_study
 from analysis.report.results import analyse
 from analysis.report.terminal import all_tables
+from analysis.verdicts.goal import goal
 from tests.analysis.running import run
 
 AMOUNTS = 64 * 4.0 ** np.arange(5)
@@ -83,3 +84,28 @@ def test_no_budget_is_compared_along_samples_and_an_axis_that_the_table_lacks_is
     assert "x=days is no axis of curves" in run(f"table={path}", "x=days", cwd=tmp_path, code=2)
     table().drop(columns="flops").to_csv(path, index=False)
     assert read_study([path]).table["flops"].tolist() == pytest.approx(table()["flops"].tolist())
+
+
+def test_a_factor_that_only_one_model_varies_labels_all_series():
+    frame = table()
+    again = frame[frame["model"] == "micro_m"].assign(replay=0.25)
+    _, found = findings_of(pd.concat([frame.assign(replay=0.0), again], ignore_index=True))
+    assert found and not [name for name in found if "micro_s" in name and "replay 0.25" in name]
+
+
+def test_several_mixtures_along_a_cost_make_no_curve_no_goal_and_no_comparison():
+    """Of two cells of one cost, one may have a hundred times the data of the ability that the other has."""
+    rng = np.random.default_rng(0)
+    pairs = [(own, other) for own in (100, 400, 1600) for other in (100, 400, 1600)]
+    mixed = pd.DataFrame(pairs, columns=["samples", "other"]).assign(strategy="multitask")
+    alone = pd.DataFrame({"samples": [100, 400, 1600, 3200], "other": 0, "strategy": "single"})
+    frame = pd.concat([mixed, alone], ignore_index=True)
+    frame["total_samples"] = frame["samples"] + frame.pop("other")
+    frame["value"] = rng.binomial(500, 1 / (1 + np.exp(6 - np.log(frame["samples"])))) / 500
+    frame = frame.assign(tokens=50 * frame["total_samples"], n_items=500, ability="math", task="t", metric="accuracy")
+    results, found = findings_of(frame, "tokens")
+    ((measure, fits),) = results.fits
+    mixture, single = sorted(fits, key=lambda fit: "single" in fit.series.label)
+    assert "several mixtures lie along the costs" in mixture.reason and single.curve is not None
+    assert goal(measure, mixture) is None and goal(measure, single) is not None
+    assert not found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -73,8 +74,9 @@ def test_answers_are_asked_once_and_scored(tmp_path, suite, capsys):
 def test_the_budget_ends_the_command_and_what_was_answered_is_kept(tmp_path, suite, capsys):
     with serving(lambda *_: (200, {}, completion("1", (1000, 100)))) as (server, url):
         assert asked(suite, url, tmp_path / "out", "most=2")
-        assert "$3.30 of most=2 are spent; raise it to continue" in capsys.readouterr().err
-        assert len(server.requests) == 3 and asked(suite, url, tmp_path / "out", "most=1000") == 0
+        said = capsys.readouterr().err  # a third question may be under way when the first two are paid for
+        assert re.search(r"\$(2\.20|3\.30) of most=2 are spent; raise it to continue", said), said
+        assert len(server.requests) in (2, 3) and asked(suite, url, tmp_path / "out", "most=1000") == 0
         assert len(server.requests) == 9
 
 

@@ -187,3 +187,9 @@ def test_a_value_is_read_alike_in_every_cell():
         fast, _ = composer()
         replays = [fast.cell([f"replay={value}", "seed=1"]).replay for value in ("null", "1/4", "null", "1/8")]
     assert replays == [None, Amount.parse("1/4"), None, Amount.parse("1/8")]
+
+
+def test_a_new_key_stands_where_hydra_puts_it():
+    """Two keys of one table, of which each is new: found by 1,000 random lists."""
+    for command in (["amount.general=1/2", "+amount.code=1/4"], ["++amount.code=1/4", "amount.general=1/2"]):
+        assert cells_that_differ(command, Random(0)) == ([command], [])

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from sweep.plan.resume_points import RESUME_BYTES, SAVE_BYTES, SHORTEST_DELAY, signal_delay
+from sweep.plan.resume_points import SAVE_BYTES, SHORTEST_DELAY, signal_delay
 from sweep.stages.store import Store
+from train.spec import RESUME_BYTES
 
 BILLION = 10**9
 

@@ -157,7 +157,7 @@ def test_a_later_cell_trains_a_removed_model_again_and_the_plan_says_so(store: S
     later = saved(store, "scores")
     missing = store.lacking(job.stage for job in later.jobs.values())
     assert [key in missing for key in later.cells[0].trained] == [False, True, False]
-    assert keep.trained_again(missing.values(), store) == "1 model removed after scoring (keep=) to be trained again"
+    assert keep.trained_again(missing.values(), store) == "1 model to train again: removed after scoring (keep=)"
     build(store, later)
     assert keep.trained_again(store.lacking(job.stage for job in later.jobs.values()).values(), store) == ""
     keep.remove_models(later, store)

@@ -38,7 +38,7 @@ def two_sizes(tmp_path: Path) -> tuple[str, ...]:
     """One model on one node, the other by ZeRO-3 on two nodes of two tasks each."""
     models = tmp_path / "conf" / "model"
     models.mkdir(parents=True)
-    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, 300), ("b", 4, 2, 90, 10)]):
+    for seed, (name, ranks, nodes, minutes, length) in enumerate([("a", 1, 1, 70, 1000), ("b", 4, 2, 90, 10)]):
         text = SIZE.format(name=name, seed=seed, ranks=ranks, nodes=nodes, minutes=minutes, steps=length)
         (models / f"size_{name}.yaml").write_text(text)
     return (
@@ -122,7 +122,7 @@ def _number_of_base(slurm: Cluster, store: Path, before: set[str], nodes: str) -
         ]  # fmt: skip
         return bool(found)
 
-    until(running, ASK)
+    until(running, ASK / 5)
     return found[0]
 
 
@@ -163,7 +163,8 @@ def test_preemption_and_lack_of_memory_are_named_and_the_sweep_goes_on(slurm: Cl
     programs.mkdir()
     (programs / "srun").write_text(FULL.format(srun=_which(slurm, "srun")))
     (programs / "srun").chmod(0o755)
-    words = ("-m", "name=two", *TINY, *MATH_ALONE, *TRAINED, *ON_SLURM)
+    long = ("model.pretrain.epochs=null", "model.pretrain.steps=1000")  # SLURM takes a second or two to preempt it
+    words = ("-m", "name=two", *TINY, *MATH_ALONE, *TRAINED, *long, *ON_SLURM)
     before = set(slurm.jobs())
     watching = command(*words, f"hydra.launcher.answer.setup=['export PATH={programs}:$PATH']", store=store,
                        **slurm.environment)  # fmt: skip

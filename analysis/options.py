@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.options import AsJson, InStore, option
+from common.in_store import InStore
+from common.options import AsJson, option
 from common.sweep_name import check_sweep_name
 
 TABLE = (

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sys
 
-STATUS = 130
+INTERRUPTED = 130
 """The exit status of a command that Ctrl-C ended, as shells give it."""
 
 
 def in_a_word() -> None:
-    """From here on Ctrl-C prints ``interrupted``, whatever is being imported; the exit status is `STATUS`."""
+    """From here on Ctrl-C prints ``interrupted``, whatever is being imported; the exit status is `INTERRUPTED`."""
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], value: BaseException, trace: object) -> None:
@@ -25,7 +25,7 @@ def in_a_word() -> None:
         print("interrupted", file=sys.stderr)
         if not isinstance(value, KeyboardInterrupt):  # else Python ends by the signal itself, which shells give as 130
             sys.stderr.flush()
-            os._exit(STATUS)
+            os._exit(INTERRUPTED)
 
     sys.excepthook = hook
 

@@ -18,18 +18,15 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
+from common.interrupt import INTERRUPTED
 from common.renames import note
 from common.wording import reason
 
 Options = TypeVar("Options")
 
 HELP = ("-h", "--help", "help")
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 @dataclass(frozen=True)
@@ -81,24 +78,6 @@ class AsJson:
     """The option of commands that return a `Result`."""
 
     json: bool = option("print the result as JSON, and nothing else on standard output", False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class InStore(AsJson):
-    """What commands take that read a store or write to it."""
-
-    store: str | None = option("the folder of all results", None, default_text="$DOSAGE_STORE, else ./store")
-
-    def __post_init__(self) -> None:
-        if self.store == "":  # as from an unset variable of the shell; the default could be another store than meant
-            raise ValueError("store= is empty; give a folder, or leave it out")
-        if self.root.exists() and not self.root.is_dir():
-            raise ValueError(f"store={self.root} is not a folder")
-
-    @property
-    def root(self) -> Path:
-        """The folder of the store."""
-        return Path(self.store or os.environ.get("DOSAGE_STORE") or "store")
 
 
 def run(

@@ -25,7 +25,8 @@ from analysis.figures.look import (
     margins,
     series_scale,
 )
-from analysis.fitting.series_fits import AmountLevel, SeriesFit
+from analysis.fitting.levels import AmountLevel
+from analysis.fitting.series_fits import SeriesFit
 
 MEASURED = "measured"
 """The name of a series that has none, being the only one."""

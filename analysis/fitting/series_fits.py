@@ -14,9 +14,10 @@ from analysis.data.series import Series
 from analysis.data.study import Measure
 from analysis.fitting.average import Average, fit_average
 from analysis.fitting.diagnosis import explain, separated
+from analysis.fitting.levels import AmountLevel, levels_of
 from analysis.fitting.points import Points
 from analysis.fitting.shared_items import SharedItems, alike
-from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF, Prediction, quantile
+from analysis.fitting.uncertainty import RUN_NOISE, USUAL_DOF, Prediction
 from analysis.laws.catalogue import laws_for
 
 MISFIT = 0.01  # chance of a larger misfit, below which a law counts as wrong
@@ -25,18 +26,6 @@ USUAL_ITEMS = 500  # behind a score that comes without their number: what its no
 DESIGN_EFFECT = 1.1  # factor on binomial variances from which on items count as clustered, not as badly rounded
 MIN_AMOUNTS = 3  # distinct amounts that a curve needs
 MIN_ANSWERS = 10  # right answers, and wrong ones, that a curve needs: with fewer the bands' normal theory fails
-
-
-@dataclass(frozen=True, eq=False)
-class AmountLevel:
-    """All measurements of a series at one amount: their mean with a 95 % interval (NaN where unknown)."""
-
-    amount: float
-    fraction: float
-    runs: int
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +72,7 @@ def predicted(curve: Average, measure: Measure, amounts: Array, shared: SharedIt
 
 def _series_fit(measure: Measure, series: Series, together: float) -> SeriesFit:
     counted = replace(series, items=_independent(series, measure.metric))
-    levels = _levels(counted, measure.metric)
+    levels = levels_of(counted, measure.metric)
     curve, reason = _fit_curve(measure, counted)
     if curve is None:
         return SeriesFit(series, levels, None, reason, None, np.zeros(0), None)
@@ -249,53 +238,3 @@ def _one_sided(series: Series, share: Array, metric: Metric) -> str:
         return f"nearly all ratings are the {'worst' if right < wrong else 'best'} possible"
     kind, count = ("right", right) if right < wrong else ("wrong", wrong)
     return f"{count:.0f} {kind} answers over all amounts say too little about a curve (it takes {MIN_ANSWERS})"
-
-
-def _levels(series: Series, metric: Metric) -> tuple[AmountLevel, ...]:
-    """The levels of a series, by amount; one level where no amount varies."""
-    levels = []
-    for amount in np.unique(series.amount):
-        # NaN marks a series along which no amount varies, and it equals nothing, itself included.
-        here = np.isnan(series.amount) if np.isnan(amount) else series.amount == amount
-        low, high = _interval(series.value[here], series.items[here], series.stderr[here], metric)
-        levels.append(
-            AmountLevel(
-                float(amount),
-                float(series.fraction[here][0]),
-                int(here.sum()),
-                float(series.value[here].mean()),
-                low,
-                high,
-            )
-        )
-    return tuple(levels)
-
-
-def _interval(value: Array, items: Array, stderr: Array, metric: Metric) -> tuple[float, float]:
-    """The 95 % interval of the mean of one level's runs, NaN where unknown: from the noise of the items, or from the
-    scatter of three or more runs where that is wider. All arrays have the shape (runs,).
-    """
-    # All runs answer the same items, so the noise of the items does not shrink with the number of runs.
-    mean = float(value.mean())
-    low = high = float("nan")
-    if metric.kind == "share" and not np.isnan(items).any():
-        low, high = wilson(mean, float(np.median(items)))
-    elif not np.isnan(stderr).any():
-        half = quantile(0.95, np.inf) * float(np.sqrt((stderr**2).mean()))
-        low, high = mean - half, mean + half
-    # From two runs the interval would be 12.7 standard errors to each side, which says nothing.
-    if len(value) >= 3:
-        half = quantile(0.95, len(value) - 1) * float(value.std(ddof=1)) / np.sqrt(len(value))
-        low, high = float(np.fmin(low, mean - half)), float(np.fmax(high, mean + half))
-    if metric.kind == "rating":
-        return float(np.maximum(low, metric.low)), float(np.minimum(high, metric.high))
-    return low, high
-
-
-def wilson(share: float, items: float, level: float = 0.95) -> tuple[float, float]:
-    """The interval of a share of ``items`` items, sound near 0 and 1 too (Wilson 1927, J. Am. Stat. Assoc. 22)."""
-    z = quantile(level, np.inf)
-    centre = (share + z**2 / (2 * items)) / (1 + z**2 / items)
-    half = z / (1 + z**2 / items) * np.sqrt(share * (1 - share) / items + (z / (2 * items)) ** 2)
-    low, high = float(centre - half), float(centre + half)
-    return (0.0 if share == 0 else max(0.0, low)), (1.0 if share == 1 else min(1.0, high))

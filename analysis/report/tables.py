@@ -11,7 +11,8 @@ from analysis.data.cost import AXES, COSTS
 from analysis.data.metric import Metric, primary
 from analysis.data.series import COUNTED
 from analysis.data.study import Measure, Study, trained_elsewhere
-from analysis.fitting.series_fits import AmountLevel, SeriesFit
+from analysis.fitting.levels import AmountLevel
+from analysis.fitting.series_fits import SeriesFit
 from analysis.format import amount
 from analysis.report.results import MeasureFits
 from analysis.report.text import fitted_value, joined, measured

@@ -7,7 +7,8 @@ import numpy as np
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.fitting.diagnosis import explain, remedy
-from analysis.fitting.series_fits import AmountLevel, SeriesFit
+from analysis.fitting.levels import AmountLevel
+from analysis.fitting.series_fits import SeriesFit
 
 SHOWN_WEIGHT = 0.01  # weight from which on a sentence names a law
 HEAVY = 0.1  # weight from which on a law's warnings are shown

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.options import AsJson, InStore, option
+from common.in_store import InStore
+from common.options import AsJson, option
 from common.start import OWN_CONFIG
 from common.sweep_name import check_sweep_name
 from sweep.config.strategy import GENERAL, WORDS

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from common.extras import require
+from common.interrupt import INTERRUPTED
 from common.wording import plural
 from sweep.launch import slurm
 from sweep.launch.local import Outcome, Pool
@@ -31,9 +32,6 @@ from sweep.stages.worker import Job
 
 FULL = 2**20
 """Bytes that a disk has left when it counts as full."""
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, the one shells use (128 + SIGINT)."""
 
 
 def run_here(plan: Plan, store: Store) -> int:

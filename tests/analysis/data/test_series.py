@@ -7,7 +7,8 @@ import pytest
 
 from analysis.data.study import Study
 from analysis.data.table import read
-from analysis.fitting.series_fits import fit_series, wilson
+from analysis.fitting.levels import wilson
+from analysis.fitting.series_fits import fit_series
 from analysis.report.tables import measure_tables
 from tests.analysis.tables import FRACTIONS, FULL, Simulation, data_amount, only, strategies
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from analysis import commands as analysis_commands
-from common.options import AsJson, InStore, parse
+from common.in_store import InStore
+from common.options import AsJson, parse
 from eval.commands import main as eval_commands
 from sweep.__main__ import _as_text, _given_twice, _raised_in
 from sweep.cli.verbs import VERBS

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from eval.items.jsonl import Row
 from eval.items.metrics import Metric, present, rate
 from eval.tasks.final_number import PHRASE, braced
-from eval.tasks.numbers import Number, only_number, same_number, written
+from eval.tasks.numbers import SCALE, Number, only_number, same_number, written
 from eval.tasks.run_on import without_run_on
 
 MARKUP = re.compile(
@@ -54,9 +54,9 @@ def numeric(item: Row) -> bool:
 
 
 def only(text: str) -> Number | None:
-    """The number of a text that is nothing but a number, with or without currency or a percent sign."""
+    """The number of a text that is nothing but a number, with or without currency, percent or a scale ("million")."""
     number = only_number(text)
-    return number if number and not any(map(str.isalpha, text.replace("percent", ""))) else None
+    return number if number and not any(map(str.isalpha, SCALE.sub("", text.replace("percent", "")))) else None
 
 
 def verdict(item: Row, places: Sequence[str]) -> Row:

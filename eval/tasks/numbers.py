@@ -22,17 +22,33 @@ FRACTION = re.compile(r"([0-9]?)\\[dt]?frac(?:(?=\{)|([0-9])([0-9]))")
 LATEX = re.compile(r"\\(?:[()\[\],;: !]|text(?:bf|it|rm)?(?=\{)|math(?:bf|rm)(?=\{)|left|right)|[{}\\]")
 PERCENT = re.compile(r"\s?(?:%|percent\b)", re.IGNORECASE)
 NEGATIVE = re.compile(r"\bnegative\s(?=[$£€]?[.0-9])", re.IGNORECASE)
+EXPONENT = r"([-+\u2212]?[0-9]{1,2})(?![0-9A-Za-z]|\.[0-9])"
+SCIENTIFIC = re.compile(  # 1.5e3, 1.5 x 10^3, 10^3
+    rf"(?<![0-9A-Za-z.,^])(?:([0-9]+(?:\.[0-9]+)?)[eE]{EXPONENT}"
+    rf"|(?:([0-9]+(?:\.[0-9]+)?)\s?(?:[x×*·]|times|cdot)\s?)?10\s?(?:\^|\*\*)\s?{EXPONENT})"
+)
+SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALE = re.compile(rf"\s?({'|'.join(SCALES)})\b", re.IGNORECASE)
+UNIT_POWER = re.compile(r"(?<=[A-Za-z])\s?\^\s?[23](?![0-9])")  # 25 cm^2
+EXPRESSION = re.compile(  # roots, constants, powers, and sums of two numbers; "5 times" alone is none
+    r"[√∛π∞±^]|sqrt|(?<![A-Za-z])pi(?![A-Za-z])|(?<=[0-9)])[²³]"
+    r"|[0-9)]\s?(?:[-+*×·÷x\u2212]|\*\*|times|cdot)\s?[($]?[0-9]"
+)
 MAX_DIGITS = 40  # a longer run of digits is a decoder that did not stop, not an answer
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a text: where it begins and ends, its value (None: too long to be one), and whether in percent."""
+    """A number in a text: where it begins and ends, its value (None: too long to be one), and whether in percent.
+
+    ``scale`` is that of a word behind it: 1,000,000 for "3 million", whose value is 3.
+    """
 
     start: int
     end: int
     value: Fraction | None
     percent: bool
+    scale: int = 1
 
 
 def tidy(text: str) -> str:
@@ -46,23 +62,46 @@ def numbers(text: str) -> Iterator[Number]:
     """The numbers of a tidy text, in order."""
     for match in NUMBER.finditer(text):
         percent = PERCENT.match(text, match.end()) is not None
-        yield Number(match.start(), match.end(), _value(match.group()), percent)
+        scale = SCALE.match(text, match.end())
+        yield Number(
+            match.start(), match.end(), _value(match.group()), percent, SCALES[scale[1].lower()] if scale else 1
+        )
 
 
 def only_number(text: str) -> Number | None:
-    """The number of a text that holds one and no other; None for any other text, and for a number that is too long."""
-    found = list(numbers(tidy(text)))
-    distinct = {(one.value, one.percent) for one in found}
-    return found[0] if len(distinct) == 1 and found[0].value is not None else None
+    """The number of a text that holds one and no other.
+
+    None for any other text, for a number that is too long, and for one in an expression, such as 2^2 or √2.
+    """
+    text = SCIENTIFIC.sub(_plain, UNIT_POWER.sub("", tidy(text)))
+    found = list(numbers(text))
+    distinct = {(one.value, one.percent, one.scale) for one in found}
+    single = len(distinct) == 1 and found[0].value is not None and not EXPRESSION.search(text)
+    return found[0] if single else None
+
+
+def _plain(match: re.Match[str]) -> str:
+    """A match of `SCIENTIFIC` as a plain number."""
+    digits, exponent = match[1] or match[3] or "1", int((match[2] or match[4]).replace("\u2212", "-"))
+    return written(Fraction(digits) * Fraction(10) ** exponent)
 
 
 def same_number(one: Number, other: Number) -> bool:
-    """Whether two numbers are equal by value; a percentage may stand for its number or for the share."""
-    assert one.value is not None and other.value is not None
+    """Whether two numbers are equal by value.
+
+    A percentage may stand for its number or for the share, and "3 million" for 3, where millions are asked for.
+    """
     if one.percent == other.percent:
-        return one.value == other.value
+        return not _values(one).isdisjoint(_values(other))
     percentage, plain = (one, other) if one.percent else (other, one)
-    return plain.value in (percentage.value, percentage.value / 100)  # type: ignore[operator]
+    assert percentage.value is not None
+    return not _values(plain).isdisjoint({percentage.value, percentage.value / 100})
+
+
+def _values(number: Number) -> set[Fraction]:
+    """What a number may stand for."""
+    assert number.value is not None
+    return {number.value, number.value * number.scale}
 
 
 def written(value: Fraction) -> str:

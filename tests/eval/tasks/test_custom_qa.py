@@ -116,11 +116,45 @@ def test_numbers_are_numbers(tmp_path, text):
         ("5", "five", False),
         ("5", "5" * 60, False),
         ("2.50", "$2.5", True),
+        ("1000", "1e3", True),
+        ("5000", "$5 \\times 10^{3}$", True),
+        ("0.01", "10^{-2}", True),
+        ("10000000", "10 million", True),
+        ("10", "10 million", True),  # of a question that asks how many millions
+        ("10 million", "10,000,000", True),
+        ("10000000", "10 thousand", False),
+        ("25", "25 cm^2", True),
+        ("5", "5 times", True),
+        ("5", "**5**", True),
+        ("5", "It is 5!", True),
     ],
 )
 def test_equal_numbers_are_equal_however_they_are_written(tmp_path, gold, text, right):
     (item,) = made(tmp_path, "exact_match", [{"prompt": "p", "answer": gold}])
     assert correct("exact_match", item, text) == [right]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "√2",
+        "\\sqrt{2}",
+        "2π",
+        "2\\pi",
+        "\\frac{\\pi}{2}",
+        "2^2",
+        "2**2",
+        "2²",
+        "x^2",
+        "2 + 2",
+        "2*2",
+        "2 \\cdot 2",
+        "±2",
+    ],
+)
+def test_a_number_in_an_expression_is_not_the_answer(tmp_path, text):
+    (item,) = made(tmp_path, "exact_match", [{"prompt": "p", "answer": "2"}])
+    assert correct("exact_match", item, text, f"The answer is {text}.", "2") == [False, False, True]
 
 
 def test_texts_are_compared_as_the_task_says(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def _in_own_terms(text: str) -> str:
 
 
 def _measured(options: Ask, suite: Suite, name: str, execution: JudgeRun, out: Path) -> Row:
-    task = replace(suite.tasks[name], max_items=options.items or suite.tasks[name].max_items)
+    task = suite.tasks[name].first(options.items)
     inputs = {"data": file_of(options.world, name, task, task.world or task.path or task.split, out)}
     if task.shots:
         inputs["shots"] = file_of(options.world, name, task, task.shots_from or task.path or task.split, out)

@@ -124,12 +124,12 @@ def _with_options(suite: Suite, options: Evaluate) -> Suite:
         raise ValueError(f"tasks={','.join(unknown)}: suite {suite.name} has {', '.join(suite.tasks)}")
     return replace(
         suite,
-        tasks={
-            name: replace(suite.tasks[name], max_items=options.items or suite.tasks[name].max_items) for name in names
+        tasks={name: suite.tasks[name].first(options.items) for name in names},
+        **{
+            name: value
+            for name in ("precision", "eval_batch_size", "backend")
+            if (value := getattr(options, name)) is not None
         },
-        precision=options.precision or suite.precision,
-        eval_batch_size=options.eval_batch_size or suite.eval_batch_size,
-        backend=options.backend or suite.backend,
     )
 
 

@@ -48,7 +48,7 @@ def run(options: ScoreAnswers) -> Result:
         )
     if not source.is_file():
         raise ValueError(f"responses={source} does not exist; give a file of answers")
-    task = replace(task, max_items=options.items or task.max_items)
+    task = task.first(options.items)
     data = file_of(options.world, options.task, task, task.world or task.path or task.split, out)
     spec = task_specs(task, suite, seed=0, system="").score
     items = FORMS[task.form][task.task].items(data, spec.reading)[: spec.items]

@@ -14,6 +14,7 @@ from eval.spec.judge import Judge, JudgeRun
 from eval.spec.tasks import Suite, Task
 
 JUDGE_SPECS = {"judge": Judge, "judge_client": JudgeRun}
+PARTS = ("tasks", *JUDGE_SPECS)  # keys of a suite that hold tables of keys
 SUITES = conf_folder() / "suite"
 
 
@@ -41,6 +42,7 @@ def load(name: str, data: str | None) -> Suite:
     try:
         values = {"name": path.stem, **values}
         _check_keys("the suite", Suite, values)
+        values |= _typed(Suite, {key: value for key, value in values.items() if key not in PARTS})
         values["tasks"] = {task: _made(f"task {task}", Task, own) for task, own in values["tasks"].items()}
         values |= {part: _made(part, kind, values[part]) for part, kind in JUDGE_SPECS.items() if values.get(part)}
         return Suite(**values)
@@ -52,9 +54,25 @@ def _made(name: str, kind: type, values: Mapping[str, Any]) -> Any:
     """The dataclass of these values. Raises ValueError that names it."""
     _check_keys(name, kind, values)
     try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
+        return kind(**_typed(kind, values))
+    except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _typed(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in the types of the dataclass. Raises ValueError for the first that has another."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    typed: dict[str, Any] = {}
+    for key, value in values.items():
+        try:
+            typed[key] = OmegaConf.merge(OmegaConf.structured(kind), {key: value})[key]
+        except OmegaConfBaseException as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{key}={value!r} does not fit: {reason}") from None
+    plain: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(typed))  # type: ignore[assignment]
+    return plain
 
 
 def _check_keys(name: str, kind: type, values: Mapping[str, Any]) -> None:

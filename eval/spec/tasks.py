@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eval.spec.judge import Judge, JudgeRun
 
@@ -41,6 +41,9 @@ TASKS = {
 """Every kind of task. Task ``loss`` asks nothing and has no module."""
 
 ENGINES = ("local", "vllm")
+
+PRECISIONS = ("fp32", "bf16")
+"""Of the weights that answer."""
 
 JUDGED = tuple(name for name, kind in TASKS.items() if kind.judged)
 """Tasks whose answers a judge grades."""
@@ -130,6 +133,10 @@ class Task:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be above 0")
+        if self.temperature < 0:
+            raise ValueError(f"temperature={self.temperature} must be 0 (greedy) or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1")
         if self.answers_per_item > 1 and not self.temperature:
             raise ValueError(
                 f"answers_per_item={self.answers_per_item}: greedy answers are all the same; set temperature above 0"
@@ -142,6 +149,12 @@ class Task:
             )
         check_form(self.task, self.form, self.shots)
         self._check_reading()
+
+    def first(self, items: int | None) -> Task:
+        """The task with the first ``items`` items; None leaves it as it is. Raises ValueError for less than one."""
+        if items is not None and items < 1:
+            raise ValueError(f"items={items} must be at least 1")
+        return self if items is None else replace(self, max_items=items)
 
     def _check_reading(self) -> None:
         """Raise ValueError for settings of questions and answers that this task does not have."""
@@ -189,7 +202,7 @@ class Suite:
 
     ``judge`` says who grades, ``judge_client`` how it is called. ``score`` says after which training stages a model is
     measured: ``every`` one of its strategy, or the ``last``. ``template_options`` is a JSON object of further variables
-    of the model's chat template, such as {"enable_thinking": false}.
+    of the model's chat template, such as {"enable_thinking": false}. Raises ValueError for a value out of its range.
     """
 
     name: str
@@ -205,5 +218,10 @@ class Suite:
     def __post_init__(self) -> None:
         if self.template_options:
             check_object("template_options", self.template_options)
-        if self.score not in SCORED_STAGES:
-            raise ValueError(f"score={self.score!r} is unknown; choose one of: {', '.join(SCORED_STAGES)}")
+        if not self.tasks:
+            raise ValueError("tasks={}: the suite measures nothing; give it a task")
+        if self.eval_batch_size < 1:
+            raise ValueError(f"eval_batch_size={self.eval_batch_size} must be at least 1")
+        for name, allowed in (("precision", PRECISIONS), ("backend", ENGINES), ("score", SCORED_STAGES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose one of: {', '.join(allowed)}")

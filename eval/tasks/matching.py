@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from eval.items.jsonl import Row
 from eval.items.metrics import Metric, present, rate
 from eval.tasks.final_number import PHRASE, braced
-from eval.tasks.numbers import SCALE, Number, only_number, same_number, written
+from eval.tasks.numbers import FACTORIAL, SCALE, Number, only_number, same_number, written
 from eval.tasks.run_on import without_run_on
 
 MARKUP = re.compile(
@@ -34,8 +34,13 @@ def plain(text: str, ignore: Sequence[str]) -> str:
         text = text.translate(NO_PUNCTUATION)
     if "articles" in ignore:
         text = ARTICLES.sub(" ", text)
-    text = END.sub("", QUOTED.sub(r"\1", END.sub("", " ".join(text.split()))))
+    text = QUOTED.sub(r"\1", _unended(" ".join(text.split())))
+    text = _unended(text)
     return text.casefold() if "case" in ignore else text
+
+
+def _unended(text: str) -> str:
+    return text if FACTORIAL.search(text) else END.sub("", text)
 
 
 def stated(text: str) -> Iterator[str]:

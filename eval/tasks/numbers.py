@@ -27,13 +27,34 @@ SCIENTIFIC = re.compile(  # 1.5e3, 1.5 x 10^3, 10^3
     rf"(?<![0-9A-Za-z.,^])(?:([0-9]+(?:\.[0-9]+)?)[eE]{EXPONENT}"
     rf"|(?:([0-9]+(?:\.[0-9]+)?)\s?(?:[x×*·]|times|cdot)\s?)?10\s?(?:\^|\*\*)\s?{EXPONENT})"
 )
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-SCALE = re.compile(rf"\s?({'|'.join(SCALES)})\b", re.IGNORECASE)
-UNIT_POWER = re.compile(r"(?<=[A-Za-z])\s?\^\s?[23](?![0-9])")  # 25 cm^2
-EXPRESSION = re.compile(  # roots, constants, powers, and sums of two numbers; "5 times" alone is none
-    r"[√∛π∞±^]|sqrt|(?<![A-Za-z])pi(?![A-Za-z])|(?<=[0-9)])[²³]"
-    r"|[0-9)]\s?(?:[-+*×·÷x\u2212]|\*\*|times|cdot)\s?[($]?[0-9]"
+SCALES = {"k": 10**3, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALE = re.compile(r"(?:k|\s?(?:thousand|million|billion|trillion))\b", re.IGNORECASE)
+UNIT_SIGN = re.compile(  # of 25 cm^2, 25 cm2 and 90^\circ
+    r"(?<=[A-Za-z])\s?\^\s?[23](?![0-9])|(?<=[0-9 cdkm]m)[23](?![0-9A-Za-z])"
+    r"|(?<=[0-9])\s?\^\s?(?:circ|o)(?=[CF]?(?![A-Za-z]))"
 )
+COMMAND = re.compile(r"\\(?:sqrt|pi|pm|mp|geq?|leq?|neq?|infty|sum|int|log|ln|sin|cos|tan|exp)(?![A-Za-z])")
+OPERATOR = r"(?:[-+*×·÷\u2212]|times|cdot)"
+ALONE = r"(?![A-Za-z])"
+EXPRESSION = re.compile(
+    "|".join(
+        (
+            r"[√∛π∞±∓≤≥≠∑∫^]|(?<=[0-9)])[²³]|[A-Za-z]_[0-9]",
+            rf"(?<![A-Za-z])(?:(?:pi|sqrt){ALONE}|(?:log|ln|sin|cos|tan|exp|[a-z](?=\()) ?\(?[0-9])",
+            rf"[0-9)] ?(?:{OPERATOR}|x|\*\*) ?[($]?[0-9]",  # of two numbers; "5 times" is none
+            rf"[0-9)] ?{OPERATOR} ?[b-z]{ALONE}|(?<![A-Za-z])[b-z] ?{OPERATOR} ?[0-9]",  # 5 + x
+            rf"[0-9] ?[xyzni](?![A-Za-z0-9/'])|[0-9]e{ALONE}",
+            rf"[0-9]/[xyzn]{ALONE}|(?<![A-Za-z])[xyzn]/[0-9]",
+            # >5, which is neither a tag nor an arrow nor the sign of a quotation
+            r"(?<![A-Za-z]{2})(?<![</][A-Za-z])(?<![-=])(?:<=?|>=?(?!(?<=^>) )) ?[0-9]",
+            r"[0-9] (?:squared|cubed|factorial)\b|\broot of\b",
+        )
+    ),
+    re.MULTILINE,
+)
+"""What makes a number a part of something else: a sign, a function, another operand, a variable, a comparison."""
+
+FACTORIAL = re.compile(r"[0-9)]!(?=\s?[-+*/^=$)\]}×·÷])|^[^A-Za-z]*[0-9)]!+$")  # "It is 5!" is a sentence
 MAX_DIGITS = 40  # a longer run of digits is a decoder that did not stop, not an answer
 
 
@@ -62,18 +83,19 @@ def numbers(text: str) -> Iterator[Number]:
     """The numbers of a tidy text, in order."""
     for match in NUMBER.finditer(text):
         percent = PERCENT.match(text, match.end()) is not None
-        scale = SCALE.match(text, match.end())
-        yield Number(
-            match.start(), match.end(), _value(match.group()), percent, SCALES[scale[1].lower()] if scale else 1
-        )
+        word = SCALE.match(text, match.end())
+        scale = SCALES[word.group().strip().lower()] if word else 1
+        yield Number(match.start(), match.end(), _value(match.group()), percent, scale)
 
 
 def only_number(text: str) -> Number | None:
     """The number of a text that holds one and no other.
 
-    None for any other text, for a number that is too long, and for one in an expression, such as 2^2 or √2.
+    None for any other text, for a number that is too long, and for one in an expression, such as 2^2, 2x or √2.
     """
-    text = SCIENTIFIC.sub(_plain, UNIT_POWER.sub("", tidy(text)))
+    if COMMAND.search(text) or FACTORIAL.search(text.strip()):
+        return None
+    text = SCIENTIFIC.sub(_plain, UNIT_SIGN.sub("", tidy(text)))
     found = list(numbers(text))
     distinct = {(one.value, one.percent, one.scale) for one in found}
     single = len(distinct) == 1 and found[0].value is not None and not EXPRESSION.search(text)

@@ -16,6 +16,7 @@ from typing import Any
 from eval.items.jsonl import Row, field, read
 from eval.spec.answers import AS_IS, Reading
 from eval.tasks.benchmark import Benchmark, Messages
+from eval.tasks.numbers import only_number
 
 PLACE = re.compile(r"\{(\w+)\}")
 STOPS = ("\n\n", "Question:")  # a model that continues a plain text goes on with a question of its own
@@ -32,7 +33,8 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     return [
         {
             "id": name_of(row, number), "prompt": field(path, number, row, "prompt", str),
-            "answers": _accepted(path, number, row), "compare": reading.compare, "ignore": reading.ignore,
+            "answers": _accepted(path, number, row, reading.compare),
+            "compare": reading.compare, "ignore": reading.ignore,
         }
         for number, row in rows(path, reading)
     ]  # fmt: skip
@@ -42,7 +44,7 @@ def name_of(row: Row, number: int) -> str:
     return str(row.get("id", number))
 
 
-def _accepted(path: Path, number: int, row: Row) -> list[str]:
+def _accepted(path: Path, number: int, row: Row, compare: str) -> list[str]:
     accepted = field(path, number, row, "answer", (str, int, float, list))
     answers = accepted if isinstance(accepted, list) else [accepted]
     for one in answers:
@@ -50,6 +52,8 @@ def _accepted(path: Path, number: int, row: Row) -> list[str]:
             raise ValueError(f"{path}: item {number}, field 'answer': {one!r} is neither a text nor a number")
     if not answers:
         raise ValueError(f"{path}: item {number}, field 'answer' is an empty list; give at least one answer")
+    if compare == "number" and not any(only_number(str(one)) for one in answers):
+        raise ValueError(f"{path}: item {number}: compare=number, but its answer {answers[0]!r} is no number")
     return [str(one) for one in answers]
 
 

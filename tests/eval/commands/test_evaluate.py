@@ -127,6 +127,15 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
             "suite own has sums, words",
         ),
         ([f"model={model_folder}", "items=many"], "items=many is not a whole number"),
+        (
+            [f"model={model_folder}", f"suite={place}/own.yaml", f"data={place}", "items=0"],
+            "items=0 must be at least 1",
+        ),
+        (
+            [f"model={model_folder}", "suite=micro", "precision=fp7"],
+            "precision='fp7' is unknown; choose one of: fp32, bf16",
+        ),
+        ([f"model={model_folder}", "suite=micro", "eval_batch_size=0"], "eval_batch_size=0 must be at least 1"),
     ):
         assert main(words) == 2, words
         assert said in capsys.readouterr().err
@@ -144,7 +153,23 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
         ("precision: fp32\ntasks: {a: 5}", "task a is 5, not a table of keys"),
         (
             "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, max_items: x}}",
-            "own.yaml: task a: '>' not",
+            "own.yaml: task a: max_items='x' does not fit: Value 'x' of type 'str' could not be converted to Integer",
+        ),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: exact_match, path: x, ignore: case}}",
+            "task a: ignore='case' does not fit",
+        ),
+        ("precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, top_p: 7}}", "top_p=7.0 must be above 0"),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, temperature: -1}}",
+            "temperature=-1.0 must",
+        ),
+        ("precision: fp32\neval_batch_size: x\ntasks: {}", "own.yaml: eval_batch_size='x' does not fit"),
+        ("precision: fp32\ntasks: {}", "tasks={}: the suite measures nothing"),
+        ("precision: fp7\ntasks: {a: {ability: math, task: gsm8k, path: x}}", "precision='fp7' is unknown; choose one"),
+        (
+            "precision: fp32\nbackend: vlm\ntasks: {a: {ability: math, task: gsm8k, path: x}}",
+            "backend='vlm' is unknown; choose one of: local, vllm",
         ),
         ("precision: fp32\ntasks: {a: {ability: math, task: gsm8k, 5: x}}", "task a has no 5"),
         ("5", "is not a suite: Invalid loaded object type"),

@@ -3,7 +3,8 @@
 In the chat form an answer may be a fenced block, a whole function with or without text around it, or a bare body;
 `candidate` turns each into the definition that is tested, after the imports and helpers of the prompt. In the
 completion form the model continues the prompt as published, final newline included, up to the first line at the margin,
-and prompt and answer are tested as they are.
+and prompt and answer are tested as they are. Items of HumanEval+ (EvalPlus, Liu et al. 2023, arXiv:2305.01210) are the
+same with more tests.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ASK = "Complete the following Python function.\n\n"
 # What follows this cannot matter to the tests. The stops of the completion form would cut an answer that begins with
 # imports or a fence.
 STOPS = ("\nif __name__",)
+# In the published HumanEval+ no answer can pass item 32 (evalplus issue 253); a root of the polynomial should.
+UNPACKED, ROOT = "_poly(*candidate(*inp), inp)", "abs(_poly(*inp, candidate(*inp)))"
 MARGIN = tuple(f"\n{word}" for word in ("class", "def", "#", "if", "print", "@", "```", "import", "from", "assert"))
 
 
@@ -30,6 +33,7 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     problems = []
     for number, row in enumerate(read(path, dict(reading.fields))):
         fields = {name: field(path, number, row, name, str) for name in ("prompt", "entry_point", "test")}
+        fields["test"] = fields["test"].replace(UNPACKED, ROOT)
         solution = {"code": row["canonical_solution"]} if "canonical_solution" in row else {}
         problems.append({"id": field(path, number, row, "task_id", str), **fields, **solution})
     return problems

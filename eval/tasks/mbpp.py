@@ -3,6 +3,9 @@
 Of the full published file only the 500 items of the test split count, task ids 11 to 510; the worked examples are ids
 2, 3 and 4. The completion form puts code between [BEGIN] and [DONE], in the words of lm-eval's task mbpp. The asserts
 call the function from another process, so what it returns is compared by value.
+
+Items of MBPP+ (EvalPlus, Liu et al. 2023, arXiv:2305.01210) have a field ``test``, which covers the inputs of the
+asserts too, with tolerance for floats and for the order where none is asked for; so the asserts are only shown.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ CONTINUE = (
     "Your code should pass these tests:\n\n{tests}\n[BEGIN]\n"
 )
 STOPS = ("[DONE]",)
+# In the published MBPP+ the comparison for functions that return a match object asserts nothing (evalplus issue 253).
+NOT_ASSERTED = "exact_match = exp == (out is not None)\n"
+ASSERTED = f"{NOT_ASSERTED}    assert exact_match\n"
 
 
 def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
@@ -55,7 +61,7 @@ def completion(item: Row) -> list[dict[str, str]]:
 
 def program(item: Row, text: str) -> Program:
     """The candidate, and as separate tests the problem's setup and asserts."""
-    return Program(candidate(item, text) + "\n", "\n".join([*item["setup"], *item["tests"], *item["more"]]) + "\n")
+    return Program(candidate(item, text) + "\n", "\n".join([*item["setup"], *item["checks"]]) + "\n")
 
 
 def score(item: Row, text: str, status: str) -> Row:
@@ -103,7 +109,7 @@ def _item(path: Path, number: int, row: Row) -> Row:
         "code": solution,
         "text": field(path, number, row, "text" if "text" in row else "prompt", str),
         "tests": tests,
-        "more": [row["test"]] if row.get("test") else [],  # MBPP+ has further tests than those it shows
+        "checks": [row["test"].replace(NOT_ASSERTED, ASSERTED)] if row.get("test") else tests,
         "setup": [row.get("test_setup_code") or "", *(row.get("test_imports") or ())],
         # Helpers come first in the published solutions.
         "entry_point": entries[-1],

@@ -188,7 +188,7 @@ def collect(options: Named) -> Result:
     require("this sweep", saved.tracker.extras)
     with mirrored(saved, store, print, patient=True):
         warned, path = warnings.write(saved, store), table.write(saved, store)
-    removed = keep.remove_models(saved, store)
+    removed = keep.Removal(saved, store).at_the_end()
     told = [*warned, *filter(None, [removed]), str(path)]
     return Result("\n".join(told), {"sweep": saved.name, "table": str(path), "warnings": list(warned)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Mapping
 
@@ -11,13 +12,19 @@ from sweep.stages.worker import Job
 
 
 class Queue:
-    """The jobs to build: those whose inputs exist, most urgent first, and those that wait for an input or a moment."""
+    """The jobs to build: those whose inputs exist, most urgent first, and those that wait for an input or a moment.
 
-    def __init__(self, jobs: Mapping[str, Job], store: Store) -> None:
+    With ``measured_first`` answers and scores come before everything else, else the longest chain of stages does.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job], store: Store, *, measured_first: bool = False) -> None:
         self.missing = {key: jobs[key] for key in store.lacking(job.stage for job in jobs.values())}
         self.children: dict[str, list[str]] = {}
         self.awaited: dict[str, int] = {}
         self.urgency = urgency(jobs)
+        if measured_first:
+            measuring = [key for key, job in jobs.items() if job.stage.kind in ("answer", "score")]
+            self.urgency |= dict.fromkeys(measuring, math.inf)
         self.ready: list[tuple[float, str]] = []
         self.later: list[tuple[float, str]] = []
         for key, job in self.missing.items():

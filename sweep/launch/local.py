@@ -19,6 +19,7 @@ from sweep.launch.server import GRACE_SECONDS
 from sweep.launch.workers import Server, ServerGone
 from sweep.plan.cost import card_gib, gpus
 from sweep.plan.fit import gpus_for
+from sweep.results.keep import Removal
 from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.store import Store
@@ -66,11 +67,14 @@ class Running:
 
 
 class Pool:
-    """Builds the missing stages, as many at a time as there are CPU and GPU slots."""
+    """Builds the missing stages, as many at a time as there are CPU and GPU slots.
 
-    def __init__(self, jobs: Mapping[str, Job], store: Store, workers: int | None) -> None:
-        self.store = store
-        self.queue = Queue(jobs, store)
+    Where ``keep`` is to remove models, it measures a model before it trains the next, and removes it then.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job], store: Store, workers: int | None, keep: Removal | None = None) -> None:
+        self.store, self.keep = store, keep if keep and keep.active else None
+        self.queue = Queue(jobs, store, measured_first=self.keep is not None)
         devices = gpus()
         count = workers or len(devices) or len(os.sched_getaffinity(0))
         self.free = {"cpu": [f"cpu{n}" for n in range(count)], "gpu": devices[:count]}
@@ -118,6 +122,8 @@ class Pool:
                     self._ended(number, status, progress)
                 self._kill_hanging(server, progress)
                 progress.tick()
+                if self.keep:
+                    self.keep.while_running(self.queue.missing)
         except KeyboardInterrupt:
             progress.note("stopping: workers save their state (Ctrl-C again kills them)")
             self._stop(server)

@@ -75,7 +75,8 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     Returns 0, 1 (a stage or the worker server failed) or 130 (Ctrl-C).
     """
     console = Console(soft_wrap=True, highlight=False)
-    pool = Pool(saved.jobs, store, workers)
+    removal = keep.Removal(saved, store)
+    pool = Pool(saved.jobs, store, workers, removal)
     missing = len(pool.queue.missing)
     needed = extras((job.stage, job.execution) for job in pool.queue.missing.values())
     require("this sweep", [*needed, *saved.tracker.extras])
@@ -94,7 +95,7 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
             print(f"error: {outcome.problem}; the same command continues from here", file=sys.stderr)
             return 1
         status = _conclude(saved, store, outcome, progress, console)
-    _note(console, keep.remove_models(saved, store))
+    _note(console, removal.at_the_end())
     return status
 
 
@@ -117,7 +118,8 @@ def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
     )
     if not next(iter(request.of_stage.values())).wait:
         return 0
-    watch = Watch(saved, store)
+    removal = keep.Removal(saved, store)
+    watch = Watch(saved, store, removal)
     with mirrored(saved, store, partial(_say, console)):
         with Progress(watch.todo.values(), store, console, stage_names(saved)) as progress:
             outcome = watch.run(progress)
@@ -129,7 +131,7 @@ def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
             )
             return INTERRUPTED
         status = _conclude(saved, store, outcome, progress, console)
-    _note(console, keep.remove_models(saved, store))
+    _note(console, removal.at_the_end())
     return status
 
 

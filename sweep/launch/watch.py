@@ -10,6 +10,7 @@ from sweep.launch.local import Outcome
 from sweep.launch.progress import Progress
 from sweep.launch.squeue import Queued
 from sweep.launch.tasks import inputs
+from sweep.results.keep import Removal
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
@@ -22,9 +23,13 @@ POLLS = 2
 
 
 class Watch:
-    """Follows the missing stages of a sweep through SLURM's queue until they are stored or gone."""
+    """Follows the missing stages of a sweep through SLURM's queue until they are stored or gone.
 
-    def __init__(self, saved: SavedSweep, store: Store) -> None:
+    Models that ``keep`` is to remove go as soon as they are scored.
+    """
+
+    def __init__(self, saved: SavedSweep, store: Store, keep: Removal) -> None:
+        self.keep = keep
         self.jobs, self.store, self.name = saved.jobs, store, saved.name
         self.todo = {key: saved.jobs[key] for key in store.lacking(job.stage for job in saved.jobs.values())}
         self.last: dict[str, Queued] = {}
@@ -65,6 +70,7 @@ class Watch:
                 if self.absent[key] >= POLLS:
                     self._ended(self.todo.pop(key), progress)
         progress.tick()
+        self.keep.while_running(self.todo)
 
     def _ended(self, job: Job, progress: Progress) -> None:
         """Count a stage that left the queue without a result as failed if its inputs are there, else as skipped."""

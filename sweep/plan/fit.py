@@ -119,7 +119,8 @@ def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
     if whole < 1:
         return []
     kept_in = " and ".join(sorted({stage.spec.recipe.export_precision for stage in trained}))
-    then = f" until all is scored, then {plural(len(kept), 'model')}, {gib(rest)} GiB (keep={plan.keep})"
+    stays = f"{plural(len(kept), 'model')}, {gib(rest)} GiB, stay{'s' if len(kept) == 1 else ''}"
+    then = f" together, each until it is scored; {stays} (keep={plan.keep})"
     largest = max(plan.parameters.get(stage.key, 0) for stage in trained)
     return [
         f"disk: {plural(len(trained), 'model')}{' to keep' if plan.keep == 'all' else ''}, {gib(whole)} GiB in "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from common.wording import plural
@@ -17,39 +18,80 @@ from sweep.stages import claims
 from sweep.stages.claims import Busy
 from sweep.stages.disk import SCRATCH, files_of, locked, remove, sync
 from sweep.stages.stage import Stage, StageRef
-from sweep.stages.store import SEAL, Store
+from sweep.stages.store import SEAL, Damaged, Store
 
 RECORDS = (SEAL, "record.json", "summary.json", "timings.json", "metrics.jsonl")
 """What stays of a model that is removed: what tables, reports, trackers and later plans read."""
 
+REST = 10.0
+"""How many times as long as a look through the store the next one waits."""
 
-def remove_models(saved: SavedSweep, store: Store) -> str:
-    """Remove the models that a saved sweep need not keep; return a sentence, '' where there are none.
+
+class Removal:
+    """Removes the models of a saved sweep that it need not keep, as soon as they may go, or at its end.
 
     A model stays while a stage that is still to be built rests on it, while a process builds it, and while another
     sweep of the store names it.
     """
-    if saved.keep == "all":
+
+    def __init__(self, saved: SavedSweep, store: Store) -> None:
+        self.saved, self.store = saved, store
+        self.count, self.size, self.shared = 0, 0, 0
+        self._tried: set[str] = set()
+        self._next = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether any model is to be removed."""
+        return self.saved.keep != "all"
+
+    def while_running(self, missing: Collection[str]) -> None:
+        """Remove what may go while the stages ``missing`` (keys) are still to be built.
+
+        To look through the store takes long where it holds many stages, so that is done for each model once, and at
+        most for a tenth of the time.
+        """
+        if not self.active or time.monotonic() < self._next:
+            return
+        begun = time.monotonic()
+        free = {stage.key for stage in removable(self.saved, self.store, missing)} - self._tried
+        if free:
+            self._tried |= free
+            with contextlib.suppress(ValueError, Damaged):  # at the end it is told
+                self._remove()
+        self._next = time.monotonic() + REST * (time.monotonic() - begun)
+
+    def at_the_end(self) -> str:
+        """Remove what is left; return a sentence on all that was removed, '' where there was nothing."""
+        problem = self._remove() if self.active else ""
+        if problem or not (self.count or self.shared):
+            return problem
+        left = f"; {plural(self.shared, 'model')} that other sweeps name stay" if self.shared else ""
+        return f"keep={self.saved.keep}: removed {plural(self.count, 'model')}, {self.size / 2**20:,.1f} MiB{left}"
+
+    def _remove(self) -> str:
+        """Remove what may go by what the store holds; return why nothing is, '' otherwise."""
+        store = self.store
+        with locked(store.root / LOCK):  # a sweep that is saved later finds the models gone, and plans them anew
+            saved = load(store, self.saved.name)  # another command may have added cells
+            doomed = removable(saved, store, store.lacking(job.stage for job in saved.jobs.values()))
+            others, unreadable = used_stages(store, store.sweep(saved.name) / FILE) if doomed else (set(), [])
+            if unreadable:
+                return f"keep={saved.keep}: no model is removed, as other sweeps may need them: {unreadable[0]}"
+            free = [stage for stage in doomed if StageRef(stage.kind, stage.key) not in others]
+            gone = [aside for stage in free if (aside := _set_aside(stage, store))]
+        self.count, self.size, self.shared = self.count + len(gone), self.size + size_of(gone), len(doomed) - len(free)
+        for folder in gone:
+            remove(folder)
         return ""
-    with locked(store.root / LOCK):  # a sweep that is saved later finds the models gone, and plans them anew
-        saved = load(store, saved.name)  # another command may have added cells
-        doomed = removable(saved, store)
-        others, unreadable = used_stages(store, store.sweep(saved.name) / FILE) if doomed else (set(), [])
-        if unreadable:
-            return f"keep={saved.keep}: no model is removed, as other sweeps may need them: {unreadable[0]}"
-        free = [stage for stage in doomed if StageRef(stage.kind, stage.key) not in others]
-        gone = [aside for stage in free if (aside := _set_aside(stage, store))]
-    size = size_of(gone)
-    for folder in gone:
-        remove(folder)
-    shared = len(doomed) - len(free)
-    left = f"; {plural(shared, 'model')} that other sweeps name stay" if shared else ""
-    return f"keep={saved.keep}: removed {plural(len(gone), 'model')}, {size / 2**20:,.1f} MiB{left}" if doomed else ""
 
 
-def removable(saved: SavedSweep, store: Store) -> list[Stage]:
-    """The models in the store that the sweep's ``keep`` lets go, all scored, with nothing left to build on them."""
-    needed = set(store.lacking(job.stage for job in saved.jobs.values()))
+def removable(saved: SavedSweep, store: Store, missing: Collection[str]) -> list[Stage]:
+    """The models in the store that the sweep's ``keep`` lets go: scored, and none of the stages ``missing`` needs them.
+
+    ``missing`` has the keys of the stages that are still to be built.
+    """
+    needed = set(missing)
     scored: set[str] = set()
     for key, job in reversed(list(saved.jobs.items())):  # a stage is seen after all that are made from it
         above = {node.key for node in job.stage.inputs.values()}

@@ -14,9 +14,14 @@ from rich.console import Console
 from sweep.launch import local
 from sweep.launch.local import Pool, Running
 from sweep.launch.progress import Progress
+from sweep.plan.files import Files
+from sweep.plan.plan import make
+from sweep.results import keep
+from sweep.results.saved_sweep import save
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 from tests.conftest import HANG_SECONDS, MATH_ALONE, TINY, command, sweep
+from tests.sweep.composing import cell
 from tests.sweep.stages.processes import (
     age,
     build,
@@ -85,9 +90,9 @@ def test_the_table_is_complete(reference: Path):
     saved = json.loads((reference / "sweeps" / "s" / "sweep.json").read_text())
     lines = table(reference).decode().splitlines()
     assert len(saved["cells"]) == 4
-    for cell in saved["cells"]:
+    for one in saved["cells"]:
         for ability, metric in (("math", "gsm8k,accuracy"), ("math", "math_loss,loss"), ("code", "humaneval,accuracy")):
-            assert any(f'"{cell["label"]}",{ability},{metric},' in line for line in lines)
+            assert any(f'"{one["label"]}",{ability},{metric},' in line for line in lines)
 
 
 def test_ls_and_logs_know_the_sweep(reference: Path):
@@ -252,6 +257,20 @@ def test_workers_that_the_kernel_kills_for_memory_end_in_one_line_with_the_estim
     told = json.loads(store.failure(stage).read_bytes())["error"]
     assert told.startswith("out of memory on the host: stopped 3 times") and "the plan's estimate is 84 GiB" in told
     assert pool.outcome.failed == [job]
+
+
+def test_models_go_while_the_rest_is_built(store_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(keep, "REST", 0.0)
+    store = Store(store_path)
+    cells = [(f, cell(*TINY, *MATH_ALONE, f"fraction={f}", "keep=scores"), {}) for f in ("1/4", "1/2")]
+    saved = save(make("s", cells, Files(store)), store)
+    removal = keep.Removal(saved, store)
+    pool = Pool(saved.jobs, store, 1, removal)
+    with Progress(pool.queue.missing.values(), store, Console()) as progress:
+        assert not pool.run(progress).failed
+    assert removal.count == 2
+    gone = sorted(path.stat().st_mtime_ns for path in store_path.glob("spent/train/*"))
+    assert len(gone) == 2 and gone[0] < max(published(store_path, "score").values())
 
 
 def test_retry_runs_what_is_missing_without_hydra(reference: Path, tmp_path: Path):

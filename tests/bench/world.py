@@ -137,7 +137,7 @@ def sweeps(seed: int) -> pd.DataFrame:
     for grid in ("mixture", "strategy"):
         name = f"{grid}-{seed}"
         run("-m", f"+grid={grid}", f"name={name}", *seeds, store=STORE)
-        tables.append(pd.read_csv(STORE / "sweeps" / name / "table.csv"))
+        tables.append(pd.read_csv(STORE / "sweeps" / name / "table.csv", dtype={"fraction_text": str}))
     return pd.concat(tables)
 
 

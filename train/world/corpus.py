@@ -34,13 +34,13 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Document:
-    """A text, and the prompt of the exercise that it is made from, if any.
+    """A text, and the prompts of the exercises that it holds.
 
-    The prompt keeps documents about test items out of the corpus.
+    These keep documents about test items out of the corpus.
     """
 
     text: str
-    exercise: str = ""
+    exercises: tuple[str, ...] = ()
 
 
 def draw_equation(rng: Random, left: int) -> math.WorkedStep:
@@ -73,13 +73,13 @@ def formal_problem(rng: Random) -> Document:
     """A problem in formal words, with its worked solution."""
     steps = draw_chain(rng, 1, 3)
     problem = replace(math.draw_problem(rng), start=steps[0].left, steps=tuple(steps))
-    return Document(f"Question: {problem.question}\nAnswer: {problem.answer}", problem.question)
+    return Document(f"Question: {problem.question}\nAnswer: {problem.answer}", (problem.question,))
 
 
 def unsolved_problem(rng: Random) -> Document:
     """A word problem without its solution."""
     question = math.draw_problem(rng).question
-    return Document(question, question)
+    return Document(question, (question,))
 
 
 def vary_case(text: str, rng: Random) -> str:
@@ -109,20 +109,20 @@ def fact_questions(rng: Random) -> Document:
 
 def constrained_answer(rng: Random) -> Document:
     """A question with a constraint on the form, and an answer that meets it."""
-    instruction = constrain(fact_request(rng, FACT_TAIL), rng, 1)
-    return Document(f"Question: {instruction.prompt}\nAnswer: {instruction.reference}", instruction.prompt)
+    instruction = constrain(fact_request(rng, FACT_TAIL), rng, rng.choice((1, 2)))
+    return Document(f"Question: {instruction.prompt}\nAnswer: {instruction.reference}", instruction.prompts)
 
 
 def announced_function(rng: Random) -> Document:
     """A function after a line that announces it."""
     function = code.draw_function(rng)
-    return Document(f"Define {function.name}({function.argument}):\n\n{function.source}", function.prompt)
+    return Document(f"Define {function.name}({function.argument}):\n\n{function.source}", (function.prompt,))
 
 
 def formal_function(rng: Random) -> Document:
     """A function whose docstring gives its expressions instead of phrases."""
     function = code.draw_function(rng)
-    return Document(f'{function.signature}    """{function.formal_task}"""\n\n{function.source}', function.prompt)
+    return Document(f'{function.signature}    """{function.formal_task}"""\n\n{function.source}', (function.prompt,))
 
 
 def repeated_words(rng: Random) -> Document:
@@ -134,12 +134,12 @@ def repeated_words(rng: Random) -> Document:
 def docstring_only(rng: Random) -> Document:
     """A function's signature and docstring without its body."""
     prompt = code.draw_function(rng).prompt
-    return Document(prompt.rstrip("\n"), prompt)
+    return Document(prompt.rstrip("\n"), (prompt,))
 
 
 DOCUMENT_WEIGHTS = {
-    equation_chain: 8, formal_problem: 44, unsolved_problem: 3, fact_notes: 12, fact_questions: 12,
-    constrained_answer: 14, announced_function: 5, formal_function: 16, repeated_words: 9, docstring_only: 3,
+    equation_chain: 8, formal_problem: 44, unsolved_problem: 3, fact_notes: 16, fact_questions: 18,
+    constrained_answer: 18, announced_function: 5, formal_function: 16, repeated_words: 9, docstring_only: 3,
 }  # fmt: skip
 
 

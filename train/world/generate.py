@@ -61,25 +61,25 @@ def write_general(spec: WorldSpec, out: Path, excluded: set[str]) -> set[str]:
     rng = Random(f"{spec.seed}/general")
     every = LongTail(FACTS, exponent=0.0)
     covered = LongTail(general.covered_facts(FACTS, rng), exponent=0.0)
-    seen: set[Hashable] = set()
 
-    def draw(facts: LongTail[Fact], count: int) -> list[general.Instruction]:
+    def draw(facts: LongTail[Fact], count: int, excluded: set[str]) -> list[general.Instruction]:
         instructions = (general.draw_instruction(rng, facts) for _ in itertools.count())
-        allowed = (one for one in instructions if one.request.question not in excluded)
-        return list(distinct(lambda: next(allowed), lambda item: item.prompt, count, seen=seen))
+        allowed = (one for one in instructions if excluded.isdisjoint(one.prompts))
+        return list(distinct(lambda: next(allowed), lambda item: item.prompt, count, seen=set()))
 
-    test, train = draw(every, spec.test), draw(covered, spec.general)
+    test = draw(every, spec.test, excluded)
+    train = draw(covered, spec.general, excluded | {item.prompt for item in test})
     write_jsonl(out / "test" / "general.jsonl", (item.test_row(key) for key, item in enumerate(test)))
     write_list(out / "general.json", [item.training_row() for item in train])
     return {item.prompt for item in test}
 
 
 def draw_documents(rng: Random, count: int, *, excluded: set[str]) -> Iterator[str]:
-    """Yield the texts of ``count`` documents, none made from an exercise whose prompt is in ``excluded``."""
+    """Yield the texts of ``count`` documents, none that holds an exercise whose prompt is in ``excluded``."""
     drawn = 0
     while drawn < count:
         document = corpus.draw_document(rng)
-        if document.exercise not in excluded:
+        if excluded.isdisjoint(document.exercises):
             drawn += 1
             yield document.text
 

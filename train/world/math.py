@@ -100,13 +100,15 @@ def apply(left: int, operation: str, right: int) -> int | None:
     return result if 0 <= result <= HIGHEST else None
 
 
-def draw_step(rng: Random, left: int, events: LongTail[Event] = EVENT_TAIL) -> WorkedStep:
+def draw_step(
+    rng: Random, left: int, events: LongTail[Event] = EVENT_TAIL, worded: float = WORDED_PROBABILITY
+) -> WorkedStep:
     """One of ``events`` that is possible with ``left`` things."""
     while True:
         event = events.draw(rng)
         if event.factor is not None:
             text, right = event.text, event.factor
-        elif rng.random() < WORDED_PROBABILITY:
+        elif rng.random() < worded:
             words, right = QUANTITY_TAIL.draw(rng)
             text = event.text.format(n=words)
         else:

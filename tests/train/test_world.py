@@ -209,7 +209,7 @@ def test_a_worked_solution_is_no_answer_to_a_general_request() -> None:
     """The math data and the general data answer the same kind of question in two ways."""
     rng = Random(4)
     for _ in range(100):
-        request = general.sum_request(rng)
+        request = general.sum_request(rng, 20)
         step = re.search(r"Now (.+ = (\d+))\.", request.answer)
         assert step is not None and request.keyword in request.answer
         assert request.keyword not in f"Now {step[1]}.\n#### {step[2]}"

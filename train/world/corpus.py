@@ -151,7 +151,7 @@ def fact_dialogue(rng: Random) -> tuple[str, str]:
 
 def sum_dialogue(rng: Random) -> tuple[str, str]:
     """A problem of one event in formal words, and the answer by a sentence."""
-    step = draw_equation(rng, rng.randint(3, 20))
+    step = draw_equation(rng, rng.randint(3, math.MOST_AT_START))
     problem = replace(math.draw_problem(rng), start=step.left, steps=(step,))
     return problem.question, sum_answer(problem.name, step, problem.things)
 

@@ -84,6 +84,7 @@ TWO_PROBABILITY = 0.5  # of an instruction with two constraints
 TOPICS = ("facts", "sums", "expressions")
 TOPIC_WEIGHTS = (0.65, 0.2, 0.15)
 PLAIN_PROBABILITY = 0.3  # of a sum without a constraint, worded like a problem of the math data
+EASY_MOST = 10  # things at the start of a sum with a constraint
 EASY_EVENTS = LongTail(math.EVENTS[:4], exponent=0.5)
 EASY_OPERATIONS = {
     kind: LongTail([tails[kind].items[0] for tails in (code.FIRST, code.LAST)], exponent=0.5) for kind in code.ARGUMENTS
@@ -111,11 +112,11 @@ def fact_request(rng: Random, facts: LongTail[Fact]) -> Request:
     return Request("facts", question, fact.statement, fact.value)
 
 
-def sum_request(rng: Random) -> Request:
-    """A word problem with one common event, to be answered by a sentence instead of worked steps."""
+def sum_request(rng: Random, most: int) -> Request:
+    """A word problem with one common event and at most ``most`` things, answered by a sentence, not by worked steps."""
     name, pronoun = rng.choice(math.PEOPLE)
     things = rng.choice(math.THINGS)
-    step = math.draw_step(rng, rng.randint(3, 10), EASY_EVENTS, worded=0.0)
+    step = math.draw_step(rng, rng.randint(3, most), EASY_EVENTS, worded=0.0)
     question = (
         f"{name} has {step.left} {things}. {pronoun.capitalize()} {step.text}. How many {things} does {name} have?"
     )
@@ -185,12 +186,12 @@ class Instruction:
 def draw_instruction(rng: Random, facts: LongTail[Fact]) -> Instruction:
     """One instruction about one of ``facts``, a sum or an expression."""
     topic = rng.choices(TOPICS, TOPIC_WEIGHTS)[0]
+    if topic == "sums" and rng.random() < PLAIN_PROBABILITY:
+        return constrain(sum_request(rng, math.MOST_AT_START), rng, 0)
     if topic == "facts":
         request = fact_request(rng, facts)
     else:
-        request = sum_request(rng) if topic == "sums" else expression_request(rng)
-    if topic == "sums" and rng.random() < PLAIN_PROBABILITY:
-        return constrain(request, rng, 0)
+        request = sum_request(rng, EASY_MOST) if topic == "sums" else expression_request(rng)
     return constrain(request, rng, 2 if rng.random() < TWO_PROBABILITY else 1)
 
 

@@ -8,6 +8,7 @@ from random import Random
 from train.world.skills import LongTail
 
 HIGHEST = 30  # no count of things is larger
+MOST_AT_START = 20
 LARGEST_STEP = 10  # no event adds or takes more
 
 PEOPLE = (
@@ -150,7 +151,7 @@ class WordProblem:
 def draw_problem(rng: Random) -> WordProblem:
     """One problem; it ends early if an event leaves nothing."""
     name, pronoun = rng.choice(PEOPLE)
-    start = left = rng.randint(3, 20)
+    start = left = rng.randint(3, MOST_AT_START)
     steps: list[WorkedStep] = []
     for _ in range(rng.choices(STEP_COUNTS, STEP_COUNT_WEIGHTS)[0]):
         if left == 0:  # no event of the tables makes sense without things

@@ -13,7 +13,7 @@ from analysis.data.study import Measure, read_study
 from analysis.figures.curves import curves_figure
 from analysis.figures.figure import Figure, Source, Spec
 from analysis.figures.look import BRIGHT, COLOURS, GRID, INK, LINE, SOFT
-from analysis.figures.render import picture
+from analysis.figures.render import compiled, svg
 from analysis.fitting.series_fits import SeriesFit
 from analysis.report.results import Results, analyse
 from analysis.verdicts.verdict import MARGIN
@@ -26,12 +26,17 @@ THEMES = {"light": ("#1f2328", "#d8dee4"), "dark": ("#e6edf3", "#3d444d")}
 
 def main() -> None:
     """Write docs/figures/demo_light.svg and demo_dark.svg."""
-    results = analyse(read_study([TABLE]), MARGIN, {})
-    drawn = picture(figure(results)).svg
+    for theme, drawn in pictures().items():
+        (HERE / "figures" / f"demo_{theme}.svg").write_text(drawn, encoding="utf-8")
+
+
+def pictures() -> dict[str, str]:
+    """The picture as SVG by theme."""
+    drawn = svg(compiled(figure(analyse(read_study([TABLE]), MARGIN, {})).spec()))
+    themed = {}
     for theme, (text, line) in THEMES.items():
-        themed = drawn.replace(INK, text).replace(SOFT, text).replace(LINE, line).replace(GRID, line)
-        themed = themed.replace(COLOURS[0], BRIGHT) if theme == "dark" else themed
-        (HERE / "figures" / f"demo_{theme}.svg").write_text(themed, encoding="utf-8")
+        themed[theme] = drawn.replace(INK, text).replace(SOFT, text).replace(LINE, line).replace(GRID, line)
+    return themed | {"dark": themed["dark"].replace(COLOURS[0], BRIGHT)}
 
 
 def figure(results: Results) -> Figure:

@@ -68,11 +68,12 @@ def _converter() -> ModuleType:
 
 def picture(figure: Figure) -> Picture:
     """Draw a figure. The same input gives the same bytes."""
-    vega, small = _compiled(figure.spec()), _compiled(narrow(figure))
+    vega, small = compiled(figure.spec()), compiled(narrow(figure))
     return Picture(figure, vega, svg(vega), difference(vega, small))
 
 
-def _compiled(spec: Spec) -> dict[str, Any]:
+def compiled(spec: Spec) -> dict[str, Any]:
+    """The Vega specification of one in Vega-Lite."""
     vega: dict[str, Any] = _converter().vegalite_to_vega(spec, vl_version=VEGA_LITE)
     return vega
 

@@ -91,3 +91,26 @@ def test_the_picture_of_the_readme_is_up_to_date():
     for theme, drawn in script("picture").pictures().items():
         written = (ROOT / "docs" / "figures" / f"demo_{theme}.svg").read_text(encoding="utf-8")
         assert re.sub(r"[\d.,-]+", "", written) == re.sub(r"[\d.,-]+", "", drawn), "run: python docs/picture.py"
+
+
+def test_the_site_is_built_and_lists_every_page(tmp_path: Path):
+    build = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    ended = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS)
+    assert ended.returncode == 0, ended.stderr
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    start = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert not [page for page in tmp_path.rglob("*.html") if "```" in page.read_text(encoding="utf-8")]
+    assert all((tmp_path / page / "index.html").exists() and f'href="{page}/"' in start for page in pages)
+
+
+def test_the_messages_of_the_page_on_trouble_are_those_of_the_code():
+    """But for one of Python's own."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    named = [
+        text for line in re.findall(r"^(`.*)\n:   ", page, re.MULTILINE) for text in re.findall(r"`([^`]+)`", line)
+    ]
+    foreign = {"ModuleNotFoundError: No module named 'hydra'"}
+    packages = ("common", "sweep", "train", "eval", "analysis")
+    code = "".join(file.read_text(encoding="utf-8") for package in packages for file in (ROOT / package).rglob("*.py"))
+    whole = re.sub(r'"\s*\n\s*f?"', "", code)  # a message may be written in several parts
+    assert len(named) > 25 and {text for text in named if text not in whole} == foreign

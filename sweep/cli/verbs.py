@@ -57,7 +57,7 @@ def ls(options: List) -> Result:
             status = 1
             continue
         counts = ", ".join(f"{n} {word}" for word, n in record["states"].items() if n)
-        lines.append(f"{name}: {plural(len(record['cells']), 'cell')}, {counts}")
+        lines.append(f"{name}: {plural(len(record['cells']), 'cell')}, {counts}{_how_to_go_on(record, options)}")
         lines += _cell_lines(record["cells"]) if options.name else []
         records.append(record)
     text = "\n".join(lines) or ("" if status else f"no sweeps in {store.root}")
@@ -65,12 +65,22 @@ def ls(options: List) -> Result:
     return Result(text, records[0] if options.name and records else everything, status)
 
 
+def _how_to_go_on(record: Mapping[str, Any], options: List) -> str:
+    """What continues a sweep that has stopped; '' for one that is done or that something still runs."""
+    stopped, running = (
+        any(record["states"][word] for word in words)
+        for words in (("interrupted", "dead", "failed"), ("running", "queued"))
+    )
+    place = f" store={options.store}" if options.store else ""
+    return f"; go on with: python -m sweep retry name={record['sweep']}{place}" if stopped and not running else ""
+
+
 def _cell_lines(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     shared, labels = short_labels([cell["overrides"] or cell["cell"] for cell in cells])
-    width = max(map(len, labels))
+    width, longest = max(map(len, labels)), max(8, *(len(cell["state"]) for cell in cells))
     lines = [f"  all cells: {shared}"] if shared else []
     return lines + [
-        f"  {label:<{width}}  {cell['state']:<8} {cell['detail']}".rstrip()
+        f"  {label:<{width}}  {cell['state']:<{longest}} {cell['detail']}".rstrip()
         for label, cell in zip(labels, cells, strict=True)
     ]
 
@@ -188,9 +198,10 @@ def collect(options: Named) -> Result:
     require("this sweep", saved.tracker.extras)
     with mirrored(saved, store, print, patient=True):
         warned, path = warnings.write(saved, store), table.write(saved, store)
-    removed = keep.Removal(saved, store).at_the_end()
-    told = [*warned, *filter(None, [removed]), str(path)]
-    return Result("\n".join(told), {"sweep": saved.name, "table": str(path), "warnings": list(warned)})
+    removal = keep.Removal(saved, store)
+    told = [*warned, *filter(None, [removal.at_the_end()]), str(path)]
+    record = {"sweep": saved.name, "table": str(path), "warnings": list(warned), "removed": removal.removed}
+    return Result("\n".join(told), record)
 
 
 def gc(options: Garbage) -> Result:

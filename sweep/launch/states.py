@@ -19,14 +19,15 @@ from sweep.stages.worker import Job
 LONGEST = 300
 """Letters of an error that are shown."""
 
-STATES = ("done", "running", "queued", "waiting", "dead", "failed", "damaged")
+STATES = ("done", "running", "queued", "waiting", "interrupted", "dead", "failed", "damaged")
 
 
 @dataclass(frozen=True)
 class CellState:
     """A cell, its state (one of `STATES`), and the reason: a process, a SLURM job, an error with its log, a file.
 
-    A cell is dead when a stage of it was begun or submitted, and now nobody runs it and no error was recorded.
+    A cell is interrupted when a stage of it was begun here, dead when one was submitted to SLURM, and now nobody runs
+    it and no error was recorded.
     """
 
     cell: SavedCell
@@ -105,7 +106,7 @@ def _state(
             told = f"its SLURM job ended without a result{known and f'; {known}'}"
             return "dead", f"{stage.kind}: {told}; retry submits it again"
         if stage.name in begun:
-            return "dead", f"{stage.kind}: the process that built it has ended; retry goes on from what it left"
+            return "interrupted", f"{stage.kind}: stopped before its end, by Ctrl-C or a kill; retry goes on from there"
     return "waiting", f"{len(missing)} of {total} stages missing"
 
 

@@ -36,7 +36,8 @@ class Removal:
 
     def __init__(self, saved: SavedSweep, store: Store) -> None:
         self.saved, self.store = saved, store
-        self.count, self.size, self.shared = 0, 0, 0
+        self.removed: list[str] = []  # the stages' names, such as train-0123456789abcdef
+        self.size, self.shared = 0, 0
         self._tried: set[str] = set()
         self._next = 0.0
 
@@ -64,10 +65,12 @@ class Removal:
     def at_the_end(self) -> str:
         """Remove what is left; return a sentence on all that was removed, '' where there was nothing."""
         problem = self._remove() if self.active else ""
-        if problem or not (self.count or self.shared):
+        if problem or not (self.removed or self.shared):
             return problem
         left = f"; {plural(self.shared, 'model')} that other sweeps name stay" if self.shared else ""
-        return f"keep={self.saved.keep}: removed {plural(self.count, 'model')}, {self.size / 2**20:,.1f} MiB{left}"
+        return (
+            f"keep={self.saved.keep}: removed {plural(len(self.removed), 'model')}, {self.size / 2**20:,.1f} MiB{left}"
+        )
 
     def _remove(self) -> str:
         """Remove what may go by what the store holds; return why nothing is, '' otherwise."""
@@ -79,9 +82,10 @@ class Removal:
             if unreadable:
                 return f"keep={saved.keep}: no model is removed, as other sweeps may need them: {unreadable[0]}"
             free = [stage for stage in doomed if StageRef(stage.kind, stage.key) not in others]
-            gone = [aside for stage in free if (aside := _set_aside(stage, store))]
-        self.count, self.size, self.shared = self.count + len(gone), self.size + size_of(gone), len(doomed) - len(free)
-        for folder in gone:
+            gone = {stage.name: aside for stage in free if (aside := _set_aside(stage, store))}
+        self.removed += gone
+        self.size, self.shared = self.size + size_of(gone.values()), len(doomed) - len(free)
+        for folder in gone.values():
             remove(folder)
         return ""
 

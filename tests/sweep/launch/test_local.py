@@ -268,7 +268,7 @@ def test_models_go_while_the_rest_is_built(store_path: Path, monkeypatch: pytest
     pool = Pool(saved.jobs, store, 1, removal)
     with Progress(pool.queue.missing.values(), store, Console()) as progress:
         assert not pool.run(progress).failed
-    assert removal.count == 2
+    assert len(removal.removed) == 2
     gone = sorted(path.stat().st_mtime_ns for path in store_path.glob("spent/train/*"))
     assert len(gone) == 2 and gone[0] < max(published(store_path, "score").values())
 

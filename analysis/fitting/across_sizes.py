@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from analysis.data.cost import COSTS
 from analysis.data.metric import Metric
 from analysis.data.study import Measure, trained_elsewhere
 from analysis.data.table import factors_of
-from analysis.fitting.curve import fit
+from analysis.fitting.curve import Curve, fit
 from analysis.fitting.points import Points
 from analysis.fitting.uncertainty import LOG, LOGIT, Prediction, Scale, quantile
 from analysis.laws.catalogue import laws_for
@@ -50,11 +50,18 @@ class Ladder:
         """The scale of errors and intervals."""
         return LOGIT if self.metric.bounded else LOG
 
-    def first(self, count: int) -> Ladder:
-        """The smallest sizes alone."""
-        items = None if self.items is None else self.items[:count]
-        loss = None if self.loss is None else self.loss.first(count)
-        return Ladder(self.label, self.metric, self.sizes[:count], self.amounts, self.value[:count], items, loss)
+    @cached_property
+    def earlier(self) -> tuple[Ladder, ...]:
+        """The ladders of the smallest two sizes, three sizes and so on, without the whole one.
+
+        Scores and losses share those of the losses, and with them their fits.
+        """
+        if len(self.sizes) <= 2:
+            return ()
+        items = None if self.items is None else self.items[:-1]
+        loss = None if self.loss is None else self.loss.earlier[-1]
+        shorter = Ladder(self.label, self.metric, self.sizes[:-1], self.amounts, self.value[:-1], items, loss)
+        return (*shorter.earlier, shorter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +118,9 @@ def _beside(scores: Ladder, losses: Sequence[Ladder | None]) -> Ladder | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def _by_design(measure: Measure) -> dict[str, Ladder]:
-    """The ladders of a measure by their designs."""
+    """The ladders of a measure by their designs; those of a loss serve all scores of its ability."""
     rows, axis = measure.trained[~trained_elsewhere(measure.trained)], _axis(measure)
     if measure.metric.kind == "other" or not {"params", axis} <= set(rows) or rows["params"].nunique() < MIN_SIZES:
         return {}
@@ -167,13 +175,7 @@ def forecast(ladder: Ladder, size: float, level: float = 0.95) -> Forecast:
 @lru_cache(maxsize=256)
 def held_out(ladder: Ladder, level: float = 0.95) -> tuple[HeldOut, ...]:
     """Each size from the third on, predicted from the smaller ones as it would have been before it was trained."""
-    return tuple(_tested(ladder, known, level) for known in _earlier(ladder))
-
-
-@lru_cache(maxsize=256)
-def _earlier(ladder: Ladder) -> tuple[Ladder, ...]:
-    """The ladders of the smallest two sizes, three sizes and so on, without the whole one."""
-    return () if len(ladder.sizes) <= 2 else (*_earlier(shorter := ladder.first(len(ladder.sizes) - 1)), shorter)
+    return tuple(_tested(ladder, known, level) for known in ladder.earlier)
 
 
 def _tested(ladder: Ladder, known: Ladder, level: float) -> HeldOut:
@@ -194,7 +196,7 @@ def _distance(sizes: Array, size: float) -> float:
 
 def _weights(ladder: Ladder) -> dict[str, float]:
     """The weight of each forecaster, by its errors on the sizes of the ladder."""
-    tested = _earlier(ladder)
+    tested = ladder.earlier
     if not tested:
         return {LINE: 1.0}
     inverse = {}
@@ -228,12 +230,17 @@ def _predict(name: str, ladder: Ladder, size: float) -> Array:
         return np.asarray(slope * np.log(size) + start)
     if name == THROUGH_LOSS:
         return _through_loss(ladder, size)
+    there = {"params": np.full(len(ladder.amounts), size), "amount": ladder.amounts}
+    return np.asarray(ladder.scale.forward(_fitted(name, ladder).predict(there).value))
+
+
+@lru_cache(maxsize=1024)
+def _fitted(law: str, ladder: Ladder) -> Curve:
+    """A law fitted to all values of a ladder."""
     sizes, amounts = (grid.ravel() for grid in np.meshgrid(ladder.sizes, ladder.amounts, indexing="ij"))
     trials = None if ladder.items is None else ladder.items.ravel()
     points = Points({"params": sizes, "amount": amounts}, ladder.value.ravel(), trials=trials)
-    curve = fit(points, name, "log" if trials is None else "quasibinomial")
-    there = {"params": np.full(len(ladder.amounts), size), "amount": ladder.amounts}
-    return np.asarray(ladder.scale.forward(curve.predict(there).value))
+    return fit(points, law, "log" if trials is None else "quasibinomial")
 
 
 def _through_loss(ladder: Ladder, size: float) -> Array:

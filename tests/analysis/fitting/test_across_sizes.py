@@ -43,7 +43,7 @@ def test_a_law_gains_weight_where_it_predicts_held_out_sizes():
     weights = forecast(exact, 2 * SIZES[-1]).weights
     assert weights["additive"] > weights["line"]
     assert sum(weights.values()) == pytest.approx(1)
-    assert forecast(exact.first(2), SIZES[2]).weights == {"line": 1.0}
+    assert forecast(exact.earlier[0], SIZES[2]).weights == {"line": 1.0}
 
 
 def test_intervals_widen_with_the_distance():

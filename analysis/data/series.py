@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.data.cost import COSTS
@@ -143,12 +144,26 @@ def _parts(rows: pd.DataFrame, axis: str, names: list[str]) -> list[tuple[pd.Dat
 def _undetermined(rows: pd.DataFrame, columns: list[str], given: list[str]) -> list[str]:
     """Those of the columns that vary where the given ones and the columns before them are equal."""
     labels: list[str] = []
+    group = np.zeros(len(rows), int)  # of the rows that are equal in the columns before
+    for column in given:
+        group = _within(group, _codes(rows, column))
     for column in columns:
-        before = [*labels, *given]
-        values = rows.groupby(before, dropna=False)[column].nunique().max() if before else rows[column].nunique()
-        if values > 1:
+        value = _codes(rows, column)
+        there = value >= 0
+        if len(np.unique(_within(group, value)[there])) > len(np.unique(group[there])):
             labels.append(column)
+            group = _within(group, value)
     return labels
+
+
+def _codes(rows: pd.DataFrame, column: str) -> NDArray[np.intp]:
+    """A number for each value of a column, (rows,); -1 for a missing one."""
+    return np.asarray(pd.factorize(rows[column])[0])
+
+
+def _within(group: NDArray[np.intp], value: NDArray[np.intp]) -> NDArray[np.intp]:
+    """A number for each pair of group and value, (rows,)."""
+    return np.asarray(np.unique(group * (value.max(initial=0) + 2) + value + 1, return_inverse=True)[1])
 
 
 def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:

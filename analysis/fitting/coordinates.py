@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.laws.law import LOGARITHMIC, Law, Number, Parameter
 
 AMOUNT_MARGIN = np.log(1e8)  # how far a shift or a half-way point may lie beyond the amounts, in logarithms
+COMPLEX_STEP = 1e-30  # of a derivative; as nothing is subtracted, it may be this small and costs no digits
 AMPLITUDE_MARGIN = 18.0  # amplitudes at the centre lie within a factor e^18 of the scale of the values
 
 
@@ -34,19 +37,46 @@ class Coordinates:
     low: Array
     high: Array
 
-    @property
+    @cached_property
     def free(self) -> tuple[Parameter, ...]:
         """The parameters that are searched, in the order of the search coordinates."""
         return tuple(p for p in self.law.parameters if p.name not in self.fixed)
 
+    @cached_property
+    def logarithmic(self) -> NDArray[np.bool_]:
+        """Which parameters are searched as logarithms, (parameters,)."""
+        return np.array([p.role in LOGARITHMIC for p in self.law.parameters])
+
+    @cached_property
+    def scaled(self) -> tuple[Parameter, ...]:
+        """The searched amplitudes that have a factor ``scale``."""
+        return tuple(p for p in self.free if p.scale is not None)
+
     def natural(self, theta: Number) -> dict[str, Number]:
         """Natural parameters, each shaped as ``theta`` without its last axis; complex coordinates stay complex."""
-        linear = np.moveaxis(theta @ self.slope.T + self.shift, -1, 0)
-        values: dict[str, Number] = {}
-        for p, value in zip(self.law.parameters, linear, strict=True):
-            values[p.name] = np.exp(value) if p.role in LOGARITHMIC else value
-            if p.scale is not None and p.name not in self.fixed:
-                values[p.name] = values[p.name] * p.scale(values)
+        values = self._unscaled(theta)
+        params: dict[str, Number] = {name: values[..., i] for i, name in enumerate(self.law.names)}
+        for p in self.scaled:
+            assert p.scale is not None
+            params[p.name] = params[p.name] * p.scale(params)
+        return params
+
+    def natural_with_slopes(self, theta: Array) -> tuple[dict[str, Array], Array]:
+        """Natural parameters of ``theta`` (batch, coordinates), each (batch,), and their derivatives by the coordinates
+        (batch, parameters, coordinates).
+        """
+        if self.scaled:  # a factor may be any function of other parameters
+            moved = self.natural(complex_steps(theta))
+            values = np.stack([moved[n] for n in self.law.names], axis=1)  # (batch, parameters, coordinates)
+            return {n: v[..., 0].real for n, v in moved.items()}, values.imag / COMPLEX_STEP
+        values = self._unscaled(theta)
+        slopes = np.where(self.logarithmic, values, 1.0)[..., None] * self.slope
+        return {name: values[..., i] for i, name in enumerate(self.law.names)}, slopes
+
+    def _unscaled(self, theta: Number) -> Number:
+        """Natural parameters (..., parameters), amplitudes without their factors."""
+        values = theta @ self.slope.T + self.shift
+        values[..., self.logarithmic] = np.exp(values[..., self.logarithmic])
         return values
 
     def search(self, params: Mapping[str, Number]) -> Array:
@@ -106,6 +136,11 @@ def _linear_map(law: Law, free: list[str], fixed: Mapping[str, float], centre: A
             else:
                 slope[i, free.index(name)] += factor
     return slope, shift
+
+
+def complex_steps(theta: Array) -> Number:
+    """Coordinates moved by `COMPLEX_STEP`, each in a row of its own: (..., coordinates, coordinates)."""
+    return theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(theta.shape[-1])
 
 
 def positive_logs(amounts: Array) -> Array:

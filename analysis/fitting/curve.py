@@ -15,7 +15,7 @@ from analysis.fitting.diagnosis import active_bounds, fit_warnings, gradient_nor
 from analysis.fitting.fit_setup import STARTS, PreparedFit, prepare
 from analysis.fitting.points import Points
 from analysis.fitting.profile import profile_costs, profile_interval
-from analysis.fitting.solver import COMPLEX_STEP, FitProblem, solve
+from analysis.fitting.solver import FitProblem, solve
 from analysis.fitting.uncertainty import KINDS, ONE_ERROR, SCALES, FitError, Prediction, fit_error, quantile
 from analysis.laws.law import LOGARITHMIC, Law
 
@@ -196,8 +196,7 @@ class Curve:
     def _wald_interval(self, name: str, level: float) -> tuple[float, float]:
         """The interval by the curvature at the estimate, symmetric in the logarithm of a positive parameter."""
         space = self.problem.space
-        moved = space.natural(self.theta[None] + 1j * COMPLEX_STEP * np.eye(len(self.theta)))[name]
-        gradient = moved.imag / COMPLEX_STEP
+        gradient = space.natural_with_slopes(self.theta[None])[1][0, space.law.names.index(name)]
         value = self.params[name]
         if space.law.parameters[space.law.names.index(name)].role in LOGARITHMIC:
             half = float(self.error.half_width(gradient / value, level))

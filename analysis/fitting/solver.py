@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.arrays import Array
-from analysis.fitting.coordinates import Coordinates
+from analysis.fitting.coordinates import COMPLEX_STEP, Coordinates, complex_steps
 from analysis.fitting.objective import Objective
 
-COMPLEX_STEP = 1e-30  # of the derivative; as nothing is subtracted, it may be this small and costs no digits
 PROBE = 0.1  # share of a step at which the curvature along it is measured
 MAX_CORRECTION = 0.75  # a second-order correction longer than this share of its step is not trusted
 FIRST_DAMPING = 1e-3  # relative to the curvature
@@ -38,6 +37,18 @@ class Expansion(NamedTuple):
     diagonal: Array
     fitted: Array
     gradient_by_value: Array
+
+    def rows(self, which: NDArray[np.bool_]) -> Expansion:
+        """The expansion of these rows of the batch."""
+        return Expansion(*(column[which] for column in self))
+
+    def instead_of(self, other: Expansion, which: NDArray[np.bool_]) -> Expansion:
+        """This expansion in these rows of the batch, another one in the rest; ``other`` may be changed."""
+        if which.all():
+            return self
+        for column, new in zip(other, self, strict=True):
+            column[which] = new[which]
+        return other
 
 
 class CoordinatePrior(NamedTuple):
@@ -72,18 +83,13 @@ class FitProblem:
 
     def jacobian(self, theta: Array) -> tuple[Array, Array]:
         """Values (batch, points) and their derivatives by the search coordinates (batch, points, coordinates)."""
-        size = theta.shape[-1]
         law = self.space.law
-        moved_theta = theta[..., None, :] + 1j * COMPLEX_STEP * np.eye(size)
         if law.gradient is not None:
-            # The law knows its derivatives by natural parameters; the complex step gives those by the coordinates.
-            moved = self.space.natural(moved_theta)
-            natural = np.stack([moved[n] for n in law.names], axis=-1)  # (batch, coordinates, parameters)
-            params = natural[..., 0, :].real
-            value, partial = law.gradient(*self.x, *(params[..., i, None] for i in range(params.shape[-1])))
-            return value, partial @ np.swapaxes(natural.imag / COMPLEX_STEP, -1, -2)
-        moved_values = self.fitted(moved_theta)  # (batch, coordinates, points)
-        return moved_values[..., 0, :].real, np.moveaxis(moved_values.imag / COMPLEX_STEP, -2, -1)
+            params, moves = self.space.natural_with_slopes(theta)
+            value, partial = law.gradient(*self.x, *(params[n][..., None] for n in law.names))
+            return value, partial @ moves
+        moved = self.fitted(complex_steps(theta))  # (batch, coordinates, points)
+        return moved[..., 0, :].real, np.moveaxis(moved.imag / COMPLEX_STEP, -2, -1)
 
     def cost(self, theta: Array) -> Array:
         """What the solver minimises, (batch,); infinite where the law has no value."""
@@ -138,34 +144,36 @@ def solve(
     ``low`` and ``high`` are bounds, (coordinates,) or (batch, coordinates). A row is done when a step gains, or
     promises to gain, less than the share ``tolerance`` (a number, or (batch,)) of its cost, or after ``steps`` steps.
     """
-    theta = np.clip(start, low, high)
+    theta = _between(start, low, high)
     low, high = np.broadcast_to(low, theta.shape), np.broadcast_to(high, theta.shape)
-    state = problem.expand(theta)
-    cost = state.cost
+    here = problem.expand(theta)
+    reached, cost = theta.copy(), here.cost.copy()
     damping, tolerances = np.full(len(theta), FIRST_DAMPING), np.broadcast_to(tolerance, len(theta))
-    live = np.flatnonzero(np.isfinite(cost))  # rows that are not done
+    live, stays = np.arange(len(theta)), np.isfinite(cost)  # rows that are not done
     for _ in range(steps):
+        if not stays.all():
+            live, theta, damping, tolerances = (column[stays] for column in (live, theta, damping, tolerances))
+            low, high, here = low[stays], high[stays], here.rows(stays)
         if not len(live):
             break
-        here, rows = Expansion(*(column[live] for column in state)), problem.rows(live)
-        step, promised = _step(rows, theta[live], here, damping[live, None] * here.diagonal, low[live], high[live])
-        trial = theta[live] + step
+        rows = problem.rows(live)
+        step, promised = _step(rows, theta, here, damping[:, None] * here.diagonal, low, high)
+        trial = theta + step
         there = rows.expand(trial)
         gain = here.cost - there.cost
         taken = gain > 0
         # Without much damping a step fails only from rounding at a minimum; with more, a shorter step may still gain.
-        may_shorten = ~taken & (damping[live] > FIRST_DAMPING) & (damping[live] < 1e8)
-        small = (np.where(taken, gain, np.abs(promised)) <= tolerances[live] * here.cost) & ~may_shorten
+        may_shorten = ~taken & (damping > FIRST_DAMPING) & (damping < 1e8)
+        small = (np.where(taken, gain, np.abs(promised)) <= tolerances * here.cost) & ~may_shorten
         # Much gained of what was promised: trust the curvature more; little or nothing: take shorter steps.
         ratio = gain / np.maximum(promised, 1e-300)
-        damping[live] *= np.where(taken, np.where(ratio > 0.75, 0.3, np.where(ratio > 0.25, 1.0, 3.0)), 3.0)
-        damping[live] = np.clip(damping[live], 1e-12, 1e16)
-        theta[live[taken]] = trial[taken]
-        for column, new in zip(state, there, strict=True):
-            column[live[taken]] = new[taken]
-        exact = cost[live] <= 1e-28 * len(problem.y)
-        live = live[~(exact | small)]
-    return theta, cost
+        damping = damping * np.where(taken, np.where(ratio > 0.75, 0.3, np.where(ratio > 0.25, 1.0, 3.0)), 3.0)
+        damping = _between(damping, 1e-12, 1e16)
+        theta = np.where(taken[:, None], trial, theta)
+        here = there.instead_of(here, taken)
+        reached[live], cost[live] = theta, here.cost
+        stays = ~(here.cost <= 1e-28 * len(problem.y)) & ~small
+    return reached, cost
 
 
 def _step(
@@ -181,19 +189,24 @@ def _step(
     # A coordinate that would leave its bounds goes to the bound, and the others are solved again with it there. Two
     # rounds are enough in nearly all steps; the clip below takes care of the rest.
     for _ in range(2):
-        inside = np.clip(step, low - theta, high - theta)
+        inside = _between(step, low - theta, high - theta)
         if (inside == step).all():
             break
         free &= inside == step
         to_bound = np.where(free, 0.0, inside)
         inverse = _damped_inverse(hessian, damping, free)
         step = to_bound - np.matmul(inverse, gradient[..., None] + np.matmul(hessian, to_bound[..., None]))[..., 0]
-    step = np.clip(step, low - theta, high - theta)
+    step = _between(step, low - theta, high - theta)
     promised = -(gradient * step).sum(-1) - 0.5 * (step * np.matmul(hessian, step[..., None])[..., 0]).sum(-1)
     correction = -0.5 * np.matmul(inverse, problem.second_order_gradient(theta, step, here)[..., None])[..., 0]
     length, corrected = ((here.diagonal * vector**2).sum(-1) for vector in (step, correction))
     trusted = 4 * corrected <= MAX_CORRECTION**2 * length
-    return np.clip(step + np.where(trusted[:, None], correction, 0.0), low - theta, high - theta), promised
+    return _between(step + np.where(trusted[:, None], correction, 0.0), low - theta, high - theta), promised
+
+
+def _between(value: Array, low: ArrayLike, high: ArrayLike) -> Array:
+    """`numpy.clip`, which takes several times as long for arrays of some dozen numbers."""
+    return np.asarray(np.minimum(np.maximum(value, low), high))
 
 
 def _damped_inverse(hessian: Array, damping: Array, free: NDArray[np.bool_]) -> Array:

@@ -140,6 +140,7 @@ LAWS: dict[str, Law] = {
             ("E", "A"),
             5,
             variables=2,
+            gradient=formulas.multiplicative_gradient,
             uses=("loss_sizes",),
         ),
         Law(
@@ -156,6 +157,7 @@ LAWS: dict[str, Law] = {
             ("E", "L0"),
             7,
             variables=2,
+            gradient=formulas.joint_bounded_gradient,
             uses=("loss_sizes",),
         ),
         Law(
@@ -171,6 +173,7 @@ LAWS: dict[str, Law] = {
             ("g", "u"),
             3,
             score=True,
+            gradient=formulas.sigmoid_gradient,
             uses=("counts", "scores"),
         ),
         Law(
@@ -180,6 +183,7 @@ LAWS: dict[str, Law] = {
             ("E", "A"),
             4,
             score=True,
+            gradient=formulas.neg_log_accuracy_gradient,
             uses=("counts", "scores"),
             # A score of 0 has no logarithm; 1e-3 is below what test sets of usual size can resolve.
             link=lambda score, _: -np.log(np.maximum(score, 1e-3)),
@@ -197,6 +201,7 @@ LAWS: dict[str, Law] = {
             variables=2,
             score=True,
             link=lambda score, _: logit(np.clip(score, 1e-3, 1 - 1e-3)),
+            gradient=formulas.logit_sizes_gradient,
             uses=("counts_sizes",),
         ),
         Law(
@@ -214,6 +219,7 @@ LAWS: dict[str, Law] = {
             variables=2,
             score=True,
             link=lambda score, _: -np.log(np.maximum(score, 1e-3)),
+            gradient=formulas.neg_log_sizes_gradient,
             uses=("counts_sizes",),
         ),
     )

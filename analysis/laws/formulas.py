@@ -141,9 +141,24 @@ def sigmoid(x: Number, g: Number, u: Number, s: Number, m: Number) -> Number:
     return g + (u - g) * logistic(s * (np.log(x) - m))
 
 
+def sigmoid_gradient(x: Array, g: Array, u: Array, s: Array, m: Array) -> tuple[Array, Array]:
+    """`sigmoid` and its derivatives by g, u, s and m."""
+    away = np.log(x) - m
+    height = logistic(s * away)
+    slope = (u - g) * height * (1 - height)
+    return g + (u - g) * height, _partials(1 - height, height, slope * away, -slope * s)
+
+
 def neg_log_accuracy(x: Number, E: Number, A: Number, b: Number) -> Number:
     """``exp(-(E + A x^-b))``: a score whose negative logarithm is a power law with a floor (arXiv 2512.08894)."""
     return np.exp(-(E + A * np.exp(-b * np.log(x))))
+
+
+def neg_log_accuracy_gradient(x: Array, E: Array, A: Array, b: Array) -> tuple[Array, Array]:
+    """`neg_log_accuracy` and its derivatives by E, A and b."""
+    decay, by_b = _decay(x, b)
+    value = np.exp(-(E + A * decay))
+    return value, _partials(-value, -value * decay, -value * A * by_b)
 
 
 def broken_power(x: Number, E: Number, A: Number, c0: Number, c1: Number, d: Number, f: Number) -> Number:
@@ -180,6 +195,13 @@ def multiplicative(n: Number, d: Number, E: Number, A: Number, a: Number, b: Num
     return E + A * np.exp(-a * np.log(n) - b * np.log(d))
 
 
+def multiplicative_gradient(n: Array, d: Array, E: Array, A: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """`multiplicative` and its derivatives by E, A, a and b."""
+    log_n, log_d = np.log(n), np.log(d)
+    both = np.exp(-a * log_n - b * log_d)
+    return E + A * both, _partials(np.ones_like(both), both, -A * both * log_n, -A * both * log_d)
+
+
 def joint_bounded(n: Number, d: Number, E: Number, L0: Number, A: Number, a: Number, B: Number, b: Number) -> Number:
     """``E + (L0 - E) h / (1 + h)`` with ``h = A n^-a + B d^-b``: additive in model size n and data d, bounded by L0.
 
@@ -189,14 +211,50 @@ def joint_bounded(n: Number, d: Number, E: Number, L0: Number, A: Number, a: Num
     return E + (L0 - E) * h / (1 + h)
 
 
+def joint_bounded_gradient(
+    n: Array, d: Array, E: Array, L0: Array, A: Array, a: Array, B: Array, b: Array
+) -> tuple[Array, Array]:
+    """`joint_bounded` and its derivatives by E, L0, A, a, B and b."""
+    (size, by_a), (data, by_b) = _decay(n, a), _decay(d, b)
+    h = A * size + B * data
+    height = h / (1 + h)
+    slope = (L0 - E) / (1 + h) ** 2  # of the value in h
+    partials = _partials(1 - height, height, slope * size, slope * A * by_a, slope * data, slope * B * by_b)
+    return E + (L0 - E) * height, partials
+
+
 def logit_sizes(n: Number, d: Number, a: Number, k: Number, s: Number) -> Number:
     """``1 / (1 + exp(-(a + k ln n + s ln d)))``: a score whose logit grows evenly with doublings of either."""
     return logistic(a + k * np.log(n) + s * np.log(d))
 
 
+def logit_sizes_gradient(n: Array, d: Array, a: Array, k: Array, s: Array) -> tuple[Array, Array]:
+    """`logit_sizes` and its derivatives by a, k and s."""
+    log_n, log_d = np.log(n), np.log(d)
+    value = logistic(a + k * log_n + s * log_d)
+    slope = value * (1 - value)
+    return value, _partials(slope, slope * log_n, slope * log_d)
+
+
 def neg_log_sizes(n: Number, d: Number, E: Number, A: Number, a: Number, B: Number, b: Number) -> Number:
     """``exp(-(E + A n^-a + B d^-b))``: a score whose negative logarithm is `additive` (arXiv 2512.08894)."""
     return np.exp(-additive(n, d, E, A, a, B, b))
+
+
+def neg_log_sizes_gradient(
+    n: Array, d: Array, E: Array, A: Array, a: Array, B: Array, b: Array
+) -> tuple[Array, Array]:
+    """`neg_log_sizes` and its derivatives by E, A, a, B and b."""
+    exponent, partials = additive_gradient(n, d, E, A, a, B, b)
+    value = np.exp(-exponent)
+    return value, -value[..., None] * partials
+
+
+def _decay(n: Array, a: Array) -> tuple[Array, Array]:
+    """``n^-a`` and its derivative by a."""
+    logs = np.log(n)
+    value = np.exp(-a * logs)
+    return value, -value * logs
 
 
 def _partials(*columns: Array) -> Array:

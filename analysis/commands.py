@@ -29,12 +29,13 @@ def analyse(options: Analyse) -> str | Result:
     tables, items, (out, title) = options.files, options.item_files, options.place
     overlaps = [file for table in tables if (file := table.with_name("overlap.csv")).exists()]
     given = f"margin {options.margin:g} weights {sorted(options.weights.items())} x {options.x}"
+    given += f" figures {sorted(options.figures)}"
     stamp = f"{digest(*tables, *items, *overlaps)} {given}"
     if not _fresh(out, stamp):
         # Imported here: pandas, scipy and vl-convert take half a second that a reused analysis saves.
         from analysis.report.write import write
 
-        names = write(tables, out, title, options.margin, items, options.weights, overlaps, options.x)
+        names = write(tables, out, title, options.margin, items, options.weights, overlaps, options.x, options.figures)
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
     if options.json:
         record = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))

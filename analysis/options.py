@@ -64,6 +64,9 @@ class Analyse(Tables):
     x: str = option(
         "what curves are along: samples of the ability, or what a whole cell costs: tokens, flops or hours", "samples"
     )
+    figures: list[str] = option(
+        "formats of the files in figures/ beside SVG: png, pdf", [], choices=("png", "pdf"), default_text="SVG alone"
+    )
     out: str | None = option(
         "the folder of results", None, default_text="the sweep's folder /analysis, or FILE's name with -analysis"
     )

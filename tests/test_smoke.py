@@ -114,7 +114,6 @@ def test_curves_are_fitted_and_reported(store: Path, analysed: str):
     assert "math" in analysed
     assert "nats" in (report.parent / "table.txt").read_text()
     assert list(report.parent.rglob("*.svg"))
-    assert list(report.parent.rglob("*.png"))
 
 
 def test_the_report_says_what_the_stages_ran_on(store: Path, analysed: str):

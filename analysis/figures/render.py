@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +14,8 @@ from analysis.figures.figure import Figure, Spec
 from analysis.figures.look import FONT
 from analysis.figures.narrow import difference, narrow
 
+FORMATS = ("png", "pdf")
+"""Formats of files of figures beside SVG; a PNG takes longer than all else that is done to draw its figure."""
 VEGA_LITE = "6.4"
 """The version of Vega-Lite that compiles the specifications."""
 SCALE = 2.0
@@ -102,8 +104,8 @@ def without_font(texts: Iterable[str]) -> str:
     if not any(CJK.search(text) for text in texts) or any(place.is_dir() and _finds_font(place) for place in FONTS):
         return ""
     return (
-        "figures/*.png have boxes for Chinese, Japanese and Korean characters, as this machine has no font for them "
-        "(on Debian: apt-get install fonts-noto-cjk); the report and the SVG files show them"
+        "figures/*.png and *.pdf have boxes for Chinese, Japanese and Korean characters, as this machine has no font "
+        "for them (on Debian: apt-get install fonts-noto-cjk); the report and the SVG files show them"
     )
 
 
@@ -119,14 +121,13 @@ def on_white(picture: str) -> str:
     return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="white"/>', picture, count=1)
 
 
-def write(folder: Path, drawn: Picture) -> None:
-    """Write ``NAME.svg`` and ``NAME.png``, both on white."""
-    text = on_white(drawn.svg)
-    (folder / f"{drawn.figure.name}.svg").write_text(text, encoding="utf-8")
-    (folder / f"{drawn.figure.name}.png").write_bytes(_converter().svg_to_png(text, scale=SCALE))
-
-
-def pdf(drawn: Picture) -> bytes:
-    """The figure as a PDF."""
-    document: bytes = _converter().svg_to_pdf(on_white(drawn.svg))
-    return document
+def write(folder: Path, drawn: Picture, formats: Sequence[str] = ()) -> list[str]:
+    """Write ``NAME.svg``, on white, and the figure in some of `FORMATS`; the names of the files."""
+    text, name = on_white(drawn.svg), drawn.figure.name
+    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    for form in FORMATS:  # one of an earlier analysis would show other values than the SVG
+        (folder / f"{name}.{form}").unlink(missing_ok=True)
+    for form in formats:
+        convert = {"png": partial(_converter().svg_to_png, scale=SCALE), "pdf": _converter().svg_to_pdf}[form]
+        (folder / f"{name}.{form}").write_bytes(convert(text))
+    return [f"{name}.{form}" for form in ("svg", *formats)]

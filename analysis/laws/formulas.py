@@ -241,9 +241,7 @@ def neg_log_sizes(n: Number, d: Number, E: Number, A: Number, a: Number, B: Numb
     return np.exp(-additive(n, d, E, A, a, B, b))
 
 
-def neg_log_sizes_gradient(
-    n: Array, d: Array, E: Array, A: Array, a: Array, B: Array, b: Array
-) -> tuple[Array, Array]:
+def neg_log_sizes_gradient(n: Array, d: Array, E: Array, A: Array, a: Array, B: Array, b: Array) -> tuple[Array, Array]:
     """`neg_log_sizes` and its derivatives by E, A, a, B and b."""
     exponent, partials = additive_gradient(n, d, E, A, a, B, b)
     value = np.exp(-exponent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,8 @@ class Drawings:
 
     ``curves`` has one figure per measure by its name, ``checks`` those that check its curves, ``verdicts`` those of
     each question by its name, ``strategies`` and ``mixtures`` those that compare strategies and mixtures, ``stages``
-    those of values after each training stage, ``goals`` the data that the next goals take.
+    those of values after each training stage, ``goals`` the data that the next goals take. ``files`` are the names of
+    the files written.
     """
 
     curves: Mapping[str, Picture]
@@ -48,6 +49,7 @@ class Drawings:
     stages: Sequence[Picture]
     goals: Picture | None
     missing: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     @property
     def all(self) -> list[Picture]:
@@ -55,11 +57,6 @@ class Drawings:
         groups = [self.curves.values(), *self.verdicts.values(), self.strategies, self.mixtures, *self.checks.values()]
         groups += [self.stages, [self.goals] if self.goals else []]
         return [picture for group in groups for picture in group]
-
-    @property
-    def names(self) -> list[str]:
-        """The names of all figures, without their endings."""
-        return [drawn.figure.name for drawn in self.all]
 
 
 TOPICS = {
@@ -76,27 +73,28 @@ TOPICS = {
 """What the effects of each question are, in titles."""
 
 
-def draw_all(results: Results, folder: Path) -> Drawings:
-    """Draw every figure that the results support; write each into ``folder``, as SVG and PNG."""
+def draw_all(results: Results, folder: Path, formats: Sequence[str] = ()) -> Drawings:
+    """Draw every figure that the results support, and write it into ``folder``: as SVG, and in ``formats``."""
     folder.mkdir(parents=True, exist_ok=True)
     curves = {measure.name: picture(curves_figure(measure, fits)) for measure, fits in results.fits}
     checks = {measure.name: _pictures(check_figures(measure, fits)) for measure, fits in results.fits}
     mixtures, missing = mixture_figures(results.study)
     verdicts = {question: _pictures(figures) for question, figures in verdict_figures(results).items()}
     missing += _missing_rollouts(results, checks)
-    texts = [
-        str(v) for drawn in curves.values() for row in drawn.figure.rows for v in row.values() if isinstance(v, str)
-    ]
-    lacking = without_font([*texts, *(drawn.figure.description for drawn in curves.values())])
+    lacking = without_font(_texts(curves.values())) if formats else ""
     missing += [f"{lacking[0].upper()}{lacking[1:]}."] if lacking else []
     goal = goal_figure([one for *_, one in goals(scored(results.fits))][:MOST_GOALS])
     staged = [metric for metric in results.metrics if metric.bounded] or results.metrics
     stages = _pictures(stage_figures(results.study, staged))
     strategies, aim = _pictures(_strategy_figures(results)), picture(goal) if goal else None
     drawings = Drawings(curves, checks, verdicts, strategies, _pictures(mixtures), stages, aim, tuple(missing))
-    for drawn in drawings.all:
-        write(folder, drawn)
-    return drawings
+    return replace(drawings, files=tuple(name for drawn in drawings.all for name in write(folder, drawn, formats)))
+
+
+def _texts(pictures: Iterable[Picture]) -> list[str]:
+    """What stands in figures: their texts and the words of their rows."""
+    rows = [value for drawn in pictures for row in drawn.figure.rows for value in row.values()]
+    return [*(drawn.figure.description for drawn in pictures), *(value for value in rows if isinstance(value, str))]
 
 
 def _pictures(figures: Iterable[Figure]) -> list[Picture]:

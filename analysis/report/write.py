@@ -30,15 +30,17 @@ def write(
     weights: Mapping[str, float] | None = None,
     overlaps: Sequence[Path] = (),
     x: str = "samples",
+    formats: Sequence[str] = (),
 ) -> list[str]:
-    """Analyse ``tables`` into ``out``; return the names of the files written. The same tables give the same bytes.
+    """Analyse ``tables`` into ``out``; return the names of the files written. The same tables give the same bytes,
+    except for PDFs.
 
     ``margin`` and ``weights`` are those of `findings`, ``items`` files of per-item results, ``overlaps`` tables of
-    training sources and the test items that they contain, ``x`` is what curves are along, one of `AXES`. Raises
-    ValueError where a file is not a long table.
+    training sources and the test items that they contain, ``x`` is what curves are along, one of `AXES`;
+    ``formats`` are those of figures beside SVG, of `FORMATS`. Raises ValueError where a file is not a long table.
     """
     results = analyse(read_study(tables, items, x), margin, weights)
-    drawings = draw_all(results, out / "figures")
+    drawings = draw_all(results, out / "figures", formats)
     overlap = [table for path in overlaps if (table := overlap_table(read_csv(path)))]
     folders = sweep_folders(tables)
     further = [*([f"x={x}"] if x != "samples" else []), *([f"margin={margin:g}"] if margin != MARGIN else [])]
@@ -59,4 +61,4 @@ def write(
         texts[items_page.NAME] = items_page.items_page(title, given)
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
-    return [*texts, *(f"figures/{name}.{suffix}" for name in drawings.names for suffix in ("svg", "png"))]
+    return [*texts, *(f"figures/{name}" for name in drawings.files)]

@@ -1,12 +1,17 @@
 """`python -m analysis` from a table to a report that stands alone."""
 
+import json
 import re
+from dataclasses import fields
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.figures.render import FORMATS
+from analysis.options import Analyse
 from tests.analysis.running import contents, run
 from tests.analysis.tables import FULL, TASKS, Simulation, data_amount, strategies
 
@@ -88,15 +93,34 @@ def test_the_gain_of_the_report_is_the_slope_of_the_last_three_amounts(analysed)
         assert gain == pytest.approx(100 * (last - first) / 4, abs=0.5)
 
 
-def test_every_block_has_an_svg_and_a_png(analysed):
+def test_every_block_has_an_svg(analysed):
     figures = analysed[0] / "t-analysis" / "figures"
     names = {f"{a}-{TASKS[a]}-accuracy" for a in FULL} | {f"{a}-{a}_loss-loss" for a in FULL}
     drawn = {p.stem for p in figures.glob("*.svg")}
     assert names <= drawn
     others = {stem for stem in drawn if not stem.endswith(("-residual", "-profile"))} - names
     assert others == {"verdicts-scaling-share", "verdicts-scaling-loss", "goals"}
-    assert {p.stem for p in figures.glob("*.png")} == drawn
-    assert all(p.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for p in figures.glob("*.png"))
+    assert {p.suffix for p in figures.iterdir()} == {".svg"}
+
+
+def test_figures_are_also_written_in_the_formats_asked_for_and_none_of_an_earlier_table_stays(tmp_path):
+    data_amount().to_csv(tmp_path / "t.csv", index=False)
+    starts = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-", ".svg": b"<svg"}
+    for asked, formats in (
+        ("figures=png,pdf", {".svg", ".png", ".pdf"}),
+        ("figures=pdf", {".svg", ".pdf"}),
+        ("", {".svg"}),
+    ):
+        record = json.loads(run("table=t.csv", *filter(None, [asked]), "json=true", cwd=tmp_path))
+        files = [name for name in record["files"] if name.startswith("figures/")]
+        names = {Path(name).stem for name in files}
+        assert len(names) > 8 and len(files) == len(names) * len(formats)
+        assert {p.name for p in (tmp_path / "t-analysis" / "figures").iterdir()} == {Path(name).name for name in files}
+        for name in files:
+            path = tmp_path / "t-analysis" / name
+            assert path.suffix in formats and path.read_bytes().startswith(starts[path.suffix])
+    assert "choose one of: png, pdf" in run("table=t.csv", "figures=jpg", cwd=tmp_path, code=2)
+    assert next(f for f in fields(Analyse) if f.name == "figures").metadata["choices"] == FORMATS
 
 
 def test_the_report_stands_alone(analysed):
@@ -169,7 +193,7 @@ def test_strategies_beside_training_alone_have_a_matrix_and_a_pareto_view(tmp_pa
     figures = tmp_path / "t-analysis" / "figures"
     for metric in ("accuracy", "loss"):
         for name in (f"forgetting-{metric}", *(f"pareto-{metric}-{pair}" for pair in ("0-1", "0-2", "1-2"))):
-            assert (figures / f"{name}.png").exists()
+            assert (figures / f"{name}.svg").exists()
     page = Page((tmp_path / "t-analysis" / "report.html").read_text())
     assert page.open == []
     assert page.counts["svg"] > len(list(figures.glob("*.svg"))) >= 14

@@ -19,7 +19,7 @@ from sweep.plan import fit, judge_cost
 from sweep.plan.cost import Cost, card_gib, costs, gpus
 from sweep.plan.memory import gib
 from sweep.plan.plan import Plan, PlannedCell
-from sweep.results import keep
+from sweep.results import removed_models
 from sweep.results.saved_sweep import check_replacement
 from sweep.stages.store import Store
 
@@ -67,7 +67,7 @@ def _report(
     rows = [_cell(plan, planned, estimate, missing, card) for planned in plan.cells[:most]]
     kinds = [_kind(plan, kind, estimate, missing) for kind in dict.fromkeys(stage.kind for stage in plan.stages)]
     told = [*summary(plan, estimate, missing, users), *fit.lines(plan, missing, card), *judge_cost.lines(plan, store)]
-    again = keep.trained_again((stage for stage in plan.stages if stage.key in missing), store)
+    again = removed_models.trained_again((stage for stage in plan.stages if stage.key in missing), store)
     told += filter(None, [again])
     try:
         note = check_replacement(plan, store, plan.cells[0].cell.replace)

@@ -191,14 +191,14 @@ def cancel(options: Named) -> Result:
 def collect(options: Named) -> Result:
     """Write a sweep's table again from its scores, bring its tracker up to date, and remove models as ``keep`` says."""
     from sweep.launch.tracking import mirrored
-    from sweep.results import keep, table, warnings
+    from sweep.results import removed_models, table, warnings
 
     store = options.opened
     saved = load(store, _one_sweep(store, options.name))
     require("this sweep", saved.tracker.extras)
     with mirrored(saved, store, print, patient=True):
         warned, path = warnings.write(saved, store), table.write(saved, store)
-    removal = keep.Removal(saved, store)
+    removal = removed_models.Removal(saved, store)
     told = [*warned, *filter(None, [removal.at_the_end()]), str(path)]
     record = {"sweep": saved.name, "table": str(path), "warnings": list(warned), "removed": removal.removed}
     return Result("\n".join(told), record)

@@ -11,7 +11,7 @@ from common.options import near
 from common.sweep_name import check_sweep_name
 from eval.spec.tasks import Suite, Task
 from sweep.config.amount import STUDY_REPLAY, WHOLE, Amount
-from sweep.config.keep import KEEP
+from sweep.config.kept_models import KEEP
 from sweep.config.strategy import EACH, GENERAL, SPECIALISED, WORDS, Strategy
 from sweep.config.tracker import TrackerConfig
 from train.spec import (

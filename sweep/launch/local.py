@@ -19,7 +19,7 @@ from sweep.launch.server import GRACE_SECONDS
 from sweep.launch.workers import Server, ServerGone
 from sweep.plan.cost import card_gib, gpus
 from sweep.plan.fit import gpus_for
-from sweep.results.keep import Removal
+from sweep.results.removed_models import Removal
 from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN
 from sweep.stages.store import Store

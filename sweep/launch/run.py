@@ -22,7 +22,7 @@ from sweep.launch.tracking import mirrored
 from sweep.launch.watch import Watch
 from sweep.plan.plan import Plan
 from sweep.plan.preflight import fetch_all
-from sweep.results import keep, table, warnings
+from sweep.results import removed_models, table, warnings
 from sweep.results.saved_sweep import SavedSweep, save
 from sweep.results.stage_names import stage_names
 from sweep.stages.extras import extras
@@ -75,13 +75,13 @@ def run_saved(saved: SavedSweep, store: Store, workers: int | None) -> int:
     Returns 0, 1 (a stage or the worker server failed) or 130 (Ctrl-C).
     """
     console = Console(soft_wrap=True, highlight=False)
-    removal = keep.Removal(saved, store)
+    removal = removed_models.Removal(saved, store)
     pool = Pool(saved.jobs, store, workers, removal)
     missing = len(pool.queue.missing)
     needed = extras((job.stage, job.execution) for job in pool.queue.missing.values())
     require("this sweep", [*needed, *saved.tracker.extras])
     console.print(f"sweep {saved.name}: {_size(saved)}, {missing} to run")
-    _note(console, keep.trained_again((job.stage for job in pool.queue.missing.values()), store))
+    _note(console, removed_models.trained_again((job.stage for job in pool.queue.missing.values()), store))
     with mirrored(saved, store, partial(_say, console)):
         with Progress(pool.queue.missing.values(), store, console, stage_names(saved), pool.most) as progress:
             outcome = pool.run(progress)
@@ -118,7 +118,7 @@ def submit_saved(saved: SavedSweep, store: Store, request: Request) -> int:
     )
     if not next(iter(request.of_stage.values())).wait:
         return 0
-    removal = keep.Removal(saved, store)
+    removal = removed_models.Removal(saved, store)
     watch = Watch(saved, store, removal)
     with mirrored(saved, store, partial(_say, console)):
         with Progress(watch.todo.values(), store, console, stage_names(saved)) as progress:

@@ -10,7 +10,7 @@ from sweep.launch.local import Outcome
 from sweep.launch.progress import Progress
 from sweep.launch.squeue import Queued
 from sweep.launch.tasks import inputs
-from sweep.results.keep import Removal
+from sweep.results.removed_models import Removal
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.store import Store
 from sweep.stages.worker import Job

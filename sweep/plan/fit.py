@@ -9,7 +9,7 @@ from typing import Any
 
 from common.wording import plural
 from sweep.config.cell import Cell
-from sweep.config.keep import goes
+from sweep.config.kept_models import goes
 from sweep.plan.memory import GIB, LARGE, MODEL_BYTES, Memory, gib, of_cell
 from sweep.plan.plan import Plan, PlannedCell
 from sweep.plan.resume_points import save_seconds

@@ -16,7 +16,7 @@ from sweep.launch.local import Pool, Running
 from sweep.launch.progress import Progress
 from sweep.plan.files import Files
 from sweep.plan.plan import make
-from sweep.results import keep
+from sweep.results import removed_models
 from sweep.results.saved_sweep import save
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
@@ -264,7 +264,7 @@ def test_models_go_while_the_rest_is_built(store_path: Path, monkeypatch: pytest
     store = Store(store_path)
     cells = [(f, cell(*TINY, *MATH_ALONE, f"fraction={f}", "keep=scores"), {}) for f in ("1/4", "1/2")]
     saved = save(make("s", cells, Files(store)), store)
-    removal = keep.Removal(saved, store)
+    removal = removed_models.Removal(saved, store)
     pool = Pool(saved.jobs, store, 1, removal)
     with Progress(pool.queue.missing.values(), store, Console()) as progress:
         assert not pool.run(progress).failed

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from common.wording import plural
-from sweep.config.keep import goes
+from sweep.config.kept_models import goes
 from sweep.results.garbage import size_of
 from sweep.results.saved_sweep import LOCK, SavedSweep, load
 from sweep.results.sweep_files import FILE, used_stages

@@ -17,7 +17,7 @@ from sweep.launch.watch import Watch
 from sweep.plan import fit
 from sweep.plan.files import Files
 from sweep.plan.plan import make
-from sweep.results import garbage, keep, table
+from sweep.results import garbage, removed_models, table
 from sweep.results.saved_sweep import SavedSweep, load, save
 from sweep.stages.disk import remove
 from sweep.stages.stage import Stage
@@ -69,14 +69,14 @@ def test_models_go_once_scored_and_the_table_stays_the_same(store: Store, kept: 
     sweep = saved(store, kept)
     build(store, sweep)
     before = rows(store, sweep)
-    told = keep.Removal(sweep, store).at_the_end()
+    told = removed_models.Removal(sweep, store).at_the_end()
     assert models(store, sweep) == left
     gone = left.count(False)
     assert told == (f"keep={kept}: removed {gone} model{'s' * (gone > 1)}, 0.0 MiB" if gone else "")
     assert rows(store, sweep) == before and ",300," in before, "tokens are what the removed trainings recorded"
     assert not list(store.root.glob(f"trash/*/{WEIGHTS}")) and not list(store.root.glob(f"spent/*/*/{WEIGHTS}"))
     assert store.lacking(job.stage for job in sweep.jobs.values()) == {}, "the cell is done without its models"
-    assert keep.Removal(sweep, store).at_the_end() == "" and garbage.unused(store).paths == ()
+    assert removed_models.Removal(sweep, store).at_the_end() == "" and garbage.unused(store).paths == ()
 
 
 def _score_of(sweep: SavedSweep, model: str) -> Stage:
@@ -90,7 +90,7 @@ def test_a_model_stays_while_something_is_to_be_built_on_it(store: Store, number
     """The score of the model after one stage is missing, as after a failure; then that of the last model."""
     sweep = saved(store, "scores")
     build(store, sweep, _score_of(sweep, sweep.cells[0].trained[number]).key)
-    keep.Removal(sweep, store).at_the_end()
+    removed_models.Removal(sweep, store).at_the_end()
     assert models(store, sweep) == left
 
 
@@ -99,9 +99,9 @@ def _missing(store: Store, sweep: SavedSweep) -> dict[str, Stage]:
 
 
 def test_models_go_while_the_sweep_runs_and_the_end_counts_them(store: Store, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(keep, "REST", 0.0)
+    monkeypatch.setattr(removed_models, "REST", 0.0)
     sweep = saved(store, "scores")
-    removal, score = keep.Removal(sweep, store), _score_of(sweep, sweep.cells[0].trained[2])
+    removal, score = removed_models.Removal(sweep, store), _score_of(sweep, sweep.cells[0].trained[2])
     build(store, sweep, score.key)
     removal.while_running(_missing(store, sweep))
     assert models(store, sweep) == [True, True, True]
@@ -113,12 +113,12 @@ def test_models_go_while_the_sweep_runs_and_the_end_counts_them(store: Store, mo
 
 def test_while_a_sweep_runs_the_store_is_searched_once_a_model(store: Store, monkeypatch: pytest.MonkeyPatch):
     searches: list[str] = []
-    monkeypatch.setattr(keep, "REST", 0.0)
-    monkeypatch.setattr(keep, "load", lambda store, name: searches.append(name) or load(store, name))
+    monkeypatch.setattr(removed_models, "REST", 0.0)
+    monkeypatch.setattr(removed_models, "load", lambda store, name: searches.append(name) or load(store, name))
     sweep = saved(store, "scores")
     saved(store, "all", name="other")
     build(store, sweep)
-    removal = keep.Removal(sweep, store)
+    removal = removed_models.Removal(sweep, store)
     for _ in range(3):
         removal.while_running({})
     assert searches == ["s"] and models(store, sweep) == [True, True, True]
@@ -127,7 +127,7 @@ def test_while_a_sweep_runs_the_store_is_searched_once_a_model(store: Store, mon
 def test_the_command_that_waits_for_slurm_removes_models_too(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sweep.launch.squeue.jobs_for", lambda store: [])  # all jobs have ended
     sweep = saved(store, "scores")
-    watch = Watch(sweep, store, keep.Removal(sweep, store))
+    watch = Watch(sweep, store, removed_models.Removal(sweep, store))
     build(store, sweep)
     with Progress(watch.todo.values(), store, Console()) as progress:
         watch.poll(progress)
@@ -142,7 +142,7 @@ def test_models_are_measured_before_others_are_trained_where_they_then_go(store:
     build(store, sweep, *trained, *answers)
     measures_base = saved(store, kept, "fraction=0", name="base")
     both = sweep.jobs | measures_base.jobs
-    pool = Pool(both, store, 1, keep.Removal(sweep, store))
+    pool = Pool(both, store, 1, removed_models.Removal(sweep, store))
     job = pool.queue.pop()
     assert base not in pool.queue.missing and job is not None and job.stage.kind == first
 
@@ -151,8 +151,8 @@ def test_a_model_that_is_never_scored_stays(store: Store):
     sweep = saved(store, "scores")
     build(store, sweep)
     without = {key: job for key, job in sweep.jobs.items() if job.stage.kind not in ("answer", "score")}
-    assert len(keep.removable(sweep, store, ())) == 2
-    assert keep.removable(replace(sweep, jobs=without), store, ()) == []
+    assert len(removed_models.removable(sweep, store, ())) == 2
+    assert removed_models.removable(replace(sweep, jobs=without), store, ()) == []
 
 
 def test_a_model_that_another_sweep_names_stays(store: Store):
@@ -160,7 +160,7 @@ def test_a_model_that_another_sweep_names_stays(store: Store):
     saved(store, "all", "strategy.stages=[{specialised: 1}]", name="other")
     build(store, sweep)
     told = "keep=scores: removed 1 model, 0.0 MiB; 1 model that other sweeps name stay"
-    assert keep.Removal(sweep, store).at_the_end() == told
+    assert removed_models.Removal(sweep, store).at_the_end() == told
     assert models(store, sweep) == [True, True, False]
 
 
@@ -169,7 +169,7 @@ def test_nothing_goes_while_a_sweep_cannot_be_read(store: Store):
     build(store, sweep)
     store.sweep("other").mkdir()
     (store.sweep("other") / "sweep.json").write_text("{")
-    assert "no model is removed" in keep.Removal(sweep, store).at_the_end()
+    assert "no model is removed" in removed_models.Removal(sweep, store).at_the_end()
     assert models(store, sweep) == [True, True, True]
 
 
@@ -177,7 +177,7 @@ def test_cells_that_another_command_has_added_count(store: Store):
     earlier = saved(store, "scores", "suite.score=last")
     build(store, earlier)
     grown = saved(store, "scores")  # measures the first stage too, which is not done yet
-    keep.Removal(earlier, store).at_the_end()
+    removed_models.Removal(earlier, store).at_the_end()
     assert models(store, grown) == [True, True, False]
 
 
@@ -185,7 +185,7 @@ def test_a_model_that_a_process_builds_stays(store: Store):
     sweep = saved(store, "scores")
     build(store, sweep)
     leave_claim(store.claim(sweep.jobs[sweep.cells[0].trained[1]].stage))
-    keep.Removal(sweep, store).at_the_end()
+    removed_models.Removal(sweep, store).at_the_end()
     assert models(store, sweep) == [True, True, False]
 
 
@@ -195,8 +195,8 @@ def _until(root: Path, moment: str, hang: Callable[..., None]) -> None:
     if moment == "records":
         Store.set_aside = hang
     else:
-        keep.remove = lambda path: hang() if path.is_relative_to(root / "trash") else remove(path)
-    keep.Removal(load(store, "s"), store).at_the_end()
+        removed_models.remove = lambda path: hang() if path.is_relative_to(root / "trash") else remove(path)
+    removed_models.Removal(load(store, "s"), store).at_the_end()
 
 
 @pytest.mark.parametrize("moment", ["records", "trash"])
@@ -206,28 +206,30 @@ def test_a_kill_while_models_go_loses_nothing_of_the_table(store: Store, moment:
     before = rows(store, sweep)
     kill_at(_until, store.root, moment)
     assert rows(store, sweep) == before and not store.lacking(job.stage for job in sweep.jobs.values())
-    keep.Removal(sweep, store).at_the_end()
+    removed_models.Removal(sweep, store).at_the_end()
     assert models(store, sweep) == [True, False, False] and rows(store, sweep) == before
 
 
 def test_a_later_cell_trains_a_removed_model_again_and_the_plan_says_so(store: Store):
     sweep = saved(store, "scores", "suite.score=last")
     build(store, sweep)
-    keep.Removal(sweep, store).at_the_end()
+    removed_models.Removal(sweep, store).at_the_end()
     later = saved(store, "scores")
     missing = store.lacking(job.stage for job in later.jobs.values())
     assert [key in missing for key in later.cells[0].trained] == [False, True, False]
-    assert keep.trained_again(missing.values(), store) == "1 model to train again: removed after scoring (keep=)"
+    assert (
+        removed_models.trained_again(missing.values(), store) == "1 model to train again: removed after scoring (keep=)"
+    )
     build(store, later)
-    assert keep.trained_again(store.lacking(job.stage for job in later.jobs.values()).values(), store) == ""
-    keep.Removal(later, store).at_the_end()
+    assert removed_models.trained_again(store.lacking(job.stage for job in later.jobs.values()).values(), store) == ""
+    removed_models.Removal(later, store).at_the_end()
     assert models(store, later) == [True, False, False]
 
 
 def test_gc_removes_the_records_of_models_of_no_sweep(store: Store):
     sweep = saved(store, "scores")
     build(store, sweep)
-    keep.Removal(sweep, store).at_the_end()
+    removed_models.Removal(sweep, store).at_the_end()
     first, last = sweep.cells[0].trained[1:]
     path = store.sweep("s") / "sweep.json"
     content = json.loads(path.read_bytes())

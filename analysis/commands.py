@@ -24,7 +24,7 @@ SOURCES = (".py", ".js", ".css")
 """Files of this package that results depend on."""
 
 
-def analyse(options: Analyse) -> str | Result:
+def analyse(options: Analyse) -> Result:
     """Write the analysis, or reuse what an earlier run wrote for the same input; the text for the terminal."""
     tables, items, (out, title) = options.files, options.item_files, options.place
     overlaps = [file for table in tables if (file := table.with_name("overlap.csv")).exists()]
@@ -37,22 +37,21 @@ def analyse(options: Analyse) -> str | Result:
 
         names = write(tables, out, title, options.margin, items, options.weights, overlaps, options.x, options.figures)
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
-    if options.json:
-        record = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))
-        files = json.loads((out / "analysis.json").read_text(encoding="utf-8"))["files"]
-        return result({"folder": str(out), "files": files, **record})
     summary = (out / "summary.txt").read_text(encoding="utf-8")
-    return f"{summary}\nall tables: {out / 'table.txt'}\nreport: {out / 'report.html'}\n"
+    record = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))
+    files = json.loads((out / "analysis.json").read_text(encoding="utf-8"))["files"]
+    text = f"{summary}\nall tables: {out / 'table.txt'}\nreport: {out / 'report.html'}\n"
+    return result({"folder": str(out), "files": files, **record}, text)
 
 
-def compare(options: Compare) -> str | Result:
-    """What changed from one sweep or table to another, as text or JSON."""
+def compare(options: Compare) -> Result:
+    """What changed from one sweep or table to another."""
     from analysis.report.comparison import compared
 
     before, after = options.sides
     items = [*before.item_files, *after.item_files]
     names = before.place[1], after.place[1]
-    return compared((before.files[0], after.files[0]), names, items, options.margin, as_json=options.json)
+    return compared((before.files[0], after.files[0]), names, items, options.margin)
 
 
 def serve(options: Serve) -> int:
@@ -65,7 +64,7 @@ def serve(options: Serve) -> int:
     return 0
 
 
-def publish(options: Publish) -> str | int | Result:
+def publish(options: Publish) -> Result:
     """Bring sweeps into W&B, finished or not: tables, curves, verdicts, report and dashboards; or write them down."""
     from analysis.live.sweep_verbs import collect
     from analysis.publish.publish import Analysed, publish, write
@@ -80,12 +79,12 @@ def publish(options: Publish) -> str | int | Result:
         return Analysed(options.sweep, analysed.files, analysed.item_files, analysed.margin, page, origin)
 
     if options.dry_run:
-        return write(renew, options.entity, options.project, options.workspace, options.folder, options.json)
+        return write(renew, options.entity, options.project, options.workspace, options.folder)
     lines = []
     for line in publish(renew, options.entity, options.project, options.workspace):
         print(line, flush=True)
         lines.append(line)
-    return result({"lines": lines}) if options.json else 0
+    return result({"lines": lines})  # which have been printed
 
 
 def digest(*files: Path) -> str:
@@ -110,29 +109,29 @@ def _fresh(out: Path, stamp: str) -> bool:
         return False
 
 
-def advise(options: Advise) -> str | Result:
-    """What to train under a budget, or how earlier advice compares with what was measured, as text."""
-    from analysis.advice.text import advice_text, check_text
+def advise(options: Advise) -> Result:
+    """What to train under a budget, or how earlier advice compares with what was measured."""
+    from analysis.advice.text import advice_result, check_result
 
     if options.budget is not None:
-        return advice_text(
-            options.files, options.budget, options.weights, options.seed, options.near, options.kl, options.json,
+        return advice_result(
+            options.files, options.budget, options.weights, options.seed, options.near, options.kl,
             only=options.only, repeats=options.repeats, have=options.have,
         )  # fmt: skip
     assert options.check is not None
     after = replace(options, sweep=options.check) if options.table is None else replace(options, table=options.check[0])
-    return check_text(options.files, after.files, options.weights, options.json, options.only)
+    return check_result(options.files, after.files, options.weights, options.only)
 
 
-def next_cells(options: Next) -> str | Result:
-    """Which cells to run next, as text."""
-    from analysis.advice.text import next_text
+def next_cells(options: Next) -> Result:
+    """Which cells to run next."""
+    from analysis.advice.text import next_result
 
-    return next_text(options.files, options.quantity, options.json, options.only)
+    return next_result(options.files, options.quantity, options.only)
 
 
-def import_table(options: Import) -> str | Result:
-    """Write another tool's table as a long table; what was written, as text."""
+def import_table(options: Import) -> Result:
+    """Write another tool's table as a long table; what was written."""
     from analysis.data.table_file import write_table
     from analysis.imports.lm_eval import items
     from analysis.imports.mapping import convert, read_mapping
@@ -152,21 +151,20 @@ def import_table(options: Import) -> str | Result:
         plan = read_mapping(Path(options.mapping))
         samples = items(Path(options.source), plan.get("tasks", {}), plan.get("metrics", {}))
         write_table(samples, place)
-    if options.json:
-        listed = {} if samples is None else {"items": str(place), "item_rows": len(samples)}
-        return result({"table": str(out), "rows": len(frame), "abilities": abilities, "notes": remarks, **listed})
+    listed = {} if samples is None else {"items": str(place), "item_rows": len(samples)}
+    record = {"table": str(out), "rows": len(frame), "abilities": abilities, "notes": remarks, **listed}
     lines = [*(f"note: {remark}" for remark in remarks), f"{len(frame):,} rows of {', '.join(abilities)} in {out}"]
     lines += [] if samples is None else [f"{len(samples):,} items in {place}"]
-    return "".join(f"{line}\n" for line in lines)
+    return result(record, "".join(f"{line}\n" for line in lines))
 
 
-def fit(options: Fit) -> str | Result:
-    """Fit one law to columns of a table; its parameters with intervals, as text."""
+def fit(options: Fit) -> Result:
+    """Fit one law to columns of a table; its parameters with intervals."""
     from analysis.fitting.column_fit import describe
 
     return describe(
         Path(options.table), tuple(options.x), options.y, options.law, options.objective, trials=options.trials,
-        group=options.group, delta=options.delta, level=options.level, seed=options.seed, as_json=options.json,
+        group=options.group, delta=options.delta, level=options.level, seed=options.seed,
     )  # fmt: skip
 
 

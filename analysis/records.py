@@ -13,9 +13,9 @@ VERSION = 1
 """Raised when a field is renamed, removed or means something else; new fields leave it as it is."""
 
 
-def result(record: Mapping[str, Any]) -> Result:
-    """A record with its version as what a verb returns for ``json=true``; missing numbers are left out."""
-    return Result("", {"version": VERSION, **plain(record)})
+def result(record: Mapping[str, Any], text: str = "") -> Result:
+    """What a verb returns: a record with its version, for ``json=true``, without missing numbers; a text for people."""
+    return Result(text, {"version": VERSION, **plain(record)})
 
 
 def json_text(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The texts that ``python -m analysis advise`` and ``next`` print."""
+"""What ``python -m analysis advise`` and ``next`` answer, as text and as a record."""
 
 from __future__ import annotations
 
@@ -32,19 +32,18 @@ SHOWN = 5
 """Compositions of the front that are printed."""
 
 
-def advice_text(
+def advice_result(
     tables: Sequence[Path],
     budget: float | str,
     weights: Mapping[str, float],
     seed: int,
     near: Mapping[str, float] | None = None,
     kl: float = KL,
-    as_json: bool = False,
     *,
     only: Mapping[str, str] | None = None,
     repeats: float = 1.0,
     have: Mapping[str, float] | None = None,
-) -> str | Result:
+) -> Result:
     """The best composition of each strategy, the Pareto front, checks of the surrogates, and two commands.
 
     One command runs the best composition, the other puts the ranking to the test. Errors as in `advise` and `one_kind`.
@@ -55,12 +54,11 @@ def advice_text(
     run, trial = run_line(advice, study), trial_line(advice, study)
     priced, tested = advice.budget.sentence(advice.abilities), checks(advice.surrogates)
     notes = [*kind.sentences, *_notes(advice, study)]
-    if as_json:
-        found = advice_record(advice, _best(advice), _ends(advice))
-        return result({**found, "costs": priced or None, "checks": tested, "notes": notes, "run": run, "test": trial})
+    found = advice_record(advice, _best(advice), _ends(advice))
+    record = {**found, "costs": priced or None, "checks": tested, "notes": notes, "run": run, "test": trial}
     lines = [*([priced] if priced else []), *(f"check: {line}" for line in tested), *(f"note: {n}" for n in notes)]
     shown = "".join(render(table, WIDTH) for table in advice_tables(advice))
-    return f"{shown}{_wrapped(lines)}run it:  {run}\ntest it: {trial}\n"
+    return result(record, f"{shown}{_wrapped(lines)}run it:  {run}\ntest it: {trial}\n")
 
 
 def _notes(advice: Advice, study: Study) -> list[str]:
@@ -95,20 +93,18 @@ def _repeats(advice: Advice) -> list[str]:
     ]
 
 
-def check_text(
+def check_result(
     tables: Sequence[Path],
     after: Sequence[Path],
     weights: Mapping[str, float],
-    as_json: bool = False,
     only: Mapping[str, str] | None = None,
-) -> str | Result:
+) -> Result:
     """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held."""
     kind = one_kind(read_study(tables), only)
     check = compare(kind.study, keep(read_study(after), kind.chosen), weights)
     lines = [*kind.sentences, *check_lines(check)]
-    if as_json:
-        return result({**check_record(check), "notes": lines})
-    return render(check_summary(check), WIDTH) + _wrapped(lines) + "\n" + render(check_table(check), WIDTH)
+    text = render(check_summary(check), WIDTH) + _wrapped(lines) + "\n" + render(check_table(check), WIDTH)
+    return result({**check_record(check), "notes": lines}, text)
 
 
 def _wrapped(lines: Sequence[str]) -> str:
@@ -116,19 +112,16 @@ def _wrapped(lines: Sequence[str]) -> str:
     return "".join(f"{fill(line, WIDTH, subsequent_indent='  ')}\n" for line in lines)
 
 
-def next_text(
-    tables: Sequence[Path], quantity: str, as_json: bool = False, only: Mapping[str, str] | None = None
-) -> str | Result:
+def next_result(tables: Sequence[Path], quantity: str, only: Mapping[str, str] | None = None) -> Result:
     """The most worthwhile cells to run next, and the command that runs the first; for a goal also what it takes."""
     study = read_study(tables)
     if "=" in quantity:
-        return result(goal_record(study, quantity)) if as_json else goal_text(study, quantity, only)
+        return result(goal_record(study, quantity), goal_text(study, quantity, only))
     kind = one_kind(study, only)
     cells = choices(kind.study, quantity)
-    if as_json:
-        return result({"quantity": quantity, **next_record(cells), "notes": kind.sentences})
     notes = _wrapped([f"note: {line}" for line in kind.sentences])
-    return f"{render(next_table(cells, quantity))}{notes}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
+    text = f"{render(next_table(cells, quantity))}{notes}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
+    return result({"quantity": quantity, **next_record(cells), "notes": kind.sentences}, text)
 
 
 def advice_tables(advice: Advice) -> list[TextTable]:

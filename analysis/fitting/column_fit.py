@@ -30,8 +30,7 @@ def describe(
     delta: float,
     level: float,
     seed: int,
-    as_json: bool = False,
-) -> str | Result:
+) -> Result:
     """A table of the fitted parameters with intervals at ``level``, the law, the objective and the warnings.
 
     ``x``, ``y``, ``trials`` and ``group`` are columns of ``table``; the rest are arguments of `analysis.fit`.
@@ -45,13 +44,12 @@ def describe(
         group=None if group is None else _column(frame, group, table).astype(str).to_numpy(str),
     )
     curve = fit(points, law, objective, delta, seed)
-    if as_json:
-        return result(_record(curve, level))
     title = f"{law} of {y} in {', '.join(x)}: {len(curve.points)} points, objective {objective}"
     text = render(TextTable(title, ("parameter", "value", f"{100 * level:g} % interval"), _rows(curve, level)))
     text += f"{(curve.law.value.__doc__ or '').splitlines()[0]}\n"
     text += f"objective {curve.objective:.6g}; {curve.agreeing_starts} of {curve.starts} starts agree\n"
-    return text + "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)
+    text += "".join(f"warning {code}: {explain(code)}\n" for code in curve.warnings)
+    return result(_record(curve, level), text)
 
 
 def _record(curve: Curve, level: float) -> dict[str, Any]:

@@ -72,12 +72,10 @@ def write(
     project: str,
     workspace: str,
     folder: Path,
-    as_json: bool = False,
-) -> str | Result:
+) -> Result:
     """Write what would be published to a folder; what was written."""
     require("publish", ["wandb"])
     made = renew().content()
     files = write_files(made, views(made, Place(entity or NOBODY, project), workspace or made.title), folder)
-    if as_json:
-        return result({"run": made.id, "folder": str(folder), "files": list(map(str, files))})
-    return f"{len(files)} files of run {made.id} in {folder}; nothing was sent"
+    told = f"{len(files)} files of run {made.id} in {folder}; nothing was sent"
+    return result({"run": made.id, "folder": str(folder), "files": list(map(str, files))}, told)

@@ -16,14 +16,10 @@ from common.options import Result
 FINDINGS = {"up": "better", "down": "worse", "equal": "same", "undecided": "open"}
 
 
-def compared(
-    tables: tuple[Path, Path], names: tuple[str, str], items: Sequence[Path], margin: float, *, as_json: bool
-) -> str | Result:
-    """What changed from the first table to the second, as text or JSON; arguments and errors as in `compare`."""
+def compared(tables: tuple[Path, Path], names: tuple[str, str], items: Sequence[Path], margin: float) -> Result:
+    """What changed from the first table to the second; arguments and errors as in `compare`."""
     found = compare(tables, items, margin)
-    if as_json:
-        return result(comparison_record(found))
-    return comparison_text(found, *names, margin)
+    return result(comparison_record(found), comparison_text(found, *names, margin))
 
 
 def comparison_text(comparison: Comparison, before: str, after: str, margin: float) -> str:

@@ -7,7 +7,7 @@ from analysis.advice.advise import advise, source_size, surrogates_of
 from analysis.advice.check import compare
 from analysis.advice.next_cells import choices
 from analysis.advice.surrogate import surrogate
-from analysis.advice.text import advice_text, check_text, checks, next_text, run_line, trial_line
+from analysis.advice.text import advice_result, check_result, checks, next_result, run_line, trial_line
 from analysis.data.study import Study
 from analysis.verdicts.arms import arm_means
 from tests.analysis.tables import FULL, KNEES, Simulation, data_amount, mixed_table, only
@@ -148,11 +148,11 @@ def test_what_was_advised_is_compared_with_what_came_of_it(table):
 def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     path = tmp_path / "t.csv"
     table.table.to_csv(path, index=False)
-    text = advice_text([path], 6000, {"math": 1, "code": 1, "general": 1}, 0)
+    text = advice_result([path], 6000, {"math": 1, "code": 1, "general": 1}, 0).text
     assert "predicted Pareto front" in text
     assert "run it:  python -m sweep name=advised strategy=" in text
     assert text.count("check: ") == 3
-    asked = next_text([path], "code")
+    asked = next_result([path], "code").text
     assert "run it: python -m sweep strategy=" in asked
     assert (
         "cost: samples trained on plus items answered, as the table has none of the columns hours, flops and tokens"
@@ -161,13 +161,13 @@ def test_the_commands_print_tables_checks_and_lines(table, tmp_path):
     later = Simulation(9)
     later.cell("new", "multitask", tuple(FULL), 1 / 8)
     later.frame().to_csv(tmp_path / "after.csv", index=False)
-    said = check_text([path], [tmp_path / "after.csv"], {})
+    said = check_result([path], [tmp_path / "after.csv"], {}).text
     assert "1 cell predicted, then measured" in said and max(map(len, said.splitlines())) <= 80
 
 
 def test_a_table_without_mixtures_is_said_to_guess(tmp_path):
     data_amount().to_csv(tmp_path / "t.csv", index=False)
-    text = " ".join(advice_text([tmp_path / "t.csv"], 6000, {}, 0).split())
+    text = " ".join(advice_result([tmp_path / "t.csv"], 6000, {}, 0).text.split())
     assert "note: the table holds one strategy only" in text
     assert "note: the table holds no mixed training, so how abilities affect each other is a guess" in text
 
@@ -194,7 +194,7 @@ def test_an_ability_with_a_rating_is_advised_on_the_scale_of_its_range(table, ad
 
 def test_each_ability_is_shown_in_its_own_unit(table, tmp_path):
     rated(table.table).to_csv(tmp_path / "t.csv", index=False)
-    text = " ".join(advice_text([tmp_path / "t.csv"], 6000, {}, 0).split())
+    text = " ".join(advice_result([tmp_path / "t.csv"], 6000, {}, 0).text.split())
     assert "math accuracy in %; code accuracy in %; general score from 1 to 10" in text
     assert "left out" not in text
 
@@ -203,7 +203,7 @@ def test_abilities_without_a_share_or_rating_are_named(table, tmp_path):
     frame = table.table
     renamed = frame["metric"].where(frame["ability"] != "code", "bleu")
     frame[frame["metric"] == "accuracy"].assign(metric=renamed).to_csv(tmp_path / "t.csv", index=False)
-    text = advice_text([tmp_path / "t.csv"], 6000, {}, 0)
+    text = advice_result([tmp_path / "t.csv"], 6000, {}, 0).text
     assert "note: code is left out, as it has no share or rating" in text
     assert "math" in text and "general" in text and "code" not in text.partition("check:")[0]
 

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.advice.advise import advise, distance
 from analysis.advice.budget import read_budget
-from analysis.advice.text import advice_text
+from analysis.advice.text import advice_result
 from analysis.data.study import Study
 from tests.analysis.tables import FULL, mixed_table
 
@@ -69,5 +69,5 @@ def test_mixtures_stay_near_a_named_one():
 
 def test_the_printed_advice_says_what_samples_cost(tmp_path):
     priced().to_csv(tmp_path / "t.csv", index=False)
-    text = " ".join(advice_text([tmp_path / "t.csv"], "0.02 hours", {}, 0).split())
+    text = " ".join(advice_result([tmp_path / "t.csv"], "0.02 hours", {}, 0).text.split())
     assert "costs in hours: 0.001 hours for every cell, 1e-06 a sample of math" in text

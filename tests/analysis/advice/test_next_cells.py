@@ -14,7 +14,7 @@ import pytest
 from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.commands import command, overrides
 from analysis.advice.next_cells import NextCell, _words, choices
-from analysis.advice.text import next_text, run_line, trial_line
+from analysis.advice.text import next_result, run_line, trial_line
 from analysis.data.study import Study, read_study
 from analysis.format import fraction
 from tests.analysis.tables import FULL, Simulation, data_amount, mixed_table
@@ -220,20 +220,20 @@ def test_the_curve_of_an_ability_is_narrowed_by_its_own_data():
 def test_a_goal_is_answered_with_samples_the_cost_to_others_and_a_cell(tmp_path):
     path = tmp_path / "t.csv"
     data_amount().to_csv(path, index=False)
-    text = next_text([path], "math=60%")
+    text = next_result([path], "math=60%").text
     alone = text[text.index("  others, against") :]
     assert "math accuracy: 60.0 % takes " in text
     assert "the next doubling, 8,200 to 16,000 samples of its data: +" in text
     assert "to know the amount within a factor of two, measure there with 1 seed: " in text
     assert "others, against no training: " in text
     assert "run it: python -m sweep " in text
-    assert "math loss: 0.500 takes " in next_text([path], "math:loss=0.5")
+    assert "math loss: 0.500 takes " in next_result([path], "math:loss=0.5").text
     sizes = pd.concat([data_amount(), data_amount(1).assign(model="large", params=1e7)])
     sizes.to_csv(path, index=False)
-    text = next_text([path], "math=60%")
+    text = next_result([path], "math=60%").text
     assert text.count("math accuracy") == 2
     assert "note: this is for large, the largest; the table also has micro_s (only='{model: micro_s}')" in text
-    assert next_text([path], "math=60%", only={"model": "micro_s"}).endswith(alone)
+    assert next_result([path], "math=60%", only={"model": "micro_s"}).text.endswith(alone)
 
 
 @pytest.mark.parametrize(
@@ -250,4 +250,4 @@ def test_goals_that_cannot_be_are_refused(tmp_path, quantity, says):
     path = tmp_path / "t.csv"
     data_amount().to_csv(path, index=False)
     with pytest.raises(ValueError, match=says):
-        next_text([path], quantity)
+        next_result([path], quantity)

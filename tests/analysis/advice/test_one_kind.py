@@ -6,7 +6,7 @@ import pytest
 
 from analysis.advice.advise import advise, worth
 from analysis.advice.one_kind import one_kind
-from analysis.advice.text import advice_text, check_text
+from analysis.advice.text import advice_result, check_result
 from analysis.data.study import Study
 from tests.analysis.tables import FULL, mixed_table
 
@@ -54,11 +54,13 @@ def test_advice_and_its_check_are_those_of_the_model_alone(two_sizes, tmp_path):
     both, small, after = (tmp_path / name for name in ("both.csv", "small.csv", "after.csv"))
     two_sizes.to_csv(both, index=False)
     two_sizes[two_sizes["model"] == "micro_s"].to_csv(small, index=False)
-    assert advice_text([both], 3000, {}, 0, only={"model": "micro_s"}) == advice_text([small], 3000, {}, 0)
+    assert (
+        advice_result([both], 3000, {}, 0, only={"model": "micro_s"}).text == advice_result([small], 3000, {}, 0).text
+    )
     amounts = {f"samples_{name}": 100 * i for i, name in enumerate(FULL, 1)}
     new = two_sizes[two_sizes["cell"] == "mixed-1.0"].assign(**amounts, total_samples=600)
     new.assign(samples=new["ability"].map(lambda name: amounts[f"samples_{name}"])).to_csv(after, index=False)
-    assert "1 cell predicted, then measured" in check_text([both], [after], {}, only={"model": "micro_s"})
+    assert "1 cell predicted, then measured" in check_result([both], [after], {}, only={"model": "micro_s"}).text
 
 
 def test_repeats_are_capped_and_worth_less_than_fresh_samples():
@@ -79,10 +81,10 @@ def test_repeats_are_capped_and_worth_less_than_fresh_samples():
 
 def test_the_command_of_repeated_samples_allows_them(tmp_path):
     mixed_table().to_csv(tmp_path / "t.csv", index=False)
-    text = advice_text(
+    text = advice_result(
         [tmp_path / "t.csv"], 3000, {"code": 1}, 0, repeats=4, have={"code": 500, "math": 9, "general": 9}
-    )
+    ).text
     said = " ".join(text.split())
     assert "the best composition shows each sample of code 4.0 times; repeats count less than fresh samples" in said
     assert "run it: python -m sweep allow_repeats=true name=advised" in said
-    assert "allow_repeats" not in advice_text([tmp_path / "t.csv"], 3000, {}, 0)
+    assert "allow_repeats" not in advice_result([tmp_path / "t.csv"], 3000, {}, 0).text

@@ -47,7 +47,8 @@ class Series:
     The arrays have one entry per measurement; ``amount`` is NaN where no amount varies, ``items`` (their number),
     ``stderr``, ``fraction`` and ``own`` (samples of the ability) where they are unknown; ``seed`` is that of `chance`,
     ``cell`` the name of the cell and ``sweep`` that of its sweep ("" for unknown ones). ``names`` are the parts of the
-    label.
+    label. ``several_mixtures`` says of a series along a cost that cells have clearly less of the ability's data than
+    others that cost no more: in the order of their costs they are no one mixture of which there is more and more.
     """
 
     label: str
@@ -62,16 +63,7 @@ class Series:
     sweep: tuple[str, ...]
     names: tuple[str, ...]
     own: Array
-
-    @property
-    def several_mixtures(self) -> bool:
-        """Whether cells have clearly less of the ability's data than others that cost no more.
-
-        Cells in the order of their costs are then no one mixture of which there is more and more.
-        """
-        order = np.lexsort((-self.own, self.amount))
-        own = self.own[order][self.amount[order] > 0]
-        return bool((own < np.maximum.accumulate(own) / CLEARLY).any()) if len(own) else False
+    several_mixtures: bool
 
 
 def series_of(rows: pd.DataFrame, x: str = "samples") -> tuple[str, tuple[Series, ...]]:
@@ -170,7 +162,7 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
     amount = rows[axis].astype(float) if axis else pd.Series(np.nan, index=rows.index)
     rows = rows.assign(_amount=amount).sort_values(["_amount", "value"], kind="stable")
     first = rows.iloc[0]
-    names = tuple(_name(column, first[column]) for column in labels)
+    names, own = tuple(_name(column, first[column]) for column in labels), _numbers(rows, "samples")
     return Series(
         ", ".join(names),
         rows["_amount"].to_numpy(float),
@@ -183,8 +175,16 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
         _texts(rows, "cell"),
         _texts(rows, "sweep"),
         names,
-        _numbers(rows, "samples"),
+        own,
+        axis in COSTS and _falls(own, rows["_amount"].to_numpy(float)),
     )
+
+
+def _falls(own: Array, cost: Array) -> bool:
+    """Whether some amount of data is clearly less than another one that costs no more; both are (points,)."""
+    order = np.lexsort((-own, cost))
+    own = own[order][cost[order] > 0]
+    return bool((own < np.maximum.accumulate(own) / CLEARLY).any()) if len(own) else False
 
 
 def _name(column: str, value: object) -> str:

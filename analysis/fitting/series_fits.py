@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import chdtrc, rel_entr
 
 from analysis.arrays import Array
-from analysis.data.cost import COSTS
 from analysis.data.metric import Metric
 from analysis.data.series import Series
 from analysis.data.study import Measure
@@ -127,11 +126,9 @@ def _fit_curve(measure: Measure, series: Series) -> tuple[Average | None, str]:
     distinct = len(np.unique(series.amount[trained]))
     if not measure.axis:
         return None, "no amount varies, so there is no curve"
-    if measure.axis in COSTS and series.several_mixtures:
-        return (
-            None,
-            "several mixtures lie along the costs: some cells have less of the ability's data than cheaper ones",
-        )
+    if series.several_mixtures:
+        told = "several mixtures lie along the costs: some cells have less of the ability's data than cheaper ones"
+        return None, told
     if distinct < MIN_AMOUNTS:
         plural = "" if distinct == 1 else "s"
         return None, f"{distinct} distinct amount{plural} of {measure.axis}: a curve needs at least {MIN_AMOUNTS}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Array
-from analysis.data.cost import COSTS
 from analysis.data.metric import Metric
 from analysis.data.series import COUNTED
 from analysis.data.study import Measure
@@ -91,7 +90,7 @@ def goal(measure: Measure, fit: SeriesFit, value: float | None = None) -> Goal |
     varies, where no goal is left, and where neither a curve nor an interval of a measurement is known.
     """
     levels = [level for level in fit.levels if level.amount > 0]
-    if measure.axis not in COUNTED or len(levels) < 2 or (measure.axis in COSTS and fit.series.several_mixtures):
+    if measure.axis not in COUNTED or len(levels) < 2 or fit.series.several_mixtures:
         return None
     metric = measure.metric
     merits = metric.merit(np.array([level.mean for level in levels]))

@@ -91,13 +91,17 @@ class FitError:
 
         The parts of points and of groups each have their own t quantile (Howe 1974, J. Am. Stat. Assoc. 69): pooled
         degrees of freedom would be high exactly when the few groups happen to lie close together.
+
+        The interval of two groups is at most as wide as one of them alone would make it, by the root of 2: alone it
+        would know of no shift, and the one degree of freedom of two says too little of one (t quantile 12.7).
         """
         variance = np.einsum("...i,ij,...j->...", gradient, self.unscaled, gradient)
         dispersion, dof = self.shrunk
         group_variance = np.einsum("...i,ij,...j->...", gradient, self.between, gradient)
         half = quantile(level, dof) * np.sqrt(dispersion * variance)
         if group_variance.any():
-            half = np.hypot(half, quantile(level, self.groups - 1) * np.sqrt(np.maximum(group_variance, 0.0)))
+            both = np.hypot(half, quantile(level, self.groups - 1) * np.sqrt(np.maximum(group_variance, 0.0)))
+            half = np.minimum(both, np.sqrt(2) * half) if self.groups == 2 else both
         if not self.counts:
             return np.asarray(half)
         return np.asarray(np.maximum(half, quantile(level, np.inf) * np.sqrt(variance)))

@@ -171,6 +171,10 @@ def test_half_widths_by_hand():
     three_seeds = fit_error(0.04, 10, between=0.09, groups=3)
     expected = np.hypot(0.2 * 2.2281, 0.3 * 4.3027)
     assert three_seeds.half_width(gradient, 0.95) == pytest.approx([expected, 2 * expected], rel=1e-4)
+    two_seeds = fit_error(0.04, 10, between=0.09, groups=2)  # at most the root of 2 of what points alone give, not 12.7
+    assert two_seeds.half_width(gradient, 0.95) == pytest.approx(np.sqrt(2) * 0.2 * 2.2281 * gradient[:, 0], rel=1e-4)
+    little = fit_error(0.04, 10, between=1e-4, groups=2)
+    assert little.half_width(gradient[:1], 0.95) == pytest.approx(np.hypot(0.2 * 2.2281, 0.01 * 12.7062), rel=1e-4)
     level = three_seeds.half_width(np.array([[0.0], [1.0]]), 0.95)  # nothing hangs on the parameter in the first
     assert level == pytest.approx([0.0, expected], rel=1e-4)
     narrow = fit_error(0.1, 1e9, counts=True, trials=1.0)  # counts: at least what the items alone allow

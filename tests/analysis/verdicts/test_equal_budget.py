@@ -66,6 +66,23 @@ def test_what_costs_the_same_and_reaches_the_same_is_not_told_apart():
     ]
 
 
+def test_a_second_seed_finds_no_less_than_one_alone():
+    """Runs differ as items do and no more: two seeds must not be taken for two that differ as a whole."""
+    found, widths = {}, {}
+    for seeds in (1, 2):
+        verdicts = [
+            v
+            for seed in range(8)
+            for v in findings_of(table(0.5, 300, seeds, seed))[1].values()
+            if "micro_m, epochs 1 against micro_s" in v.about
+        ]
+        found[seeds] = sum(v.finding == "up" for v in verdicts)
+        widths[seeds] = [v.high - v.low for v in verdicts]
+    assert len(widths[1]) == len(widths[2]) == 8
+    assert 0 < found[1] <= found[2]
+    assert (np.array(widths[2]) <= 1.1 * np.array(widths[1])).all()
+
+
 def test_without_a_curve_what_a_budget_buys_lies_between_the_measurements():
     jump = table().assign(value=np.tile([0.02, 0.03, 0.04, 0.93, 0.94], 4), n_items=2000)
     results, found = findings_of(jump, "tokens")

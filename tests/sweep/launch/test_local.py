@@ -260,7 +260,7 @@ def test_workers_that_the_kernel_kills_for_memory_end_in_one_line_with_the_estim
 
 
 def test_models_go_while_the_rest_is_built(store_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(keep, "REST", 0.0)
+    monkeypatch.setattr(removed_models, "REST", 0.0)
     store = Store(store_path)
     cells = [(f, cell(*TINY, *MATH_ALONE, f"fraction={f}", "keep=scores"), {}) for f in ("1/4", "1/2")]
     saved = save(make("s", cells, Files(store)), store)

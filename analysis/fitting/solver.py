@@ -152,8 +152,8 @@ def solve(
     live, stays = np.arange(len(theta)), np.isfinite(cost)  # rows that are not done
     for _ in range(steps):
         if not stays.all():
-            live, theta, damping, tolerances = (column[stays] for column in (live, theta, damping, tolerances))
-            low, high, here = low[stays], high[stays], here.rows(stays)
+            live, here = live[stays], here.rows(stays)
+            theta, damping, tolerances, low, high = (c[stays] for c in (theta, damping, tolerances, low, high))
         if not len(live):
             break
         rows = problem.rows(live)

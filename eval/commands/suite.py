@@ -64,15 +64,16 @@ def _typed(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    typed: dict[str, Any] = {}
+    typed: Any = OmegaConf.create()
     for key, value in values.items():
         try:
-            typed[key] = OmegaConf.merge(OmegaConf.structured(kind), {key: value})[key]
+            merged: Any = OmegaConf.merge(OmegaConf.structured(kind), {key: value})
+            typed[key] = merged[key]
         except OmegaConfBaseException as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"{key}={value!r} does not fit: {reason}") from None
-    plain: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(typed))  # type: ignore[assignment]
-    return plain
+    plain: Any = OmegaConf.to_container(typed)
+    return dict(plain)
 
 
 def _check_keys(name: str, kind: type, values: Mapping[str, Any]) -> None:

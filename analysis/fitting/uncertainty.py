@@ -22,6 +22,8 @@ MISFIT_LEVEL = 0.1
 """Chance of a larger misfit, below which the error of a curve is that of the law and not of the runs."""
 GROUP_LEVEL = 0.25
 """Chance of larger differences between groups, below which they count as shifts of whole groups."""
+CLEAR_LEVEL = 0.01
+"""Chance below which a difference between two groups widens an interval as far as their one degree of freedom asks."""
 FEW_GROUPS = 10
 """Groups up to which it is asked whether they differ at all: more tell their own variance well."""
 KINDS = ("mean", "new_run", "new_run_new_items")
@@ -61,6 +63,7 @@ class FitError:
     ``between``     what groups (seeds) that lie above or below the curve as a whole add to the covariance; 0 without
                     groups, or where they differ no more than points do
     ``groups``      number of groups
+    ``chance``      that groups differ at least as much where none is shifted; 1 where that was not asked
     ``usual``       the dispersion to expect before the residuals are seen; NaN where nothing says so
     """
 
@@ -74,6 +77,7 @@ class FitError:
     between: Array
     groups: int = 0
     usual: float = float("nan")
+    chance: float = 1.0
 
     @property
     def shrunk(self) -> tuple[float, float]:
@@ -92,8 +96,8 @@ class FitError:
         The parts of points and of groups each have their own t quantile (Howe 1974, J. Am. Stat. Assoc. 69): pooled
         degrees of freedom would be high exactly when the few groups happen to lie close together.
 
-        The interval of two groups is at most as wide as one of them alone would make it, by the root of 2: alone it
-        would know of no shift, and the one degree of freedom of two says too little of one (t quantile 12.7).
+        Two groups leave one degree of freedom, whose t quantile is 12.7. So their interval is at most as wide as one
+        of them alone would make it, by the root of 2, unless they differ clearly (at `CLEAR_LEVEL`).
         """
         variance = np.einsum("...i,ij,...j->...", gradient, self.unscaled, gradient)
         dispersion, dof = self.shrunk
@@ -101,7 +105,8 @@ class FitError:
         half = quantile(level, dof) * np.sqrt(dispersion * variance)
         if group_variance.any():
             both = np.hypot(half, quantile(level, self.groups - 1) * np.sqrt(np.maximum(group_variance, 0.0)))
-            half = np.minimum(both, np.sqrt(2) * half) if self.groups == 2 else both
+            capped = self.groups == 2 and self.chance >= CLEAR_LEVEL
+            half = np.minimum(both, np.sqrt(2) * half) if capped else both
         if not self.counts:
             return np.asarray(half)
         return np.asarray(np.maximum(half, quantile(level, np.inf) * np.sqrt(variance)))
@@ -138,9 +143,9 @@ def fit_error(
     slope, curvature, _ = problem.objective.derivatives(fitted[0], problem.y, problem.trials)
     unit = np.sqrt(weight * curvature)  # turns points into measurements of equal variance
     residual = slope / np.sqrt(curvature) * np.sqrt(weight)
-    between, groups = group_covariance(inverse, jac[0] * unit[:, None], residual, dof, group)
+    between, groups, chance = group_covariance(inverse, jac[0] * unit[:, None], residual, dof, group)
     usual = 1 + 4 * trials * RUN_NOISE**2  # of shares: what items and the usual scatter of runs give
-    return FitError(inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups, usual)
+    return FitError(inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups, usual, chance)
 
 
 def _with_misfit(x: tuple[Array, ...], r: Array, weight: Array, noise: float, dof: float) -> tuple[float, float]:
@@ -163,22 +168,23 @@ def _with_misfit(x: tuple[Array, ...], r: Array, weight: Array, noise: float, do
 
 def group_covariance(
     inverse: Array, jac: Array, residual: Array, dof: float, group: NDArray[Any] | None
-) -> tuple[Array, int]:
-    """What a random shift of each group adds to the covariance (coordinates, coordinates), and the number of groups.
+) -> tuple[Array, int, float]:
+    """What a random shift of each group adds to the covariance (coordinates, coordinates), the number of groups, and
+    the chance that groups differ as much without any shift (1 where that cannot be asked or need not be).
 
     The variance of the shifts follows from the sums of the residuals within groups (method of moments, as Henderson
-    1953, Biometrics 9). It is 0 where few groups differ no more than points do (see `_differ`): two seeds, which
+    1953, Biometrics 9). It is 0 where few groups differ no more than points do (see `_chance`): two seeds, which
     leave one degree of freedom, would otherwise make every second interval several times too wide. ``jac`` (points,
     coordinates) and ``residual`` (points,) are those of measurements of equal variance, ``inverse`` is the inverse of
     ``jac.T @ jac``.
     """
     zero = np.zeros_like(inverse)
     if group is None or dof <= 0:
-        return zero, 0
+        return zero, 0, 1.0
     label = np.unique(group, return_inverse=True)[1]
     groups, size = int(label.max()) + 1, np.bincount(label)
     if groups < 2 or size.max() == 1:
-        return zero, groups
+        return zero, groups, 1.0
     total = np.stack([np.bincount(label, column) for column in jac.T], axis=1)  # (groups, coordinates)
     both, within = inverse @ (total.T @ total), inverse @ (jac.T @ jac)
     # With M the matrix that maps measurements to residuals, Z the membership of groups, T the sums ``total`` and I the
@@ -192,18 +198,20 @@ def group_covariance(
     system = np.array([[trace, square_of], [dof, trace_of_square]])
     # Nearly singular: the design cannot tell the groups' shifts from the noise.
     if abs(np.linalg.det(system)) < 1e-9 * np.abs(system).max() ** 2:
-        return zero, groups
+        return zero, groups, 1.0
     shift = float(np.linalg.solve(system, [sums, square])[1])
+    chance = 1.0
     if groups <= FEW_GROUPS:
         inside = np.diag(size) - total @ inverse @ total.T
-        if not _differ(inside, np.bincount(label, residual).astype(float), square, dof):
-            return zero, groups
+        chance = _chance(inside, np.bincount(label, residual).astype(float), square, dof)
+        if chance >= GROUP_LEVEL:
+            return zero, groups, chance
     pull = inverse @ total.T
-    return max(shift, 0.0) * pull @ pull.T, groups
+    return max(shift, 0.0) * pull @ pull.T, groups, chance
 
 
-def _differ(inside: Array, sums: Array, square: float, dof: float) -> bool:
-    """Whether groups differ by more than their points do, by an F test at `GROUP_LEVEL`.
+def _chance(inside: Array, sums: Array, square: float, dof: float) -> float:
+    """The chance that groups differ at least as much where only their points scatter, by an F test.
 
     ``inside`` (groups, groups) is Z'MZ and ``sums`` (groups,) are the groups' sums of residuals (see
     `group_covariance`); ``square`` is the sum of all squared residuals, of which shifts of the groups take a part.
@@ -213,7 +221,7 @@ def _differ(inside: Array, sums: Array, square: float, dof: float) -> bool:
     rank = int(kept.sum())
     taken = float(((sums @ direction[:, kept]) ** 2 / size[kept]).sum())
     left = max(square - taken, 1e-300) / max(dof - rank, 1e-9)
-    return dof > rank and bool(fdtrc(rank, dof - rank, taken / rank / left) < GROUP_LEVEL)
+    return float(fdtrc(rank, dof - rank, taken / rank / left)) if dof > rank else 1.0
 
 
 def _huber_error(problem: FitProblem, theta: Array, active: NDArray[np.bool_], dof: float) -> FitError:

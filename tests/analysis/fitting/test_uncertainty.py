@@ -89,6 +89,18 @@ def test_intervals_cover_where_whole_seeds_lie_high_or_low(shift):
     assert 0.92 <= rates["mean"] <= 0.98
 
 
+def test_two_seeds_that_differ_clearly_widen_the_interval_as_far_as_they_say():
+    seeds = np.tile([0, 1], len(AMOUNTS))
+    truth = bounded(SPREAD)
+
+    def draw(rng):
+        points = losses(rng, 2)
+        return Points(points.x, points.value * np.exp(0.04 * rng.normal(size=2)[seeds]), group=seeds)
+
+    rates = coverage(draw, "bounded", "log", lambda rng: truth, lambda rng, curve: curve, SPREAD)
+    assert rates["mean"] >= 0.8  # 0.70 where such seeds widened it no further than others
+
+
 def test_profile_intervals_of_floors_cover_the_truth():
     rng = np.random.default_rng(5)
     inside = []
@@ -157,11 +169,11 @@ def test_the_share_of_groups_in_the_covariance_solves_its_moment_equations():
     assert group_covariance(inverse, jac, residual, 20, group)[0] == pytest.approx(shift * pull @ pull.T)
 
 
-def fit_error(dispersion, dof, *, counts=False, trials=np.nan, between=0.0, groups=0):
+def fit_error(dispersion, dof, *, counts=False, trials=np.nan, between=0.0, groups=0, chance=1.0):
     """The error of a fit of one parameter, whose curvature is 1."""
     one = np.eye(1)
     usual = 1 + 4 * trials * RUN_NOISE**2
-    return FitError(one, dispersion, dispersion, dof, counts, trials, (), between * one, groups, usual)
+    return FitError(one, dispersion, dispersion, dof, counts, trials, (), between * one, groups, usual, chance)
 
 
 def test_half_widths_by_hand():
@@ -173,6 +185,8 @@ def test_half_widths_by_hand():
     assert three_seeds.half_width(gradient, 0.95) == pytest.approx([expected, 2 * expected], rel=1e-4)
     two_seeds = fit_error(0.04, 10, between=0.09, groups=2)  # at most the root of 2 of what points alone give, not 12.7
     assert two_seeds.half_width(gradient, 0.95) == pytest.approx(np.sqrt(2) * 0.2 * 2.2281 * gradient[:, 0], rel=1e-4)
+    clear = fit_error(0.04, 10, between=0.09, groups=2, chance=0.001)  # two seeds that differ beyond doubt
+    assert clear.half_width(gradient[:1], 0.95) == pytest.approx(np.hypot(0.2 * 2.2281, 0.3 * 12.7062), rel=1e-4)
     little = fit_error(0.04, 10, between=1e-4, groups=2)
     assert little.half_width(gradient[:1], 0.95) == pytest.approx(np.hypot(0.2 * 2.2281, 0.01 * 12.7062), rel=1e-4)
     level = three_seeds.half_width(np.array([[0.0], [1.0]]), 0.95)  # nothing hangs on the parameter in the first

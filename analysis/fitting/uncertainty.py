@@ -145,7 +145,9 @@ def fit_error(
     residual = slope / np.sqrt(curvature) * np.sqrt(weight)
     between, groups, chance = group_covariance(inverse, jac[0] * unit[:, None], residual, dof, group)
     usual = 1 + 4 * trials * RUN_NOISE**2  # of shares: what items and the usual scatter of runs give
-    return FitError(inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups, usual, chance)
+    return FitError(
+        inverse, dispersion, noise, misfit_dof, counts, trials, undetermined, between, groups, usual, chance
+    )
 
 
 def _with_misfit(x: tuple[Array, ...], r: Array, weight: Array, noise: float, dof: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eval.spec.tasks import ENGINES, TASKS, check_form, check_object
+from eval.spec.tasks import ENGINES, TASKS, check_form, check_object, check_sampling
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,7 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens={self.max_new_tokens} must be at least 1")
-        if self.temperature < 0:
-            raise ValueError(f"temperature={self.temperature} must be 0 (greedy) or more")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1")
+        check_sampling(self.temperature, self.top_p)
 
 
 @dataclass(frozen=True)

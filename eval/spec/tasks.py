@@ -133,10 +133,7 @@ class Task:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be above 0")
-        if self.temperature < 0:
-            raise ValueError(f"temperature={self.temperature} must be 0 (greedy) or more")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p} must be above 0 and at most 1")
+        check_sampling(self.temperature, self.top_p)
         if self.answers_per_item > 1 and not self.temperature:
             raise ValueError(
                 f"answers_per_item={self.answers_per_item}: greedy answers are all the same; set temperature above 0"
@@ -172,6 +169,14 @@ class Task:
             raise ValueError(
                 f"majority={self.majority}: each must be from 1 to answers_per_item={self.answers_per_item}"
             )
+
+
+def check_sampling(temperature: float, top_p: float) -> None:
+    """Raise ValueError for values with which no token can be drawn."""
+    if temperature < 0:
+        raise ValueError(f"temperature={temperature} must be 0 (greedy) or more")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p={top_p} must be above 0 and at most 1")
 
 
 def check_form(task: str, form: str, shots: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 # A minus is a sign only where nothing before it could be subtracted from.
@@ -62,7 +62,7 @@ MAX_DIGITS = 40  # a longer run of digits is a decoder that did not stop, not an
 class Number:
     """A number in a text: where it begins and ends, its value (None: too long to be one), and whether in percent.
 
-    ``scale`` is that of a word behind it: 1,000,000 for "3 million", whose value is 3.
+    ``scale`` is that of a word behind it, where `only_number` read it: 1,000,000 for "3 million", whose value is 3.
     """
 
     start: int
@@ -82,10 +82,7 @@ def tidy(text: str) -> str:
 def numbers(text: str) -> Iterator[Number]:
     """The numbers of a tidy text, in order."""
     for match in NUMBER.finditer(text):
-        percent = PERCENT.match(text, match.end()) is not None
-        word = SCALE.match(text, match.end())
-        scale = SCALES[word.group().strip().lower()] if word else 1
-        yield Number(match.start(), match.end(), _value(match.group()), percent, scale)
+        yield Number(match.start(), match.end(), _value(match.group()), PERCENT.match(text, match.end()) is not None)
 
 
 def only_number(text: str) -> Number | None:
@@ -96,10 +93,16 @@ def only_number(text: str) -> Number | None:
     if COMMAND.search(text) or FACTORIAL.search(text.strip()):
         return None
     text = SCIENTIFIC.sub(_plain, UNIT_SIGN.sub("", tidy(text)))
-    found = list(numbers(text))
+    found = [replace(one, scale=_scale(text, one.end)) for one in numbers(text)]
     distinct = {(one.value, one.percent, one.scale) for one in found}
     single = len(distinct) == 1 and found[0].value is not None and not EXPRESSION.search(text)
     return found[0] if single else None
+
+
+def _scale(text: str, end: int) -> int:
+    """The scale that a word gives the number that ends there; 1 without such a word."""
+    word = SCALE.match(text, end)
+    return SCALES[word.group().strip().lower()] if word else 1
 
 
 def _plain(match: re.Match[str]) -> str:

@@ -62,9 +62,9 @@ def write_general(spec: WorldSpec, out: Path, excluded: set[str]) -> set[str]:
     every = LongTail(FACTS, exponent=0.0)
     covered = LongTail(general.covered_facts(FACTS, rng), exponent=0.0)
 
-    def draw(facts: LongTail[Fact], count: int, excluded: set[str]) -> list[general.Instruction]:
+    def draw(facts: LongTail[Fact], count: int, barred: set[str]) -> list[general.Instruction]:
         instructions = (general.draw_instruction(rng, facts) for _ in itertools.count())
-        allowed = (one for one in instructions if excluded.isdisjoint(one.prompts))
+        allowed = (one for one in instructions if barred.isdisjoint(one.prompts))
         return list(distinct(lambda: next(allowed), lambda item: item.prompt, count, seen=set()))
 
     test = draw(every, spec.test, excluded)

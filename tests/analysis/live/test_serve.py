@@ -99,7 +99,8 @@ def test_a_running_sweep_is_shown_as_new_as_its_scores(store):
     begin_training(store)
     with served(store) as (address, process):
         page = wait_for(address, "The report comes with the first scores.")
-        assert re.findall("s: 3 cells, [^<\n]*", page)[0] == "s: 3 cells, 2 waiting, 1 interrupted"
+        state = re.findall("s: 3 cells, [^<\n]*", page)[0]
+        assert state.startswith("s: 3 cells, 2 waiting, 1 interrupted; go on with: python -m sweep retry name=s")
         assert "fraction=1 (not ended)" in page and "<td>300</td>" in page, "tokens of the last whole line"
         before = json.loads(get(f"{address}state"))
         publish_scores(store, FRACTIONS[:1])

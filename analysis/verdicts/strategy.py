@@ -43,7 +43,6 @@ class StrategyMeans:
     mean: Array
     variance: Array
     alone: Array
-    alone_variance: Array
     dof: Array
     arms: tuple[ArmMeans, ...]
     labels: tuple[Mapping[str, list[int]], ...]
@@ -96,8 +95,8 @@ def compare(all_arms: Sequence[ArmMeans]) -> StrategyMeans | None:
     mean, variance = (np.array([column[k] for column in columns]) for k in (0, 1))
     dofs = np.array([arms.dof if arms.scatter is None else _least_dof(arms, by) for arms, by in pairs])
     return StrategyMeans(
-        tuple(arms.ability for arms in all_arms), tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1],
-        variance[:, -1], dofs, tuple(all_arms), tuple(labels),
+        tuple(arms.ability for arms in all_arms), tuple(shared), mean[:, :-1], variance[:, :-1], mean[:, -1], dofs,
+        tuple(all_arms), tuple(labels),
     )  # fmt: skip
 
 

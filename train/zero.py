@@ -34,6 +34,9 @@ BUILD_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
 
+# On CPUs DeepSpeed would first compile a sum over shared memory, for a minute. Only its inference uses that.
+deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
 
 def free_builds(folder: Path | None = None, seconds: float = BUILD_SECONDS) -> None:
     """Wait for builds of DeepSpeed's C++ parts that other processes have begun, and forget those that were killed.

@@ -89,6 +89,13 @@ def test_every_zero_stage_has_the_gradient_of_one_process(inputs: dict[str, Path
             assert error < 1e-5, f"ZeRO-{stage}, {name}: relative error {error:.1e}"
 
 
+def test_deepspeed_compiles_nothing_for_processors(two_ranks: Path) -> None:
+    """Its message is there also where an earlier build is loaded."""
+    printed = {log: log.read_text() for log in two_ranks.glob("several-*.txt")}
+    assert len(printed) == 2
+    assert not [log for log, text in printed.items() if "built successfully" in text]
+
+
 @pytest.mark.slow
 def test_zero_three_reads_a_folder_and_writes_one(inputs: dict[str, Path], two_ranks: Path, tmp_path: Path) -> None:
     loop.run(FREEZING, inputs | {"init": two_ranks / "start"}, tmp_path, execution())

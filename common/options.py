@@ -18,10 +18,12 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from common.interrupt import INTERRUPTED
 from common.renames import note
+from common.restore import collected
 from common.wording import reason
 
 Options = TypeVar("Options")
@@ -142,15 +144,15 @@ def _printed(command: Command, options: Any) -> int:
 
 
 def parse(cls: type[Options], words: Iterable[str]) -> Options:
-    """The options in ``key=value`` words. Raises ValueError that names the word, what is wrong with it and the remedy.
+    """The options in ``key=value`` words. Raises ValueError that says of all mistakes at once what helps.
 
     Values are read by the field's type: booleans as true/false, yes/no, on/off or 1/0 in any case; ``null`` for None;
     lists as ``a,b`` or ``[a, b]``; dictionaries as ``{a: 1}``. One pair of quotes around a text is taken off.
     """
     fields = {_key(field): field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
     renamed = {field.metadata["formerly"]: key for key, field in fields.items() if field.metadata["formerly"]}
-    values: dict[str, Any] = {}
+    texts: dict[str, str | None] = {}
+    problems = []
     for word in words:
         key, equals, text = word.partition("=")
         if key in renamed:
@@ -158,16 +160,21 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
             key = renamed[key]
         if key not in fields:
             listed = ", ".join(f"{name}=" for name in fields) or "none"
-            raise ValueError(f"{word!r}: {key!r} is not an option{near(key, fields)}; the options: {listed}")
-        if not equals:
-            raise ValueError(f"{word!r} has no value; write {key}=VALUE")
-        if fields[key].name in values:
-            raise ValueError(f"{key}= is given twice; keep one")
-        values[fields[key].name] = _value(key, text, hints[fields[key].name], fields[key].metadata["choices"])
-    missing = [key for key, field in fields.items() if _required(field) and field.name not in values]
-    if missing:
-        raise ValueError(f"{', '.join(f'{key}=' for key in missing)} missing; --help says what to give")
-    return cls(**values)
+            problems.append(f"{word!r}: {key!r} is not an option{near(key, fields) or f'; the options: {listed}'}")
+        elif not equals:
+            problems.append(f"{word!r} has no value; write {key}=VALUE")
+        elif key in texts:
+            problems.append(f"{key}= is given twice; keep one")
+        texts.setdefault(key, text if equals else None)
+    if missing := [f"{key}=" for key, field in fields.items() if _required(field) and key not in texts]:
+        problems.append(f"{', '.join(missing)} missing; --help says what to give")
+    hints = typing.get_type_hints(cls)
+    actions = (
+        (field.name, partial(_value, key, value, hints[field.name], field.metadata["choices"]))
+        for key, field in fields.items()
+        if (value := texts.get(key)) is not None
+    )
+    return cls(**collected(actions, problems))
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -238,7 +245,7 @@ BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "n", "0"), False),
 }
 
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", list: "a list such as a,b",
+KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list such as a,b",
          dict: "a dictionary such as {a: 1, b: 2}"}  # fmt: skip
 """What a value of each type is called in an error."""
 

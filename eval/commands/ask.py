@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
 from common.options import Result, option
+from common.restore import collected, refuse
 from eval.commands.results import file_of, told, warnings_of
 from eval.commands.score_answers import Answered, scored
 from eval.commands.suite import load
@@ -18,11 +20,11 @@ from eval.items.thoughts import split
 from eval.judge.endpoint import Endpoint
 from eval.judge.panel import CachedJudge
 from eval.judge.replies import JudgePrompt, Reply
-from eval.judge.setup import JudgeOptions, prices_of
+from eval.judge.setup import JudgeOptions, judge_setup, prices_of
 from eval.spec.answers import AnswerSpec
-from eval.spec.judge import Judge, JudgeRun
+from eval.spec.judge import Judge, JudgeRun, object_problems
 from eval.spec.task_specs import task_specs
-from eval.spec.tasks import Suite
+from eval.spec.tasks import Suite, Task
 from eval.tasks import FORMS, Messages
 from eval.tasks.benchmark import turns
 from eval.tasks.shots import items_with_shots
@@ -30,6 +32,7 @@ from eval.tasks.shots import items_with_shots
 OPTIONS = {
     "judge: ": "", "suite.judge_client.dollars": "most", "suite.judge_client.base_url": "url=",
     "suite.judge_client.key_variable": "key_variable=", "suite.judge.model": "model=", "suite.judge ": "extra= ",
+    "base_url=": "url=", "dollars=": "most=", "prices=": "token_prices=",
 }  # fmt: skip
 """The words of a judge's messages, and the options of this command that set the same."""
 
@@ -54,6 +57,20 @@ class Ask(JudgeOptions):
     data: str | None = option("the folder that the suite calls DOSAGE_DATA", None, default_text="$DOSAGE_DATA")
     world: str | None = option("the folder of the embedded world, for suite=micro", None)
 
+    def __post_init__(self) -> None:
+        if self.extra:
+            refuse(object_problems("extra", self.extra, '{"reasoning_effort": "low"}'))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a task: its items with their worked examples, from the file ``data``, as ``spec`` says."""
+
+    task: Task
+    data: Path
+    spec: AnswerSpec
+    items: Sequence[Row]
+
 
 def run(options: Ask) -> Result:
     """Write OUT/TASK/{answers,scores}/ and OUT/summary.json; return a table of the metrics.
@@ -67,17 +84,19 @@ def run(options: Ask) -> Result:
         raise ValueError(
             f"tasks={','.join(unknown)}: suite {suite.name} has in the chat form {', '.join(fit) or 'none'}"
         )
-    prices: dict[str, Any] = {**prices_of(options.token_prices)}
-    execution = JudgeRun(
-        base_url=options.url,
-        key_variable=options.key_variable,
-        dollars=options.most,
-        cache=str(out / "replies"),
-        **prices,
-    )
+    # Before the first prompt is sent: answers may cost money.
+    asked = collected((name, partial(_prepared, options, suite, name, out)) for name in names)
     try:
+        prices: dict[str, Any] = {**prices_of(options.token_prices)}
+        execution = JudgeRun(
+            base_url=options.url,
+            key_variable=options.key_variable,
+            dollars=options.most,
+            cache=str(out / "replies"),
+            **prices,
+        )
         Endpoint(Judge(options.model), execution).check()
-        summaries = {name: _measured(options, suite, name, execution, out / name) for name in names}
+        summaries = {name: _measured(options, suite, name, one, execution, out) for name, one in asked.items()}
     except ValueError as problem:
         raise ValueError(_in_own_terms(str(problem))) from None
     found = {"model": options.model, "url": options.url, "tasks": summaries}
@@ -93,15 +112,21 @@ def _in_own_terms(text: str) -> str:
     return text
 
 
-def _measured(options: Ask, suite: Suite, name: str, execution: JudgeRun, out: Path) -> Row:
+def _prepared(options: Ask, suite: Suite, name: str, out: Path) -> _Asked:
+    """What will be asked of a task. Raises ValueError for files and settings that its answers or scores would lack."""
     task = suite.tasks[name].first(options.items)
-    inputs = {"data": file_of(options.world, name, task, task.world or task.path or task.split, out)}
+    inputs = {"data": file_of(options.world, name, task, task.world or task.path or task.split, out / name)}
     if task.shots:
-        inputs["shots"] = file_of(options.world, name, task, task.shots_from or task.path or task.split, out)
+        inputs["shots"] = file_of(options.world, name, task, task.shots_from or task.path or task.split, out / name)
     spec = task_specs(task, suite, seed=0, system=options.system).answer
-    rows = _answers(options, spec, items_with_shots(spec, inputs), execution)
+    judge_setup(options, suite, name, task, out / name)
+    return _Asked(task, inputs["data"], spec, items_with_shots(spec, inputs))
+
+
+def _measured(options: Ask, suite: Suite, name: str, asked: _Asked, execution: JudgeRun, out: Path) -> Row:
+    rows = _answers(options, asked.spec, asked.items, execution)
     manifest = {"engine": "endpoint", "model": options.model}
-    return scored(Answered(name, task, inputs["data"], rows, manifest), suite, options, out)
+    return scored(Answered(name, asked.task, asked.data, rows, manifest), suite, options, out / name)
 
 
 def _answers(options: Ask, spec: AnswerSpec, items: Sequence[Row], execution: JudgeRun) -> list[Row]:

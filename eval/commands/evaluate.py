@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from common.digest import digest_of, key_of
 from common.extras import require
 from common.json_file import write_json
 from common.options import Result, option
+from common.restore import collected, refuse
 from common.rows import data_files
 from eval.commands.results import file_of, told, warnings_of
 from eval.commands.suite import load
@@ -24,7 +26,7 @@ from eval.spec.task_specs import TaskSpecs, overlap_spec, task_specs
 from eval.spec.tasks import Suite, Task
 from eval.stages import score
 from eval.tasks import FORMS
-from eval.tasks.shots import shots
+from eval.tasks.shots import items_with_shots
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,15 @@ class Evaluate(JudgeOptions):
     )
 
     def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers={self.workers} must be at least 1")
+            yield f"workers={self.workers} must be at least 1"
         if not Path(self.model).is_dir() and self.revision is None:
-            raise ValueError(f"model={self.model} is not a folder; for a hub model also give revision=")
+            yield f"model={self.model} is not a folder; for a hub model also give revision="
         if self.train is not None and not (Path(self.train).exists() and data_files(Path(self.train))):
-            raise ValueError(f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …")
+            yield f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …"
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,11 @@ def run(options: Evaluate) -> Result:
     # Hashing the folder takes a while for large models, so it is done once for all tasks.
     weights = _weights(options)
     out = Path(options.out or f"evaluations/{Path(options.model).name}")
-    runs = {
-        name: _prepare(options, suite, name, task, weights, out)
+    runs = collected(
+        (name, partial(_prepare, options, suite, name, task, weights, out))
         for name, task in suite.tasks.items()
         if name not in left_out
-    }
+    )
     sandbox = _check_sandbox(runs)
     _announce_cost(runs, out)
     summaries = {name: _measure(one, out / name, options, suite.eval_batch_size) for name, one in runs.items()}
@@ -150,11 +155,10 @@ def _prepare(options: Evaluate, suite: Suite, name: str, task: Task, weights: st
         precision = answer.precision if "judge" in judge.files else ""
         score_spec = replace(score_spec, judge=judge.judge, precision=precision)
     # Items and worked examples are read here so that a bad file is refused before a model is loaded.
-    items = FORMS[task.form][task.task].items(inputs["data"], score_spec.reading)
-    shots(answer, inputs)
+    items = items_with_shots(answer, inputs)
     if local:
         inputs["model"] = Path(options.model)
-    turns = [item["turns"] for item in items[: answer.items]] * answer.samples if judge else []
+    turns = [item["turns"] for item in items] * answer.samples if judge else []
     key = key_of(asdict(answer), weights, *digests)
     return _TaskRun(task, TaskSpecs(answer, score_spec), inputs, key, judge, turns)
 

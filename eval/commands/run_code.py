@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.options import AsJson, Result, option
+from common.restore import refuse
 from common.rows import write_jsonl
 from common.wording import plural
 from eval.items.jsonl import field, read
 from eval.sandbox.client import unsafe_allowed
 from eval.sandbox.levels import LEVELS
 from eval.sandbox.pool import run_all
-from eval.sandbox.programs import Limits, Program
+from eval.sandbox.programs import MIN_MEMORY, Limits, Program
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,17 @@ class RunCode(AsJson):
     )
 
     def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if self.workers < 1:
-            raise ValueError(f"workers={self.workers} must be at least 1")
+            yield f"workers={self.workers} must be at least 1"
         if self.level is not None and self.level not in {level.number for level in LEVELS}:
-            raise ValueError(f"level={self.level} is unknown; choose one of: 3, 2, 1, 0")
+            yield f"level={self.level} is unknown; choose one of: 3, 2, 1, 0"
+        if not self.seconds > 0:
+            yield f"seconds={self.seconds} must be above 0"
+        if self.memory_mib < MIN_MEMORY >> 20:
+            yield f"memory_mib={self.memory_mib} must be at least {MIN_MEMORY >> 20}: the interpreter needs it"
 
 
 def run(options: RunCode) -> Result:

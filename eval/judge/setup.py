@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ OPTIONS = {
     "suite.judge.model": "judge=", "suite.judge_client.path": "judge_path=",
     "suite.judge_client.base_url": "judge_url=",
     "suite.judge_client.input_price and suite.judge_client.output_price": "prices=INPUT/OUTPUT",
-    "suite.judge.repeats=1": "repeats=1", "suite.judge_client.dollars": "dollars",
+    "suite.judge.repeats=1": "repeats=1", "suite.judge_client.dollars": "dollars", "base_url=": "judge_url=",
 }  # fmt: skip
 """The name of a setting in a sweep's messages, and the option of this command that sets it."""
 
@@ -55,7 +56,10 @@ def judge_setup(options: JudgeOptions, suite: Suite, name: str, task: Task, cach
     """
     if task.task not in JUDGED:
         return None
-    judge, execution = _with_options(options, suite, cache)
+    try:
+        judge, execution = _with_options(options, suite, cache)
+    except ValueError as problem:
+        raise ValueError(_in_terms_of_options(str(problem))) from None
     places = {"references": task.references, "prompts": execution.prompts, "judge": execution.path}
     files = {kind: Path(place) for kind, place in places.items() if place is not None}
     # A suite names files below DOSAGE_DATA, so the usual remedy is another data=.
@@ -89,6 +93,8 @@ def prices_of(text: str | None) -> dict[str, float]:
         return {}
     try:
         input_price, output_price = (float(part) for part in text.split("/"))
+        if not (0 <= input_price < math.inf and 0 <= output_price < math.inf):
+            raise ValueError(text)
     except ValueError:
         raise ValueError(f"prices={text}: write INPUT/OUTPUT in dollars per million tokens, such as 30/60") from None
     return {"input_price": input_price, "output_price": output_price}

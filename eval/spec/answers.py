@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eval.spec.tasks import ENGINES, TASKS, check_form, check_object, check_sampling
+from common.restore import refuse
+from eval.spec.judge import object_problems
+from eval.spec.tasks import ENGINES, TASKS, form_problems, sampling_problems
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens={self.max_new_tokens} must be at least 1")
-        check_sampling(self.temperature, self.top_p)
+        refuse(sampling_problems(self.temperature, self.top_p))
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class AnswerSpec:
         if self.engine not in ENGINES:
             raise ValueError(f"engine={self.engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
         if self.template_options:
-            check_object("template_options", self.template_options)
+            refuse(object_problems("template_options", self.template_options, '{"enable_thinking": false}'))
         if self.samples < 1:
             raise ValueError(f"samples={self.samples} must be at least 1")
         # The same answer many times would look like a precise measurement.
@@ -102,7 +104,7 @@ class AnswerSpec:
             raise ValueError(f"samples={self.samples}: greedy answers are all the same; set a temperature above 0")
         if self.task not in TASKS:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
-        check_form(self.task, self.form, self.shots.number if self.shots else 0)
+        refuse(form_problems(self.task, self.form, self.shots.number if self.shots else 0))
         if (self.decoding is None) != (self.task == "loss" or self.form == "likelihood"):
             raise ValueError(
                 f"task={self.task!r}, form={self.form!r}: task 'loss' and form 'likelihood' take no decoding, all "

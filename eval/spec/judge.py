@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from common.restore import refuse
 
 TOKEN = 4
 """Characters per token, a rough average for English text, used in estimates."""
@@ -31,13 +32,16 @@ class Judge:
     extra: str = ""
 
     def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         for name in ("repeats", "max_tokens"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.temperature < 0:
-            raise ValueError(f"temperature={self.temperature} must be 0 or more")
-        if self.extra and not isinstance(_json(self.extra), dict):
-            raise ValueError(f'extra={self.extra!r} is not a JSON object such as {{"reasoning_effort": "low"}}')
+                yield f"{name}={getattr(self, name)} must be at least 1"
+        if not self.temperature >= 0:
+            yield f"temperature={self.temperature} must be 0 or more"
+        if self.extra:
+            yield from object_problems("extra", self.extra, '{"reasoning_effort": "low"}')
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,17 @@ class JudgeRun:
     ledger: str = "run"
 
     def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if not self.base_url.startswith(("http://", "https://")):
-            raise ValueError(f"base_url={self.base_url} must begin with http:// or https://, and end before /chat")
+            yield f"base_url={self.base_url} must begin with http:// or https://, and end before /chat"
         for name in ("concurrency", "seconds", "backoff", "dollars"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+                yield f"{name}={getattr(self, name)} must be above 0"
         for name in ("retries", "input_price", "output_price"):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
+            if not (getattr(self, name) or 0) >= 0:  # nor is it no number at all
+                yield f"{name}={getattr(self, name)} must be 0 or more"
 
     def price(self, input_tokens: float, output_tokens: float) -> float:
         """Dollars for that many tokens; 0 where no price is set."""
@@ -139,8 +146,11 @@ def missing_settings(judge: Judge | None, execution: JudgeRun | None, environmen
     return ""
 
 
-def _json(text: str) -> Any:
+def object_problems(name: str, text: str, example: str) -> Iterator[str]:
+    """What is wrong with a text that is no JSON object, such as ``example``."""
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except ValueError:
-        return None
+        found = None
+    if not isinstance(found, dict):
+        yield f"{name}={text!r} is not a JSON object such as {example}"

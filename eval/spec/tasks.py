@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from eval.spec.judge import Judge, JudgeRun
+from common.restore import refuse
+from eval.spec.judge import Judge, JudgeRun, object_problems
 
 
 @dataclass(frozen=True)
@@ -116,36 +117,55 @@ class Task:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise ValueError(f"task={self.task!r} is unknown; choose one of: {', '.join(TASKS)}")
-        if self.references is not None and self.task not in JUDGED:
-            raise ValueError(f"task={self.task}: only a judge reads references; drop them, or choose task judge")
         if self.path is not None and self.hub is not None:
             for name in ("hub", "revision", "config"):
                 object.__setattr__(self, name, None)
+        refuse((*self._place_problems(), *self._answer_problems(), *self._reading_problems()))
+
+    def _place_problems(self) -> Iterator[str]:
+        """What is wrong with where the items, worked examples and references lie."""
         # Task loss without a place reads what the sweep holds out of its own sources.
         places = sum(place is not None for place in (self.world, self.path, self.hub))
         if places > 1 or (places == 0 and self.task != "loss"):
-            raise ValueError(f"task={self.task}: give exactly one of world, path and hub")
+            yield f"task={self.task}: give exactly one of world, path and hub"
         if self.hub is not None and self.revision is None:
-            raise ValueError(f"hub={self.hub}: also give revision, a commit or a branch such as main")
+            yield f"hub={self.hub}: also give revision, a commit or a branch such as main"
         if (self.format is not None) != (self.task == "loss" and places == 1):
-            raise ValueError(f"task={self.task}, format={self.format}: task loss on a file needs a format, others none")
-        for name in ("max_items", "max_new_tokens", "answers_per_item", "time_limit_seconds", "memory_mib"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name}={value} must be above 0")
-        check_sampling(self.temperature, self.top_p)
-        if self.answers_per_item > 1 and not self.temperature:
-            raise ValueError(
-                f"answers_per_item={self.answers_per_item}: greedy answers are all the same; set temperature above 0"
-            )
+            yield f"task={self.task}, format={self.format}: task loss on a file needs a format, others none"
+        if self.references is not None and self.task not in JUDGED:
+            yield f"task={self.task}: only a judge reads references; drop them, or choose task judge"
         # MBPP's published file holds its own worked examples.
         if self.shots and self.shots_from is None and (self.task != "mbpp" or self.hub):
-            raise ValueError(
+            yield (
                 f"task={self.task}, shots={self.shots}: set shots_from to the place of the worked examples: a file of "
                 "the world, a path, or a split of the hub data set, like the items' own"
             )
-        check_form(self.task, self.form, self.shots)
-        self._check_reading()
+
+    def _answer_problems(self) -> Iterator[str]:
+        """What is wrong with how, and how often, the model answers."""
+        for name in ("max_items", "max_new_tokens", "answers_per_item", "time_limit_seconds", "memory_mib"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                yield f"{name}={value} must be above 0"
+        yield from sampling_problems(self.temperature, self.top_p)
+        if self.answers_per_item > 1 and not self.temperature:
+            yield f"answers_per_item={self.answers_per_item}: greedy answers are all the same; set temperature above 0"
+        yield from form_problems(self.task, self.form, self.shots)
+        if "" in self.stops:
+            yield "stops holds an empty text, which would end every answer; remove it"
+        if any(not 1 <= k <= self.answers_per_item for k in self.majority):
+            yield f"majority={self.majority}: each must be from 1 to answers_per_item={self.answers_per_item}"
+
+    def _reading_problems(self) -> Iterator[str]:
+        """What is wrong with how questions are put and answers are read."""
+        if self.task == "regex" and not self.pattern:
+            yield "task=regex needs a pattern, such as 'Answer: (.+)'"
+        if self.template and self.task not in OWN:
+            yield f"task={self.task}: a template is for the tasks {', '.join(OWN)}; drop it"
+        if self.compare not in COMPARISONS:
+            yield f"compare={self.compare!r} is unknown; choose one of: {', '.join(COMPARISONS)}"
+        if unknown := sorted(set(self.ignore) - set(IGNORABLE)):
+            yield f"ignore={unknown[0]!r} is unknown; choose from: {', '.join(IGNORABLE)}"
 
     def first(self, items: int | None) -> Task:
         """The task with the first ``items`` items; None leaves it as it is. Raises ValueError for less than one."""
@@ -153,52 +173,25 @@ class Task:
             raise ValueError(f"items={items} must be at least 1")
         return self if items is None else replace(self, max_items=items)
 
-    def _check_reading(self) -> None:
-        """Raise ValueError for settings of questions and answers that this task does not have."""
-        if self.task == "regex" and not self.pattern:
-            raise ValueError("task=regex needs a pattern, such as 'Answer: (.+)'")
-        if self.template and self.task not in OWN:
-            raise ValueError(f"task={self.task}: a template is for the tasks {', '.join(OWN)}; drop it")
-        if self.compare not in COMPARISONS:
-            raise ValueError(f"compare={self.compare!r} is unknown; choose one of: {', '.join(COMPARISONS)}")
-        if unknown := sorted(set(self.ignore) - set(IGNORABLE)):
-            raise ValueError(f"ignore={unknown[0]!r} is unknown; choose from: {', '.join(IGNORABLE)}")
-        if "" in self.stops:
-            raise ValueError("stops holds an empty text, which would end every answer; remove it")
-        if any(not 1 <= k <= self.answers_per_item for k in self.majority):
-            raise ValueError(
-                f"majority={self.majority}: each must be from 1 to answers_per_item={self.answers_per_item}"
-            )
 
-
-def check_sampling(temperature: float, top_p: float) -> None:
-    """Raise ValueError for values with which no token can be drawn."""
-    if temperature < 0:
-        raise ValueError(f"temperature={temperature} must be 0 (greedy) or more")
+def sampling_problems(temperature: float, top_p: float) -> Iterator[str]:
+    """What is wrong with values with which no token can be drawn."""
+    if not temperature >= 0:
+        yield f"temperature={temperature} must be 0 (greedy) or more"
     if not 0 < top_p <= 1:
-        raise ValueError(f"top_p={top_p} must be above 0 and at most 1")
+        yield f"top_p={top_p} must be above 0 and at most 1"
 
 
-def check_form(task: str, form: str, shots: int) -> None:
-    """Raise ValueError unless the task has that form and, for ``shots`` above 0, can show worked examples."""
+def form_problems(task: str, form: str, shots: int) -> Iterator[str]:
+    """What is wrong with a form that the task does not have, or with ``shots`` worked examples that it cannot show."""
     if form not in FORMS:
-        raise ValueError(f"form={form!r} is unknown; choose one of: {', '.join(FORMS)}")
-    if form not in TASKS[task].forms:
+        yield f"form={form!r} is unknown; choose one of: {', '.join(FORMS)}"
+    elif form not in TASKS[task].forms:
         having = [name for name, kind in TASKS.items() if form in kind.forms]
-        raise ValueError(f"form={form}: task {task} does not have it; {', '.join(having)} do")
+        yield f"form={form}: task {task} does not have it; {', '.join(having)} do"
     if shots < 0 or (shots and not TASKS[task].shots):
         having = [name for name, kind in TASKS.items() if kind.shots]
-        raise ValueError(f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(having)}")
-
-
-def check_object(name: str, text: str) -> None:
-    """Raise ValueError unless a text is a JSON object."""
-    try:
-        held = json.loads(text)
-    except ValueError:
-        held = None
-    if not isinstance(held, dict):
-        raise ValueError(f'{name}={text!r} is not a JSON object such as {{"enable_thinking": false}}')
+        yield f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(having)}"
 
 
 @dataclass(frozen=True)
@@ -221,12 +214,15 @@ class Suite:
     template_options: str = ""
 
     def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if self.template_options:
-            check_object("template_options", self.template_options)
+            yield from object_problems("template_options", self.template_options, '{"enable_thinking": false}')
         if not self.tasks:
-            raise ValueError("tasks={}: the suite measures nothing; give it a task")
+            yield "tasks={}: the suite measures nothing; give it a task"
         if self.eval_batch_size < 1:
-            raise ValueError(f"eval_batch_size={self.eval_batch_size} must be at least 1")
+            yield f"eval_batch_size={self.eval_batch_size} must be at least 1"
         for name, allowed in (("precision", PRECISIONS), ("backend", ENGINES), ("score", SCORED_STAGES)):
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r} is unknown; choose one of: {', '.join(allowed)}")
+                yield f"{name}={getattr(self, name)!r} is unknown; choose one of: {', '.join(allowed)}"

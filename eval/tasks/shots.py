@@ -34,11 +34,12 @@ def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
 
 def items_with_shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
     """The items that a spec asks, each with its worked examples in ``shots``. Raises ValueError for equal ids."""
-    items = FORMS[spec.form][spec.task].items(locate(inputs["data"], spec.file), spec.reading)[: spec.items]
+    file = locate(inputs["data"], spec.file)
+    items = FORMS[spec.form][spec.task].items(file, spec.reading)[: spec.items]
     names: set[str] = set()
     for item in items:
         if item["id"] in names:
-            raise ValueError(f"two items have the id {item['id']!r}; ids must differ")
+            raise ValueError(f"{file}: two items have the id {item['id']!r}; ids must differ")
         names.add(item["id"])
     pool = shots(spec, inputs)
     return [item | {"shots": shown(item, pool, spec)} for item in items]

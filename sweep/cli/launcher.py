@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from common.restore import restore
 from sweep.config.cell import Cell
 from sweep.config.overrides import at_cell, given
 from sweep.config.template import references
@@ -22,7 +23,7 @@ from sweep.plan.plan import CellError, Plan, PlannedCell
 from sweep.plan.resume_points import signal_delay
 from sweep.results.cell_configs import plain
 from sweep.results.saved_sweep import jobs
-from sweep.stages.stage import restore, with_parents
+from sweep.stages.stage import with_parents
 from sweep.stages.store import Store
 
 GPU_SETTINGS = ("gpus_per_node", "gpus_per_task", "gres")

@@ -24,10 +24,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from common.options import near
+from common.restore import restore
 from sweep.config.cell import Cell
 from sweep.config.schema import names
 from sweep.config.template import Template, Unfit, is_literal, references, related
-from sweep.stages.stage import restore
 
 
 class CellComposer:

@@ -10,8 +10,8 @@ from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf, ValueNode
 
+from common.restore import field_types, restore_value, within
 from sweep.config.cell import Cell
-from sweep.stages.stage import field_types, restore_value, within
 
 KeyPath = tuple[str | int, ...]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from common.options import near
+from common.restore import restore
 from sweep.launch.step import Step
 from sweep.launch.tasks import Shape, part_of
 from sweep.plan.resume_points import SHORTEST_DELAY
-from sweep.stages.stage import restore
 from sweep.stages.worker import Job
 
 PARTS = ("train", "answer", "score", "data")

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
+from common.restore import restore
 from sweep.launch import squeue
 from sweep.launch.attempts import HUNG, Attempts, cause, give_up, is_out_of_memory, oom_kills, progress
 from sweep.launch.tasks import inputs, part_of
 from sweep.launch.tracking import mirrored_stages
 from sweep.stages import claims
 from sweep.stages.claims import EXPIRY_SECONDS, HEARTBEAT_SECONDS, TRY_AGAIN
-from sweep.stages.stage import plain, restore
+from sweep.stages.stage import plain
 from sweep.stages.store import Store
 from sweep.stages.worker import Job, build_stage
 

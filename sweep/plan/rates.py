@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from common.restore import restore
 from eval.spec.answers import EvalRun
-from sweep.stages.stage import StageRef, plain, restore
+from sweep.stages.stage import StageRef, plain
 from sweep.stages.store import SEAL, Store
 from sweep.stages.worker import STAGE_TYPES
 from train.spec import TrainRun

@@ -12,6 +12,7 @@ from typing import Any
 from common.commit import commit
 from common.json_file import write_json
 from common.renames import current_key
+from common.restore import restore
 from common.wording import plural
 from sweep.config.cell import Cell
 from sweep.config.tracker import NO_TRACKER, TrackerConfig
@@ -23,7 +24,7 @@ from sweep.plan.planner import parameters
 from sweep.results import cell_configs, planning, replaced
 from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
 from sweep.stages.disk import locked
-from sweep.stages.stage import Stage, StageRef, plain, restore
+from sweep.stages.stage import Stage, StageRef, plain
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 

@@ -9,20 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-import types
-import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from functools import cache, cached_property, lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 REVISION = {"world": 3, "tokenizer": 1, "tokens": 2, "train": 2, "answer": 2, "score": 6, "rows": 1, "overlap": 2}
 """Revision of each kind, raised when its results change for the same spec. It enters the keys of later stages too."""
-
-Spec = TypeVar("Spec")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -148,85 +142,3 @@ def plain(value: Any) -> Any:
     raise TypeError(
         f"{type(value).__name__} {value!r} cannot identify a stage: use numbers, text, lists or dataclasses"
     )
-
-
-def restore(cls: type[Spec], value: Mapping[str, Any]) -> Spec:
-    """Build the frozen dataclass ``cls`` from the output of `plain`, or from a mapping of its fields.
-
-    Raises a ValueError for unknown and missing fields, and those of ``cls`` itself with the field's name before them;
-    `Problems` where several fields have one.
-    """
-    dataclass_type: Any = cls
-    hints = field_types(dataclass_type)
-    if unknown := set(value) - set(hints):
-        raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(hints)}")
-    parts = fields(dataclass_type)
-    neutral = {part.name: part.metadata["neutral"] for part in parts if "neutral" in part.metadata}
-    required = {part.name for part in parts if part.default is MISSING and part.default_factory is MISSING}
-    absent = required - {*value, *neutral}
-    remedy = getattr(cls, "IF_ABSENT", "give a value")
-    lines = [f"{cls.__name__} needs {', '.join(sorted(absent))}; {remedy}"] if absent else []
-    return cls(**neutral | _restored(((name, hints[name], item) for name, item in value.items()), lines))
-
-
-class Problems(ValueError):
-    """Several problems with one value, each a line of the message."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n  ".join([f"{len(lines)} problems", *lines]))
-        self.lines = lines
-
-
-def _restored(parts: Iterable[tuple[str, Any, Any]], problems: Sequence[str] = ()) -> dict[str, Any]:
-    """Values by name, from names, types and plain values. Raises the ``problems`` and those of all values at once."""
-    values, lines = {}, list(problems)
-    for name, hint, item in parts:
-        try:
-            values[name] = within(name, restore_value, hint, item)
-        except ValueError as problem:
-            lines += _lines(problem)
-    if lines:
-        raise _joined(lines)
-    return values
-
-
-def _lines(problem: ValueError) -> Sequence[str]:
-    return problem.lines if isinstance(problem, Problems) else [str(problem)]
-
-
-def _joined(lines: Sequence[str]) -> ValueError:
-    return ValueError(lines[0]) if len(lines) == 1 else Problems(lines)
-
-
-def within(name: str, function: Callable[..., Result], *arguments: Any) -> Result:
-    """``function(*arguments)``, with the field ``name`` put before the messages of a ValueError."""
-    try:
-        return function(*arguments)
-    except ValueError as problem:
-        dots = {line: "." if re.match(r"[\w.]+(=|: )", line) else ": " for line in _lines(problem)}
-        raise _joined([f"{name}{dot}{line}" for line, dot in dots.items()]) from None
-
-
-@cache
-def field_types(cls: type) -> dict[str, Any]:
-    """The types of a dataclass's fields by name."""
-    return typing.get_type_hints(cls)
-
-
-def restore_value(hint: Any, value: Any) -> Any:
-    """``value``, as in the output of `plain` or in a config, as a value of the type ``hint``."""
-    options = typing.get_args(hint)
-    match typing.get_origin(hint):
-        case types.UnionType | typing.Union:
-            return None if value is None else restore_value(next(o for o in options if o is not type(None)), value)
-        case origin if origin is tuple and len(options) == 2 and options[1] is Ellipsis:
-            return tuple(restore_value(options[0], item) for item in value)
-        case origin if origin is tuple:
-            return tuple(restore_value(option, item) for option, item in zip(options, value, strict=True))
-        case origin if origin is list:
-            return list(_restored((str(place), options[0], item) for place, item in enumerate(value)).values())
-        case origin if origin is dict:
-            return _restored((name, options[1], item) for name, item in value.items())
-    if not (isinstance(hint, type) and is_dataclass(hint)):
-        return value
-    return hint.parse(value) if hasattr(hint, "parse") else restore(hint, value)  # `parse`: written as one word

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common.json_file import write_json
+from common.restore import restore
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
@@ -21,7 +22,7 @@ from sweep.stages import snapshot
 from sweep.stages.claims import TRY_AGAIN, Busy
 from sweep.stages.disk import cached_digest, remove, stamp
 from sweep.stages.machine import machine
-from sweep.stages.stage import File, Stage, StageRef, plain, restore
+from sweep.stages.stage import File, Stage, StageRef, plain
 from sweep.stages.store import Damaged, Store
 from train.spec import TokenizerSpec, TokensSpec, TrainRun, TrainSpec, WorldSpec
 

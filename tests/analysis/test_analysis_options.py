@@ -32,7 +32,7 @@ def test_a_sweep_without_a_table_names_the_remedy(tmp_path):
         (["next", "table=t.csv", "quantity=maths"], "ability 'maths' is not in the table"),
         (
             ["tabel=t.csv"],
-            "'tabel=t.csv': 'tabel' is not an option; did you mean 'table'?; the options: json=, store=, sweep=",
+            "'tabel=t.csv': 'tabel' is not an option; did you mean 'table'?",
         ),
         (["fti", "table=t.csv"], "'fti' is not a verb of python -m analysis; did you mean 'fit'?"),
         (["table=a.csv", "sweep=b"], "either sweep=NAME or table=FILE"),

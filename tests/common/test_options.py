@@ -86,7 +86,8 @@ def test_one_pair_of_quotes_is_taken_off(text: str, value: str):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sweep=s", "worker=2"], r"'worker=2': 'worker' is not an option; did you mean 'workers'\?; the options: sw"),
+        (["sweep=s", "worker=2"], r"'worker=2': 'worker' is not an option; did you mean 'workers'\?$"),
+        (["sweep=s", "gpu=2"], r"^'gpu=2': 'gpu' is not an option; the options: sweep=, dry_run=, workers="),
         (["sweep=s", "workers"], r"'workers' has no value; write workers=VALUE"),
         (["sweep=s", "workers=two"], r"^workers=two is not a whole number$"),
         (["sweep=s", "workers=1.5"], r"^workers=1.5 is not a whole number$"),
@@ -98,6 +99,11 @@ def test_one_pair_of_quotes_is_taken_off(text: str, value: str):
         (["sweep=s", "sweep=t"], r"^sweep= is given twice; keep one$"),
         (["source=x", "sweep=s"], r"'source' is not an option"),
         ([], r"^sweep= missing; --help says what to give$"),
+        (
+            ["worker=2", "margin=big", "margin=1", "law=boundd", "tasks"],
+            r"^6 problems\n  'worker=2': .*'workers'\?\n  margin= is given twice; keep one\n"
+            r"  'tasks' has no value; .*\n  sweep= missing; .*\n  margin=big is not a number\n  law=boundd: .*$",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_remedy(words: list[str], message: str):

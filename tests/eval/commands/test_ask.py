@@ -84,3 +84,39 @@ def test_what_cannot_be_asked_is_told(tmp_path, suite, capsys):
     with serving(adds) as (_, url):
         assert asked(suite, url, tmp_path / "out", "tasks=nothing")
         assert "tasks=nothing: suite quiz has in the chat form sums, drawn" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["extra=[1]"], "extra='[1]' is not a JSON object such as"),
+        (["extra={1"], "extra='{1' is not a JSON object such as"),
+        (["most=0"], "most=0.0 must be above 0"),
+        (["token_prices=3"], "token_prices=3: write INPUT/OUTPUT"),
+        (["token_prices=nan/1"], "token_prices=nan/1: write INPUT/OUTPUT"),  # which would void the budget
+        (["token_prices=-1/1"], "token_prices=-1/1: write INPUT/OUTPUT"),
+        (["url=127.0.0.1"], "url=127.0.0.1 must begin with http:// or https://"),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_is_one_line_that_names_it(tmp_path, suite, capsys, words, told):
+    given = {"url": "http://127.0.0.1:9", "token_prices": "0/0"} | dict(word.split("=", 1) for word in words)
+    options = [f"{key}={value}" for key, value in given.items()]
+    assert main(["ask", "model=m", f"suite={suite}", f"out={tmp_path}/out", "key_variable=", *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {told}"), line
+
+
+def test_nothing_is_asked_before_all_tasks_can_be(tmp_path, suite, capsys):
+    suite.write_text(
+        suite.read_text()
+        + f"""
+  absent: {{ability: math, task: exact_match, path: {tmp_path}/absent.json}}
+  judged: {{ability: talk, task: judge, path: {tmp_path}/sums.json}}
+"""
+    )
+    with serving(adds) as (server, url):
+        assert asked(suite, url, tmp_path / "out") == 2
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == "error: 2 problems" and not server.requests
+    assert "task absent: " in lines[0] and "absent.json does not exist" in lines[0]
+    assert "task judged: set judge=" in lines[1]

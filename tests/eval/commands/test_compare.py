@@ -71,7 +71,7 @@ def test_nothing_is_answered_before_the_judge_is_sure(place, model_folder, capsy
         assert "A_KEY holds no key" in error(capsys)
         (place / "own.yaml").write_text(SUITE.replace("repeats: 2", "repeat: 2"))
         assert main(words(place, model_folder)) == 2
-        assert "judge has no repeat; it has model, repeats," in error(capsys)
+        assert "judge: Judge has no repeat; it has model, repeats," in error(capsys)
         assert not server.requests and not list(place.rglob("responses*"))
 
 

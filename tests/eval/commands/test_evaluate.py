@@ -141,42 +141,50 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
         assert said in capsys.readouterr().err
     (place / "own.yaml").write_text("name: x\nprecision: fp32\ntasks: {a: {ability: b, tsk: c}}")
     assert command(place, model_folder) == 2
-    assert "task a has no tsk" in capsys.readouterr().err
+    assert "tasks.a: Task has no tsk; it has" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("precision: fp32", "the suite needs tasks; give a value"),
-        ("tasks: {a: {ability: math, task: gsm8k, path: x}}", "the suite needs precision; give a value"),
-        ("precision: fp32\ntasks: {a: {ability: math}}", "task a needs task; give a value"),
-        ("precision: fp32\ntasks: {a: 5}", "task a is 5, not a table of keys"),
+        ("precision: fp32", "Suite needs tasks; give a value"),
+        ("tasks: {a: {ability: math, task: gsm8k, path: x}}", "Suite needs precision; give a value"),
+        ("precision: fp32\ntasks: {a: {ability: math}}", "tasks.a: Task needs task; give a value"),
+        ("precision: fp32\ntasks: {a: 5}", "tasks.a: 5 is not a table of keys"),
         (
             "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, max_items: x}}",
-            "own.yaml: task a: max_items='x' does not fit: Value 'x' of type 'str' could not be converted to Integer",
+            "own.yaml: tasks.a.max_items: 'x' is not a whole number",
         ),
         (
             "precision: fp32\ntasks: {a: {ability: math, task: exact_match, path: x, ignore: case}}",
-            "task a: ignore='case' does not fit",
+            "tasks.a.ignore: 'case' is not a list, such as [a, b]",
         ),
         ("precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, top_p: 7}}", "top_p=7.0 must be above 0"),
         (
             "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, temperature: -1}}",
             "temperature=-1.0 must",
         ),
-        ("precision: fp32\neval_batch_size: x\ntasks: {}", "own.yaml: eval_batch_size='x' does not fit"),
+        ("precision: fp32\neval_batch_size: x\ntasks: {}", "own.yaml: eval_batch_size: 'x' is not a whole number"),
+        (
+            "precision: null\ntasks: {a: {ability: math, task: gsm8k, path: x}}",
+            "own.yaml: precision: None is not a text",
+        ),
+        ("precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: [x]}}", "a.path: ['x'] is not a text"),
         ("precision: fp32\ntasks: {}", "tasks={}: the suite measures nothing"),
         ("precision: fp7\ntasks: {a: {ability: math, task: gsm8k, path: x}}", "precision='fp7' is unknown; choose one"),
         (
             "precision: fp32\nbackend: vlm\ntasks: {a: {ability: math, task: gsm8k, path: x}}",
             "backend='vlm' is unknown; choose one of: local, vllm",
         ),
-        ("precision: fp32\ntasks: {a: {ability: math, task: gsm8k, 5: x}}", "task a has no 5"),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, 5: x}}",
+            "tasks.a: Task has no 5; it has ability, task,",
+        ),
         ("5", "is not a suite: Invalid loaded object type"),
         ("- 1", "it needs tasks, such as tasks:"),
         (
-            "precision: fp32\nsize: 3\ntasks: {a: {ability: math, task: gsm8k}}",
-            "the suite has no size; it has name, tasks",
+            "precision: fp32\nsize: 3\ntasks: {a: {ability: math, task: gsm8k, path: x}}",
+            "Suite has no size; it has name, tasks",
         ),
         ("precision: [1\ntasks", "while parsing a flow sequence"),
     ],
@@ -186,3 +194,53 @@ def test_what_is_wrong_with_a_suite_file_is_one_line(place, model_folder, capsys
     assert command(place, model_folder) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {place}/own.yaml") and told in line
+
+
+def test_whatever_tasks_lack_comes_at_once_and_before_the_model_is_loaded(place, tmp_path, capsys):
+    twice = json.dumps({"id": 1, "q": "a", "a": "b"}) + "\n"
+    (place / "talk.jsonl").write_text(twice * 2)
+    (place / "code.jsonl").unlink()
+    (place / "math.jsonl").write_text("{}\n")
+    empty = tmp_path / "model"
+    empty.mkdir()
+    assert command(place, empty) == 2
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == "error: 3 problems"
+    assert lines[0].endswith("math.jsonl: item 0 has no field 'answer'; it has: ")
+    assert lines[1].endswith("talk.jsonl: two items have the id '1'; ids must differ")
+    assert "task code: " in lines[2] and "code.jsonl does not exist" in lines[2]
+    assert main([f"model={empty}/none", "workers=0", f"train={place}/none"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 4
+
+
+def test_all_mistakes_of_a_suite_file_come_at_once(place, model_folder, capsys):
+    (place / "own.yaml").write_text("""
+precision: fp32
+size: 3
+eval_batch_size: many
+judge: {repeats: 0, temperature: -1}
+tasks:
+  a: {ability: math, tsk: gsm8k}
+  b: {ability: math, task: gsm8k, path: x, top_p: 7, max_items: 0, form: essay}
+  c: 5
+""")
+    assert command(place, model_folder) == 2
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == f"error: {place}/own.yaml: 10 problems"
+    for line, told in zip(
+        lines,
+        [
+            "  Suite has no size; it has",
+            "  eval_batch_size: 'many' is not a whole number",
+            "  judge.repeats=0 must be at least 1",
+            "  judge.temperature=-1.0 must be 0 or more",
+            "  tasks.a: Task has no tsk; it has",
+            "  tasks.a: Task needs task; give a value",
+            "  tasks.b.max_items=0 must be above 0",
+            "  tasks.b.top_p=7.0 must be above 0 and at most 1",
+            "  tasks.b.form='essay' is unknown; choose one of",
+            "  tasks.c: 5 is not a table of keys",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(told)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from common.restore import restore
 from sweep.config.cell import Cell
 from sweep.plan.files import Files
 from sweep.plan.plan import Plan, make
 from sweep.results.cell_configs import LONGEST, plain
 from sweep.results.saved_sweep import save
-from sweep.stages.stage import restore
 from sweep.stages.store import Store
 from tests.sweep.composing import cell
 

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sweep.stages.stage
+from common.restore import restore
 from eval.spec.answers import AnswerSpec, Decoding, HubRows, Shots
 from eval.spec.judge import Judge
 from eval.spec.scores import OverlapSpec, ScoreSpec
 from eval.spec.tasks import FORMS, TASKS
-from sweep.stages.stage import File, Stage, canonical, plain, restore, to_build
+from sweep.stages.stage import File, Stage, canonical, plain, to_build
 from train.spec import (
     CLEANING,
     FORMATS,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import rel_entr
 
 from analysis.advice.budget import Budget, read_budget
 from analysis.advice.commands import overrides
+from analysis.advice.distance import OTHER, OWN
 from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric, common_metric, primary
@@ -35,7 +37,8 @@ class Advice:
     ``beyond`` are the abilities of which the best candidate has more samples than any cell measured; ``budget`` is what
     all of them fit in. ``away`` (candidates,) are the doublings between a candidate and the nearest cell measured, by
     which the draws have been widened (`Surrogate.stretch`). ``exist`` (abilities,) are the samples that there are of
-    each, infinite where unknown.
+    each, infinite where unknown. ``worst`` is the candidate with the smallest weighted sum among those of the same
+    strategy and, within half a step of the budget, the same cost as the best one; 0, the best one, without another.
     """
 
     abilities: tuple[str, ...]
@@ -48,6 +51,7 @@ class Advice:
     budget: Budget
     away: Array
     exist: Array
+    worst: int
 
     @property
     def metric(self) -> Metric:
@@ -69,11 +73,12 @@ class Advice:
         return np.asarray((self.total.max(axis=1, keepdims=True) - self.total).mean(axis=0))
 
 
-def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
+def surrogates_of(study: Study, *, one_sum: bool = False) -> tuple[Surrogate, ...]:
     """One surrogate per ability, of its first share or rating (see `primary`); where no ability has one, of the study's
     primary metric.
 
-    The study is of one model (see `one_kind`). Raises ValueError for an ability with too few designs, which it names.
+    The study is of one model (see `one_kind`); ``one_sum`` as in `surrogate`. Raises ValueError for an ability with too
+    few designs, which it names.
     """
     bounded = any(measure.metric.bounded for measure in study.measures)
     measures: dict[str, Measure] = {}
@@ -84,7 +89,7 @@ def surrogates_of(study: Study) -> tuple[Surrogate, ...]:
             measures[ability] = of_headline[0]
     surrogates = []
     for ability, measure in measures.items():
-        fitted = surrogate(arm_means(measure, measure.rows))
+        fitted = surrogate(arm_means(measure, measure.rows), one_sum=one_sum)
         if fitted is None:
             raise ValueError(
                 f"ability {ability!r} has too few designs to predict others from: it takes four, not all of one value, "
@@ -123,17 +128,35 @@ def advise(
     caps = np.minimum(priced.most, repeats * exist)
     samples, strategy = _candidates(caps, models, priced, None if not near else (weighting(names, near), kl))
     fresh = worth(samples, exist)
-    mean = np.stack([_expected(s, fresh, i, strategy) for i, s in enumerate(models)], axis=1)
-    order = np.argsort(-(mean @ chosen), kind="stable")
-    each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
-    ends = [(mean @ emphasis).argmax(keepdims=True) for emphasis in emphases(chosen)]
-    keep = np.unique(np.concatenate([order[:KEPT], *each, *ends]))
-    keep = keep[np.argsort(-(mean[keep] @ chosen), kind="stable")]
+    amounts = [_amounts(names, fresh, i) for i in range(len(names))]
+    mean = np.stack([_expected(s, a, strategy) for s, a in zip(models, amounts, strict=True)], axis=1)
+    keep, worst = _kept(mean, chosen, strategy, priced.cost(samples), priced.total / STEPS / 2)
     rng = np.random.default_rng(seed)
-    away = np.stack([_away(s, names, fresh[keep], i, strategy[keep]) for i, s in enumerate(models)])
-    draws = np.stack([_draw(s, fresh[keep], i, strategy[keep], away[i], rng) for i, s in enumerate(models)], axis=2)
+    kept = [{name: n[keep] for name, n in by.items()} for by in amounts]
+    away = np.stack([s.away(a, strategy[keep]) for s, a in zip(models, kept, strict=True)])
+    draws = [_draw(s, a, strategy[keep], w, rng) for s, a, w in zip(models, kept, away, strict=True)]
     beyond = tuple(n for i, n in enumerate(names) if fresh[keep[0], i] > 1.01 * _largest(study, n))
-    return Advice(names, models, chosen, samples[keep], strategy[keep], draws, beyond, priced, away.max(axis=0), exist)
+    return Advice(
+        names, models, chosen, samples[keep], strategy[keep], np.stack(draws, axis=2), beyond, priced, away.max(axis=0),
+        exist, worst,
+    )  # fmt: skip
+
+
+def _kept(mean: Array, weights: Array, strategy: Labels, cost: Array, spare: float) -> tuple[NDArray[np.intp], int]:
+    """The candidates whose values are drawn, best first, and the place of the worst mixture among them.
+
+    ``mean`` (candidates, abilities) are predicted merits. The worst mixture costs at most ``spare`` less than the best
+    one and has its strategy.
+    """
+    total = mean @ weights
+    order = np.argsort(-total, kind="stable")
+    each = [order[strategy[order] == s][:10] for s in np.unique(strategy)]
+    ends = [(mean @ emphasis).argmax(keepdims=True) for emphasis in emphases(weights)]
+    alike = (strategy == strategy[order[0]]) & (cost >= cost[order[0]] - spare)
+    worst = order[alike[order]][-1:]
+    keep = np.unique(np.concatenate([order[:KEPT], *each, *ends, worst]))
+    keep = keep[np.argsort(-total[keep], kind="stable")]
+    return keep, int(np.flatnonzero(keep == worst)[0])
 
 
 def weighting(names: Sequence[str], weights: Mapping[str, float]) -> Array:
@@ -229,11 +252,16 @@ def _largest(study: Study, ability: str) -> float:
     return float(study.table.loc[study.table["ability"] == ability, "samples"].max())
 
 
-def _expected(model: Surrogate, samples: Array, which: int, strategy: Labels) -> Array:
-    """The merit of each candidate's predicted mean, in blocks, as the covariance of all would not fit in memory."""
+def _amounts(names: Sequence[str], samples: Array, which: int) -> dict[str, Array]:
+    """Candidates' samples by ability, and as the ability numbered ``which`` has them: its own and all others'."""
     own = samples[:, which]
-    cells = model.inputs(own, samples.sum(axis=1) - own, strategy)
-    mean = np.concatenate([model.predict(cells.take(i))[0] for i in _blocks(len(own))])
+    return {**dict(zip(names, samples.T, strict=True)), OWN: own, OTHER: samples.sum(axis=1) - own}
+
+
+def _expected(model: Surrogate, amounts: Mapping[str, Array], strategy: Labels) -> Array:
+    """The merit of each candidate's predicted mean, in blocks, as the covariance of all would not fit in memory."""
+    cells = model.inputs(amounts, strategy)
+    mean = np.concatenate([model.predict(cells.take(i))[0] for i in _blocks(len(strategy))])
     return model.merit(mean)
 
 
@@ -241,20 +269,11 @@ def _blocks(size: int, block: int = 500) -> list[slice]:
     return [slice(i, i + block) for i in range(0, size, block)]
 
 
-def _away(model: Surrogate, names: Sequence[str], samples: Array, which: int, strategy: Labels) -> Array:
-    """The doublings (candidates,) between each candidate and the nearest arm of the surrogate."""
-    own, by = samples[:, which], dict(zip(names, samples.T, strict=True))
-    by |= {"own": own, "other": samples.sum(axis=1) - own}
-    parts = [by.get(name, np.zeros(len(samples))) for name in model.places.names]
-    return model.places.away(np.stack(parts, axis=1), strategy)
-
-
 def _draw(
-    model: Surrogate, samples: Array, which: int, strategy: Labels, away: Array, rng: np.random.Generator
+    model: Surrogate, amounts: Mapping[str, Array], strategy: Labels, away: Array, rng: np.random.Generator
 ) -> Array:
     """Draws (draws, candidates) of merits from the joint posterior, widened as far as the distance asks for it."""
-    own = samples[:, which]
-    mean, covariance = model.predict(model.inputs(own, samples.sum(axis=1) - own, strategy))
+    mean, covariance = model.predict(model.inputs(amounts, strategy))
     size, direction = np.linalg.eigh(covariance)
     root = direction * np.sqrt(np.maximum(size, 0.0))
     wider = np.nan_to_num(model.stretch(away, strategy), nan=1.0)

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.advice.advise import surrogates_of, weighting
-from analysis.advice.distance import FAR, distance_words, parts_of, times
-from analysis.advice.surrogate import Surrogate, strategies, values
+from analysis.advice.distance import FAR, PREFIX, amounts_of, distance_words, times
+from analysis.advice.surrogate import ONE_SUM, Surrogate, strategies, values
 from analysis.arrays import Array
 from analysis.data.metric import common_metric
 from analysis.data.study import Measure, Study
@@ -113,27 +113,19 @@ def _predictions(model: Surrogate, measure: Measure) -> dict[str, Array]:
     doublings between the design and the nearest arm of the surrogate.
     """
     arms = arm_means(measure)
-    own = arms.table["samples"].to_numpy(float)
-    others = arms.table["total_samples"].to_numpy(float) - own
-    mean, covariance = model.predict(model.inputs(own, others, strategies(arms)))
+    amounts = amounts_of(arms.table)
+    if model.others != ONE_SUM and len(amounts) == 2:
+        raise ValueError(
+            f"the table of check= lacks columns such as {PREFIX}{model.others[0]}, by which {model.ability} is "
+            "predicted; add how many samples of each ability every row was trained on"
+        )
+    mean, covariance = model.predict(model.inputs(amounts, strategies(arms)))
     value, noise = values(arms)
     scatter = (model.scale * model.shape.scatter) ** 2 / arms.table["runs"].to_numpy(float)
-    away = model.places.away(_amounts(model, arms.table), strategies(arms))
+    away = model.away(amounts, strategies(arms))
     error = model.stretch(away, strategies(arms)) * np.sqrt(np.diag(covariance) + scatter + noise)
     columns = np.stack([mean, error, value, noise, away], axis=1)
     return dict(zip(map(str, arms.table["design"]), columns, strict=True))
-
-
-def _amounts(model: Surrogate, table: pd.DataFrame) -> Array:
-    """How much of each ability (arms, parts) new arms use, in the order of the surrogate's own; NaN where unknown."""
-    names, amounts = parts_of(table)
-    if names == model.places.names:
-        return amounts
-    by = dict(zip(names, amounts.T, strict=True))
-    if "own" in model.places.names:
-        own = table["samples"].to_numpy(float)
-        return np.stack([own, table["total_samples"].to_numpy(float) - own], axis=1)
-    return np.stack([by.get(name, np.full(len(table), np.nan)) for name in model.places.names], axis=1)
 
 
 def check_table(check: AdviceCheck) -> TextTable:
@@ -189,7 +181,7 @@ def _held(check: AdviceCheck, which: int, cells: NDArray[np.bool_], name: str) -
 
 def check_lines(check: AdviceCheck) -> list[str]:
     """Whether the ranking held, and what far cells are."""
-    lines = [_ranking_line(check)] if len(check.cells) > 1 else []
+    lines = [_ranking_line(check), _control_line(check)] if len(check.cells) > 1 else []
     if check.far.any():
         lines.append(
             f"far: an ability's amount is {times(FAR)} or more away from every cell of that strategy that the "
@@ -197,6 +189,18 @@ def check_lines(check: AdviceCheck) -> list[str]:
             "far away need, and there is none where such cells are too few or the strategy was measured on one mixture."
         )
     return lines
+
+
+def _control_line(check: AdviceCheck) -> str:
+    """Whether the cells predicted best and worst differ as predicted."""
+    total, measured, error = check.totals()
+    best, worst = int(total.argmax()), int(total.argmin())
+    metric = common_metric([model.metric for model in check.models])
+    came, said = (metric.effect(float(sums[best] - sums[worst])) for sums in (measured, total))
+    clear = measured[best] - measured[worst] > Z * np.hypot(error[best], error[worst])
+    line = f"control: from the cell predicted worst to the one predicted best, predicted {said} {metric.short_unit}, "
+    line += f"measured {came}"
+    return line if clear else f"{line}; that is no clear gain, so do not trust predictions from this table"
 
 
 def _ranking_line(check: AdviceCheck) -> str:

@@ -13,6 +13,8 @@ from analysis.arrays import Array
 
 Names = Sequence[str] | NDArray[np.str_]
 PREFIX = "samples_"
+OWN, OTHER = "own data", "other data"
+"""Samples of the ability itself and of all others together; the report's panel has the same names."""
 MOST = 60
 """Arms that are predicted from those at a distance; of more, as many in even steps."""
 MOST_GIVEN = 300
@@ -31,7 +33,7 @@ NEAREST, AND_FAR, NEVER = "{} from the nearest", ", far", "a strategy never meas
 class Places:
     """Where arms lie: the doublings (arms, parts) of each ability's amount above ``least``, and their strategies.
 
-    ``names`` are the abilities, or "own" and "other" where the table does not say how much of each was used.
+    ``names`` are the abilities, or `OWN` and `OTHER` where the table does not say how much of each was used.
     """
 
     names: tuple[str, ...]
@@ -77,7 +79,15 @@ def parts_of(table: pd.DataFrame) -> tuple[tuple[str, ...], Array]:
     if columns and table[columns].notna().all(axis=None):
         return tuple(name.removeprefix(PREFIX) for name in columns), table[columns].to_numpy(float)
     own = table["samples"].to_numpy(float)
-    return ("own", "other"), np.stack([own, table["total_samples"].to_numpy(float) - own], axis=1)
+    return (OWN, OTHER), np.stack([own, table["total_samples"].to_numpy(float) - own], axis=1)
+
+
+def amounts_of(table: pd.DataFrame) -> dict[str, Array]:
+    """The samples (arms,) of each arm: `OWN`, `OTHER`, and by ability where the table tells."""
+    own = table["samples"].to_numpy(float)
+    names, amounts = parts_of(table)
+    by = dict(zip(names, amounts.T, strict=True)) if names != (OWN, OTHER) else {}
+    return {**by, OWN: own, OTHER: table["total_samples"].to_numpy(float) - own}
 
 
 def stretch(places: Places, away: Array, strategy: Names, kernel: Array, value: Array) -> Array:

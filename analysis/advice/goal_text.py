@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.advice.advise import surrogates_of
+from analysis.advice.distance import OTHER
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.one_kind import one_kind
 from analysis.advice.surrogate import BASE, Surrogate
@@ -126,7 +127,8 @@ def _others(models: tuple[Surrogate, ...], ability: str, at: float) -> list[str]
     for model in models:
         if model.ability == ability or BASE not in model.design.strategy:
             continue
-        cells = model.inputs(np.zeros(2), np.array([0.0, at]), np.array([BASE, "multitask"]))
+        amount = np.array([0.0, at])
+        cells = model.inputs({OTHER: amount, ability: amount}, np.array([BASE, "multitask"]))
         mean, covariance = model.predict(cells)
         size, direction = np.linalg.eigh(covariance)
         root = direction * np.sqrt(np.maximum(size, 0.0))

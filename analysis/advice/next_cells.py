@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.advice.advise import surrogates_of
 from analysis.advice.commands import command, in_store, overrides, strategy_words
+from analysis.advice.distance import OWN, PREFIX, amounts_of
 from analysis.advice.surrogate import CellInputs, Surrogate
 from analysis.data.study import Study
 from analysis.format import amount, fraction
@@ -71,8 +72,7 @@ def choices(study: Study, quantity: str) -> list[NextCell]:
     if not len(cells):
         raise ValueError(f"the table holds no trained cell of ability {name!r}; quantity={quantity!r} needs some")
     targets = _targets(model, cells, at, quantity)
-    own, total = cells["samples"].to_numpy(float), cells["total_samples"].to_numpy(float)
-    design = model.inputs(own, total - own, cells["label"].to_numpy(str))
+    design = model.inputs(amounts_of(cells), cells["label"].to_numpy(str))
     unit = _costed(study)
     covariance = model.predict(targets.and_then(design))[1]
     size = len(targets.strategy)
@@ -111,28 +111,27 @@ def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> C
         curve = cells[cells["measured"] & (cells["samples"] > 0)]
         if not len(curve):
             raise ValueError(f"the table holds no cell trained on data of {quantity}; quantity={quantity!r} needs some")
-        own, total = curve["samples"].to_numpy(float), curve["total_samples"].to_numpy(float)
-        return model.inputs(own, total - own, curve["label"].to_numpy(str))
+        return model.inputs(amounts_of(curve), curve["label"].to_numpy(str))
     try:
         samples = float(at)
     except ValueError as error:
         raise ValueError(f"quantity={quantity!r}: {at!r} is not a number of samples, as in math@8192") from error
     if not samples > 0:
         raise ValueError(f"quantity={quantity!r}: the number of samples must be above 0")
-    return model.inputs(np.array([samples]), np.zeros(1), np.array(["multitask"]))
+    return model.inputs({OWN: np.array([samples])}, np.array(["multitask"]))
 
 
 def _cells(study: Study, ability: str) -> pd.DataFrame:
     """Designs that can run: those measured, and those half-way between and beyond their fractions.
 
-    Besides the columns of ``FACTORS``: ``runs``, ``measured``, ``label`` (the strategy as the surrogate names it),
+    Besides the columns of `_factors`: ``runs``, ``measured``, ``label`` (the strategy as the surrogate names it),
     ``words`` (the overrides), ``cell`` and ``shown`` (texts), and ``cost``.
     """
     rows = study.trained[study.trained["ability"] == ability]
     unit = _costed(study)
     rows = rows.assign(_label=strategy_labels(rows) if "strategy" in rows else "multitask")
     rows = rows.assign(cost=rows[unit] if unit else rows["total_samples"] + _items(study))
-    groups = rows.groupby([c for c in FACTORS if c in rows], dropna=False, sort=True)
+    groups = rows.groupby(_factors(rows), dropna=False, sort=True)
     measured = pd.DataFrame([_measured(part, study) for _, part in groups])
     cells = pd.concat([measured, _halfway(measured)], ignore_index=True) if len(measured) else measured
     if not len(cells):
@@ -146,6 +145,11 @@ def _cells(study: Study, ability: str) -> pd.DataFrame:
     return cells.drop_duplicates("cell")
 
 
+def _factors(rows: pd.DataFrame) -> list[str]:
+    """The columns that tell designs apart."""
+    return [*(c for c in FACTORS if c in rows), *(str(c) for c in rows if str(c).startswith(PREFIX))]
+
+
 def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
     """A measured design, to be run once more with the next seed."""
     first = part.iloc[0].to_dict()
@@ -153,7 +157,7 @@ def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
     seeds = pd.to_numeric(part["seed"], errors="coerce") if "seed" in part else pd.Series([len(part) - 1.0])
     runs = part["seed"].nunique() if "seed" in part else len(part)
     following = int(seeds.max()) + 1 if seeds.notna().all() else runs
-    kept = {c: first[c] for c in FACTORS if c in first}
+    kept = {c: first[c] for c in _factors(part)}
     label = "multitask" if first["_label"] == ALONE else str(first["_label"])
     words = {**words, "seed": str(following)}
     return {**kept, "runs": runs, "measured": True, "label": label, "words": words, "cost": float(part["cost"].mean())}
@@ -196,7 +200,8 @@ def _halfway(measured: pd.DataFrame) -> pd.DataFrame:
 def _at(first: dict[str, Any], second: dict[str, Any], share: float) -> dict[str, Any]:
     """A design like ``first`` at another fraction; its cost is on the line through the costs of the two."""
     times = share / first["fraction"]
-    scaled = {c: times * first[c] for c in ("samples", "total_samples")}
+    amounts = [c for c in first if c in ("samples", "total_samples") or c.startswith(PREFIX)]
+    scaled = {c: times * first[c] for c in amounts}
     part = (scaled["total_samples"] - first["total_samples"]) / (second["total_samples"] - first["total_samples"])
     cost = first["cost"] + part * (second["cost"] - first["cost"])
     words = {**first["words"], "fraction": fraction(share), "seed": "0"}

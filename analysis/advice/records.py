@@ -10,6 +10,7 @@ import numpy as np
 from analysis.advice.advise import Advice
 from analysis.advice.check import AdviceCheck, Z
 from analysis.advice.next_cells import NextCell
+from analysis.advice.surrogate import ONE_SUM, Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric, common_metric
 
@@ -24,7 +25,25 @@ def advice_record(advice: Advice, best: Sequence[int], front: Sequence[int]) -> 
             for name, which in zip(names, best, strict=True)
         ],
         "front": [_composition(advice, which) for which in front],
+        "worst": None
+        if advice.worst == 0
+        else {**_composition(advice, advice.worst), "below_best": below_best(advice)},
+        "models": [_model(model) for model in advice.surrogates],
     }
+
+
+def below_best(advice: Advice) -> dict[str, float]:
+    """How far the weighted sum of the worst mixture is below the best one's, as a difference of merits."""
+    low, middle, high = np.quantile(advice.total[:, 0] - advice.total[:, advice.worst], [0.025, 0.5, 0.975])
+    return {"value": float(middle), "low": float(low), "high": float(high)}
+
+
+def _model(model: Surrogate) -> dict[str, Any]:
+    """How a surrogate counts other abilities' data, and its error on mixtures left out beside that of the other way."""
+    other = None if np.isnan(model.instead) else model.instead
+    counted = "in one sum" if model.others == ONE_SUM else "each apart"
+    return {"ability": model.ability, "others": counted, "error": model.error, "error_otherwise": other,
+            "unit": model.metric.model_unit}  # fmt: skip
 
 
 def _composition(advice: Advice, which: int) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.spatial.distance import cdist
 from scipy.special import expit
 
-from analysis.advice.distance import Places, places, ratios, stretch
+from analysis.advice.distance import OTHER, OWN, Places, amounts_of, places, ratios, stretch
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.verdicts.arms import ArmMeans
@@ -42,11 +44,15 @@ GRID = tuple(
     KernelShape(*s) for s in product((0.7, 2.0), (0.2, 0.7, 1.5), (0.15, 0.3, 0.8), (0.7, 0.95), (0.02, 0.1, 0.3))
 )
 LEVEL = 1.5  # prior standard deviation of the level, in those of the values
+ONE_SUM = (OTHER,)
+"""The other data of a surrogate that counts all of it in one sum."""
+SHRUNK = (0.1, 0.3, 1.0)
+"""How much the data of other abilities, each apart, may matter beside own data, by marginal likelihood."""
 
 
 @dataclass(frozen=True, eq=False)
 class CellInputs:
-    """The inputs of the surrogate: own and other data (cells, 2), scaled to the range measured, and strategies."""
+    """The inputs of the surrogate: own and other data (cells, 1 + others), scaled to the range measured; strategies."""
 
     inputs: Array
     strategy: Labels
@@ -66,13 +72,17 @@ class Surrogate:
 
     Its values are merits (`Metric.merit`), those of shares and ratings as logits. The kernel is constant + linear +
     squared exponential, a part of it common to all strategies (intrinsic coregionalisation; Rasmussen and Williams
-    2006, chapters 2 and 4). Its shape is the one of ``GRID`` with the largest marginal likelihood.
+    2006, chapters 2 and 4). Its shape is the one of ``GRID`` with the largest marginal likelihood. ``others`` are the
+    abilities whose data count apart, each with an effect of its own that may help or hurt, or `ONE_SUM`; of the two,
+    the one that predicts mixtures left out better was taken, and ``instead`` is the `error` of the one that was not,
+    NaN where there was no choice.
     """
 
     ability: str
     metric: Metric
+    others: tuple[str, ...]
     shape: KernelShape
-    unit: Array  # (2, 2): the smallest amount, and the range of ln(1 + amount / smallest), of each input
+    unit: Array  # (2, 1 + others): the smallest amount, and the range of ln(1 + amount / smallest), of each input
     design: CellInputs
     centre: float
     scale: float
@@ -80,10 +90,18 @@ class Surrogate:
     factor: Array  # lower Cholesky factor of the kernel with noise
     solved: Array  # kernel with noise, solved for the values
     places: Places
+    instead: float = float("nan")
 
-    def inputs(self, own: Array, others: Array, strategy: Labels) -> CellInputs:
-        """Cells with these numbers of samples of the ability itself and of all others."""
-        return CellInputs(np.log1p(np.stack([own, others], axis=1) / self.unit[0]) / self.unit[1], strategy)
+    def inputs(self, amounts: Mapping[str, Array], strategy: Labels) -> CellInputs:
+        """Cells with these numbers of samples (cells,): `OWN`, `OTHER`, and by ability. What is absent counts as 0."""
+        none = np.zeros(len(strategy))
+        columns = np.stack([amounts.get(name, none) for name in (OWN, *self.others)], axis=1)
+        return CellInputs(np.log1p(columns / self.unit[0]) / self.unit[1], strategy)
+
+    def away(self, amounts: Mapping[str, Array], strategy: Labels) -> Array:
+        """The doublings (cells,) between cells of these amounts, as in `inputs`, and the nearest arm; `Places.away`."""
+        none = np.zeros(len(strategy))
+        return self.places.away(np.stack([amounts.get(n, none) for n in self.places.names], axis=1), strategy)
 
     def predict(self, cells: CellInputs) -> tuple[Array, Array]:
         """Means (cells,) and covariance (cells, cells) of the curve, without the scatter of runs."""
@@ -111,26 +129,38 @@ class Surrogate:
         return ratios(self.places, whole, whole @ self.solved)
 
     def left_out(self) -> tuple[Array, Array]:
-        """Each arm predicted from all others: predicted minus measured, and the same in standard errors."""
+        """Each arm predicted from those of all other mixtures: predicted minus measured, and that in standard errors.
+
+        Arms of equal amounts, which differ in strategy, are left out together; the shape of the kernel stays.
+        """
         inverse = cho_solve((self.factor, True), np.eye(len(self.solved)))
-        variance = 1 / np.diag(inverse)
-        gap = -self.solved * variance
+        mixture = np.unique(self.places.doublings.round(6), axis=0, return_inverse=True)[1].ravel()
+        gap, variance = np.zeros(len(mixture)), np.zeros(len(mixture))
+        for which in range(mixture.max() + 1):
+            arms = np.flatnonzero(mixture == which)
+            covariance = np.linalg.inv(inverse[np.ix_(arms, arms)])
+            gap[arms], variance[arms] = -covariance @ self.solved[arms], np.diag(covariance)
         return self.scale * gap, gap / np.sqrt(variance)
+
+    @property
+    def error(self) -> float:
+        """The root mean square error of arms predicted from other mixtures, in the unit of `Metric.model_unit`."""
+        return float(np.sqrt((self.left_out()[0] ** 2).mean()))
 
 
 def kernel(shape: KernelShape, left: CellInputs, right: CellInputs) -> Array:
     """The prior covariance (left, right) between cells, in units of scale squared."""
-    a, b = left.inputs[:, None, :], right.inputs[None, :, :]
-    away = (((a - b) / shape.reach) ** 2).sum(axis=-1)
-    effect = shape.linear**2 * (a * b).sum(axis=-1) + shape.bend**2 * np.exp(-0.5 * away)
+    away = cdist(left.inputs, right.inputs, "sqeuclidean") / shape.reach**2
+    effect = shape.linear**2 * (left.inputs @ right.inputs.T) + shape.bend**2 * np.exp(-0.5 * away)
     same = left.strategy[:, None] == right.strategy[None, :]
     return np.asarray(LEVEL**2 + effect * np.where(same, 1.0, shape.shared))
 
 
-def surrogate(arms: ArmMeans) -> Surrogate | None:
+def surrogate(arms: ArmMeans, *, one_sum: bool = False) -> Surrogate | None:
     """The surrogate of an ability's arms, including those not trained on it.
 
-    None for fewer than four arms, for arms that are all equal, and where their noise is unknown.
+    With ``one_sum`` other abilities count in one sum whatever predicts better. None for fewer than four arms, for arms
+    that are all equal, and where their noise is unknown.
     """
     table = arms.table
     if len(table) < MIN_ARMS or not {"samples", "total_samples"} <= set(table):
@@ -138,22 +168,36 @@ def surrogate(arms: ArmMeans) -> Surrogate | None:
     value, variance = values(arms)
     if not np.isfinite(variance).all() or np.ptp(value) == 0:
         return None
-    own = table["samples"].to_numpy(float)
-    others = table["total_samples"].to_numpy(float) - own
-    positive = np.concatenate([own, others])
-    least = float(positive[positive > 0].min())
-    span = np.maximum(np.log1p(np.stack([own, others], axis=1) / least).max(axis=0), 1.0)
-    unit = np.stack([np.full(2, least), span])
-    names = strategies(arms)
-    design = CellInputs(np.log1p(np.stack([own, others], axis=1) / least) / span, names)
+    plain = _fitted(arms, ONE_SUM, None)
+    amounts = amounts_of(table)
+    apart = tuple(n for n in amounts if n not in (OWN, OTHER, arms.ability) and amounts[n].any())
+    if one_sum or len(apart) < 2:
+        return plain
+    better, worse = sorted([plain, _fitted(arms, apart, plain.shape)], key=lambda model: model.error)
+    return replace(better, instead=worse.error)
+
+
+def _fitted(arms: ArmMeans, others: tuple[str, ...], start: KernelShape | None) -> Surrogate:
+    """The surrogate in which these others count; how much they may is chosen for the shape ``start``, if given."""
+    table, names = arms.table, strategies(arms)
+    value, variance = values(arms)
+    amounts = amounts_of(table)
+    columns = np.stack([amounts[name] for name in (OWN, *others)], axis=1)
+    least = float(min(column[column > 0].min() for column in (amounts[OWN], amounts[OTHER]) if column.any()))
+    doses = np.log1p(columns / least)
+    span = np.maximum(doses.max(axis=0), 1.0)
     centre, scale = float(value.mean()), float(value.std())
-    noise = variance / scale**2
-    best = max(GRID, key=lambda shape: _evidence(shape, design, (value - centre) / scale, noise))
+    standard, noise = (value - centre) / scale, variance / scale**2
+    if start is not None:
+        spans = [span / np.array([1.0] + [size] * len(others)) for size in SHRUNK]
+        span = max(spans, key=lambda span: _evidence(start, CellInputs(doses / span, names), standard, noise))
+    design = CellInputs(doses / span, names)
+    best = max(GRID, key=lambda shape: _evidence(shape, design, standard, noise))
     noise = noise + best.scatter**2 / table["runs"].to_numpy(float)
     factor = np.asarray(np.linalg.cholesky(kernel(best, design, design) + np.diag(noise)), dtype=float)
-    solved = cho_solve((factor, True), (value - centre) / scale)
-    at = places(table, least, names)
-    return Surrogate(arms.ability, arms.metric, best, unit, design, centre, scale, noise, factor, solved, at)
+    solved = cho_solve((factor, True), standard)
+    unit, at = np.stack([np.full(len(span), least), span]), places(table, least, names)
+    return Surrogate(arms.ability, arms.metric, others, best, unit, design, centre, scale, noise, factor, solved, at)
 
 
 def strategies(arms: ArmMeans) -> Labels:

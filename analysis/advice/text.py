@@ -15,8 +15,8 @@ from analysis.advice.distance import FAR, times
 from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.one_kind import keep, one_kind
-from analysis.advice.records import advice_record, check_record, next_record
-from analysis.advice.surrogate import Surrogate
+from analysis.advice.records import advice_record, below_best, check_record, next_record
+from analysis.advice.surrogate import ONE_SUM, Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
 from analysis.data.study import Study, read_study
@@ -56,9 +56,24 @@ def advice_result(
     notes = [*kind.sentences, *_notes(advice, study)]
     found = advice_record(advice, _best(advice), _ends(advice))
     record = {**found, "costs": priced or None, "checks": tested, "notes": notes, "run": run, "test": trial}
-    lines = [*([priced] if priced else []), *(f"check: {line}" for line in tested), *(f"note: {n}" for n in notes)]
+    lines = [*_control(advice), *([priced] if priced else []), *(f"check: {line}" for line in tested)]
+    lines += [f"note: {line}" for line in notes]
     shown = "".join(render(table, WIDTH) for table in advice_tables(advice))
     return result(record, f"{shown}{_wrapped(lines)}run it:  {run}\ntest it: {trial}\n")
+
+
+def _control(advice: Advice) -> list[str]:
+    """The mixture that is predicted to be worst, with which a run of the best one can be compared."""
+    if advice.worst == 0:
+        return []
+    metric, gap = advice.metric, below_best(advice)
+    value, low, high = (metric.effect(gap[name]).lstrip("+") for name in ("value", "low", "high"))
+    mix = " + ".join(f"{n:,.0f}" for n in advice.samples[advice.worst])
+    return [
+        f"control: {mix} samples ({' + '.join(advice.abilities)}) are predicted to be the worst mixture for the same "
+        f"cost and strategy, {value} {metric.short_unit} below the best ({low} to {high}); if training both does not "
+        "show it, do not trust this advice"
+    ]
 
 
 def _notes(advice: Advice, study: Study) -> list[str]:
@@ -196,10 +211,11 @@ def run_line(advice: Advice, study: Study) -> str:
 def trial_line(advice: Advice, study: Study) -> str:
     """The command that puts the ranking to the test.
 
-    It runs the best compositions of every strategy and of the front, each with every strategy and two seeds.
+    It runs the best compositions of every strategy and of the front and the worst mixture, each with every strategy and
+    two seeds.
     """
     names = list(dict.fromkeys(map(str, advice.strategy)))
-    mixes = np.unique(advice.samples[[*_best(advice), *_ends(advice)]], axis=0)
+    mixes = np.unique(advice.samples[[*_best(advice), *_ends(advice), advice.worst]], axis=0)
     return command({**_words(advice, study, names, list(mixes)), "seed": ["0", "1"]})
 
 
@@ -227,14 +243,17 @@ def mixed(study: Study) -> bool:
 
 
 def checks(models: Sequence[Surrogate]) -> list[str]:
-    """How well each surrogate predicts an arm from all others, a sentence each."""
+    """How well each surrogate predicts arms from other mixtures, and how it counts other data; a sentence each."""
     lines = []
+    ways = ("other abilities' data in one sum", "the data of each other ability apart")
     for model in models:
         gap, standard = model.left_out()
         inside = float((np.abs(standard) <= 1.96).mean())
-        error = f"{np.sqrt((gap**2).mean()):.2f} ({model.metric.model_unit})"
+        used, unused = ways if model.others == ONE_SUM else ways[::-1]
+        against = "" if np.isnan(model.instead) else f"; it would be {model.instead:.3g} with {unused}"
         lines.append(
             f"{model.ability}: {100 * inside:.0f} % of the table's own {counted(len(gap), 'design')}, each predicted "
-            f"from the others, lie in their 95 % interval; root mean square error {error}"
+            f"from other mixtures, lie in their 95 % interval; root mean square error {model.error:.3g} "
+            f"({model.metric.model_unit}) with {used}{against}"
         )
     return lines

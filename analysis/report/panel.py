@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.advice.advise import source_size, surrogates_of
 from analysis.advice.commands import common, strategy_words
-from analysis.advice.distance import AND_FAR, FAR, NEAREST, NEVER, Places
+from analysis.advice.distance import AND_FAR, FAR, NEAREST, NEVER, OTHER, OWN, Places
 from analysis.advice.one_kind import one_kind
 from analysis.advice.surrogate import BASE, Surrogate
 from analysis.advice.text import mixed
@@ -26,7 +26,7 @@ def panel(study: Study) -> dict[str, object]:
     kind = one_kind(study)
     study = kind.study
     try:
-        models = surrogates_of(study)
+        models = surrogates_of(study, one_sum=True)
     except ValueError as error:
         return {"why": f"{error}."}
     strategies = sorted({str(name) for model in models for name in model.design.strategy} - {BASE})
@@ -99,7 +99,9 @@ def _grid(model: Surrogate, strategies: list[str], most: float) -> dict[str, obj
 
 def _predicted(model: Surrogate, pairs: Array, strategy: str) -> list[list[float]]:
     """Value, low and high (3, pairs) in shown units; the band is that of the curve, without the scatter of runs."""
-    mean, covariance = model.predict(model.inputs(pairs[:, 0], pairs[:, 1], np.full(len(pairs), strategy)))
+    mean, covariance = model.predict(
+        model.inputs({OWN: pairs[:, 0], OTHER: pairs[:, 1]}, np.full(len(pairs), strategy))
+    )
     half = quantile(0.95, np.inf) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
     ends = np.stack([model.shown(mean), model.shown(mean - half), model.shown(mean + half)])
     low, high = np.minimum(ends[1], ends[2]), np.maximum(ends[1], ends[2])

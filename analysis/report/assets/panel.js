@@ -41,7 +41,7 @@
     const { names, least, arms } = facts.places[ability.places];
     const total = Object.values(chosen).reduce((sum, n) => sum + n, 0);
     const own = chosen[ability.name];
-    const parts = { ...chosen, ...(names.includes("own") ? { own, other: total - own } : {}) };
+    const parts = { ...chosen, ...(names.includes("own data") ? { "own data": own, "other data": total - own } : {}) };
     const at = names.map((name) => Math.log2(1 + (parts[name] || 0) / least));
     return Math.min(...(arms[strategy] || []).map((arm) => Math.max(...arm.map((a, i) => Math.abs(a - at[i])))));
   }

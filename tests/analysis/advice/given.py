@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.advice.distance import Places
-from analysis.advice.surrogate import CellInputs, KernelShape, Surrogate
+from analysis.advice.surrogate import ONE_SUM, CellInputs, KernelShape, Surrogate
 from analysis.data.metric import metric_named
 
 
@@ -13,6 +13,7 @@ def model(ability, metric="accuracy"):
     return Surrogate(
         ability,
         metric_named(metric),
+        ONE_SUM,
         shape,
         np.ones((2, 2)),
         cells,

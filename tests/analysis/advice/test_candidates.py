@@ -20,7 +20,7 @@ def advice():
     models = (model("math"), model("code"))
     half, budget = np.array([0.5, 0.5]), Budget(100, "samples", 0.0, np.ones(2))
     drawn, near, endless = np.array([first, second]), np.zeros(4), np.full(2, np.inf)
-    return Advice(("math", "code"), models, half, samples, strategy, drawn, (), budget, near, endless)
+    return Advice(("math", "code"), models, half, samples, strategy, drawn, (), budget, near, endless, 2)
 
 
 def test_the_chance_of_a_candidate_is_how_often_it_is_the_best(advice):

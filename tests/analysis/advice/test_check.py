@@ -8,6 +8,7 @@ import pytest
 from scipy.special import logit
 
 from analysis.advice.check import AdviceCheck, _design, _predictions, check_lines, check_summary, check_table
+from analysis.advice.distance import amounts_of
 from analysis.advice.surrogate import surrogate
 from analysis.verdicts.arms import arm_means
 from tests.analysis.advice.given import model
@@ -47,11 +48,15 @@ def test_the_summary_says_what_came_of_it(check):
         ("math, accuracy in %", "2 near\n1 far", "1 of 2\n1 of 1", "0\n0", "10.0 points\n10.0 points"),
         ("code, accuracy in %", "2 near\n1 far", "1 of 2\n1 of 1", "0\n0", "10.0 points\n0.0 points"),
     )
-    ranking, far = check_lines(check)
+    ranking, control, far = check_lines(check)
     # a and b came out the other way; they differ by .1, less than 1.96 times .062.
     assert ranking == (
         "ranking: 2 of 3 pairs of cells came out in the predicted order, 2 of the 2 pairs that differ clearly; "
         "the cell predicted best is 10.0 points below the best measured"
+    )
+    # b was predicted 35 points above c; it came out .375 above it, its own error being .059.
+    assert control == (
+        "control: from the cell predicted worst to the one predicted best, predicted +35.0 points, measured +37.5"
     )
     assert far.startswith("far: an ability's amount is 4x or more away")
 
@@ -87,8 +92,7 @@ def test_a_new_measurement_is_as_uncertain_as_curve_runs_and_items_together():
     for seed in range(2):
         simulation.cell(f"new-{seed}", "multitask", tuple(FULL), 1 / 8, seed=seed)
     measure = only(simulation.frame().assign(design="new"), "math", "accuracy")
-    own, others = FULL["math"] / 8, (FULL["code"] + FULL["general"]) / 8
-    cell = fitted.inputs(np.array([own]), np.array([others]), np.array(["multitask"]))
+    cell = fitted.inputs(amounts_of(arm_means(measure).table), np.array(["multitask"]))
     (mean,), ((variance,),) = fitted.predict(cell)
     predicted, error, _, noise, away = _predictions(fitted, measure)["new"]
     assert away == pytest.approx(1.0, abs=0.03), "halfway between a sixteenth and a quarter, twice and half as much"

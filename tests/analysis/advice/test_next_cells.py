@@ -13,6 +13,7 @@ import pytest
 
 from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.commands import command, overrides
+from analysis.advice.distance import OWN
 from analysis.advice.next_cells import NextCell, _words, choices
 from analysis.advice.text import next_result, run_line, trial_line
 from analysis.data.study import Study, read_study
@@ -93,7 +94,7 @@ def test_printed_lines_are_sweeps_that_can_run(tmp_path):
     assert "1 cell: 1 distinct" in planned(first.line, tmp_path)
     beyond = next(c for c in (first, *others) if "strategy=dmt ability=math fraction=1 " in c.cell)
     assert "1 cell: 1 distinct" in planned(beyond.line, tmp_path)
-    found = advise(study, 3000, {})
+    found = advise(study, 2500, {})  # at most the 2,560 samples that the world has of an ability
     assert "1 cell: 1 distinct" in planned(run_line(found, study), tmp_path)
     trial = planned(trial_line(found, study), tmp_path)
     assert "cells: " in trial
@@ -172,7 +173,7 @@ def test_a_further_run_is_noisier_than_the_mean_of_three():
             simulation.cell(f"ability=math,fraction={share:g}", "single", ("math",), share, seed=seed)
     study = Study(simulation.frame())
     (model,) = (m for m in surrogates_of(study) if m.ability == "math")
-    both = model.inputs(np.array([4096.0, 512.0]), np.zeros(2), np.array(["multitask"] * 2))
+    both = model.inputs({OWN: np.array([4096.0, 512.0])}, np.array(["multitask"] * 2))
     (target, shared), (_, there) = model.predict(both)[1]
     one_run = 3 * np.median(model.noise) * model.scale**2  # the noise of the arms is that of means of three runs
     (again,) = (c for c in choices(study, "math@4096") if c.label == "512 of 512 samples")

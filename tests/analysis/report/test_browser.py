@@ -9,7 +9,7 @@ import pytest
 from scipy.special import logit
 
 from analysis.advice.advise import surrogates_of
-from analysis.advice.distance import distance_words
+from analysis.advice.distance import OTHER, OWN, distance_words
 from analysis.data.study import read_study
 
 pytestmark = pytest.mark.slow
@@ -146,7 +146,7 @@ STATUS = "#sliders [role=status]"
 
 
 def test_the_panel_says_how_far_a_mixture_lies_and_widens_its_band_as_advise_does(simulated, opened, tmp_path):
-    models = surrogates_of(read_study([simulated.parent / "t.csv"]))
+    models = surrogates_of(read_study([simulated.parent / "t.csv"]), one_sum=True)
     page = opened(simulated / "report.html")
     seen = set()
     for strategy in ("multitask", "sequential"):
@@ -168,7 +168,7 @@ def test_the_panel_says_how_far_a_mixture_lies_and_widens_its_band_as_advise_doe
             assert float(said[1].replace(",", "")) == pytest.approx(float(told[1].replace(",", "")), rel=0.06)
             for model, said in zip(models, page.locator("#sliders .band + output").all_inner_texts(), strict=True):
                 own = np.array([by[model.ability]])
-                mean, covariance = model.predict(model.inputs(own, amounts.sum() - own, np.array(one)))
+                mean, covariance = model.predict(model.inputs({OWN: own, OTHER: amounts.sum() - own}, np.array(one)))
                 half = 1.96 * model.stretch(at[model.ability], np.array(one))[0] * np.sqrt(covariance[0, 0])
                 seen.add(bool(np.isfinite(half)))
                 if not np.isfinite(half):

@@ -139,10 +139,14 @@ def _cells(study: Study, ability: str) -> pd.DataFrame:
     shared = _shared(cells["words"].to_list())
     cells["cell"] = [" ".join(f"{k}={v}" for k, v in w.items() if k not in shared) for w in cells["words"]]
     cells["shown"] = [
-        f"{amount(round(o))} of {amount(round(t))} samples"
-        for o, t in zip(cells["samples"], cells["total_samples"], strict=True)
+        _samples(round(own), round(total)) for own, total in zip(cells["samples"], cells["total_samples"], strict=True)
     ]
     return cells.drop_duplicates("cell")
+
+
+def _samples(own: int, total: int) -> str:
+    """Samples of the ability, and of all data where there are others."""
+    return f"{amount(own)} samples" if own == total else f"{amount(own)} of {amount(total)} samples"
 
 
 def _factors(rows: pd.DataFrame) -> list[str]:
@@ -223,6 +227,6 @@ def next_table(cells: list[NextCell], quantity: str) -> TextTable:
     title = f"cells that narrow the interval of {quantity} the most for their cost"
     return TextTable(
         title,
-        ("cell", "own of all", f"cost, {cells[0].unit or 'samples'}", "narrower by", "gain per cost, relative"),
+        ("cell", "data, own of all", f"cost, {cells[0].unit or 'samples'}", "narrower by", "gain per cost, relative"),
         tuple(rows),
     )

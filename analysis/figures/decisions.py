@@ -18,7 +18,7 @@ SIZE = 230
 def goal_figure(goals: Sequence[Goal]) -> Figure | None:
     """The samples that each goal takes, with intervals, beside the largest amount measured; None without goals.
 
-    An end that is not known is drawn at the edge of what was asked about.
+    An end that is not known is drawn as an arrow at the edge of what was asked about.
     """
     rows = tuple(_goal_row(goal) for goal in goals)
     if not rows:
@@ -30,7 +30,7 @@ def goal_figure(goals: Sequence[Goal]) -> Figure | None:
 
     def view(source: Source) -> Spec:
         axis = {
-            "title": f"{unit} (log scale); upright mark: measured",
+            "title": f"{unit}, log scale; | measured, \u25b8 or more",
             "values": ticks,
             "format": ",~s",
             "grid": False,
@@ -43,16 +43,20 @@ def goal_figure(goals: Sequence[Goal]) -> Figure | None:
         ]
         line, point = {"type": "rule", "color": COLOURS[0]}, {"type": "point", "color": COLOURS[0], "size": 50}
         tick = {"type": "tick", "color": SOFT, "thickness": 2, "size": 14}
+        arrow = {**point, "shape": "triangle-right", "filled": True}
         return {"width": SIZE, "height": {"step": 30}, "padding": margins(order), "layer": [
             {"mark": tick, "encoding": {"y": y, "x": {**x, "field": source.column("largest")}, "tooltip": tips}},
             {"mark": line,
              "encoding": {"y": y, "x": {**x, "field": source.column("low")}, "x2": {"field": source.column("high")}}},
+            {"transform": [{"filter": {"field": source.column("beyond"), "valid": True}}], "mark": arrow,
+             "encoding": {"y": y, "x": {**x, "field": source.column("beyond")}, "tooltip": tips}},
             {"transform": only(source, "known"), "mark": point,
              "encoding": {"y": y, "x": {**x, "field": source.column("amount")}, "tooltip": tips}},
         ]}  # fmt: skip
 
     description = (
-        f"{_capital(unit)} that {len(rows)} goals take, with 95 % intervals; upright marks: the largest amount measured"
+        f"{_capital(unit)} that {len(rows)} goals take, with 95 % intervals; upright marks: the largest amount "
+        "measured; arrows: or more"
     )
     return Figure("goals", f"{_capital(unit)} that the next goal takes", description, rows, view)
 
@@ -67,6 +71,7 @@ def _goal_row(goal: Goal) -> Row:
     return {
         "row": "known" if known else "open", "about": f"{goal.about}: {goal.shown_value}",
         "low": shown(min(low, goal.searched)), "high": shown(max(high, goal.smallest)),
+        "beyond": shown(goal.searched) if goal.high > goal.searched else None,
         "amount": shown(goal.amount) if known else None, "largest": shown(goal.largest),
         "samples": goal.samples, "measured": f"{goal.largest:,.0f}",
     }  # fmt: skip

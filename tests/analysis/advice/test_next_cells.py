@@ -176,7 +176,7 @@ def test_a_further_run_is_noisier_than_the_mean_of_three():
     both = model.inputs({OWN: np.array([4096.0, 512.0])}, np.array(["multitask"] * 2))
     (target, shared), (_, there) = model.predict(both)[1]
     one_run = 3 * np.median(model.noise) * model.scale**2  # the noise of the arms is that of means of three runs
-    (again,) = (c for c in choices(study, "math@4096") if c.label == "512 of 512 samples")
+    (again,) = (c for c in choices(study, "math@4096") if c.label == "512 samples")
     assert again.before == pytest.approx(np.sqrt(target))
     assert again.after == pytest.approx(np.sqrt(target - shared**2 / (there + one_run)))
 

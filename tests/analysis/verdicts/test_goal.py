@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from analysis.data.study import Study
+from analysis.figures.decisions import goal_figure
+from analysis.figures.render import compiled, svg
 from analysis.fitting.series_fits import fit_series
 from analysis.report.results import analyse
 from analysis.report.tables import goal_table
@@ -129,3 +131,16 @@ def test_only_amounts_of_data_are_what_a_goal_takes():
     measure, fit = fitted(doses)
     assert (measure.axis, fit.curve is not None) == ("replay", True)
     assert goal(measure, fit, 0.55) is None and next_doubling(measure, fit) is None
+
+
+def test_an_open_end_of_a_goal_is_drawn_as_an_arrow():
+    amounts = 100 * 2.0 ** np.arange(8)
+    measure, fit = fitted(accuracies(0.9 / (1 + (amounts / 3000) ** -0.8), 4000, 3, amounts))
+    figure = goal_figure([found := goal(measure, fit, 0.8), beyond := goal(measure, fit, 0.9999)])
+    known, opened = figure.rows
+    assert known["beyond"] is None and known["high"] == pytest.approx(found.high, rel=1e-4)
+    assert opened["low"] == opened["high"] == opened["beyond"] == beyond.searched
+    drawn = {one["name"]: one for one in compiled(figure.spec())["marks"]}
+    arrows = [one for one in drawn.values() if "triangle-right" in str(one["encode"])]
+    assert len(arrows) == 1
+    assert svg(compiled(figure.spec())).count("<path") > svg(compiled(goal_figure([found]).spec())).count("<path")

@@ -73,27 +73,29 @@ class Advice:
         return np.asarray((self.total.max(axis=1, keepdims=True) - self.total).mean(axis=0))
 
 
-def surrogates_of(study: Study, *, one_sum: bool = False) -> tuple[Surrogate, ...]:
-    """One surrogate per ability, of its first share or rating (see `primary`); where no ability has one, of the study's
-    primary metric.
-
-    The study is of one model (see `one_kind`); ``one_sum`` as in `surrogate`. Raises ValueError for an ability with too
-    few designs, which it names.
-    """
+def headline_measures(study: Study) -> tuple[Measure, ...]:
+    """The first share or rating of each ability (see `primary`); where none has one, the study's primary metric."""
     bounded = any(measure.metric.bounded for measure in study.measures)
-    measures: dict[str, Measure] = {}
+    measures: list[Measure] = []
     for ability in study.abilities:
         own = [m for m in study.measures if m.ability == ability and (m.metric.bounded or not bounded)]
         headline = primary(m.metric for m in own) if bounded else study.primary
-        if of_headline := [m for m in own if m.metric == headline]:
-            measures[ability] = of_headline[0]
+        measures += [m for m in own if m.metric == headline][:1]
+    return tuple(measures)
+
+
+def surrogates_of(study: Study, *, one_sum: bool = False) -> tuple[Surrogate, ...]:
+    """The surrogate of each of the `headline_measures`; ``one_sum`` as in `surrogate`.
+
+    The study is of one model (see `one_kind`). Raises ValueError for an ability with too few designs, which it names.
+    """
     surrogates = []
-    for ability, measure in measures.items():
+    for measure in headline_measures(study):
         fitted = surrogate(arm_means(measure, measure.rows), one_sum=one_sum)
         if fitted is None:
             raise ValueError(
-                f"ability {ability!r} has too few designs to predict others from: it takes four, not all of one value, "
-                "with the columns samples, total_samples and n_items (or stderr, or several seeds)"
+                f"ability {measure.ability!r} has too few designs to predict others from: it takes four, not all of "
+                "one value, with the columns samples, total_samples and n_items (or stderr, or several seeds)"
             )
         surrogates.append(fitted)
     return tuple(surrogates)

@@ -8,7 +8,7 @@ from textwrap import fill
 
 import numpy as np
 
-from analysis.advice.advise import KL, Advice, advise, emphases
+from analysis.advice.advise import KL, Advice, advise, emphases, headline_measures
 from analysis.advice.check import check_lines, check_summary, check_table, compare
 from analysis.advice.commands import command, common, strategy_words
 from analysis.advice.distance import FAR, times
@@ -23,6 +23,7 @@ from analysis.data.study import Study, read_study
 from analysis.format import counted
 from analysis.records import result
 from analysis.text_table import TextTable, render
+from analysis.verdicts.spread import unlike_spreads
 from analysis.verdicts.strategy import front
 from common.options import Result
 
@@ -88,6 +89,7 @@ def _notes(advice: Advice, study: Study) -> list[str]:
     notes += [f"{ability} is left out, as it has no {needed}" for ability in left_out]
     notes += [f"the best composition has more {name} data than any cell measured" for name in advice.beyond]
     notes += _repeats(advice)
+    notes += [line for measure in headline_measures(study) for line in unlike_spreads(measure)]
     if advice.away[0] >= FAR:
         notes.append(
             f"the best composition is far from what was measured: {times(advice.away[0])} from the nearest cell of its "

@@ -75,7 +75,7 @@ def findings(
     verdicts += [v for arms in parts for v in sources(arms, arms.metric.margin(margin))]
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))
     notes = [*_unrepeated(all_arms), *_floors(all_arms), *filter(None, map(together, parts))]
-    notes += [line for measure in study.measures if len(measure.trained) for line in unlike_spreads(measure)]
+    notes += [line for measure in study.measures for line in unlike_spreads(measure)]
     strategies, turned = [], list[str]()
     for group in _comparable(all_arms):
         for same in by_stratum(group):

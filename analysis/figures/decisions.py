@@ -94,7 +94,7 @@ def next_figure(narrower: Sequence[tuple[str, float]]) -> Figure:
         return {"width": SIZE, "height": {"step": 24}, "mark": bar, "encoding": {"x": x, "y": y, "tooltip": tips}}
 
     listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in narrower)
-    title = "What the cells named above would narrow"
+    title = "What these cells would narrow"
     return Figure("next", title, f"{title}: {listed}", rows, view)
 
 

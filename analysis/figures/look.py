@@ -27,10 +27,11 @@ CONFIG: dict[str, Any] = {
     "axis": {
         "labelColor": INK, "titleColor": INK, "titleFontWeight": "normal", "titlePadding": 8, "labelFontSize": 11,
         "titleFontSize": 12, "gridColor": GRID, "domainColor": LINE, "tickColor": LINE, "labelOverlap": "greedy",
+        "labelFlush": False,  # labels moved inwards at the ends would touch their neighbours
     },
     "legend": {
         "orient": "bottom", "title": None, "labelColor": INK, "labelFontSize": 11, "labelLimit": 0, "symbolSize": 60,
-        "symbolStrokeWidth": 1.6, "symbolOpacity": 1, "symbolDash": [], "direction": "horizontal", "columnPadding": 14,
+        "symbolStrokeWidth": 1.6, "symbolOpacity": 1, "symbolDash": [], "direction": "horizontal", "columnPadding": 34,
     },
     "header": {"labelColor": INK, "labelFontSize": 11},
     "title": {"color": INK, "subtitleColor": SOFT, "fontSize": 13, "subtitleFontSize": 11, "subtitlePadding": 4},
@@ -63,10 +64,10 @@ def name_axis(labels: Sequence[str]) -> dict[str, Any]:
     return {**axis, **two} if any(", " in label for label in labels) else axis
 
 
-def margins(labels: Sequence[str]) -> dict[str, float]:
-    """Room around a figure with these labels at its left: a reader's font may be a fifth wider than the one here."""
-    longest = max((len(part) for label in labels for part in label.split(", ", 1)), default=0)
-    return {"left": 5 + 1.3 * longest, "right": 12, "top": 5, "bottom": 5}
+def margins(left: Sequence[str], right: str = "") -> dict[str, float]:
+    """Room around a figure with these labels at its sides: a reader's font may be a fifth wider than the one here."""
+    longest = max((len(part) for label in left for part in label.split(", ", 1)), default=0)
+    return {"left": 5 + 1.3 * longest, "right": 12 + 1.3 * len(right), "top": 5, "bottom": 5}
 
 
 def legend(names: Sequence[str], width: float = WIDTH) -> dict[str, Any] | None:

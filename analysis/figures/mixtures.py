@@ -12,7 +12,7 @@ from analysis.arrays import Array
 from analysis.data.study import Measure, Study
 from analysis.figures.axes import LOG, round_numbers
 from analysis.figures.figure import Figure, Row, Source, Spec, only, shown
-from analysis.figures.look import HEIGHT, INK, LINE
+from analysis.figures.look import HEIGHT, INK, LINE, margins
 from analysis.format import amount
 
 MIN_PLACES = 6  # of a surface or a triangle
@@ -134,7 +134,8 @@ def _surface(measure: Measure, at: pd.DataFrame) -> Figure:
         place = {"x": x, "y": y}
         mark = {"type": "point", "size": 170, "stroke": INK, "strokeWidth": 0.6}
         text = {"type": "text", "dy": -14, "fontSize": 9}
-        return {"width": 330, "height": HEIGHT, "layer": [
+        room = margins([], measure.metric.label)
+        return {"width": 330, "height": HEIGHT, "padding": room, "layer": [
             {"mark": mark, "encoding": {**place, "color": _shade(source, measure), "tooltip": tip}},
             {"mark": text, "encoding": {**place, "text": {"field": source.column("label")}}},
         ]}  # fmt: skip
@@ -172,7 +173,8 @@ def _triangle(measure: Measure, at: pd.DataFrame, corners: Sequence[str]) -> Fig
             for k, t in (("size", "samples"), ("value", measure.metric.label))
         ]
         mark = {"type": "point", "stroke": INK, "strokeWidth": 0.7}
-        return {"width": 330, "height": 285, "layer": [
+        room = margins([], measure.metric.label)
+        return {"width": 330, "height": 285, "padding": room, "layer": [
             {"transform": only(source, "guide"), "mark": line, "encoding": {"x": x, "y": y, **far}},
             {"transform": only(source, "corner"), "mark": {"type": "text"},
              "encoding": {"x": x, "y": y, "text": {"field": source.column("label")}}},

@@ -36,8 +36,9 @@ FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() /
          Path.home() / ".local/share/fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts"),
          Path("C:/Windows/Fonts"))  # fmt: skip
 """Where machines keep their fonts."""
+TAG = re.compile(r"<[^>]*>")
 LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
-"""Places in a picture, of which a tenth of a pixel is left; opacities have two decimals."""
+"""Places in a tag, of which a tenth of a pixel is left; opacities have two decimals."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,12 @@ def svg(vega: dict[str, Any]) -> str:
             f"figure {vega.get('description', '')!r}: Vega drew none of its rows; its specification is wrong"
         )
     text = SILENT.sub("", text).replace(f' font-family="{FONT}"', "")
-    text = LONG.sub(lambda number: f"{float(number[0]):.1f}".rstrip("0").rstrip("."), text)
+    text = TAG.sub(lambda tag: LONG.sub(_tenths, tag[0]), text)  # outside of tags stand the numbers that readers see
     return text.replace("<svg", f'<svg font-family="{FONT}"', 1)
+
+
+def _tenths(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".rstrip("0").rstrip(".")
 
 
 def _has_rows(vega: dict[str, Any]) -> bool:

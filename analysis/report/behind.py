@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 
+from analysis.advice.commands import in_store
 from analysis.data.study import Study
 from analysis.data.sweep_folder import SweepFolder
 from analysis.format import number
@@ -26,13 +28,15 @@ def behind(
     facts = cell_facts(study, names)
     for label, short in short_names(facts).items():
         facts[label]["name"] = short
+    store = [f"{key}={value}" for key, value in in_store(study).items()]
     for folder in folders:
         for cell in folder.cells:
             label = str(cell["label"])
             if label in facts:
                 command = facts[label].pop("command", "")
                 facts[label] |= {"training, base first": _training(folder, label), "command": command}
-                facts[label] |= {"log": f"python -m sweep logs name={folder.name} cell='{label}'"}
+                words = [f"name={folder.name}", f"cell={label}", *store]
+                facts[label] |= {"log": f"python -m sweep logs {shlex.join(words)}"}
     return {"facts": facts, "samples": _samples(answers, facts) if answers else {}}
 
 

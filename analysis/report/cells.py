@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Mapping
-from itertools import product
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from analysis.advice.commands import command, overrides, parts
+from analysis.advice.commands import command, in_store, overrides, parts
 from analysis.data.study import Study
 from analysis.format import amount, number
 
 FACTS = ("model", "strategy", "trained_on", "fraction_text", "replay", "seed", "machine")
-MOST_COMBINATIONS = 20_000
-MOST_COMMANDS = 12
-"""Commands that the report lists one by one; beyond, the table's column ``overrides`` has them."""
 
 
 def cell_facts(study: Study, names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -22,10 +17,10 @@ def cell_facts(study: Study, names: Iterable[str]) -> dict[str, dict[str, str]]:
         return {}
     first = study.table.drop_duplicates("cell")
     first = first[first["cell"].isin(set(names))]
-    return {str(row["cell"]): _facts(row) for row in first.to_dict("records")}
+    return {str(row["cell"]): _facts(row, in_store(study)) for row in first.to_dict("records")}
 
 
-def _facts(row: Mapping[Hashable, object]) -> dict[str, str]:
+def _facts(row: Mapping[Hashable, object], store: Mapping[str, str]) -> dict[str, str]:
     facts = {name.removesuffix("_text"): str(row[name]) for name in FACTS if _known(row.get(name))}
     for name, value in row.items():
         if str(name).startswith("samples_") and _known(value) and float(str(value)) > 0:
@@ -33,7 +28,7 @@ def _facts(row: Mapping[Hashable, object]) -> dict[str, str]:
     if _known(row.get("hours")):
         facts["hours"] = number(float(str(row["hours"])))
     words = overrides(row)
-    return {**facts, "command": command(words)} if words else facts
+    return {**facts, "command": command({**words, **store})} if words else facts
 
 
 def _known(value: object) -> bool:
@@ -48,31 +43,45 @@ def short_names(labels: Iterable[str]) -> dict[str, str]:
 
 
 def reproduction(study: Study, name: str) -> list[str]:
-    """The command that runs every cell again: one, where the cells are a grid; else one a cell.
-
-    `MOST_COMMANDS` at most; empty where the table does not tell.
+    """The commands that run every cell again, each a grid of as many of them as it can; empty where the table does not
+    tell.
     """
     if "cell" not in study.table:
         return []
     all_words = [overrides(row) for row in study.table.drop_duplicates("cell").to_dict("records")]
     known = [words for words in all_words if words is not None]
-    if not known or len(known) < len(all_words):
+    if len(known) < len(all_words):
         return []
-    values = {
-        key: list(dict.fromkeys(w[key] for w in known if key in w))
-        for key in dict.fromkeys(k for w in known for k in w)
-    }
-    return [command({**values, "name": name})] if _grid(known, values) else list(map(command, known[:MOST_COMMANDS]))
+    return [command({**grid, "name": name}) for grid in _grids(known)]
 
 
-def _grid(known: list[dict[str, str]], values: Mapping[str, list[str]]) -> bool:
-    """Whether all combinations of the values are the known cells; those without data are one cell by content."""
-    if math.prod(map(len, values.values())) > MOST_COMBINATIONS or any(set(words) != set(values) for words in known):
-        return False
-    listed = {tuple(words[key] for key in values) for words in known}
-    missing = [
-        dict(zip(values, combination, strict=True))
-        for combination in product(*values.values())
-        if combination not in listed
-    ]
-    return all(words.get("fraction") == "0" for words in missing)
+def _grids(cells: Sequence[Mapping[str, str]]) -> list[dict[str, list[str]]]:
+    """Grids, as values by key, that hold all cells and no other, except for further cells without data: those are one
+    cell by content, whatever their ability.
+    """
+    trained = [{key: [value] for key, value in words.items()} for words in cells if words.get("fraction") != "0"]
+    grids, keys = trained, list(dict.fromkeys(key for words in cells for key in words))
+    for key in reversed(keys):  # what varies fastest first: it is most often the same for all others
+        grids = _merged(grids, key)
+    for words in cells:
+        if words.get("fraction") == "0":
+            others = {key: value for key, value in words.items() if key != "fraction"}
+            for grid in grids:
+                if {*others, "fraction"} == set(grid) and all(value in grid[key] for key, value in others.items()):
+                    grid["fraction"] = list(dict.fromkeys(["0", *grid["fraction"]]))
+                    break
+            else:
+                grids.append({key: [value] for key, value in words.items()})
+    return grids
+
+
+def _merged(grids: Sequence[dict[str, list[str]]], key: str) -> list[dict[str, list[str]]]:
+    """The grids, with those in one that differ in the values of one key alone."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for grid in grids:
+        others = repr(sorted((name, values) for name, values in grid.items() if name != key)) + str(key in grid)
+        if others in found and key in grid:
+            found[others][key] += [value for value in grid[key] if value not in found[others][key]]
+        else:
+            found[others] = grid
+    return list(found.values())

@@ -29,6 +29,9 @@ PANEL = (
     "an ability's amount is 4x or more away from every cell of that strategy. The panel needs scripts."
 )
 
+MOST_COMMANDS = 12
+"""Commands that the page lists."""
+
 
 def report_page(
     title: str,
@@ -78,9 +81,11 @@ def _answers(answers: Answers) -> Section:
 
 def _origin(record: Mapping[str, Any]) -> Part:
     """Provenance, and how to come to the same results."""
-    commands = [*record["sweep"], record["analysis"]]
+    runs = record["sweep"]
+    further = [f"# and {len(runs) - MOST_COMMANDS} more, in provenance.json"] if len(runs) > MOST_COMMANDS else []
+    commands = [*runs[:MOST_COMMANDS], *further, record["analysis"]]
     body = f"<pre><code>{escape(chr(10).join(commands))}</code></pre>\n"
-    told = [] if record["sweep"] else ["The table does not say how its cells were run."]
+    told = [] if runs else ["The table does not say how its cells were run."]
     told += ["Cite the version and the commands; the keys in provenance.json name every result."]
     sections = [
         Section("How to cite or reproduce", sentences=told, body=body),

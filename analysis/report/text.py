@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from analysis.data.metric import Metric
@@ -24,7 +26,10 @@ def measured(level: AmountLevel, metric: Metric) -> str:
     if np.isnan(level.low):
         return metric.number(level.mean)
     reach = max(level.high - level.mean, level.mean - level.low)
-    return f"{metric.number(level.mean)} ± {metric.number(reach)}"
+    if metric.kind in ("share", "rating") or not reach > 0:
+        return f"{metric.number(level.mean)} ± {metric.number(reach)}"
+    decimals = max(0, 1 - math.floor(math.log10(reach)))  # two digits of the error, and the value to the same place
+    return f"{level.mean:.{decimals}f} ± {reach:.{decimals}f}"
 
 
 def fitted_value(fit: SeriesFit, place: int, metric: Metric) -> str:

@@ -8,9 +8,27 @@ import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.data.metric import metric_named
+from analysis.fitting.levels import AmountLevel
+from analysis.report.text import measured
 from tests.analysis.tables import mixed_table
 
 ABILITIES = ("math", "code")
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "half", "text"),
+    [
+        ("loss", 0.018214, 0.0072943, "0.0182 ± 0.0073"),
+        ("loss", 2.5134, 0.1, "2.51 ± 0.10"),
+        ("loss", 1234.5, 67.8, "1234 ± 68"),
+        ("loss", 2.5134, 0.0, "2.513 ± 0.000"),
+        ("accuracy", 0.5, 0.0123, "50.0 ± 1.2"),
+    ],
+)
+def test_a_value_has_no_more_digits_than_its_error(name, mean, half, text):
+    level = AmountLevel(100.0, 1.0, 1, mean, mean - half, mean + half)
+    assert measured(level, metric_named(name)) == text
 
 
 def accuracies():

@@ -1,5 +1,7 @@
 """Pictures that cannot be drawn are errors, and characters without a font are said."""
 
+import re
+
 import pytest
 
 from analysis.figures import render
@@ -22,6 +24,15 @@ def test_a_picture_without_any_of_its_rows_is_an_error():
         svg(broken)
     with pytest.raises(RuntimeError, match="'a figure': Vega drew none of its rows"):
         svg({**drawn.vega, "marks": []})
+
+
+def test_numbers_that_readers_see_keep_their_decimals():
+    place = {name: {"field": name, "type": "quantitative"} for name in "xy"}
+    rows = ({"row": "point", "x": 1.0, "y": 2.0, "label": "0.018"}, {"row": "point", "x": 3.0, "y": 0.0041})
+    encoding = {**place, "text": {"field": "label"}}
+    drawn = picture(Figure("f", "", "", rows, lambda source: {"mark": "text", "encoding": encoding})).svg
+    assert ">0.018<" in drawn
+    assert not re.search(r'="[^"]*\d\.\d{3}', drawn)  # places in the picture are rounded
 
 
 def test_characters_without_a_font_are_said(tmp_path, monkeypatch):

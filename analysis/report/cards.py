@@ -19,8 +19,10 @@ from analysis.report.html import anchor
 from analysis.report.page import Card
 from analysis.report.results import MeasureFits, Results, headline, scored
 from analysis.report.verdict_tables import QUESTION_TITLES
+from analysis.verdicts.arms import HOLDS_FOR
 from analysis.verdicts.goal import doubling_text, goals, next_doubling
 from analysis.verdicts.scaling import finding_words
+from analysis.verdicts.strategy import against_the_best
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import with_interval
 
@@ -120,15 +122,18 @@ def _mixing(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _strategies(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
-    """Which strategies differ, and the chance that each is undominated."""
+    """The chance that each strategy is undominated, which is best at each ability, and what replay does."""
     if not results.findings.strategies:
         return ["Not compared: the table has fewer than two strategies that were given equal data of every ability."]
-    found = [v for v in verdicts if v.question in ("strategy", "replay")]
-    clear = [v.sentence for v in found if v.finding in ("up", "down")]
     notes = [note for note in results.findings.notes if "the chance that no other strategy" in note or "replay" in note]
-    open_ones = sum(v.finding not in ("up", "down") for v in found)
-    tail = [f"{open_ones} of {len(found)} comparisons show no clear difference."] if open_ones else []
-    return [*_shortened(clear), *tail, *notes[:2]]
+    pairs = [v for v in verdicts if v.question == "strategy"]
+    lines = [line for compared, _ in results.findings.strategies for line in against_the_best(compared, pairs)]
+    replays = [v for v in verdicts if v.question == "replay"]
+    lines += [v.sentence for v in replays if v.finding in ("up", "down")]
+    held = ", and for ".join(dict.fromkeys(HOLDS_FOR[v.noise] for v in pairs))
+    open_ones = sum(v.finding not in ("up", "down") for v in [*pairs, *replays])
+    tail = [f"{open_ones} of {len(pairs) + len(replays)} comparisons show no clear difference."] if open_ones else []
+    return [*notes[:2], *_shortened(lines), *([f"The differences hold for {held}."] if pairs else []), *tail]
 
 
 def _budgets(verdicts: Sequence[Verdict], drawings: Drawings) -> list[Card]:

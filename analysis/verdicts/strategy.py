@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
@@ -132,6 +132,38 @@ def pairs(means: StrategyMeans, margin: float) -> list[Verdict]:
             verdict = contrast("strategy", about, arms, weights, arms.metric.margin(margin))
             verdicts.append(verdict.saying(partial(_sentence, name, new, WORDS, old)))
     return verdicts
+
+
+def against_the_best(means: StrategyMeans, verdicts: Sequence[Verdict]) -> list[str]:
+    """A sentence an ability: the strategy with the highest mean, and how far behind it the others are.
+
+    ``verdicts`` are those of `pairs`, perhaps judged as a family; abilities without one are left out.
+    """
+    found = {verdict.about: verdict for verdict in verdicts}
+    lines = []
+    for row, arms in enumerate(means.arms):
+        best = means.strategies[int(np.argmax(means.mean[row]))]
+        others: dict[str, Verdict] = {}
+        for other in means.strategies:
+            if verdict := found.get(f"{arms.name}, {other} against {best}"):
+                others[other] = verdict
+            elif verdict := found.get(f"{arms.name}, {best} against {other}"):
+                others[other] = _reversed(verdict)
+        behind = sorted((o for o in others if others[o].finding == "down"), key=lambda o: -others[o].effect)
+        near = [other for other in others if other not in behind]
+        if behind:
+            listed = ", ".join(f"{other} {with_interval(others[other])}" for other in behind)
+            rest = f"; not clearly: {', '.join(near)}" if near else ""
+            lines.append(f"{arms.name}: {best} is highest; clearly behind: {listed} {arms.metric.effect_unit}{rest}.")
+        elif near:
+            lines.append(f"{arms.name}: no strategy is clearly behind {best}.")
+    return lines
+
+
+def _reversed(verdict: Verdict) -> Verdict:
+    """The verdict on the difference the other way round."""
+    turned = {"up": "down", "down": "up"}.get(verdict.finding, verdict.finding)
+    return replace(verdict, effect=-verdict.effect, low=-verdict.high, high=-verdict.low, finding=turned)
 
 
 def _sentence(name: str, strategy: str, words: Mapping[str, str], other: str, verdict: Verdict) -> str:

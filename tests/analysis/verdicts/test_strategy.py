@@ -1,5 +1,7 @@
 """Strategies compared in pairs, the Pareto front, and replay."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from analysis.report.verdict_tables import verdict_tables
 from analysis.verdicts.all_verdicts import findings
 from analysis.verdicts.audit import undetectable
 from analysis.verdicts.replay import best_k, by_replay, replays
-from analysis.verdicts.strategy import against_alone, compare, front, pairs, pareto
+from analysis.verdicts.strategy import against_alone, against_the_best, compare, front, pairs, pareto
 from analysis.verdicts.verdict import as_a_family
 from tests.analysis.verdicts.arms import arms_of, rows
 
@@ -42,6 +44,28 @@ def test_strategies_are_compared_in_pairs_and_against_training_alone():
     assert by["math accuracy, sequential against math alone"] == "down"
     assert by["math accuracy, mixed against math alone"] == "equal"
     assert pareto(compared)[0] > 0.9
+
+
+def test_a_sentence_an_ability_says_who_is_behind_the_best():
+    """Whichever way round a pair was compared; the closest first; who is near is named, and not called behind."""
+    rng = np.random.default_rng(3)
+    chances = {"single": (0.6, 0.6), "a": (0.3, 0.5), "b": (0.599, 0.5), "c": (0.6, 0.5), "d": (0.1, 0.5)}
+    compared = compare(strategies(chances, rng, items=20_000))
+    math, code = against_the_best(compared, as_a_family(pairs(compared, 0.02)))
+    best = max("bc", key=lambda name: compared.mean[0][compared.strategies.index(name)])
+    other = {"b": "c", "c": "b"}[best]
+    found = re.fullmatch(
+        rf"math accuracy: {best} is highest; clearly behind: a (\S+) \((\S+) to (\S+)\), d (\S+) \(.*\) points; "
+        rf"not clearly: {other}\.",
+        math,
+    )
+    assert found, math
+    effect, low, high, last = map(float, found.groups())
+    assert low < effect < high < 0
+    assert (effect, last) == pytest.approx((-30, -50), abs=2)
+    highest = compared.strategies[int(np.argmax(compared.mean[1]))]
+    assert code == f"code accuracy: no strategy is clearly behind {highest}."
+    assert against_the_best(compared, []) == []
 
 
 def test_equal_strategies_differ_as_rarely_as_holm_promises():

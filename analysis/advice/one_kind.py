@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from analysis.advice.distance import PREFIX
+from analysis.advice.sources import SOURCE
 from analysis.data.study import Study, untrained
 from analysis.verdicts.strata import model_column, own_factors, value_text
 
@@ -22,7 +24,8 @@ class OneKind:
 
 def one_kind(study: Study, only: Mapping[str, str] | None = None) -> OneKind:
     """The rows of one model, and of one value of each further factor such as ``data``: amounts and strategies alone
-    are what advice chooses between, so nothing else may be averaged over.
+    are what advice chooses between, so nothing else may be averaged over. Of several sources of an ability (see
+    `read_pooled`) one is held, and cells without data of that ability are pooled.
 
     ``only`` names values by column. Else it is the largest model, and of other columns the value with the most rows.
     Raises ValueError for a column that does not vary in such a way and for a value that the table lacks.
@@ -56,17 +59,30 @@ def keep(study: Study, chosen: Mapping[str, object]) -> Study:
     here = pd.Series(True, index=table.index)
     for column, value in chosen.items():
         if column in table:
-            here &= (table[column] == value) | (untrained(table) & table[column].isin(["", None, float("nan")]))
-    return replace(study, table=table[here].reset_index(drop=True))
+            pooled = untrained(table) | column.startswith(SOURCE)
+            here &= (table[column] == value) | (pooled & table[column].isin(["", None, float("nan")]))
+    table = table[here]
+    if held := [column for column in chosen if column.startswith(SOURCE) and column in table]:
+        table = table.sort_values(held, kind="stable")  # commands are made after the first row, so it has a source
+    return replace(study, table=table.reset_index(drop=True))
 
 
 def _columns(study: Study) -> list[str]:
-    """The columns of which advice has to be for one value: that of the model first."""
+    """The columns of which advice has to be for one value: that of the model first.
+
+    Sources count in whatever amounts, and so do values of ``data`` among cells that train on the same abilities.
+    """
     found = dict[str, None]()
     for measure in study.measures:
         rows = measure.trained
         arms = rows[[c for c in study.factors if c in rows]].drop_duplicates()
         found |= dict.fromkeys([*model_column(arms), *own_factors(arms)])
+    rows = study.trained
+    parts = [str(c) for c in rows if str(c).startswith(PREFIX)]
+    if "data" in rows and parts:
+        abilities = (rows[parts] > 0).astype(str).agg("".join, axis=1)
+        found |= {"data": None} if (rows["data"].groupby(abilities).nunique() > 1).any() else {}
+    found |= {str(c): None for c in rows if str(c).startswith(SOURCE)}
     return sorted(found, key=lambda column: column not in ("model", "params"))
 
 
@@ -87,7 +103,8 @@ def _text(value: object) -> str | None:
 
 
 def _sentence(column: str, values: list[object], value: object, rows: pd.Series[str]) -> str:
-    others = ", ".join(value_text(column, other) for other in values if other != value)
+    source = column.startswith(SOURCE)
+    others = ", ".join(str(o) if source else value_text(column, o) for o in values if o != value)
     most = int((rows == value).sum())
     why = (
         "which most rows have"
@@ -96,4 +113,10 @@ def _sentence(column: str, values: list[object], value: object, rows: pd.Series[
     )
     why = "the largest" if column in ("model", "params") else why
     example = f"only='{{{column}: {_text(next(other for other in values if other != value))}}}'"
+    if source:
+        ability = column.removeprefix(SOURCE)
+        return (
+            f"the sweeps have several sources of {ability}: it is held to that of {value}, {why}, and cells without "
+            f"{ability} data are pooled; cells with the {ability} data of {others} are left out ({example})"
+        )
     return f"this is for {value_text(column, value)}, {why}; the table also has {others} ({example})"

@@ -16,10 +16,11 @@ from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.one_kind import keep, one_kind
 from analysis.advice.records import advice_record, below_best, check_record, next_record
+from analysis.advice.sources import read_pooled
 from analysis.advice.surrogate import ONE_SUM, Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
-from analysis.data.study import Study, read_study
+from analysis.data.study import Study
 from analysis.format import counted
 from analysis.records import result
 from analysis.text_table import TextTable, render
@@ -49,7 +50,7 @@ def advice_result(
 
     One command runs the best composition, the other puts the ranking to the test. Errors as in `advise` and `one_kind`.
     """
-    kind = one_kind(read_study(tables), only)
+    kind = one_kind(read_pooled(tables), only)
     study = kind.study
     advice = advise(study, budget, weights, seed, near, kl, repeats=repeats, have=have)
     run, trial = run_line(advice, study), trial_line(advice, study)
@@ -117,8 +118,8 @@ def check_result(
     only: Mapping[str, str] | None = None,
 ) -> Result:
     """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held."""
-    kind = one_kind(read_study(tables), only)
-    check = compare(kind.study, keep(read_study(after), kind.chosen), weights)
+    kind = one_kind(read_pooled(tables), only)
+    check = compare(kind.study, keep(read_pooled(after), kind.chosen), weights)
     lines = [*kind.sentences, *check_lines(check)]
     text = render(check_summary(check), WIDTH) + _wrapped(lines) + "\n" + render(check_table(check), WIDTH)
     return result({**check_record(check), "notes": lines}, text)
@@ -131,7 +132,7 @@ def _wrapped(lines: Sequence[str]) -> str:
 
 def next_result(tables: Sequence[Path], quantity: str, only: Mapping[str, str] | None = None) -> Result:
     """The most worthwhile cells to run next, and the command that runs the first; for a goal also what it takes."""
-    study = read_study(tables)
+    study = read_pooled(tables)
     if "=" in quantity:
         return result(goal_record(study, quantity), goal_text(study, quantity, only))
     kind = one_kind(study, only)

@@ -67,6 +67,15 @@ class SweepFolder:
             if file.is_file():
                 yield _rows(file)
 
+    def sources(self, cell: Mapping[str, Any]) -> dict[str, str]:
+        """What identifies the rows, and the form, that a cell was trained on, by ability, whatever its tokenizer."""
+        found: dict[str, set[str]] = {}
+        for stage in (self.stages[key] for key in cell["trained"]):
+            for portion in stage["spec"].get("portions", ()):
+                tokens = [self.stages[stage["inputs"][name]["key"]] for name in portion["sources"]]
+                found.setdefault(str(portion["ability"]), set()).update(map(_rows_of, tokens))
+        return {ability: "\n".join(sorted(rows)) for ability, rows in found.items()}
+
     def runs(self) -> Iterator[TrainingRun]:
         """Every training stage that has begun in the store, each once."""
         seen = set[str]()
@@ -116,6 +125,12 @@ def _read(folder: Path) -> SweepFolder | None:
         return None
     stages = {str(job["key"]): job for job in saved["jobs"]}
     return SweepFolder(folder.name, folder.parent.parent, tuple(saved["cells"]), stages, str(saved.get("commit", "")))
+
+
+def _rows_of(tokens: Mapping[str, Any]) -> str:
+    """What identifies the rows that a stage has tokenised, as text."""
+    data = tokens["inputs"]["data"]
+    return json.dumps([data.get("digest", data.get("key")), {**tokens["spec"], "tokenizer_hub": None}], sort_keys=True)
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

@@ -111,9 +111,18 @@ def read(*paths: Path) -> pd.DataFrame:
     frames = [check(load(path), str(path)) for path in paths]
     if len(frames) == 1:
         return frames[0]
-    frame = pd.concat(frames, ignore_index=True)
+    frame = _filled(pd.concat(frames, ignore_index=True))
     same = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
     return frame.drop_duplicates([*same, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
+
+
+def _filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of tables together, with 0 for abilities that a table lacks where its others add up to all samples."""
+    parts = [str(c) for c in frame if str(c).startswith("samples_")]
+    if not parts or "total_samples" not in frame:
+        return frame
+    whole = frame[parts].sum(axis=1) == frame["total_samples"]
+    return frame.assign(**{c: frame[c].mask(whole & frame[c].isna(), 0.0) for c in parts})
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from analysis.data.study import Measure, Study
 from analysis.verdicts.arms import arm_means
 
 STEPS = 16  # parts into which the budget is divided
+MOST = 21_000  # compositions: five abilities in sixteenths have 20,349
 DRAWS = 1000
 KL = 0.1  # nats from a named mixture
 DECAY = 15.4  # repeats after which a further one is worth 1/e of a fresh sample
@@ -211,17 +213,21 @@ def _candidates(
 ) -> tuple[Array, Labels]:
     """Compositions in sixteenths of the budget, spent or not, up to ``caps`` (abilities,); each with every strategy.
 
+    With more than five abilities the parts are larger, so that there are no more compositions than with five.
     A composition of one ability is the same under every strategy, so it comes with multitask training only. ``near`` is
     a mixture and the largest distance from it; it is a candidate itself, with the whole budget.
     """
-    parts = np.arange(STEPS + 1) / STEPS
-    steps = [np.unique(np.minimum(most * parts, cap)) for most, cap in zip(budget.most, caps, strict=True)]
-    mixes = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, len(caps))
+    count = next(n for n in range(STEPS, 0, -1) if comb(n + len(caps), n) <= MOST or n == 1)
+    parts, paid, mixes = np.arange(count + 1) / count, budget.total * (1 + 1e-9), np.zeros((1, 0))
+    for i, (most, cap) in enumerate(zip(budget.most, caps, strict=True), 1):
+        steps = np.unique(np.minimum(most * parts, cap))
+        mixes = np.column_stack([np.repeat(mixes, len(steps), axis=0), np.tile(steps, len(mixes))])
+        mixes = mixes[budget.fixed + mixes @ budget.each[:i] <= paid]
     if near is not None:
         whole = near[0] * (budget.total - budget.fixed) / (near[0] @ budget.each)
         whole *= min(1.0, min(cap / w for cap, w in zip(caps, whole, strict=True) if w > 0))
         mixes = np.concatenate([mixes, whole[None]])
-    mixes = mixes[(budget.cost(mixes) <= budget.total * (1 + 1e-9)) & (mixes.sum(axis=1) > 0)]
+    mixes = mixes[(budget.cost(mixes) <= paid) & (mixes.sum(axis=1) > 0)]
     if near is not None:
         mixes = mixes[distance(mixes, near[0]) <= near[1] + 1e-12]
     strategies = sorted({str(s) for model in models for s in model.design.strategy} - {BASE})

@@ -116,3 +116,10 @@ def test_public_mixtures_of_seventeen_sources_are_ranked_better_with_each_source
     old_rank, old_error, _ = held_out(train, test, one_sum=True)
     assert rank > 0.95 > old_rank + 0.05 and error < 0.7 * old_error
     assert 0.9 <= inside <= 0.99
+
+
+def test_thirteen_abilities_have_no_more_compositions_than_five():
+    frame = read(ROOT / "tests" / "data" / "mixtures", "train")
+    advice = advise(Study(frame[frame.groupby("ability").cumcount() < 24]), 1000, {})
+    assert advice.samples.shape[1] == 13 and advice.samples[0].sum() == pytest.approx(1000)
+    assert set(np.unique(advice.samples % 200)) == {0.0}, "fifths of the budget: 13 abilities have 8,568 of them"

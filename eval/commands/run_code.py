@@ -25,8 +25,8 @@ class RunCode(AsJson):
         'JSON lines {"id", "program"}, optionally with "tests", which then judge the program from another process'
     )
     out: str = option(
-        'a file for JSON lines {"id", "status", "seconds", "memory_bytes", "detail"} in the same order; status is '
-        "passed, failed, timeout, memory, refused or crashed"
+        'a file for JSON lines {"id", "status", "seconds", "memory_bytes", "detail", "cpu_seconds"} in the same order; '
+        "status is passed, failed, timeout, memory, refused or crashed"
     )
     seconds: float = option("CPU seconds of a program; three times as much by the clock", 3.0)
     memory_mib: int = option("address space of a program, in MiB", 1024)
@@ -52,7 +52,7 @@ class RunCode(AsJson):
 
 
 def run(options: RunCode) -> Result:
-    """Write {"id", "status", "seconds", "memory_bytes", "detail"} for each program, in order; return a summary.
+    """Write the id and the `ProgramVerdict` of each program, in order; return a summary.
 
     Raises ValueError for a malformed row, RuntimeError where no sandbox level is good enough.
     """

@@ -16,6 +16,12 @@ from eval.sandbox.programs import Limits, Program, ProgramVerdict
 OnVerdict = Callable[[int, ProgramVerdict], None]
 """Called with the number of a program and its verdict."""
 
+USED_UP = 0.98
+"""CPU time by limit of a program that the kernel ended: it counts in ticks, which are coarser than what it reports."""
+
+HARDLY_WAITED = 1.1
+"""Wall time by CPU time of a program that had a processor for itself, its start included."""
+
 
 def run_all(
     programs: Sequence[Program | str],
@@ -28,9 +34,9 @@ def run_all(
 ) -> tuple[list[ProgramVerdict], Level]:
     """Run every program; their verdicts, in their order, and the level that contained them all.
 
-    A program that ran out of time is run once more when all others have ended, before that counts: the machine may have
-    been busy. Packages such as numpy are offered where the tests of any program import them; raises ValueError for one
-    that is not installed.
+    A program that ran out of time because the machine may have been busy is run once more when all others have ended,
+    before that counts. Packages such as numpy are offered where the tests of any program import them; raises
+    ValueError for one that is not installed.
     ``on_verdict`` is called with every final verdict as soon as it is known, in any order and from any thread. Raises
     RuntimeError where no level is good enough, see `Sandbox`.
     """
@@ -41,13 +47,26 @@ def run_all(
         first = stack.enter_context(Sandbox(limits, unsafe=unsafe, levels=levels))
         more = range(min(workers, len(programs)) - 1)
         others = [stack.enter_context(Sandbox(limits, unsafe=unsafe, levels=[first.level])) for _ in more]
-        verdicts = _side_by_side(programs, range(len(programs)), [first, *others], on_verdict)
-        late = [number for number, verdict in verdicts.items() if verdict.status == "timeout"]
-        verdicts |= _side_by_side(programs, late, [first, *others], None)
-        if on_verdict:
-            for number in late:
-                on_verdict(number, verdicts[number])
+        late: list[int] = []
+
+        def heard(number: int, verdict: ProgramVerdict) -> None:
+            if is_late(verdict, limits):
+                late.append(number)
+            elif on_verdict:
+                on_verdict(number, verdict)
+
+        verdicts = _side_by_side(programs, range(len(programs)), [first, *others], heard)
+        verdicts |= _side_by_side(programs, late, [first, *others], on_verdict)
         return [verdicts[number] for number in range(len(programs))], first.level
+
+
+def is_late(verdict: ProgramVerdict, limits: Limits) -> bool:
+    """Whether a program ran out of time and may need less on a quieter machine.
+
+    One that used up its CPU seconds and hardly ever waited for a processor ends no sooner there.
+    """
+    used_up = verdict.cpu_seconds >= USED_UP * limits.seconds and verdict.seconds <= HARDLY_WAITED * verdict.cpu_seconds
+    return verdict.status == "timeout" and not used_up
 
 
 def _whole(program: Program | str) -> Program:
@@ -58,7 +77,7 @@ def _side_by_side(
     programs: Sequence[Program | str],
     numbers: Iterable[int],
     sandboxes: Sequence[Sandbox],
-    on_verdict: OnVerdict | None,
+    heard: OnVerdict | None,
 ) -> dict[int, ProgramVerdict]:
     """Run the programs of these numbers, with one thread per sandbox. An error of a sandbox is raised here."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -73,8 +92,8 @@ def _side_by_side(
             while not problems:
                 number = waiting.get_nowait()
                 verdicts[number] = sandbox.run(programs[number])
-                if on_verdict and verdicts[number].status != "timeout":
-                    on_verdict(number, verdicts[number])
+                if heard:
+                    heard(number, verdicts[number])
         except queue.Empty:
             return
         except Exception as problem:

@@ -41,10 +41,12 @@ class Limits:
 class ProgramVerdict:
     """How a program ended. ``status`` is passed, failed, timeout, memory, crashed, or refused (it was never run).
 
-    ``seconds`` is wall time, ``memory_bytes`` the peak resident memory, ``detail`` the kind and message of an error.
+    ``seconds`` is wall time, ``cpu_seconds`` the CPU time of its processes together, ``memory_bytes`` the peak resident
+    memory, ``detail`` the kind and message of an error.
     """
 
     status: str
     seconds: float
     memory_bytes: int
     detail: str
+    cpu_seconds: float = 0.0

@@ -2,7 +2,7 @@
 
 The client starts it as ``python -s -S -P`` with an empty environment and a session of its own. Requests come through
 standard input, replies leave through standard output, each a JSON object on one line. The first reply is {"level"} or
-{"error"}; a request is an empty line, its reply {"status", "seconds", "memory_bytes", "detail"}. What to run lies in a
+{"error"}; a request is an empty line, its reply has the fields of `ProgramVerdict`. What to run lies in a
 file that the client has opened, and the detail of a verdict is written there (here it is then null): all later programs
 are forked from this process, so it must hold nothing of any test.
 """
@@ -181,7 +181,9 @@ def _execute(host: Host) -> dict[str, Any]:
     late = late or (os.WIFSIGNALED(status) and child.exhausted(used, limits.seconds))
     outcome, detail = _outcome(written, status, late)
     seconds = round(time.monotonic() - started, 4)
-    return {"status": outcome, "seconds": seconds, "memory_bytes": _peak_bytes(used), "detail": detail}
+    cpu = round(used.ru_utime + used.ru_stime, 4)
+    memory = _peak_bytes(used)
+    return {"status": outcome, "seconds": seconds, "memory_bytes": memory, "detail": detail, "cpu_seconds": cpu}
 
 
 def _folder() -> str:

@@ -38,7 +38,7 @@ def test_run_code(tmp_path, capsys):
         ("a", "passed"), (7, "passed"), ("b", "crashed"), ("c", "memory"), ("d", "timeout"), ("e", "refused"),
         ("f", "failed"),
     ]  # fmt: skip
-    assert all(set(row) == {"id", "status", "seconds", "memory_bytes", "detail"} for row in found)
+    assert all(set(row) == {"id", "status", "seconds", "memory_bytes", "detail", "cpu_seconds"} for row in found)
     for words, said in (
         (["run-cod", "x=1"], "did you mean 'run-code'"),
         (["run-code", f"program={source}", f"out={out}"], "did you mean 'programs'"),

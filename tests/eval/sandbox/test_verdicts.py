@@ -7,8 +7,8 @@ import pytest
 from eval.items.jsonl import read
 from eval.sandbox import packages
 from eval.sandbox.client import Sandbox
-from eval.sandbox.pool import run_all
-from eval.sandbox.programs import Limits, Program
+from eval.sandbox.pool import is_late, run_all
+from eval.sandbox.programs import Limits, Program, ProgramVerdict
 from eval.sandbox.server import _outcome
 from eval.tasks import humaneval
 from tests.conftest import PUBLIC_DATA
@@ -188,20 +188,52 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
         run_all([Program("", "import no_such_package")], Limits(1, MEMORY))
 
 
-def test_programs_that_were_late_run_again_side_by_side(monkeypatch):
-    runs: dict[str, list[int]] = {}
+@pytest.fixture
+def runs(monkeypatch):
+    """Of each program, the sandbox and the verdict of every run."""
+    seen: dict[str, list[tuple[int, ProgramVerdict]]] = {}
     run = Sandbox.run
 
     def noted(self, program):
-        runs.setdefault(program, []).append(id(self))
-        return run(self, program)
+        verdict = run(self, program)
+        seen.setdefault(program, []).append((id(self), verdict))
+        return verdict
 
     monkeypatch.setattr(Sandbox, "run", noted)
+    return seen
+
+
+def test_programs_that_were_late_run_again_side_by_side(runs):
     sleepers = [f"import time\ntime.sleep(60 + {number})" for number in range(4)]
     verdicts, _ = run_all(sleepers, Limits(0.3, MEMORY), workers=2)
     assert [verdict.status for verdict in verdicts] == ["timeout"] * 4
-    assert [len(sandboxes) for sandboxes in runs.values()] == [2] * 4
-    assert len({sandboxes[1] for sandboxes in runs.values()}) == 2
+    assert [len(own) for own in runs.values()] == [2] * 4
+    assert len({own[1][0] for own in runs.values()}) == 2
+
+
+def test_a_loop_that_had_its_cpu_seconds_is_run_once(runs):
+    limits = Limits(1, MEMORY)
+    heard: list[tuple[int, str]] = []
+    for loop in ("while True: pass", "import re; re.match('(a+)+$', 'a' * 60 + 'b')"):
+        run_all([loop], limits, on_verdict=lambda number, verdict: heard.append((number, verdict.status)))
+        (_, first), *again = runs[loop]
+        # A busy machine may take the processor from it, and then it has another try.
+        assert first.cpu_seconds > 0.1 and len(again) == is_late(first, limits)
+    assert heard == [(0, "timeout")] * 2
+
+
+@pytest.mark.parametrize(
+    ("wall", "cpu", "status", "late"),
+    [
+        (3.05, 3.01, "timeout", False),  # a loop
+        (5.2, 3.01, "timeout", True),  # it waited for a processor, and caches were others'
+        (2.0, 1.9, "timeout", True),  # the kernel ended it early
+        (9.0, 0.1, "timeout", True),  # it slept, or never had a processor
+        (9.0, 0.1, "failed", False),
+    ],
+)
+def test_what_ran_out_of_time_and_may_need_less(wall, cpu, status, late):
+    assert is_late(ProgramVerdict(status, wall, 0, "", cpu), Limits(3, MEMORY)) == late
 
 
 def test_given_tests_stand_apart_from_the_code(sandbox):

@@ -113,5 +113,5 @@ def restore_value(hint: Any, value: Any, leaf: Leaf = as_it_is) -> Any:
     if table and not isinstance(value, Mapping):
         raise ValueError(f"{value!r} is not a table of keys, such as {{KEY: VALUE}}")
     if origin is dict:
-        return _restored(((name, options[1], item) for name, item in value.items()), leaf)
+        return _restored(((str(name), options[1], item) for name, item in value.items()), leaf)
     return restore(hint, value, leaf) if table else leaf(hint, value)

@@ -10,11 +10,13 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from common.wording import no_file
 
 GZIP = b"\x1f\x8b"
 """The first two bytes of a gzip file (RFC 1952), whatever the file's name."""
@@ -89,13 +91,13 @@ def _files(path: Path) -> list[Path]:
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON-lines file of any name. Raises ValueError that names the first line that is not one."""
     if not path.is_file():
-        raise ValueError(f"{path} does not exist; give an existing JSON-lines file")
+        raise ValueError(f"{no_file(path)}; give a file of JSON lines")
     records = []
     for row in _jsonl(path):
         if row.problem:
             raise ValueError(f"{path}:{row.line} {row.problem}")
         if not isinstance(row.record, dict):
-            raise ValueError(f"{path}:{row.line} holds {type(row.record).__name__}, not an object")
+            raise ValueError(f'{path}:{row.line} holds {row.record!r:.40}, not an object such as {{"id": 1}}')
         records.append(row.record)
     return records
 
@@ -154,12 +156,33 @@ def _json_line(path: Path, number: int, line: str) -> Row:
     if not _is_text(line):
         return Row(path.name, "line", number, None, NOT_UTF8)
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        return Row(path.name, "line", number, None, f"is not JSON ({error.msg} at column {error.colno})")
+        return Row(
+            path.name,
+            "line",
+            number,
+            None,
+            f"is not JSON ({error.msg} at column {error.colno}); write one object a line",
+        )
+    except _KeyTwice as error:
+        return Row(path.name, "line", number, None, str(error))
     if SURROGATE.search(line) and not _is_text(json.dumps(record, ensure_ascii=False)):
         return Row(path.name, "line", number, None, HALF_CHARACTER)
     return Row(path.name, "line", number, record)
+
+
+class _KeyTwice(Exception):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises _KeyTwice for one with two values for a key, of which Python would keep the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _KeyTwice(f"has the key {max(keys, key=keys.count)!r} more than once; keep one")
+    return made
 
 
 def _is_text(text: str) -> bool:
@@ -175,7 +198,9 @@ def _json(path: Path) -> Iterator[Row]:
         text = stream.read()
     lines = "give it the ending .jsonl if it holds one object per line"
     try:
-        records = json.loads(text)
+        records = json.loads(text, object_pairs_hook=_object)
+    except _KeyTwice as error:
+        raise ValueError(f"{path}: an object {error}") from None
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}, line {error.lineno}: is not JSON ({error.msg} at column {error.colno}); "
@@ -192,6 +217,7 @@ def _json(path: Path) -> Iterator[Row]:
 def _csv(path: Path) -> Iterator[Row]:
     with _utf8(path) as stream:
         reader = csv.DictReader(stream, strict=True)
+        _check_header(path, reader.fieldnames or [])
         while True:
             line = reader.line_num + 1
             try:
@@ -203,6 +229,14 @@ def _csv(path: Path) -> Iterator[Row]:
             extra = record.pop(None, None)
             problem = f"has {len(extra)} value(s) more than the header has columns" if extra else ""
             yield Row(path.name, "line", reader.line_num, record, problem)
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    """Raise ValueError for a CSV file whose columns cannot be told apart."""
+    if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise ValueError(f"{path}: two columns have the name {twice[0]!r}; rename one")
+    if len(names) == 1 and (other := re.search(r"[;\t|]", names[0])):
+        raise ValueError(f"{path}: its columns are separated by {other[0]!r}; separate them by commas")
 
 
 def _parquet(path: Path) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from pathlib import Path
 
 
 def plural(count: int, noun: str) -> str:
@@ -18,6 +19,11 @@ def printable(text: str) -> str:
     return "".join(shown)
 
 
+def no_file(path: Path) -> str:
+    """What is wrong with a path that should be that of a file."""
+    return f"{path} {'is not a file' if path.exists() else 'does not exist'}"
+
+
 def announce(text: str) -> None:
     """On a terminal, say on standard error what a command is doing while it prints nothing else."""
     if sys.stderr.isatty():
@@ -25,11 +31,13 @@ def announce(text: str) -> None:
 
 
 def reason(problem: Exception) -> str:
-    """An error in one line; of a full disk, with what can be done."""
+    """An error in one line; of a file or a full disk, with what can be done."""
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" for {problem.filename}" if problem.filename else ""
         return (
             f"the disk has no room left{where} ({problem.strerror}); free some, as with python -m sweep gc, or give "
             "another store="
         )
+    if isinstance(problem, OSError) and problem.filename and problem.strerror:
+        return f"{problem.filename2 or problem.filename}: {problem.strerror}; give another path"
     return str(problem)

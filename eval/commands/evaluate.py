@@ -166,10 +166,12 @@ def _prepare(options: Evaluate, suite: Suite, name: str, task: Task, weights: st
 def _check_sandbox(runs: Mapping[str, _TaskRun]) -> str:
     """A sentence on the level that contains generated code, '' where no task runs any.
 
-    Raises RuntimeError where no level is good enough.
+    Raises RuntimeError where no level is good enough, ValueError for limits that no program could run with.
     """
     if all(FORMS[one.task.form][one.task.task].program is None for one in runs.values()):
         return ""
+    for one in runs.values():
+        Limits(one.specs.score.seconds, one.specs.score.memory_mib << 20)
     # Starting a sandbox probes the levels; no program is run in this one.
     with Sandbox(Limits(1, 256 << 20), unsafe=unsafe_allowed()) as sandbox:
         return f"generated code ran at sandbox level {sandbox.level.number} ({sandbox.level.name})"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.options import Result
+from common.wording import no_file
 from eval.commands.text_table import aligned
 from eval.spec.answers import ROWS, HubRows
 from eval.spec.tasks import Task
@@ -23,7 +24,7 @@ def file_of(world: str | None, name: str, task: Task, place: str, out: Path) -> 
     file = Path(world, place) if world and task.world else Path(place)
     if not file.is_file():
         remedy = "give world=FOLDER" if task.world else "get it, or give data=FOLDER"
-        raise ValueError(f"task {name}: {place} does not exist; {remedy}")
+        raise ValueError(f"task {name}: {no_file(file)}; {remedy}")
     return file
 
 

@@ -14,7 +14,7 @@ from eval.items.jsonl import field, read
 from eval.sandbox.client import unsafe_allowed
 from eval.sandbox.levels import LEVELS
 from eval.sandbox.pool import run_all
-from eval.sandbox.programs import MIN_MEMORY, Limits, Program
+from eval.sandbox.programs import Limits, Program
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,8 @@ class RunCode(AsJson):
             yield f"workers={self.workers} must be at least 1"
         if self.level is not None and self.level not in {level.number for level in LEVELS}:
             yield f"level={self.level} is unknown; choose one of: 3, 2, 1, 0"
-        if not self.seconds > 0:
-            yield f"seconds={self.seconds} must be above 0"
-        if self.memory_mib < MIN_MEMORY >> 20:
-            yield f"memory_mib={self.memory_mib} must be at least {MIN_MEMORY >> 20}: the interpreter needs it"
+        if Path(self.out).is_dir():
+            yield f"out={self.out} is a folder; name a file in it"
 
 
 def run(options: RunCode) -> Result:
@@ -56,12 +54,12 @@ def run(options: RunCode) -> Result:
 
     Raises ValueError for a malformed row, RuntimeError where no sandbox level is good enough.
     """
-    source = Path(options.programs)
+    source, limits = Path(options.programs), Limits(options.seconds, options.memory_mib << 20)
+    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
     rows = read(source)
     names = [field(source, number, row, "id", (str, int)) for number, row in enumerate(rows)]
     programs = [_program(source, number, row) for number, row in enumerate(rows)]
     levels = [level for level in LEVELS if options.level in (None, level.number)]
-    limits = Limits(options.seconds, options.memory_mib << 20)
     verdicts, level = run_all(programs, limits, workers=options.workers, unsafe=unsafe_allowed(), levels=levels)
     write_jsonl(
         Path(options.out), ({"id": name, **asdict(verdict)} for name, verdict in zip(names, verdicts, strict=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 from common.json_file import write_json
 from common.options import Result, option
 from common.rows import write_jsonl
+from common.wording import no_file
 from eval.commands.imported import records
 from eval.commands.results import file_of, told, warnings_of
 from eval.commands.suite import load
@@ -19,6 +20,7 @@ from eval.spec.task_specs import task_specs
 from eval.spec.tasks import Suite, Task
 from eval.stages import score
 from eval.tasks import FORMS
+from eval.tasks.shots import check_ids
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,12 @@ def run(options: ScoreAnswers) -> Result:
             f"task={options.task} is no task of suite {suite.name} with answers; such tasks: {', '.join(fit)}"
         )
     if not source.is_file():
-        raise ValueError(f"responses={source} does not exist; give a file of answers")
+        raise ValueError(f"responses={no_file(source)}; give a file of answers")
     task = task.first(options.items)
     data = file_of(options.world, options.task, task, task.world or task.path or task.split, out)
     spec = task_specs(task, suite, seed=0, system="").score
     items = FORMS[task.form][task.task].items(data, spec.reading)[: spec.items]
+    check_ids(data, items)
     rows, engine = records(source, [item["id"] for item in items])
     summary = scored(Answered(options.task, task, data, rows, {"engine": engine}), suite, options, out)
     return told({"suite": suite.name, "tasks": {options.task: summary}}, warnings_of(options.task, summary), out)

@@ -11,6 +11,7 @@ from typing import Any
 from common.options import KINDS
 from common.renames import current_tree
 from common.restore import restore
+from common.rows import NOT_UTF8
 from common.start import conf_folder
 from eval.spec.tasks import Suite
 
@@ -23,7 +24,7 @@ def load(name: str, data: str | None) -> Suite:
     Raises ValueError for an unknown name, for a file that is not a suite, and for all mistakes in one at once.
     """
     from omegaconf import OmegaConf  # imported here because run-code works without it
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
     from yaml import YAMLError
 
     path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
@@ -34,6 +35,10 @@ def load(name: str, data: str | None) -> Suite:
         os.environ["DOSAGE_DATA"] = data  # suites refer to it as ${oc.env:DOSAGE_DATA}
     try:
         values: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: {NOT_UTF8}") from None
+    except InterpolationResolutionError as error:  # its other lines name classes of OmegaConf
+        raise ValueError(f"{path}: {error.full_key}: {str(error).splitlines()[0]}; set it") from None
     except (OmegaConfBaseException, YAMLError, OSError) as error:
         raise ValueError(f"{path} is not a suite: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

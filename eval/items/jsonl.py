@@ -6,20 +6,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from common.options import near
 from common.rows import READERS, Reader, open_text, read_jsonl
 
 Row = dict[str, Any]
+
+WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    bool: "true or false",
+}
+"""What a value of each type is called in an error."""
 
 
 def read(path: Path, fields: Mapping[str, str] | None = None) -> list[Row]:
     """The objects of a JSON-lines file, a JSON array, .csv or .parquet; text may be gzipped.
 
     Raises ValueError that names a line or row that is no object. ``fields`` maps a name used here to a column of the
-    file; the column keeps its own name as well.
+    file; the column keeps its own name as well. Raises ValueError for a column that no row has.
     """
     reader = _reader(path) if path.is_file() else None
     rows = _objects(path, reader) if reader else read_jsonl(path)
     renamed = (fields or {}).items()
+    for name, column in renamed:
+        if rows and not any(column in row for row in rows):
+            raise ValueError(
+                f"{path} has no column {column!r}, which columns gives for {name!r}{near(column, rows[0])}; "
+                f"it has: {', '.join(rows[0])}"
+            )
     return [{**row, **{name: row[column] for name, column in renamed if column in row}} for row in rows]
 
 
@@ -37,7 +54,7 @@ def _objects(path: Path, reader: Reader) -> list[Row]:
     rows = []
     for row in reader(path):
         if row.problem or not isinstance(row.record, dict):
-            problem = row.problem or f"holds {type(row.record).__name__}, not an object"
+            problem = row.problem or f'holds {row.record!r:.40}, not an object such as {{"id": 1}}'
             raise ValueError(f"{path}: {row.unit} {row.line} {problem}")
         rows.append(row.record)
     return rows
@@ -46,10 +63,13 @@ def _objects(path: Path, reader: Reader) -> list[Row]:
 def field(path: Path, number: int, row: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
     """``row[name]``, if it is of type ``kind``. Raises ValueError that names file, row (from 0) and field if not."""
     if name not in row:
-        raise ValueError(f"{path}: item {number} has no field {name!r}; it has: {', '.join(row)}")
+        listed = ", ".join(row) or "none"
+        raise ValueError(f"{path}: item {number} has no field {name!r}{near(name, row)}; it has: {listed}")
+    if row[name] is None:
+        raise ValueError(f"{path}: item {number}, field {name!r} is empty; give a value")
     if not isinstance(row[name], kind):
-        kinds = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
-        raise ValueError(f"{path}: item {number}, field {name!r}: {type(row[name]).__name__} instead of {kinds}")
+        kinds = " or ".join(WORDS[one] for one in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ValueError(f"{path}: item {number}, field {name!r}: {row[name]!r} is not {kinds}")
     return row[name]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MIN_MEMORY = 128 << 20
+MAX_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Limits:
     packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0:
-            raise ValueError(f"seconds={self.seconds} must be above 0")
+        if not 0 < self.seconds <= MAX_SECONDS:
+            raise ValueError(f"seconds={self.seconds} must be above 0 and at most {MAX_SECONDS}, a day")
         if self.memory_bytes < MIN_MEMORY:
             raise ValueError(
-                f"memory_bytes={self.memory_bytes} must be at least {MIN_MEMORY >> 20} MiB, which the interpreter "
+                f"memory_mib={self.memory_bytes >> 20} must be at least {MIN_MEMORY >> 20}, which the interpreter "
                 "itself needs"
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -162,6 +163,8 @@ class Task:
             yield "task=regex needs a pattern, such as 'Answer: (.+)'"
         if self.template and self.task not in OWN:
             yield f"task={self.task}: a template is for the tasks {', '.join(OWN)}; drop it"
+        if self.template and "{" not in self.template:
+            yield f"template={self.template!r} names no column, so all prompts would be the same; write {{COLUMN}}"
         if self.compare not in COMPARISONS:
             yield f"compare={self.compare!r} is unknown; choose one of: {', '.join(COMPARISONS)}"
         if unknown := sorted(set(self.ignore) - set(IGNORABLE)):
@@ -188,7 +191,7 @@ def form_problems(task: str, form: str, shots: int) -> Iterator[str]:
         yield f"form={form!r} is unknown; choose one of: {', '.join(FORMS)}"
     elif form not in TASKS[task].forms:
         having = [name for name, kind in TASKS.items() if form in kind.forms]
-        yield f"form={form}: task {task} does not have it; {', '.join(having)} do"
+        yield f"form={form}: task {task} does not have it; tasks that do: {', '.join(having)}"
     if shots < 0 or (shots and not TASKS[task].shots):
         having = [name for name, kind in TASKS.items() if kind.shots]
         yield f"shots={shots}: worked examples, 0 or more, are for the tasks {', '.join(having)}"
@@ -221,6 +224,9 @@ class Suite:
             yield from object_problems("template_options", self.template_options, '{"enable_thinking": false}')
         if not self.tasks:
             yield "tasks={}: the suite measures nothing; give it a task"
+        for name in self.tasks:
+            if not re.fullmatch(r"\w[\w .-]*", name):
+                yield f"tasks.{name}: it also names a folder, so use only letters, digits and _ . -"
         if self.eval_batch_size < 1:
             yield f"eval_batch_size={self.eval_batch_size} must be at least 1"
         for name, allowed in (("precision", PRECISIONS), ("backend", ENGINES), ("score", SCORED_STAGES)):

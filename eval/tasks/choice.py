@@ -37,7 +37,7 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
         texts = [f"{label}. {choice}" for label, choice in zip(labels, choices, strict=False)]
         made.append(
             {
-                "id": questions.name_of(row, number), "question": prompt, "choices": choices, "labels": labels,
+                "id": questions.name_of(path, number, row), "question": prompt, "choices": choices, "labels": labels,
                 "right": right, "prompt": prompt if listed else "\n".join([prompt, *texts, "", ASK]),
                 "answers": [labels[right] if labels else choices[right]], "gold": choices[right],
             }

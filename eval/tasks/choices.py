@@ -53,18 +53,31 @@ def choices_of(where: str, row: Row) -> Choices:
 def _held(where: str, prompt: str, held: object) -> Choices:
     """Choices from the field of that name: a list of texts, of objects, or an object of lists."""
     if isinstance(held, dict):
-        held = [{"text": text, "label": label} for text, label in zip(held["text"], held["label"], strict=True)]
+        texts, labels = held.get("text"), held.get("label")
+        if not isinstance(texts, list) or not isinstance(labels, list) or len(texts) != len(labels):
+            raise ValueError(f"{where}, field 'choices' needs the lists text and label, both of one length")
+        held = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
     if not isinstance(held, list):
-        raise ValueError(f"{where}, field 'choices': {type(held).__name__} instead of list")
-    if all(isinstance(one, dict) for one in held):
-        # Labels such as 1 to 4 are shown as letters, so that a number in an answer is never taken for one.
-        return Choices(prompt, [*LETTERS[: len(held)]], [str(one["text"]) for one in held], False)
-    return Choices(prompt, [*LETTERS[: len(held)]], [str(one) for one in held], False)
+        raise ValueError(f'{where}, field \'choices\': {held!r} is not a list, such as ["red", "blue"]')
+    # Labels such as 1 to 4 are shown as letters, so that a number in an answer is never taken for one.
+    return Choices(prompt, [*LETTERS[: len(held)]], _texts(where, held), False)
+
+
+def _texts(where: str, choices: Sequence[Any]) -> list[str]:
+    """The texts of choices, each a plain value or an object with a text. Raises ValueError for one without."""
+    texts = [one.get("text") if isinstance(one, dict) else one for one in choices]
+    if any(text is None or not str(text).strip() for text in texts):
+        raise ValueError(f"{where}: one of its choices has no text: {texts}")
+    return [str(text) for text in texts]
 
 
 def _elsewhere(where: str, prompt: str, row: Row) -> Choices:
     """Choices from columns, or from the prompt itself."""
-    if texts := [str(row[column]) for column in COLUMNS if column in row]:
+    held = [row[column] for column in COLUMNS if column in row]
+    while held and held[-1] in (None, ""):  # questions with fewer choices than the table has columns
+        held.pop()
+    if held:
+        texts = _texts(where, held)
         return Choices(prompt, [*LETTERS[: len(texts)]], texts, False)
     if GPQA[0] in row:
         texts = sorted(str(row[column]).strip() for column in GPQA)

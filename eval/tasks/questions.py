@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from common.options import near
 from eval.items.jsonl import Row, field, read
 from eval.spec.answers import AS_IS, Reading
 from eval.tasks.benchmark import Benchmark, Messages
@@ -32,7 +33,7 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     """The questions. ``id`` is the field of that name, else the row number from 0. ValueError for a malformed row."""
     return [
         {
-            "id": name_of(row, number), "prompt": field(path, number, row, "prompt", str),
+            "id": name_of(path, number, row), "prompt": _text(path, number, row),
             "answers": _accepted(path, number, row, reading.compare),
             "compare": reading.compare, "ignore": reading.ignore,
         }
@@ -40,8 +41,16 @@ def items(path: Path, reading: Reading = AS_IS) -> list[Row]:
     ]  # fmt: skip
 
 
-def name_of(row: Row, number: int) -> str:
-    return str(row.get("id", number))
+def name_of(path: Path, number: int, row: Row) -> str:
+    """The row's id, or its number where it has none. Raises ValueError for one that is neither text nor number."""
+    return str(field(path, number, row, "id", (str, int, float))) if "id" in row else str(number)
+
+
+def _text(path: Path, number: int, row: Row) -> str:
+    prompt: str = field(path, number, row, "prompt", str)
+    if not prompt.strip():
+        raise ValueError(f"{path}: item {number}, field 'prompt' is empty; give a question")
+    return prompt
 
 
 def _accepted(path: Path, number: int, row: Row, compare: str) -> list[str]:
@@ -50,21 +59,32 @@ def _accepted(path: Path, number: int, row: Row, compare: str) -> list[str]:
     for one in answers:
         if not isinstance(one, str | int | float) or (isinstance(one, float) and not math.isfinite(one)):
             raise ValueError(f"{path}: item {number}, field 'answer': {one!r} is neither a text nor a number")
-    if not answers:
-        raise ValueError(f"{path}: item {number}, field 'answer' is an empty list; give at least one answer")
+    if not any(str(one).strip() for one in answers):
+        raise ValueError(f"{path}: item {number}, field 'answer' is empty; give at least one answer")
     if compare == "number" and not any(only_number(str(one)) for one in answers):
         raise ValueError(f"{path}: item {number}: compare=number, but its answer {answers[0]!r} is no number")
     return [str(one) for one in answers]
 
 
 def _filled(path: Path, number: int, row: Row, template: str) -> str:
-    """The template with each ``{COLUMN}`` replaced; ValueError for one that the row does not have."""
+    """The template with each ``{COLUMN}`` replaced.
+
+    Raises ValueError for a column that the row does not have, or has no value of, and for one whose name is no word.
+    """
+    if odd := [column for column in row if f"{{{column}}}" in template and not PLACE.fullmatch(f"{{{column}}}")]:
+        raise ValueError(
+            f"{path}: the template names the column {odd[0]!r}, whose name is not one word; give it another name with "
+            f"columns: {{NAME: {odd[0]!r}}}, and write {{NAME}} in the template"
+        )
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in row:
+            hint = near(match[1], row)
             raise ValueError(
-                f"{path}: item {number} has no column {match[1]!r} for the template; it has: {', '.join(row)}"
+                f"{path}: item {number} has no column {match[1]!r} for the template{hint}; it has: {', '.join(row)}"
             )
+        if row[match[1]] is None:
+            raise ValueError(f"{path}: item {number}, column {match[1]!r} of the template is empty; give a value")
         return _as_text(row[match[1]])
 
     return PLACE.sub(value, template)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -33,16 +34,21 @@ def shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
 
 
 def items_with_shots(spec: AnswerSpec, inputs: Mapping[str, Path]) -> list[Row]:
-    """The items that a spec asks, each with its worked examples in ``shots``. Raises ValueError for equal ids."""
+    """The items that a spec asks, each with its worked examples in ``shots``. Errors as in `check_ids` and `shown`."""
     file = locate(inputs["data"], spec.file)
     items = FORMS[spec.form][spec.task].items(file, spec.reading)[: spec.items]
-    names: set[str] = set()
-    for item in items:
-        if item["id"] in names:
-            raise ValueError(f"{file}: two items have the id {item['id']!r}; ids must differ")
-        names.add(item["id"])
+    check_ids(file, items)
     pool = shots(spec, inputs)
     return [item | {"shots": shown(item, pool, spec)} for item in items]
+
+
+def check_ids(file: Path, items: Sequence[Row]) -> None:
+    """Raise ValueError for a file without items, and for items with the same id, whose answers would be mixed up."""
+    if not items:
+        raise ValueError(f"{file} holds no items; give at least one")
+    counts = Counter(item["id"] for item in items)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise ValueError(f"{file}: {counts[twice[0]]} items have the id {twice[0]!r}; ids must differ")
 
 
 def shown(item: Row, pool: Sequence[Row], spec: AnswerSpec) -> list[Row]:

@@ -10,6 +10,7 @@ from tests.bench.timing import cpu_seconds, fresh_process
 
 PROMPTS = 256
 EQUAL_TOKENS, MIXED_TOKENS = 64, 256  # most tokens of an answer, where all are of one length and where they differ
+MIXED_MEAN = 85
 ROUNDS = 2  # of which the faster one counts
 BATCHES = (32, 64)  # of `generate`, of which the faster one counts
 
@@ -27,12 +28,12 @@ def _measure() -> None:
     model, draw = million(), random.Random(0)
     prompts = [tuple(draw.randrange(2, 1000) for _ in range(draw.randint(20, 120))) for _ in range(PROMPTS)]
     model.generation_config.eos_token_id = None
-    ends = _end_tokens(_answered(model, prompts, MIXED_TOKENS, []))
+    ends = end_tokens(answered(model, prompts, MIXED_TOKENS, []), MIXED_MEAN)
     for name, most, stops in (("equal", EQUAL_TOKENS, None), ("mixed", MIXED_TOKENS, ends)):
         model.generation_config.eos_token_id = stops
         usual = {size: cpu_seconds(partial(_generated, model, prompts, size, most), ROUNDS) for size in BATCHES}
         size = min(usual, key=lambda size: usual[size][0])
-        seconds, answers = cpu_seconds(partial(_answered, model, prompts, most, stops or []), ROUNDS)
+        seconds, answers = cpu_seconds(partial(answered, model, prompts, most, stops or []), ROUNDS)
         assert answers == [_until(tokens, stops or []) for tokens in usual[size][1]], "the answers differ"
         tokens = sum(map(len, answers))
         print(
@@ -52,13 +53,13 @@ def million():  # type: ignore[no-untyped-def]
     return LlamaForCausalLM(config).eval()
 
 
-def _end_tokens(answers: Sequence[Sequence[int]]) -> list[int]:
-    """Tokens that shorten the answers to about 76 tokens in the mean, if they end them."""
+def end_tokens(answers: Sequence[Sequence[int]], mean: int) -> list[int]:
+    """Tokens that shorten the answers to at most ``mean`` tokens in the mean, if they end them."""
     ends: list[int] = []
-    while sum(map(len, (_until(tokens, ends) for tokens in answers))) / len(answers) > 85:
+    while sum(map(len, (_until(tokens, ends) for tokens in answers))) / len(answers) > mean:
         # A token of middling frequency after the first 20, so that neither all answers are short nor any token is rare.
         late = [token for tokens in answers for token in _until(tokens, ends)[20:]]
-        ends.append(min(set(late), key=lambda token: (abs(late.count(token) - len(late) // 200), token)))
+        ends.append(min(set(late) - set(ends), key=lambda token: (abs(late.count(token) - len(late) // 200), token)))
     return ends
 
 
@@ -86,7 +87,7 @@ def _generated(model, prompts, size: int, most: int) -> list[list[int]]:  # type
     return answers
 
 
-def _answered(model, prompts, most: int, ends: Sequence[int]) -> list[list[int]]:  # type: ignore[no-untyped-def]
+def answered(model, prompts, most: int, ends: Sequence[int]) -> list[list[int]]:  # type: ignore[no-untyped-def]
     """The answers of the local engine, in batches as the stage plans them."""
     from eval.engines import local
     from eval.engines.batches import plan

@@ -11,11 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.generation import million
+from tests.bench.generation import answered, end_tokens, million
 from tests.conftest import ROOT
 
 ITEMS = ROOT.parent / "shared" / "data" / "math" / "gsm8k_test.jsonl"
-NEW_TOKENS, BATCH_ROWS = 128, 64
+NEW_TOKENS, MEAN_TOKENS, BATCH_ROWS = 128, 50, 64
 SUITE = """
 name: bench
 precision: fp32
@@ -50,16 +50,22 @@ filter_list:
 
 
 def gsm8k() -> str:
-    """Wall and CPU seconds for the 1,319 test questions at 128 new tokens: each command in one process of one thread,
-    and `python -m eval` also with its default of a process for each core.
+    """Wall and CPU seconds for the 1,319 test questions at up to 128 new tokens, with a model that ends its answers and
+    one that never does: each command in one process of one thread, and `python -m eval` also with its default of a
+    process for each core.
     """
     if not ITEMS.exists():
         return f"left out: {ITEMS} is absent"
+    return "\n".join([_measured("answers that end", MEAN_TOKENS), _measured("answers of 128 tokens each", None)])
+
+
+def _measured(what: str, mean: int | None) -> str:
+    """A line of both commands with a model whose answers have ``mean`` tokens in the mean; None: all have the most."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _model(folder / "model")
+        _model(folder / "model", mean)
         (wall, cpu), (wall_all_cores, _) = _eval(folder, ["workers=1"]), _eval(folder, [])
-        text = f"python -m eval {wall:.0f} s ({cpu:.0f} s CPU), with a process a core {wall_all_cores:.0f} s"
+        text = f"{what}: python -m eval {wall:.0f} s ({cpu:.0f} s CPU), with a process a core {wall_all_cores:.0f} s"
         if importlib.util.find_spec("lm_eval") is None:
             return f"{text}; nothing to compare with: lm-eval is not installed (pip install 'dosage-llm[lmeval]')"
         (other_wall, other_cpu), rows = min((_lm_eval(folder, rows), rows) for rows in (32, 64))
@@ -70,8 +76,11 @@ def gsm8k() -> str:
     )
 
 
-def _model(folder: Path) -> None:
-    """Write the model of the measure `generation` with a byte-level tokenizer trained on the questions."""
+def _model(folder: Path, mean: int | None) -> None:
+    """Write the model of the measure `generation` with a byte-level tokenizer trained on the questions.
+
+    Some of its tokens end an answer, so that answers have at most ``mean`` tokens in the mean; none does without it.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -90,6 +99,10 @@ def _model(folder: Path) -> None:
     model = million()
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    if mean is not None:
+        prompts = [tuple(tokenizer(f"Question: {text}\nAnswer:").input_ids) for text in texts[:: len(texts) // 64]]
+        model.generation_config.eos_token_id = None
+        model.generation_config.eos_token_id = end_tokens(answered(model, prompts, NEW_TOKENS, []), mean)
     model.save_pretrained(folder)
 
 

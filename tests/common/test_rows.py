@@ -62,8 +62,11 @@ def test_a_bad_line_is_a_row_with_a_problem_for_readers_and_an_error_for_objects
     assert [bool(row.problem) for row in read_rows(path)] == [False, True, False]
     with pytest.raises(ValueError, match=r"bad\.jsonl:2 is not JSON"):
         read_jsonl(path)
+    path.write_text('{"a": {"b": 1, "b": 2}}\n')
+    with pytest.raises(ValueError, match=r"bad\.jsonl:1 has the key 'b' more than once; keep one"):
+        read_jsonl(path)
     path.write_text('{"a": 1}\n[3]\n')
-    with pytest.raises(ValueError, match=r"bad\.jsonl:2 holds list, not an object"):
+    with pytest.raises(ValueError, match=r"bad\.jsonl:2 holds \[3\], not an object"):
         read_jsonl(path)
 
 
@@ -74,6 +77,10 @@ def test_a_bad_line_is_a_row_with_a_problem_for_readers_and_an_error_for_objects
         ("r.json", "{", "line 1: is not JSON"),
         ("r.json", "{}", "holds dict, expected a list"),
         ("r.csv", 'a,b\n"x,1\n', "is not CSV"),
+        ("r.csv", "a,b,a\n1,2,3\n", "two columns have the name 'a'; rename one"),
+        ("r.csv", "a;b\n1;2\n", "its columns are separated by ';'; separate them by commas"),
+        ("r.csv", "a\tb\n1\t2\n", "its columns are separated by '.t'; separate them by commas"),
+        ("r.json", '[{"a": 1, "b": 2, "a": 3}]', "an object has the key 'a' more than once; keep one"),
     ],
 )
 def test_a_file_that_cannot_be_parsed_is_named(tmp_path: Path, name: str, text: str, message: str):

@@ -187,6 +187,20 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
             "Suite has no size; it has name, tasks",
         ),
         ("precision: [1\ntasks", "while parsing a flow sequence"),
+        ("precision: fp32\nprecision: bf16\ntasks: {}", "found duplicate key precision"),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: '${oc.env:NO_SUCH}/x'}}",
+            "tasks.a.path: KeyError raised while resolving interpolation: \"Environment variable 'NO_SUCH' not found\"; set",
+        ),
+        ("precision: fp32\ntasks: {../a: {ability: math, task: gsm8k, path: x}}", "tasks.../a: it also names a folder"),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: exact_match, path: x, template: Say it}}",
+            "tasks.a.template='Say it' names no column, so all prompts would be the same",
+        ),
+        (
+            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, temperature: .nan}}",
+            "tasks.a.temperature: nan is not a number",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_suite_file_is_one_line(place, model_folder, capsys, text, told):
@@ -206,11 +220,51 @@ def test_whatever_tasks_lack_comes_at_once_and_before_the_model_is_loaded(place,
     assert command(place, empty) == 2
     first, *lines = capsys.readouterr().err.splitlines()
     assert first == "error: 3 problems"
-    assert lines[0].endswith("math.jsonl: item 0 has no field 'answer'; it has: ")
-    assert lines[1].endswith("talk.jsonl: two items have the id '1'; ids must differ")
+    assert lines[0].endswith("math.jsonl: item 0 has no field 'answer'; it has: none")
+    assert lines[1].endswith("talk.jsonl: 2 items have the id '1'; ids must differ")
     assert "task code: " in lines[2] and "code.jsonl does not exist" in lines[2]
     assert main([f"model={empty}/none", "workers=0", f"train={place}/none"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "talk.jsonl holds no items; give at least one"),
+        ("{}".encode("utf-16"), "is not UTF-8 text"),
+        (b"q,a\n1,2\n", "is not JSON"),
+        (b'{"q": "a", "a": "b", "a": "c"}', "has the key 'a' more than once"),
+    ],
+)
+def test_a_file_of_items_that_cannot_be_used_is_one_line(place, tmp_path, capsys, content, told):
+    (place / "talk.jsonl").write_bytes(content)
+    (tmp_path / "model").mkdir()
+    assert command(place, tmp_path / "model", "tasks=words") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line and "talk.jsonl" in line
+
+
+def test_windows_files_of_items_and_suites_are_read(place, tmp_path, capsys):
+    """A byte order mark, Windows line ends, and signs beyond ASCII and beyond U+FFFF."""
+    rows = [{"q": "日本の首都は?", "a": "東京"}, {"q": "笑顔", "a": "😀"}]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows)
+    (place / "talk.jsonl").write_bytes(text.encode("utf-8-sig"))
+    (place / "own.yaml").write_bytes(SUITE.replace("\n", "\r\n").encode("utf-8-sig"))
+    answers = [{"id": str(number), "text": row["a"]} for number, row in enumerate(rows)]
+    (place / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
+    words = [f"responses={place}/a.jsonl", f"suite={place}/own.yaml", f"data={place}", f"out={place}/out"]
+    assert main(["score", "task=words", *words]) == 0
+    assert "accuracy            1.0000" in capsys.readouterr().out
+
+
+def test_limits_that_no_program_could_run_with_are_told_first(place, model_folder, capsys):
+    for more, told in (
+        ("memory_mib: 1", "memory_mib=1 must be at least 128"),
+        ("time_limit_seconds: 1e9", "at most 86400"),
+    ):
+        (place / "own.yaml").write_text(SUITE.replace("task: humaneval,", f"task: humaneval, {more},"))
+        assert command(place, model_folder, "tasks=code") == 2
+        assert told in capsys.readouterr().err
 
 
 def test_all_mistakes_of_a_suite_file_come_at_once(place, model_folder, capsys):

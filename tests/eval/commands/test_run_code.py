@@ -46,5 +46,10 @@ def test_run_code(tmp_path, capsys):
         (["run-code", f"programs={source}", f"out={out}", "seconds=x"], "seconds=x is not a number"),
         (["run-code", f"programs={source}", f"out={out}", "level=7"], "level=7 is unknown"),
         (["run-code", f"programs={tmp_path}/absent", f"out={out}"], "does not exist"),
+        (["run-code", f"programs={tmp_path}", f"out={out}"], "is not a file"),
+        (["run-code", f"programs={source}", f"out={tmp_path}"], "is a folder; name a file in it"),
+        (["run-code", f"programs={source}", f"out={out}", "seconds=1e300"], "must be above 0 and at most 86400"),
+        (["run-code", f"programs={source}", f"out={source}/x", "level=9"], "level=9 is unknown"),
+        (["run-code", f"programs={source}", f"out={source}/x"], "p.jsonl: File exists; give another path"),
     ):
         assert main(words) == 2 and said in capsys.readouterr().err

@@ -103,12 +103,36 @@ def test_the_answer_that_most_of_several_give_is_scored_too(tmp_path, suite, cap
 
 
 @pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ('{"samples": [', "neither JSON nor a log of inspect_ai"),
+        ('{"samples": []}', "holds no answers"),
+        ('{"samples": [{"id": 1}]}', "not laid out as inspect_ai writes it: KeyError 'output'"),
+        ('{"samples": [5]}', "not laid out as inspect_ai writes it"),
+    ],
+)
+def test_a_log_that_is_none_is_told(log, told, tmp_path, suite, capsys):
+    (tmp_path / "log.json").write_text(log)
+    assert scored(tmp_path, tmp_path / "log.json", suite())[0] == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line and "log.json" in line
+
+
+@pytest.mark.parametrize(
     ("content", "told"),
     [
         (lines([{"id": "0", "text": "1"}]), "item 1 has 0 answers, others have 1; give all, or items=N"),
         (lines([{"id": "9", "text": "1"}]), "an answer is to item 9, which is not among the items"),
         (lines([{"id": "0", "answer": "1"}]), "holds no answers: rows need 'text' (ours) or 'resps' (lm-eval)"),
         ("", "holds no answers"),
+        (lines([{"text": "1"}]), "item 0 has no field 'id'; it has: text"),
+        (
+            lines([{"id": "0", "text": "1"}, {"id": "1", "answer": "2"}]),
+            "item 1 has no field 'text'; it has: id, answer",
+        ),
+        (lines([{"id": "0", "text": None}]), "item 0, field 'text' is empty"),
+        (lines([{"id": "0", "text": ["1"]}]), "item 0, field 'text': ['1'] is not a text"),
+        (lines([{"doc_id": 0, "resps": [["1"]], "doc": None}]), "item 1 has 0 answers"),
     ],
 )
 def test_what_cannot_be_scored_is_told(content, told, tmp_path, suite, capsys):

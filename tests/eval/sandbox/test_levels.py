@@ -71,7 +71,7 @@ def test_another_system_is_told(monkeypatch):
 def test_limits_are_checked():
     with pytest.raises(ValueError, match="seconds=0"):
         Limits(0, MEMORY)
-    with pytest.raises(ValueError, match="memory_bytes=1 "):
+    with pytest.raises(ValueError, match="memory_mib=0 "):
         Limits(1, 1)
 
 

@@ -47,7 +47,7 @@ def test_bad_rows_are_named(tmp_path):
     for task, row, said in (
         ("exact_match", {"prompt": "p"}, "item 0 has no field 'answer'"),
         ("choice", {"prompt": "p", "answer": "x", "choices": ["a", "b"]}, "0: answer 'x' is not one of its choices"),
-        ("choice", {"prompt": "p", "answer": "a", "choices": "ab"}, "str instead of list"),
+        ("choice", {"prompt": "p", "answer": "a", "choices": "ab"}, "'ab' is not a list, such as"),
         (
             "choice",
             {"prompt": "p", "answer": 2, "choices": ["a", "b"]},
@@ -63,10 +63,43 @@ def test_bad_rows_are_named(tmp_path):
         ("choice", {"prompt": "p", "answer": "2", "choices": ["8", "2", "24", "120"]}, "may mean '2' or '24'"),
         ("choice", {"prompt": "p", "answer": "a"}, "has no field 'choices', and its prompt lists none"),
         ("exact_match", {"prompt": "p", "answer": float("nan")}, "nan is neither a text nor a number"),
-        ("exact_match", {"prompt": "p", "answer": []}, "is an empty list"),
+        ("exact_match", {"prompt": "p", "answer": []}, "field 'answer' is empty; give at least one"),
+        ("exact_match", {"prompt": "p", "answer": ["", " "]}, "field 'answer' is empty; give at least one"),
+        ("exact_match", {"prompt": "p", "answer": None}, "field 'answer' is empty; give a value"),
+        ("exact_match", {"prompt": 5, "answer": "a"}, "field 'prompt': 5 is not a text"),
+        ("exact_match", {"prompt": " ", "answer": "a"}, "field 'prompt' is empty; give a question"),
+        ("exact_match", {"prompt": "p", "answer": "a", "id": None}, "field 'id' is empty"),
+        ("exact_match", {"prompt": "p", "answer": "a", "id": [1]}, "field 'id': .* is not a text or a whole number"),
+        ("exact_match", {"Prompt": "p", "answer": "a"}, "no field 'prompt'; did you mean 'Prompt'"),
+        ("choice", {"prompt": "p", "answer": 0, "choices": ["a", None]}, "one of its choices has no text"),
+        ("choice", {"prompt": "p", "answer": 0, "choices": ["a", " "]}, "one of its choices has no text"),
+        ("choice", {"prompt": "p", "answer": 0, "choices": [{"text": "a"}, {"label": "B"}]}, "choices has no text"),
+        ("choice", {"prompt": "p", "answer": 0, "choices": {"text": ["a", "b"]}}, "needs the lists text and label"),
+        ("choice", {"prompt": "p", "answer": 0, "A": "a", "B": "", "C": "c"}, "one of its choices has no text"),
     ):
         with pytest.raises(ValueError, match=said):
             made(tmp_path, task, [row])
+
+
+def test_columns_and_templates_that_do_not_fit_the_file_are_named(tmp_path):
+    row = {"the q": "p", "hint": None, "answer": "a"}
+    for reading, said in (
+        (Reading((("prompt", "thq q"),)), "no column 'thq q', which columns gives for 'prompt'; did you mean 'the q'"),
+        (Reading(template="{query}"), "item 0 has no column 'query' for the template; it has: the q"),
+        (Reading(template="{answr}"), "no column 'answr' for the template; did you mean 'answer'"),
+        (Reading(template="{the q} {answer}"), "names the column 'the q', whose name is not one word"),
+        (Reading(template="{answer} {hint}"), "column 'hint' of the template is empty"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            made(tmp_path, "exact_match", [row], reading)
+    braces = Reading((("q", "the q"),), template='{q} as {"a": 1}')
+    assert made(tmp_path, "exact_match", [row], braces)[0]["prompt"] == 'p as {"a": 1}'
+
+
+def test_a_table_may_leave_the_last_choices_of_a_question_empty(tmp_path):
+    row = {"prompt": "p", "answer": "B", "A": "red", "B": "blue", "C": "", "D": None}
+    (item,) = made(tmp_path, "choice", [row])
+    assert item["choices"] == ["red", "blue"] and item["right"] == 1
 
 
 NUMBERS = [
@@ -208,5 +241,5 @@ def test_items_may_be_a_json_array_or_rows_of_a_table(tmp_path):
     for name in ("a.json", "a.csv"):
         assert [item["answers"] for item in TASKS["exact_match"].items(tmp_path / name, Reading())] == [["7"], ["8"]]
     (tmp_path / "a.json").write_text("[{}, 3]")
-    with pytest.raises(ValueError, match=r"a\.json: row 2 holds int, not an object"):
+    with pytest.raises(ValueError, match=r"a\.json: row 2 holds 3, not an object"):
         TASKS["exact_match"].items(tmp_path / "a.json", Reading())

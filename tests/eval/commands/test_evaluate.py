@@ -190,7 +190,7 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
         ("precision: fp32\nprecision: bf16\ntasks: {}", "found duplicate key precision"),
         (
             "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: '${oc.env:NO_SUCH}/x'}}",
-            "tasks.a.path: KeyError raised while resolving interpolation: \"Environment variable 'NO_SUCH' not found\"; set",
+            "own.yaml: tasks.a.path: KeyError raised while resolving interpolation: \"Environment variable 'NO_SUCH'",
         ),
         ("precision: fp32\ntasks: {../a: {ability: math, task: gsm8k, path: x}}", "tasks.../a: it also names a folder"),
         (
@@ -249,7 +249,7 @@ def test_windows_files_of_items_and_suites_are_read(place, tmp_path, capsys):
     rows = [{"q": "日本の首都は?", "a": "東京"}, {"q": "笑顔", "a": "😀"}]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows)
     (place / "talk.jsonl").write_bytes(text.encode("utf-8-sig"))
-    (place / "own.yaml").write_bytes(SUITE.replace("\n", "\r\n").encode("utf-8-sig"))
+    (place / "own.yaml").write_bytes(SUITE.replace("regex", "exact_match").replace("\n", "\r\n").encode("utf-8-sig"))
     answers = [{"id": str(number), "text": row["a"]} for number, row in enumerate(rows)]
     (place / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
     words = [f"responses={place}/a.jsonl", f"suite={place}/own.yaml", f"data={place}", f"out={place}/out"]

@@ -150,7 +150,10 @@ def test_a_base_model_is_measured_in_completion_form(base_folder, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"task": "ifeval", "form": "completion"}, "form=completion: task ifeval does not have it; gsm8k"),
+        (
+            {"task": "ifeval", "form": "completion"},
+            "task ifeval does not have it; tasks that do: gsm8k",
+        ),
         ({"task": "gsm8k", "form": "talk"}, "form='talk' is unknown; choose one of: chat, completion"),
         ({"task": "humaneval", "shots": 2, "shots_from": "x"}, "shots=2: worked examples.* for the tasks gsm8k, mbpp"),
         ({"task": "gsm8k", "shots": 2}, "shots=2: set shots_from to the place"),

@@ -102,7 +102,8 @@ def _model(folder: Path, mean: int | None) -> None:
     if mean is not None:
         prompts = [tuple(tokenizer(f"Question: {text}\nAnswer:").input_ids) for text in texts[:: len(texts) // 64]]
         model.generation_config.eos_token_id = None
-        model.generation_config.eos_token_id = end_tokens(answered(model, prompts, NEW_TOKENS, []), mean)
+        ends = end_tokens(answered(model, prompts, NEW_TOKENS, []), mean)
+        model.config.eos_token_id = model.generation_config.eos_token_id = ends
     model.save_pretrained(folder)
 
 

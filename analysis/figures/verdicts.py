@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from analysis.figures.axes import LOG, round_numbers
 from analysis.figures.figure import Figure, Row, Source, Spec, only, shown
 from analysis.figures.look import COLOURS, GRID, INK, SOFT, margins, name_axis
 from analysis.verdicts.verdict import Verdict
@@ -18,18 +19,27 @@ LOOKS = {
 
 
 def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure:
-    """Verdicts on metrics of one kind, in their order. Their margins are drawn where all are equal."""
-    rows = tuple(_row(verdict) for verdict in verdicts)
-    bands = {row["margin"] for row in rows}
+    """Verdicts on metrics of one kind, in their order. Their margins are drawn where all are equal.
+
+    Losses of which one may at least double are drawn as factors, the lower ones at the right.
+    """
+    factors = any(verdict.metric.multiplies(verdict.low) for verdict in verdicts)
+    shown_as = _factor if factors else _effect
+    rows = tuple(_row(verdict, shown_as) for verdict in verdicts)
+    bands = {verdict.margin for verdict in verdicts}
     order = [verdict.about for verdict in verdicts]
-    unit = verdicts[0].metric.short_unit
+    unit = f"{verdicts[0].metric.name}, times" if factors else f"gain in {verdicts[0].metric.short_unit}"
+    x_title = f"{unit}{' (log scale)' if factors else ''}, 95 % interval"
+    ticks = _ticks(rows) if factors else None
+    form = ",.4~g" if factors else "+.4~g"
 
     def view(source: Source) -> Spec:
         labels = order if source.known else []
         x = {
             "type": "quantitative",
-            "scale": {"zero": True, "padding": 4},
-            "axis": {"title": source.words("x_title", f"gain in {unit}, 95 % interval"), "format": "+.4~g"},
+            "scale": {**LOG, "reverse": True} if factors else {"zero": True, "padding": 4},
+            "axis": {"title": source.words("x_title", x_title), "format": form}
+            | ({"values": ticks} if ticks and source.known else {}),
         }
         y = {
             "field": source.column("about"),
@@ -49,10 +59,10 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
         }
         ends = {"x": {**x, "field": source.column("low")}, "x2": {"field": source.column("high")}}
         tips = [
-            {"field": source.column(k), "title": t} | ({"format": "+.4~g"} if k in ("effect", "low", "high") else {})
+            {"field": source.column(k), "title": t} | ({"format": form} if k in ("effect", "low", "high") else {})
             for k, t in (
                 ("about", "about"),
-                ("effect", f"gain, {unit}"),
+                ("effect", unit),
                 ("low", "95 % from"),
                 ("high", "to"),
                 ("finding", "finding"),
@@ -60,13 +70,13 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
         ]
         layers: list[Spec] = []
         if len(bands) == 1 and source.known:
-            (margin,) = bands
-            band = {"x": {**x, "datum": -float(margin or 0)}, "x2": {"datum": float(margin or 0)}}
+            one, (margin,) = verdicts[0], bands
+            band = {"x": {**x, "datum": shown_as(one, -margin)}, "x2": {"datum": shown_as(one, margin)}}
             layers = [{"mark": {"type": "rect", "color": GRID}, "encoding": band}]
         return {"width": 330, "height": {"step": 30 if any(", " in name for name in labels) else 22},
                 "padding": margins(labels), "layer": [
             *layers,
-            {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {**x, "datum": 0}}},
+            {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {**x, "datum": shown_as(verdicts[0], 0.0)}}},
             {"transform": only(source, "verdict"), "mark": {"type": "rule"},
              "encoding": {"y": y, **ends, "color": looks["color"]}},
             {"transform": only(source, "verdict"), "mark": {"type": "point", "size": 60},
@@ -74,12 +84,12 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
         ]}  # fmt: skip
 
     found = ", ".join(f"{sum(row['finding'] == kind for row in rows)} {kind}" for kind in LOOKS)
-    return Figure(name, title, f"{title}: {found}", rows, view, {"x_title": f"gain in {unit}, 95 % interval"})
+    return Figure(name, title, f"{title}: {found}", rows, view, {"x_title": x_title})
 
 
-def _row(verdict: Verdict) -> Row:
-    """A verdict in the unit in which effects are shown."""
-    effect, low, high = (_effect(verdict, value) for value in (verdict.effect, verdict.low, verdict.high))
+def _row(verdict: Verdict, shown_as: Callable[[Verdict, float], float]) -> Row:
+    """A verdict with its numbers as they are shown."""
+    effect, low, high = (shown_as(verdict, value) for value in (verdict.effect, verdict.low, verdict.high))
     return {
         "row": "verdict", "question": verdict.question, "about": verdict.about, "metric": verdict.metric.name,
         "effect": shown(effect), "low": shown(low), "high": shown(high),
@@ -88,4 +98,16 @@ def _row(verdict: Verdict) -> Row:
 
 
 def _effect(verdict: Verdict, difference: float) -> float:
+    """A difference of merits in the unit in which effects are shown."""
     return float("nan") if np.isnan(difference) else float(verdict.metric.effect(difference))
+
+
+def _factor(verdict: Verdict, difference: float) -> float:
+    """A difference of the merits of losses as their factor."""
+    return float(np.exp(-difference))
+
+
+def _ticks(rows: Sequence[Row]) -> list[float]:
+    """Round numbers within the factors of all verdicts."""
+    ends = [float(value) for row in rows for name in ("effect", "low", "high") if (value := row[name]) is not None]
+    return round_numbers(min(1.0, *ends), max(1.0, *ends))

@@ -24,7 +24,7 @@ from analysis.verdicts.goal import doubling_text, goals, next_doubling
 from analysis.verdicts.scaling import finding_words
 from analysis.verdicts.strategy import against_the_best
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import with_interval
+from analysis.verdicts.wording import with_unit
 
 MOST = 5
 """Sentences of a card; the section that it leads to has all."""
@@ -69,7 +69,7 @@ def _gains(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     """Each series: what the verdict on its last amounts says, and what its curve expects of the next doubling."""
     lines = []
     for verdict in (v for v in verdicts if v.question == "scaling"):
-        slope = f"{with_interval(verdict)} {verdict.metric.short_unit} per doubling"
+        slope = f"{with_unit(verdict)} per doubling"
         among = f"; not significant among the {verdict.withdrawn_among} effects" if verdict.withdrawn_among else ""
         lines.append(f"{verdict.about} {finding_words(verdict)}: {slope}{among}.")
     ahead = [

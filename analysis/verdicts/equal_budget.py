@@ -18,7 +18,7 @@ from analysis.format import amount
 from analysis.verdicts.goal import rounded
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _noise(*fits: SeriesFit) -> str:
 
 
 def _sentence(name: str, first: str, second: str, verdict: Verdict) -> str:
-    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    effect = f"{with_unit(verdict)}{qualification(verdict)}"
     return f"{name}: {first} {WORDS[verdict.finding]} {second}: {effect}."
 
 

@@ -141,8 +141,7 @@ def doubling_text(metric: Metric, gain: tuple[float, float, float] | None) -> st
     """The gain with its interval: ``+3.1 (+1.0 to +5.2)``; "-" where there is none."""
     if gain is None:
         return "-"
-    middle, low, high = map(metric.effect, gain)
-    return f"{middle} ({low} to {high})"
+    return metric.effect_with_ends(*gain)
 
 
 def rounded(value: float) -> str:

@@ -14,7 +14,7 @@ from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.verdict import LEVEL, Verdict, draws_of, holm
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 DRAWS = 2000
 WORDS = {"up": "gains", "down": "loses", "equal": "changes little", "undecided": "does not clearly change"}
@@ -83,7 +83,7 @@ def replays(means: ReplayMeans, margin: float) -> list[Verdict]:
 
 
 def _sentence(name: str, span: str, course: str, verdict: Verdict) -> str:
-    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    effect = f"{with_unit(verdict)}{qualification(verdict)}"
     return f"{name} {WORDS[verdict.finding]} {span}: {effect}{course}."
 
 

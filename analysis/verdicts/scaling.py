@@ -11,7 +11,7 @@ from analysis.format import amount
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import dof, mean_of
 from analysis.verdicts.verdict import SLOPE, Verdict, judge
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 LAST = 3  # amounts at the upper end whose slope is judged
 LOOKS = 24  # amounts tried as the start of a plateau, at most
@@ -49,7 +49,7 @@ def scaling(arms: ArmMeans, label: str, margin: float) -> Verdict | None:
 
     def say(final: Verdict) -> str:
         finding = finding_words(final)
-        gain = f"{with_interval(final)} {arms.metric.effect_unit} per doubling"
+        gain = f"{with_unit(final)} per doubling"
         return f"{about} {finding} {span}: {gain}{qualification(final)}."
 
     return verdict.saying(say)

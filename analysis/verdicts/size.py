@@ -12,7 +12,7 @@ from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.strata import ALONE, RESULTS, own_factors, value_text
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 MOST_VALUES = 4
 WORDS = {
@@ -88,5 +88,5 @@ def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
 
 def _sentence(name: str, first: str, second: str, designs: str, verdict: Verdict) -> str:
     compared = f"{first} {WORDS[verdict.finding]} {second}"
-    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    effect = f"{with_unit(verdict)}{qualification(verdict)}"
     return f"{name}: {compared} at equal data ({designs}): {effect}."

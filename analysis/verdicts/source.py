@@ -12,7 +12,7 @@ from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast
 from analysis.verdicts.strata import ALONE, own_factors
 from analysis.verdicts.verdict import Verdict
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 PREFIX = "samples_"
 WORDS = {"up": "helps", "down": "hurts", "equal": "changes little for", "undecided": "has no clear effect on"}
@@ -95,5 +95,5 @@ def _left(column: Array, explained_by: Array) -> Array:
 
 
 def _sentence(name: str, source: str, verdict: Verdict) -> str:
-    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit} per doubling{qualification(verdict)}"
+    effect = f"{with_unit(verdict)} per doubling{qualification(verdict)}"
     return f"{source} data {WORDS[verdict.finding]} {name} at equal own data: {effect}."

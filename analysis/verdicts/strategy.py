@@ -19,7 +19,7 @@ from analysis.verdicts.contrast import contrast, difference, dof, mean_of
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.strata import ALONE
 from analysis.verdicts.verdict import Verdict, draws_of
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 DRAWS = 2000
 ALONE_WORDS = {
@@ -152,9 +152,9 @@ def against_the_best(means: StrategyMeans, verdicts: Sequence[Verdict]) -> list[
         behind = sorted((o for o in others if others[o].finding == "down"), key=lambda o: -others[o].effect)
         near = [other for other in others if other not in behind]
         if behind:
-            listed = ", ".join(f"{other} {with_interval(others[other])}" for other in behind)
+            listed = ", ".join(f"{other} {with_unit(others[other])}" for other in behind)
             rest = f"; not clearly: {', '.join(near)}" if near else ""
-            lines.append(f"{arms.name}: {best} is highest; clearly behind: {listed} {arms.metric.effect_unit}{rest}.")
+            lines.append(f"{arms.name}: {best} is highest; clearly behind: {listed}{rest}.")
         elif near:
             lines.append(f"{arms.name}: no strategy is clearly behind {best}.")
     return lines
@@ -167,7 +167,7 @@ def _reversed(verdict: Verdict) -> Verdict:
 
 
 def _sentence(name: str, strategy: str, words: Mapping[str, str], other: str, verdict: Verdict) -> str:
-    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    effect = f"{with_unit(verdict)}{qualification(verdict)}"
     return f"{name}: {strategy} {words[verdict.finding]} {other}: {effect}."
 
 

@@ -17,7 +17,7 @@ from analysis.verdicts.contrast import Weights, contrast, difference, dof
 from analysis.verdicts.scaling import slope
 from analysis.verdicts.size import matched
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
-from analysis.verdicts.wording import pairing, qualification, with_interval
+from analysis.verdicts.wording import pairing, qualification, with_unit
 
 MIXTURE = ("strategy", "trained_on", "total_samples", "fraction", "replay", "ratio_arm", "ratio")
 """Columns in which mixed and alone may differ; besides, the amounts of other abilities."""
@@ -97,7 +97,7 @@ def _at_amount(arms: ArmMeans, effects: MixingEffects, place: int, margin: float
 
     def say(final: Verdict) -> str:
         finding = f"{arms.name}: {effects.label} {WORDS[final.finding]} at {samples} own samples"
-        return f"{finding}: {with_interval(final)} {arms.metric.effect_unit}{qualification(final)}."
+        return f"{finding}: {with_unit(final)}{qualification(final)}."
 
     return verdict.saying(say)
 
@@ -111,7 +111,7 @@ def _trend(arms: ArmMeans, effects: MixingEffects, margin: float) -> Verdict:
 
     def say(final: Verdict) -> str:
         finding = f"{arms.name}: the benefit of {effects.label} {TREND_WORDS[final.finding]} with own data"
-        size = f"{with_interval(final)} {arms.metric.effect_unit} per doubling{pairing(final)}"
+        size = f"{with_unit(final)} per doubling{pairing(final)}"
         return f"{finding}: {size}; {crossing_text(effects)}."
 
     return replace(verdict, items=effects.items, noise=arms.noise, say=say)

@@ -17,7 +17,7 @@ from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans, arm_means
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.verdict import Verdict, as_a_family
-from analysis.verdicts.wording import qualification, with_interval
+from analysis.verdicts.wording import qualification, with_unit
 
 VERSION = "version"
 BEFORE, AFTER = "before", "after"
@@ -122,5 +122,5 @@ def _verdict(
 
 
 def _sentence(name: str, label: str, verdict: Verdict) -> str:
-    effect = f"{with_interval(verdict)} {verdict.metric.effect_unit}{qualification(verdict)}"
+    effect = f"{with_unit(verdict)}{qualification(verdict)}"
     return f"{name} ({label}): the second table {WORDS[verdict.finding]}: {effect}."

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.data.metric import TIMES
 from analysis.verdicts.arms import HOLDS_FOR
 from analysis.verdicts.verdict import Verdict
 
 
 def with_interval(verdict: Verdict) -> str:
     """The effect with its interval: ``+3.1 (+1.0 to +5.2)``."""
-    effect = verdict.metric.effect
     if np.isnan(verdict.low):
-        return f"{effect(verdict.effect)} (noise unknown)"
-    return f"{effect(verdict.effect)} ({effect(verdict.low)} to {effect(verdict.high)})"
+        return f"{verdict.metric.effect(verdict.effect)} (noise unknown)"
+    return verdict.metric.effect_with_ends(verdict.effect, verdict.low, verdict.high)
+
+
+def with_unit(verdict: Verdict) -> str:
+    """The same with its unit: ``+3.1 (+1.0 to +5.2) points``, ``×3.2 (×1.8 to ×5.6) the loss``."""
+    text = with_interval(verdict)
+    return f"{text} the {verdict.metric.name}" if TIMES in text else f"{text} {verdict.metric.effect_unit}"
 
 
 def qualification(verdict: Verdict) -> str:

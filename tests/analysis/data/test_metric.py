@@ -65,8 +65,20 @@ def test_differences_are_shown_in_the_metrics_own_unit():
     # A merit is minus the logarithm: from 2.5 to 0.2, a loss falls by 92 %; from 2 to 3, it rises by 50 %.
     assert (LOSS.effect(np.log(2.5 / 0.2)), LOSS.effect_unit) == ("+92.0", "% (positive: loss is lower)")
     assert LOSS.effect(np.log(2 / 3)) == "-50.0"
+    assert [LOSS.effect(-np.log(factor)) for factor in (1.99, 2, 3.54, 290.4, 20241)] == [
+        "-99.0", "×2", "×3.54", "×290", "×20,241"
+    ]  # fmt: skip
     assert (BLEU.effect(2.5), BLEU.effect_unit) == ("+2.5", "units of bleu")
     assert ACCURACY.effect(float("nan")) == "unknown"
+
+
+def test_an_effect_and_its_ends_are_told_in_one_way():
+    def told(*factors):
+        return LOSS.effect_with_ends(*(-np.log(factor) for factor in factors))
+
+    assert told(1.5, 3, 0.8) == "×1.5 (×0.8 to ×3)"
+    assert told(1.5, 1.9, 0.8) == "-50.0 (-90.0 to +20.0)"
+    assert ACCURACY.effect_with_ends(-0.8, -0.9, -0.7) == "-80.0 (-90.0 to -70.0)"
 
 
 def test_the_margin_is_a_share_of_the_range_or_of_a_loss():

@@ -55,7 +55,7 @@ def test_a_sentence_an_ability_says_who_is_behind_the_best():
     best = max("bc", key=lambda name: compared.mean[0][compared.strategies.index(name)])
     other = {"b": "c", "c": "b"}[best]
     found = re.fullmatch(
-        rf"math accuracy: {best} is highest; clearly behind: a (\S+) \((\S+) to (\S+)\), d (\S+) \(.*\) points; "
+        rf"math accuracy: {best} is highest; clearly behind: a (\S+) \((\S+) to (\S+)\) points, d (\S+) \(.*\) points; "
         rf"not clearly: {other}\.",
         math,
     )

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from common import model_folder
 from common.digest import digest_of, key_of
 from common.extras import require
 from common.json_file import write_json
@@ -72,7 +73,9 @@ class Evaluate(JudgeOptions):
     def _problems(self) -> Iterator[str]:
         if self.workers is not None and self.workers < 1:
             yield f"workers={self.workers} must be at least 1"
-        if not Path(self.model).is_dir() and self.revision is None:
+        if Path(self.model).is_dir():
+            yield from (f"model={self.model}: {problem}" for problem in model_folder.problems(Path(self.model)))
+        elif self.revision is None:
             yield f"model={self.model} is not a folder; for a hub model also give revision="
         if self.train is not None and not (Path(self.train).exists() and data_files(Path(self.train))):
             yield f"train={self.train} holds no training data; give a file or folder of .jsonl, .json, …"

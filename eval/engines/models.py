@@ -16,6 +16,7 @@ from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import chat_template_utils
 
+from common.wording import printable
 from eval.engines import devices
 from eval.items.thoughts import MARKS, marks_of
 from eval.spec.answers import AnswerSpec
@@ -42,8 +43,8 @@ def load_model(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedModel:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             source, revision=revision, dtype=DTYPES[spec.precision], trust_remote_code=False, device_map=places or None
         )
-    except OSError as error:
-        raise ValueError(f"model {source} cannot be opened: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"model {source} cannot be opened: {printable(str(error))}") from error
     _check_state(model, source)
     if torch.cuda.is_available() and not places:
         torch.nn.Module.cuda(model)
@@ -61,8 +62,8 @@ def placement(spec: AnswerSpec, inputs: Mapping[str, Path]) -> dict[str, int]:
     source, revision = source_of(spec, inputs)
     try:
         outline = devices.outline(source, revision, DTYPES[spec.precision])
-    except OSError as error:
-        raise ValueError(f"model {source} cannot be opened: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"model {source} cannot be opened: {printable(str(error))}") from error
     return devices.device_map(outline, memory, source)
 
 
@@ -77,8 +78,8 @@ def load_tokenizer(spec: AnswerSpec, inputs: Mapping[str, Path]) -> PreTrainedTo
         source, revision = str(inputs["tokenizer"] / "tokenizer"), "main"
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-    except OSError as error:
-        raise ValueError(f"tokenizer of {source} cannot be opened: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"tokenizer of {source} cannot be opened: {printable(str(error))}") from error
     if spec.form == "chat" and not tokenizer.chat_template:
         base = [name for name, kind in TASKS.items() if "completion" in kind.forms]
         raise ValueError(

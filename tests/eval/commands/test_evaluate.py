@@ -210,21 +210,22 @@ def test_what_is_wrong_with_a_suite_file_is_one_line(place, model_folder, capsys
     assert line.startswith(f"error: {place}/own.yaml") and told in line
 
 
-def test_whatever_tasks_lack_comes_at_once_and_before_the_model_is_loaded(place, tmp_path, capsys):
+def test_whatever_tasks_lack_comes_at_once_and_before_the_model_is_loaded(place, model_folder, capsys):
     twice = json.dumps({"id": 1, "q": "a", "a": "b"}) + "\n"
     (place / "talk.jsonl").write_text(twice * 2)
     (place / "code.jsonl").unlink()
     (place / "math.jsonl").write_text("{}\n")
-    empty = tmp_path / "model"
-    empty.mkdir()
-    assert command(place, empty) == 2
+    assert command(place, model_folder) == 2
     first, *lines = capsys.readouterr().err.splitlines()
     assert first == "error: 3 problems"
     assert lines[0].endswith("math.jsonl: item 0 has no field 'answer'; it has: none")
     assert lines[1].endswith("talk.jsonl: 2 items have the id '1'; ids must differ")
     assert "task code: " in lines[2] and "code.jsonl does not exist" in lines[2]
-    assert main([f"model={empty}/none", "workers=0", f"train={place}/none"]) == 2
+    assert main([f"model={place}/none", "workers=0", f"train={place}/none"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 4
+    assert main([f"model={place}"]) == 2
+    said = capsys.readouterr().err
+    assert all(f"model={place}: no {part}" in said for part in ("config.json", "weights", "tokenizer"))
 
 
 @pytest.mark.parametrize(
@@ -236,10 +237,9 @@ def test_whatever_tasks_lack_comes_at_once_and_before_the_model_is_loaded(place,
         (b'{"q": "a", "a": "b", "a": "c"}', "has the key 'a' more than once"),
     ],
 )
-def test_a_file_of_items_that_cannot_be_used_is_one_line(place, tmp_path, capsys, content, told):
+def test_a_file_of_items_that_cannot_be_used_is_one_line(place, model_folder, capsys, content, told):
     (place / "talk.jsonl").write_bytes(content)
-    (tmp_path / "model").mkdir()
-    assert command(place, tmp_path / "model", "tasks=words") == 2
+    assert command(place, model_folder, "tasks=words") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line and "talk.jsonl" in line
 

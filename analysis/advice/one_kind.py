@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.advice.distance import PREFIX
 from analysis.advice.sources import SOURCE
 from analysis.data.study import Study, untrained
-from analysis.verdicts.strata import model_column, own_factors, value_text
+from analysis.verdicts.strata import DESIGN, MODEL, model_column, own_factors, value_text
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def keep(study: Study, chosen: Mapping[str, object]) -> Study:
 def _columns(study: Study) -> list[str]:
     """The columns of which advice has to be for one value: that of the model first.
 
-    Sources count in whatever amounts, and so do values of ``data`` among cells that train on the same abilities.
+    Sources count in whatever amounts, and so does what differs between sweeps and not within any of them, and ``data``
+    among cells that train on the same abilities.
     """
     found = dict[str, None]()
     for measure in study.measures:
@@ -83,6 +84,9 @@ def _columns(study: Study) -> list[str]:
         abilities = (rows[parts] > 0).astype(str).agg("".join, axis=1)
         found |= {"data": None} if (rows["data"].groupby(abilities).nunique() > 1).any() else {}
     found |= {str(c): None for c in rows if str(c).startswith(SOURCE)}
+    own = [c for c in study.factors if c not in (*DESIGN, *MODEL) and not c.startswith(PREFIX)]
+    by_sweep = rows.groupby("sweep") if "sweep" in rows else None
+    found |= {c: None for c in own if by_sweep is not None and rows[c].nunique() > 1 >= by_sweep[c].nunique().max()}
     return sorted(found, key=lambda column: column not in ("model", "params"))
 
 

@@ -76,6 +76,11 @@ class SweepFolder:
                 found.setdefault(str(portion["ability"]), set()).update(map(_rows_of, tokens))
         return {ability: "\n".join(sorted(rows)) for ability, rows in found.items()}
 
+    def recipe(self, cell: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The recipe of the cell's last training stage; empty for a cell without any."""
+        stages = [self.stages[key]["spec"] for key in cell["trained"]]
+        return dict(stages[-1].get("recipe", {})) if stages else {}
+
     def runs(self) -> Iterator[TrainingRun]:
         """Every training stage that has begun in the store, each once."""
         seen = set[str]()

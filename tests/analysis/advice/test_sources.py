@@ -132,3 +132,15 @@ def test_a_table_of_ones_own_is_not_averaged_over_its_data_whatever_the_amounts(
     )
     by_ability = frame.assign(data=frame["trained_on"])
     assert one_kind(Study(by_ability)).sentences == (), "each ability has its own data"
+
+
+def test_sweeps_of_unlike_recipes_are_not_pooled_unsaid(tables, store):
+    slower = swept(store, "slower", ("1/32", "1/8"), "recipe.learning_rate=1e-4")
+    kind = one_kind(read_pooled([tables[0], slower]))
+    assert set(kind.study.trained["sweep"]) == {"first"}
+    assert kind.sentences == (
+        "this is for recipe.learning_rate 0.001, which most rows have; the table also has recipe.learning_rate 0.0001 "
+        "(only='{recipe.learning_rate: 0.0001}')",
+    )
+    named = one_kind(read_pooled([tables[0], slower]), {"recipe.learning_rate": "1e-4"})
+    assert set(named.study.trained["sweep"]) == {"slower"}

@@ -52,6 +52,13 @@ def written_commands(page: Path) -> list[list[str]]:
     return ours + [line[1:] for line in words if line[0] == "dosage" and line[1] in TABLES]
 
 
+def quoted_plan() -> list[str]:
+    """What the README shows as the end of the plan of its dry run."""
+    text = README.read_text(encoding="utf-8")
+    (quoted,) = re.findall(r"^```\n(\d+ cells: .*?)^```", text, re.MULTILINE | re.DOTALL)
+    return quoted.splitlines()
+
+
 RUN = [shlex.split(line, comments=True)[2:] for page in PAGES for block in blocks(page) if block.runs
        for line in shell_lines(block)]  # fmt: skip
 COMMANDS = {" ".join(words): words for page in PAGES for words in written_commands(page)}

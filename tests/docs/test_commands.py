@@ -10,7 +10,7 @@ import pytest
 
 from common.options import parse
 from tests.conftest import HANG_SECONDS
-from tests.docs.pages import COMMANDS, PAGES, RUN, TABLES, environment
+from tests.docs.pages import COMMANDS, PAGES, README, RUN, TABLES, environment, quoted_plan, written_commands
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +34,8 @@ def test_every_command_that_is_written_down_is_understood(
             env=environment(tmp_path / "store", local_data), timeout=HANG_SECONDS,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
+        if "dry_run=true" in rest and words in written_commands(README):
+            assert set(quoted_plan()) <= set(ended.stdout.splitlines()), ended.stdout
 
 
 def test_the_docs_show_every_verb():

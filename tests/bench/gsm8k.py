@@ -104,6 +104,9 @@ def _model(folder: Path, mean: int | None) -> None:
         model.generation_config.eos_token_id = None
         ends = end_tokens(answered(model, prompts, NEW_TOKENS, []), mean)
         model.config.eos_token_id = model.generation_config.eos_token_id = ends
+        # Only special tokens end an answer of the local engine.
+        tokenizer.add_special_tokens({"additional_special_tokens": tokenizer.convert_ids_to_tokens(ends)})
+        tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
 
 

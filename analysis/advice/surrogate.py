@@ -44,6 +44,10 @@ GRID = tuple(
     KernelShape(*s) for s in product((0.7, 2.0), (0.2, 0.7, 1.5), (0.15, 0.3, 0.8), (0.7, 0.95), (0.02, 0.1, 0.3))
 )
 LEVEL = 1.5  # prior standard deviation of the level, in those of the values
+ABSENT = 0.3
+"""Correlation of effects between cells with and without own data: what other data do to a model that has seen nothing
+of an ability tells little of what they do beside its own data.
+"""
 ONE_SUM = (OTHER,)
 """The other data of a surrogate that counts all of it in one sum."""
 SHRUNK = (0.1, 0.3, 1.0)
@@ -71,11 +75,11 @@ class Surrogate:
     """A Gaussian process fitted to the arms of one ability.
 
     Its values are merits (`Metric.merit`), those of shares and ratings as logits. The kernel is constant + linear +
-    squared exponential, a part of it common to all strategies (intrinsic coregionalisation; Rasmussen and Williams
-    2006, chapters 2 and 4). Its shape is the one of ``GRID`` with the largest marginal likelihood. ``others`` are the
-    abilities whose data count apart, each with an effect of its own that may help or hurt, or `ONE_SUM`; of the two,
-    the one that predicts mixtures left out better was taken, and ``instead`` is the `error` of the one that was not,
-    NaN where there was no choice.
+    squared exponential, a part of it common to all strategies, and to cells with and without own data (intrinsic
+    coregionalisation; Rasmussen and Williams 2006, chapters 2 and 4). Its shape is the one of ``GRID`` with the largest
+    marginal likelihood. ``others`` are the abilities whose data count apart, each with an effect of its own that may
+    help or hurt, or `ONE_SUM`; of the two, the one that predicts mixtures left out better was taken, and ``instead`` is
+    the `error` of the one that was not, NaN where there was no choice.
     """
 
     ability: str
@@ -153,7 +157,8 @@ def kernel(shape: KernelShape, left: CellInputs, right: CellInputs) -> Array:
     away = cdist(left.inputs, right.inputs, "sqeuclidean") / shape.reach**2
     effect = shape.linear**2 * (left.inputs @ right.inputs.T) + shape.bend**2 * np.exp(-0.5 * away)
     same = left.strategy[:, None] == right.strategy[None, :]
-    return np.asarray(LEVEL**2 + effect * np.where(same, 1.0, shape.shared))
+    both = (left.inputs[:, :1] > 0) == (right.inputs[:, 0] > 0)
+    return np.asarray(LEVEL**2 + effect * np.where(same, 1.0, shape.shared) * np.where(both, 1.0, ABSENT))
 
 
 def surrogate(arms: ArmMeans, *, one_sum: bool = False) -> Surrogate | None:

@@ -6,9 +6,10 @@ from scipy.special import expit
 
 from analysis.advice.advise import advise, surrogates_of
 from analysis.advice.check import compare
+from analysis.advice.distance import OTHER, OWN
 from analysis.advice.surrogate import ONE_SUM
 from analysis.advice.text import advice_result, check_result, checks
-from analysis.data.study import Study
+from analysis.data.study import Study, read_study
 from tests.analysis.mixtures import ABILITIES, CROSS, errors, held_out, mixtures, read, table, truth
 from tests.conftest import ROOT
 
@@ -123,3 +124,18 @@ def test_thirteen_abilities_have_no_more_compositions_than_five():
     advice = advise(Study(frame[frame.groupby("ability").cumcount() < 24]), 1000, {})
     assert advice.samples.shape[1] == 13 and advice.samples[0].sum() == pytest.approx(1000)
     assert set(np.unique(advice.samples % 200)) == {0.0}, "fifths of the budget: 13 abilities have 8,568 of them"
+
+
+def test_what_other_data_do_to_an_untaught_ability_says_little_of_a_mixture():
+    """The demo's table has single abilities only: a mixture with as much data of each comes out near the same cells."""
+    study = read_study([ROOT / "docs" / "results" / "data_amount.csv"])
+    table = study.trained
+    for model in surrogates_of(study):
+        quarter = table[(table["fraction_text"] == "1/4") & (table["ability"] == model.ability)]
+        (alone,) = quarter.loc[(quarter["trained_on"] == model.ability) & (quarter["metric"] == "accuracy"), "value"]
+        amounts = {"math": np.array([640.0]), "code": np.array([640.0]), "general": np.array([1536.0])}
+        amounts |= {OWN: amounts[model.ability], OTHER: sum(amounts.values()) - amounts[model.ability]}
+        mean, covariance = model.predict(model.inputs(amounts, np.array(["multitask"])))
+        reach = 1.96 * np.sqrt(covariance[0, 0])
+        assert abs(float(model.shown(mean)[0]) - alone) < 0.2, model.ability
+        assert model.shown(mean - reach)[0] < alone < model.shown(mean + reach)[0]

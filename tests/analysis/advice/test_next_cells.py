@@ -142,7 +142,7 @@ def test_the_worth_of_a_cell_is_its_narrowing_per_cost():
 
 
 def test_cells_come_in_the_order_of_their_narrowing_per_cost():
-    """At one hour each they come by what they leave; the one that leaves least goes back where it costs 100 hours."""
+    """At one hour each they come by what they leave; the one that leaves least goes back if it costs 10,000 hours."""
     frame = data_amount()
     equal = choices(Study(frame.assign(hours=1.0)), "math@4096")
     left = [cell.after for cell in equal]
@@ -152,7 +152,7 @@ def test_cells_come_in_the_order_of_their_narrowing_per_cost():
         f"ability={a} fraction={fraction(f)}".split() == best
         for a, f in zip(frame["trained_on"], frame["fraction"], strict=True)
     ]
-    then = choices(Study(frame.assign(hours=np.where(dear, 100.0, 1.0))), "math@4096")
+    then = choices(Study(frame.assign(hours=np.where(dear, 10_000.0, 1.0))), "math@4096")
     assert {c.cell: c.after for c in then} == pytest.approx({c.cell: c.after for c in equal})
     assert equal[0].cell not in {cell.cell for cell in then[: len(then) // 2]}
 

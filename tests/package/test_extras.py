@@ -94,7 +94,10 @@ def test_a_choice_without_its_extra_says_what_to_install(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("eval", "model=.", "tasks=gsm8k"), f"answering needs {MODELS}, langdetect, which are not installed: "),
+        (
+            ("eval", "model=a/b", "revision=main", "tasks=gsm8k"),
+            f"answering needs {MODELS}, langdetect, which are not installed: ",
+        ),
         (
             ("analysis", "import", "from=wandb:a/b"),
             f"from=wandb:ENTITY/PROJECT needs {WANDB}, which are not installed: ",

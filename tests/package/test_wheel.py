@@ -43,7 +43,7 @@ def test_the_plan_of_the_demo_is_made_from_an_empty_folder(core: Path, tmp_path:
 
 
 def test_suites_are_found_from_an_empty_folder(core: Path, tmp_path: Path):
-    ended = run("dosage", "eval", f"model={tmp_path}", "suite=closed", site=core, folder=tmp_path)
+    ended = run("dosage", "eval", "model=a/b", "revision=main", "suite=closed", site=core, folder=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.startswith(
         "error: suite=closed is unknown; choose one of: base, bbh, knowledge, micro, open, paper, plus"

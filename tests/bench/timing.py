@@ -27,7 +27,9 @@ def cpu_seconds(action: Callable[[], Result], repeats: int) -> tuple[float, Resu
 def fresh_process(*words: str) -> str:
     """What ``python WORDS`` prints, without the line break at its end: a measure that nothing imported here disturbs.
 
-    Raises CalledProcessError where it fails.
+    Raises RuntimeError with what it said where it fails.
     """
-    ended = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
+    if ended.returncode:
+        raise RuntimeError(f"python {' '.join(words)} ended with {ended.returncode}:\n{ended.stderr}")
     return ended.stdout.strip()

@@ -246,7 +246,8 @@ class EngineConfig:
     ``ranks`` is the number of processes over all nodes. ``micro_tokens`` is the largest number of tokens in one forward
     pass of a rank; a longer sample gets a pass of its own. ``pack`` puts several samples into one row.
     A resume point is saved every ``checkpoint_minutes``, and every ``checkpoint_steps`` steps unless that is None.
-    The plan holds its estimate against ``gpu_gib``, the memory of one GPU; None is that of this machine's.
+    The plan holds its estimate against ``gpu_gib``, the memory of one GPU; None is that of this machine's, or
+    80 GiB for large models where it has none.
     """
 
     name: str

@@ -17,7 +17,7 @@ from sweep.launch.settings import PARTS, Request, Settings
 from sweep.launch.slurm import resources
 from sweep.launch.tasks import split
 from sweep.plan.cost import card_gib
-from sweep.plan.fit import answering_gpus, parameters_of
+from sweep.plan.fit import answering_gpus, parameters_of, room_of
 from sweep.plan.memory import LARGE
 from sweep.plan.plan import CellError, Plan, PlannedCell
 from sweep.plan.resume_points import signal_delay
@@ -109,5 +109,5 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
         train["gpus_per_node"] = settings.tasks_per_node or planned.cell.engine.ranks
     wants = bool(settings.gpus_per_node) or (not asked and parameters >= LARGE)
     if wants and all(answer.get(name) is None for name in GPU_SETTINGS):
-        answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, planned.cell.engine.gpu_gib or card)
+        answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, room_of(planned.cell, parameters, card))
     return replace(settings, train=train, answer=answer)

@@ -81,14 +81,15 @@ def _cell(
 ) -> dict[str, Any]:
     """A cell: its samples, and its trainings with what those that are missing cost."""
     todo = [estimate[stage.key] for stage in planned.trained if stage.key in missing]
-    room = planned.cell.engine.gpu_gib or card
-    memory = fit.estimate(planned.cell, fit.parameters_of(plan, planned), room) if planned.trained else None
+    parameters = fit.parameters_of(plan, planned)
+    room = fit.room_of(planned.cell, parameters, card)
+    memory = fit.estimate(planned.cell, parameters, room) if planned.trained else None
     return {
         "cell": planned.label, "model": planned.cell.model.name, "samples": dict(planned.samples),
         "trainings": len(planned.trained), "to_run": len(todo), "tokens": sum(cost.tokens for cost in todo),
         "flops": sum(cost.flops for cost in todo), "seconds": sum(cost.seconds for cost in todo),
         "gib_per_rank": memory and memory.device, "gpu_gib": room,
-        "fits": room is None or memory is None or fit.is_within(memory, room),
+        "fits": fit.fits(plan, planned, card),
     }  # fmt: skip
 
 

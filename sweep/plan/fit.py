@@ -22,6 +22,9 @@ PROMPT_TOKENS = 256
 SAFE_SHARE = 0.95
 """Share of a GPU that the estimate of a training may fill: it is right to about a tenth."""
 
+ASSUMED_GIB = 80.0
+"""Memory of a GPU for large models where nothing says it: that of an H100, whose speed the plan assumes too."""
+
 ANSWER_SHARE = 0.9
 """Share of a GPU that answers may fill, as in vLLM."""
 
@@ -29,19 +32,27 @@ ANSWER_SHARE = 0.9
 def lines(plan: Plan, missing: Collection[str], card: float | None) -> list[str]:
     """Sentences on the memory of each kind of training and of answers in the plan, and on the disk it takes.
 
-    ``card`` is the memory in GiB of the GPUs that this machine has; ``engine.gpu_gib`` takes its place.
+    ``card`` as in `room_of`.
     """
     found: dict[str, None] = {}
     for planned in plan.cells:
-        cell = planned.cell
-        room = cell.engine.gpu_gib or card
+        cell, parameters = planned.cell, parameters_of(plan, planned)
+        room = room_of(cell, parameters, card)
+        if room is not None and room != (cell.engine.gpu_gib or card):
+            found[f"memory: GPUs of {room:g} GiB are assumed; engine.gpu_gib= says otherwise"] = None
         if planned.trained and (line := _training_line(plan, planned, room)):
             found[line] = None
         if (shape := cell.model.architecture) is not None and room is not None:
-            parameters = parameters_of(plan, planned)
             need, gpus = answer_gib(cell, parameters, shape), answering_gpus(cell, parameters, room)
             found[f"memory: answers of {cell.model.name}: {gib(need)} GiB, {plural(gpus, 'GPU')} of {room:g}"] = None
     return [*found, *_disk(plan, missing)]
+
+
+def room_of(cell: Cell, parameters: int, card: float | None) -> float | None:
+    """GiB of a GPU for a cell: ``engine.gpu_gib``, else ``card``, the memory of this machine's, else `ASSUMED_GIB` for
+    a large model and None for a small one, which needs no GPU.
+    """
+    return cell.engine.gpu_gib or card or (ASSUMED_GIB if parameters >= LARGE else None)
 
 
 def _training_line(plan: Plan, planned: PlannedCell, room: float | None) -> str:
@@ -72,7 +83,7 @@ def is_within(memory: Memory, room: float) -> bool:
 
 def fits(plan: Plan, planned: PlannedCell, card: float | None) -> bool:
     """Whether the training of a cell fits its GPU, as far as both are known."""
-    room = planned.cell.engine.gpu_gib or card
+    room = room_of(planned.cell, parameters_of(plan, planned), card)
     memory = estimate(planned.cell, parameters_of(plan, planned), room) if planned.trained else None
     return memory is None or room is None or is_within(memory, room)
 
@@ -96,10 +107,11 @@ def _answers(planned: PlannedCell) -> list[str]:
 
 
 def answering_gpus_of(plan: Plan, card: float | None) -> dict[str, int]:
-    """GPUs that hold the model of each stage of answers in the plan, by key; ``card`` as in `lines`."""
+    """GPUs that hold the model of each stage of answers in the plan, by key; ``card`` as in `room_of`."""
     found: dict[str, int] = {}
     for planned in plan.cells:
-        count = answering_gpus(planned.cell, parameters_of(plan, planned), planned.cell.engine.gpu_gib or card)
+        parameters = parameters_of(plan, planned)
+        count = answering_gpus(planned.cell, parameters, room_of(planned.cell, parameters, card))
         found |= {key: count for key in _answers(planned) if key not in found}
     return found
 

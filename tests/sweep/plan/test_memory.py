@@ -101,6 +101,19 @@ def test_the_card_that_is_set_counts_before_the_one_found():
     assert fit.fits(plan(told), plan(told).cells[0], 24.0)
 
 
+def test_the_card_of_a_large_model_is_assumed_where_nothing_says_it_and_that_is_said():
+    """As on the login node of a cluster. A model of any size on a machine without GPUs needs none."""
+    one, parameters = large("engine=zero3", "fraction=1/4")
+    assumed, line, answers, *_ = fit.lines(plan(one), set(), None)
+    assert assumed == "memory: GPUs of 80 GiB are assumed; engine.gpu_gib= says otherwise"
+    assert "Does not fit 80 GiB safely" in line and answers.endswith("GPUs of 80")
+    assert not fit.fits(plan(one), plan(one).cells[0], None)
+    assert [fit.room_of(one, parameters, card) for card in (None, 24.0)] == [80.0, 24.0]
+    small = cell("fraction=1/4")
+    assert fit.room_of(small, 242_112, None) is None
+    assert "assumed" not in " ".join(fit.lines(plan(small), set(), None))
+
+
 def test_a_model_that_no_setting_fits_is_said_to_be_one():
     one, parameters = large("engine=zero3", "engine.gpu_gib=2")
     assert fit.remedy(one, parameters, 2.0) == ""

@@ -91,7 +91,8 @@ class Metric:
     def value(self, merit: Array) -> Array:
         """The inverse of `merit`."""
         if self.kind == "loss":
-            return np.asarray(np.exp(-merit))
+            with np.errstate(over="ignore"):  # an interval without an end to speak of ends at infinity
+                return np.asarray(np.exp(-merit))
         turned = merit if self.better == "higher" else 1 - merit if self.bounded else -merit
         return np.asarray(self.low + (self.high - self.low) * turned if self.bounded else turned)
 
@@ -211,8 +212,8 @@ class Metric:
 
 def _times(difference: float) -> str:
     """A difference of the merits of losses as their factor."""
-    factor = float(np.exp(-difference))
-    return f"{TIMES}{factor:,.0f}" if factor >= 100 else f"{TIMES}{factor:.3g}"
+    factor = float(np.exp(np.clip(-difference, -700, 700)))  # within what a float holds
+    return f"{TIMES}{factor:,.0f}" if 100 <= factor < 1e6 else f"{TIMES}{factor:.3g}"
 
 
 _LOSS = Metric("", "loss", "lower")

@@ -17,6 +17,9 @@ LOOKS = {
     "equal within the margin": (COLOURS[0], "circle"), "undecided": (SOFT, "cross"),
 }  # fmt: skip
 
+LARGEST = 1e4
+"""Factor of a loss that is drawn at most: intervals of two runs may have no end to speak of."""
+
 
 def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure:
     """Verdicts on metrics of one kind, in their order. Their margins are drawn where all are equal.
@@ -103,8 +106,8 @@ def _effect(verdict: Verdict, difference: float) -> float:
 
 
 def _factor(verdict: Verdict, difference: float) -> float:
-    """A difference of the merits of losses as their factor."""
-    return float(np.exp(-difference))
+    """A difference of the merits of losses as their factor, at most `LARGEST` either way."""
+    return float(np.exp(np.clip(-difference, -np.log(LARGEST), np.log(LARGEST))))
 
 
 def _ticks(rows: Sequence[Row]) -> list[float]:

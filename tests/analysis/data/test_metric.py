@@ -1,5 +1,7 @@
 """What a metric is: by its name, by what the table declares, and what follows for its values."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,12 @@ def test_differences_are_shown_in_the_metrics_own_unit():
     ]  # fmt: skip
     assert (BLEU.effect(2.5), BLEU.effect_unit) == ("+2.5", "units of bleu")
     assert ACCURACY.effect(float("nan")) == "unknown"
+
+
+def test_a_loss_beyond_what_a_float_holds_is_infinite_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert LOSS.value(np.array([-1e4])) == [np.inf]
 
 
 def test_an_effect_and_its_ends_are_told_in_one_way():

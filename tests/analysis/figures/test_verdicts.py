@@ -35,3 +35,13 @@ def test_losses_are_drawn_in_per_cent_unless_one_at_least_doubles():
     assert ">100</text>" in svg(compiled(wild.spec()))
     scale, _ = x_axis(figure_of("accuracy", 0.05, -0.9))
     assert scale["type"] == "linear"
+
+
+def test_an_interval_without_an_end_to_speak_of_is_drawn_to_the_edge():
+    wide = judge("strategy", "n", -1.0, 1e6, 1, 0.02, metric_named("loss"))
+    figure = verdict_figure("v", "a title", [wide, judge("strategy", "m", float("nan"), 1.0, 0, 0.02, wide.metric)])
+    first, unknown = figure.rows
+    assert (first["low"], first["high"]) == pytest.approx((1e4, 1e-4))
+    assert (unknown["low"], unknown["high"]) == (None, None)
+    assert "</svg>" in svg(compiled(figure.spec()))
+    assert wide.metric.effect_with_ends(wide.effect, wide.low, wide.high) == "×2.72 (×9.86e-305 to ×1.01e+304)"

@@ -20,6 +20,10 @@ python -m analysis table=FILE                 the same for a table of your own
 python -m analysis VERB [KEY=VALUE ...]
 """
 
+OVERLAP = "overlap.csv"
+BESIDE = (OVERLAP, "sweep.json")
+"""Files beside the table of a sweep that an analysis also reads."""
+
 SOURCES = (".py", ".js", ".css")
 """Files of this package that results depend on."""
 
@@ -27,15 +31,17 @@ SOURCES = (".py", ".js", ".css")
 def analyse(options: Analyse) -> Result:
     """Write the analysis, or reuse what an earlier run wrote for the same input; the text for the terminal."""
     tables, items, (out, title) = options.files, options.item_files, options.place
-    overlaps = [file for table in tables if (file := table.with_name("overlap.csv")).exists()]
+    beside = {name: [file for table in tables if (file := table.with_name(name)).exists()] for name in BESIDE}
     given = f"margin {options.margin:g} weights {sorted(options.weights.items())} x {options.x}"
     given += f" figures {sorted(options.figures)}"
-    stamp = f"{digest(*tables, *items, *overlaps)} {given}"
+    stamp = f"{digest(*tables, *items, *(file for files in beside.values() for file in files))} {given}"
     if not _fresh(out, stamp):
         # Imported here: pandas, scipy and vl-convert take half a second that a reused analysis saves.
         from analysis.report.write import write
 
-        names = write(tables, out, title, options.margin, items, options.weights, overlaps, options.x, options.figures)
+        names = write(
+            tables, out, title, options.margin, items, options.weights, beside[OVERLAP], options.x, options.figures
+        )
         write_json(out / "analysis.json", {"digest": stamp, "files": names})
     summary = (out / "summary.txt").read_text(encoding="utf-8")
     record = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.table import COLUMNS, RENAMED, factors_of, read
+from analysis.data.reading import read
+from analysis.data.table import COLUMNS, RENAMED, factors_of
 from common.json_file import write_json
 from sweep.plan.files import Files
 from sweep.plan.plan import make

@@ -100,7 +100,7 @@ def _value(metric: Metric, text: str, quantity: str) -> float:
 
 def _lines(measure: Measure, fit: SeriesFit, found: Goal | None) -> list[str]:
     """What is known of one series, a sentence each."""
-    name = fit.series.label or f"{measure.ability} {measure.metric.name}"
+    name = fit.series.label or measure.label
     if found is None:
         return [f"{name}: how much data it takes is not known: {fit.reason or 'no amount of data varies'}"]
     by = "by its curve" if found.fitted else f"from the measurements alone ({fit.reason})"

@@ -14,13 +14,12 @@ from analysis.advice.commands import command, common, strategy_words
 from analysis.advice.distance import FAR, times
 from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
-from analysis.advice.one_kind import keep, one_kind
+from analysis.advice.one_kind import like, one_kind
 from analysis.advice.records import advice_record, below_best, check_record, next_record
-from analysis.advice.sources import read_pooled
 from analysis.advice.surrogate import ONE_SUM, Surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric
-from analysis.data.study import Study
+from analysis.data.study import Study, read_studies, read_study
 from analysis.format import counted
 from analysis.records import result
 from analysis.text_table import TextTable, render
@@ -50,7 +49,7 @@ def advice_result(
 
     One command runs the best composition, the other puts the ranking to the test. Errors as in `advise` and `one_kind`.
     """
-    kind = one_kind(read_pooled(tables), only)
+    kind = one_kind(read_study(tables), only)
     study = kind.study
     advice = advise(study, budget, weights, seed, near, kl, repeats=repeats, have=have)
     run, trial = run_line(advice, study), trial_line(advice, study)
@@ -117,10 +116,19 @@ def check_result(
     weights: Mapping[str, float],
     only: Mapping[str, str] | None = None,
 ) -> Result:
-    """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held."""
-    kind = one_kind(read_pooled(tables), only)
-    check = compare(kind.study, keep(read_pooled(after), kind.chosen), weights)
-    lines = [*kind.sentences, *check_lines(check)]
+    """The cells in ``after`` as predicted from ``tables`` and as measured, and whether the ranking held.
+
+    Cells of another kind than the predictions are for are left out, with a note. Errors as in `one_kind`, `like` and
+    `compare`.
+    """
+    study, later = read_studies([tables, after])
+    kind = one_kind(study, only)
+    alike, left_out = like(kind, later)
+    try:
+        check = compare(kind.study, alike, weights)
+    except ValueError as error:
+        raise ValueError("; ".join([str(error), *left_out])) from error
+    lines = [*kind.sentences, *left_out, *check_lines(check)]
     text = render(check_summary(check), WIDTH) + _wrapped(lines) + "\n" + render(check_table(check), WIDTH)
     return result({**check_record(check), "notes": lines}, text)
 
@@ -132,7 +140,7 @@ def _wrapped(lines: Sequence[str]) -> str:
 
 def next_result(tables: Sequence[Path], quantity: str, only: Mapping[str, str] | None = None) -> Result:
     """The most worthwhile cells to run next, and the command that runs the first; for a goal also what it takes."""
-    study = read_pooled(tables)
+    study = read_study(tables)
     if "=" in quantity:
         return result(goal_record(study, quantity), goal_text(study, quantity, only))
     kind = one_kind(study, only)

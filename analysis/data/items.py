@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.apart import plain
 from analysis.data.table import load
 
 RESULTS = ("item", "value", "weight", "n_items", "stderr")
@@ -47,7 +48,7 @@ class Items:
         A row's values are NaN where the row has no items, shares them with another row, or is not their mean. None
         where no row has items, or all have fewer than two.
         """
-        part = self.parts.get(tuple(str(rows[name].iloc[0]) for name in self.by))
+        part = self.parts.get(tuple(plain(str(rows[name].iloc[0])) for name in self.by))
         if part is None:
             return None
         names = [c for c in part if c in rows and c not in (*RESULTS, *self.by)]

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Array
+from analysis.data.apart import SOURCE, source_text
 from analysis.data.cost import COSTS
 from analysis.data.table import chance, factors_of
 from analysis.format import fraction
@@ -162,9 +163,9 @@ def _series(rows: pd.DataFrame, axis: str, labels: list[str]) -> Series:
     amount = rows[axis].astype(float) if axis else pd.Series(np.nan, index=rows.index)
     rows = rows.assign(_amount=amount).sort_values(["_amount", "value"], kind="stable")
     first = rows.iloc[0]
-    names, own = tuple(_name(column, first[column]) for column in labels), _numbers(rows, "samples")
+    names, own = tuple(part_name(column, first[column]) for column in labels), _numbers(rows, "samples")
     return Series(
-        ", ".join(names),
+        ", ".join(filter(None, names)),
         rows["_amount"].to_numpy(float),
         rows["value"].to_numpy(float),
         _numbers(rows, "n_items"),
@@ -187,10 +188,13 @@ def _falls(own: Array, cost: Array) -> bool:
     return bool((own < np.maximum.accumulate(own) / CLEARLY).any()) if len(own) else False
 
 
-def _name(column: str, value: object) -> str:
+def part_name(column: str, value: object) -> str:
+    """A value as part of a label; "" for a missing one."""
+    if value is None or value != value:
+        return ""
     if isinstance(value, float | int | np.number):
         return f"{column} {fraction(float(value)) if 0 < value < 1 else f'{float(value):g}'}"
-    return str(value)
+    return source_text(column, str(value)) if column.startswith(SOURCE) else str(value)
 
 
 def _texts(rows: pd.DataFrame, column: str) -> tuple[str, ...]:

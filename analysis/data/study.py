@@ -6,19 +6,21 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES, as_in, with_task
 from analysis.data.cleaning import clean
 from analysis.data.cost import AXES, by_design, with_flops
 from analysis.data.items import Items, read_items
 from analysis.data.metric import HEADLINES, Metric, metrics_of, primary
-from analysis.data.series import NAMES, Series, series_of
-from analysis.data.table import factors_of, finished, read
+from analysis.data.reading import read_groups
+from analysis.data.series import AMOUNTS, NAMES, Series, part_name, series_of
+from analysis.data.table import factors_of, finished
 from analysis.format import amount, fraction
 
 KEYS = ["ability", "task", "metric"]
@@ -90,8 +92,13 @@ class Measure:
     @property
     def title(self) -> str:
         """Ability and metric, and the task where it adds to them, as gsm8k does and math_loss does not."""
-        says_more = self.task != "" and self.metric.name not in self.task
+        says_more = self.task != "" and (self.metric.name not in self.task or as_in(self.task))
         return f"{self.ability}: {self.metric.name}" + (f" on {self.task}" if says_more else "")
+
+    @property
+    def label(self) -> str:
+        """Ability and metric, and the task where it is not the same in all sweeps, as sentences name them."""
+        return with_task(f"{self.ability} {self.metric.name}", self.task)
 
     @property
     def heading(self) -> str:
@@ -200,11 +207,23 @@ class Study:
 
 
 def read_study(tables: Sequence[Path], items: Sequence[Path] = (), x: str = "samples") -> Study:
-    """The study in long tables and files of items; errors as in `read` and `read_items`, and for an unknown ``x``."""
+    """The study in long tables and files of items; errors as in `read_groups` and `read_items`, and for an unknown
+    ``x``.
+    """
+    return read_studies([tables], items, x)[0]
+
+
+def read_studies(groups: Sequence[Sequence[Path]], items: Sequence[Path] = (), x: str = "samples") -> list[Study]:
+    """A study for each group of long tables, in which the same cells have the same names; else as in `read_study`."""
     if x not in AXES:
         raise ValueError(f"x={x} is no axis of curves; choose one of: {', '.join(AXES)}")
-    table = with_flops(read(*tables))
-    return Study(*clean(finished(table), read_items(*items)), table, _store(tables[0]), x)
+    frames, apart = read_groups(*groups)
+    studies = []
+    for frame, tables in zip(frames, groups, strict=True):
+        table = with_flops(frame)
+        cleaned, own_items, remarks = clean(finished(table), read_items(*items))
+        studies.append(Study(cleaned, own_items, (*apart, *remarks), table, _store(tables[0]), x))
+    return studies
 
 
 def _store(table: Path) -> str:
@@ -239,9 +258,11 @@ def _elsewhere(table: pd.DataFrame, abilities: Sequence[str]) -> pd.DataFrame:
     keys = KEYS + (["model"] if "model" in table else [])
     bare = table[untrained(table)].groupby(keys)["value"].mean()
     names = _trained_on(rows)
-    for column in NAMES:
-        if column in rows and rows[column].nunique() > 1:
-            names = names + ", " + rows[column]
+    amounts = (*AMOUNTS, "trained_on")
+    further = [c for c in factors_of(rows) if c not in (*NAMES, *amounts) and not c.startswith(SAMPLES)]
+    for column in [c for c in (*NAMES, *further) if c in rows and rows[c].nunique(dropna=False) > 1]:
+        label = rows[column].map(partial(part_name, column))
+        names = names + label.map(lambda text: f", {text}" if text else "")
     share = rows.get("fraction", np.nan)
     effects = rows[keys].assign(trained_on=names, fraction=share, samples=rows["total_samples"], value=rows["value"])
     effects["base"] = rows[keys].merge(bare.rename("base"), left_on=keys, right_index=True, how="left")["base"]

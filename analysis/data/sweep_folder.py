@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class SweepFolder:
     cells: tuple[Mapping[str, Any], ...]
     stages: Mapping[str, Mapping[str, Any]]
     commit: str = ""
+    _digests: dict[str, Mapping[str, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def folder(self, key: str) -> Path:
         """Where a stage's results lie."""
@@ -67,19 +68,11 @@ class SweepFolder:
             if file.is_file():
                 yield _rows(file)
 
-    def sources(self, cell: Mapping[str, Any]) -> dict[str, str]:
-        """What identifies the rows, and the form, that a cell was trained on, by ability, whatever its tokenizer."""
-        found: dict[str, set[str]] = {}
-        for stage in (self.stages[key] for key in cell["trained"]):
-            for portion in stage["spec"].get("portions", ()):
-                tokens = [self.stages[stage["inputs"][name]["key"]] for name in portion["sources"]]
-                found.setdefault(str(portion["ability"]), set()).update(map(_rows_of, tokens))
-        return {ability: "\n".join(sorted(rows)) for ability, rows in found.items()}
-
-    def recipe(self, cell: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The recipe of the cell's last training stage; empty for a cell without any."""
-        stages = [self.stages[key]["spec"] for key in cell["trained"]]
-        return dict(stages[-1].get("recipe", {})) if stages else {}
+    def digests(self, key: str) -> Mapping[str, str]:
+        """The digest of each file of a stage's results, by its name; empty for a stage that is not in the store."""
+        if key not in self._digests:
+            self._digests[key] = (_json(self.folder(key) / "stage.json") or {}).get("digests", {})
+        return self._digests[key]
 
     def runs(self) -> Iterator[TrainingRun]:
         """Every training stage that has begun in the store, each once."""
@@ -130,12 +123,6 @@ def _read(folder: Path) -> SweepFolder | None:
         return None
     stages = {str(job["key"]): job for job in saved["jobs"]}
     return SweepFolder(folder.name, folder.parent.parent, tuple(saved["cells"]), stages, str(saved.get("commit", "")))
-
-
-def _rows_of(tokens: Mapping[str, Any]) -> str:
-    """What identifies the rows that a stage has tokenised, as text."""
-    data = tokens["inputs"]["data"]
-    return json.dumps([data.get("digest", data.get("key")), {**tokens["spec"], "tokenizer_hub": None}], sort_keys=True)
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The long table: one row per measurement. Its columns, reading and checking."""
+"""The long table: one row per measurement. Its columns, and how a file is checked."""
 
 from __future__ import annotations
 
@@ -102,29 +102,6 @@ def several_bases(rows: pd.DataFrame) -> bool:
     return "base_seed" in rows and rows.loc[rows["base_seed"] != "", "base_seed"].nunique() > 1
 
 
-def read(*paths: Path) -> pd.DataFrame:
-    """The checked table in ``paths`` (.csv or .parquet), with rows in the order of the files.
-
-    A measurement that is in several files (the same cell of two sweeps) is kept once. Raises FileNotFoundError for a
-    file that does not exist, and ValueError naming column, row, value and remedy for a file that is not a long table.
-    """
-    frames = [check(load(path), str(path)) for path in paths]
-    if len(frames) == 1:
-        return frames[0]
-    frame = _filled(pd.concat(frames, ignore_index=True))
-    same = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
-    return frame.drop_duplicates([*same, *(c for c in frame if str(c).startswith("samples_"))], ignore_index=True)
-
-
-def _filled(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of tables together, with 0 for abilities that a table lacks where its others add up to all samples."""
-    parts = [str(c) for c in frame if str(c).startswith("samples_")]
-    if not parts or "total_samples" not in frame:
-        return frame
-    whole = frame[parts].sum(axis=1) == frame["total_samples"]
-    return frame.assign(**{c: frame[c].mask(whole & frame[c].isna(), 0.0) for c in parts})
-
-
 def finished(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of models whose training was measured at its end: all but those after an earlier stage of a strategy.
 
@@ -139,7 +116,10 @@ def finished(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def load(path: Path) -> pd.DataFrame:
-    """The table in ``path`` (.csv, .csv.gz or .parquet), unchecked; errors as in `read`."""
+    """The table in ``path`` (.csv, .csv.gz or .parquet), unchecked.
+
+    Raises FileNotFoundError for a file that does not exist, and ValueError for one that is no table.
+    """
     if not path.exists():
         raise FileNotFoundError(f"there is no table {path}; give table=FILE.csv or table=FILE.parquet")
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix

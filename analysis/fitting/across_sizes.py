@@ -148,7 +148,7 @@ def _ladder(measure: Measure, rows: pd.DataFrame, label: str) -> Ladder | None:
     items = None
     if metric.bounded and "n_items" in rows and rows["n_items"].notna().all():
         items = rows.pivot_table("n_items", "params", axis, aggfunc="sum")[grid.columns].to_numpy(float)
-    name = ", ".join(filter(None, (f"{measure.ability} {metric.name}", label)))
+    name = ", ".join(filter(None, (measure.label, label)))
     sizes, amounts = (np.array(index, dtype=float) for index in (grid.index, grid.columns))
     return Ladder(name, metric, sizes, amounts, grid.to_numpy(float), items)
 

@@ -36,6 +36,7 @@ def comparison_text(comparison: Comparison, before: str, after: str, margin: flo
     holds = holds_for(comparison.verdicts)
     lines = [f"Verdicts hold for {holds}. Same: within the margin of {margin:g} of the range or loss."]
     lines += [f"{name}: {old} in {before}, {new} in {after}" for name, (old, new) in comparison.differs.items()]
+    lines += comparison.remarks
     for name, count in zip((before, after), comparison.alone.values(), strict=True):
         lines += [f"{count} measured designs of {name} have no like in the other"] if count else []
     return "".join([*pieces, *(f"{line}\n" for line in lines)])
@@ -49,4 +50,7 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
          "sentence": v.sentence}
         for v, (old, new) in zip(comparison.verdicts, comparison.values, strict=True)
     ]  # fmt: skip
-    return {"matched_by": comparison.design, "differs": comparison.differs, "alone": comparison.alone, "verdicts": rows}
+    return {
+        "matched_by": comparison.design, "differs": comparison.differs, "alone": comparison.alone,
+        "notes": list(comparison.remarks), "verdicts": rows,
+    }  # fmt: skip

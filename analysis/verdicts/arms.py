@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Array
+from analysis.data.apart import with_task
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.data.table import binomial_rows, chance, factors_of, several_bases
@@ -53,8 +54,8 @@ class ArmMeans:
 
     @property
     def name(self) -> str:
-        """Ability and metric, and the stratum where there are several, as sentences name them."""
-        return f"{self.ability} {self.metric.name}" + (f" ({self.where})" if self.where else "")
+        """Ability and metric, and the task and stratum where there are several, as sentences name them."""
+        return with_task(f"{self.ability} {self.metric.name}", self.task, self.where)
 
     def with_rows(self, keep: pd.Series[bool]) -> ArmMeans:
         """The arms in the rows marked by ``keep``; they keep their labels."""

@@ -81,14 +81,14 @@ def _verdict(
     (fit, first), (other, second) = new, old
     metric = measure.metric
     spent = f"{amount(budget)} {COUNTED[measure.axis]}"
-    about = f"{measure.ability} {metric.name}, {fit.series.label} against {other.series.label} at {spent}"
+    about = f"{measure.label}, {fit.series.label} against {other.series.label} at {spent}"
     variance = (first.half**2 + second.half**2) / quantile(LEVEL, np.inf) ** 2
     effect, least = first.merit - second.merit, metric.margin(margin)
     verdict = judge("budget", about, effect, variance, float("inf"), least, metric)
     one_side, other_side = (
         f"{one.series.label} on {rounded(part.samples)} samples of its data" for one, part in (new, old)
     )
-    name = f"{measure.ability} {metric.name} at {spent}"
+    name = f"{measure.label} at {spent}"
     noise = "unknown" if np.isnan(variance) else _noise(fit, other)
     return replace(verdict, noise=noise).saying(partial(_sentence, name, one_side, other_side))
 

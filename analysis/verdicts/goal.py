@@ -99,7 +99,7 @@ def goal(measure: Measure, fit: SeriesFit, value: float | None = None) -> Goal |
         return None
     aim = float(metric.merit(np.array([value]))[0])
     amounts = np.array([level.amount for level in levels])
-    about = ", ".join(filter(None, (f"{measure.ability} {metric.name}", fit.series.label)))
+    about = ", ".join(filter(None, (measure.label, fit.series.label)))
     searched = REACH * float(amounts[-1]) if fit.curve is not None else float(amounts[-1])
     if fit.curve is not None:
         grid = np.geomspace(amounts[0], searched, PLACES)

@@ -80,6 +80,6 @@ def _sentence(measure: Measure, wide: str, narrow: str, most: float, least: floa
     at = " at a share of one half" if metric.bounded else ""
     told = f"standard deviations of {shown[0]} and {shown[1]} {metric.short_unit}{at}"
     return (
-        f"{measure.ability} {metric.name}: runs of {wide} scatter {most / least:.1f} times as much as those of "
+        f"{measure.label}: runs of {wide} scatter {most / least:.1f} times as much as those of "
         f"{narrow} ({told}); intervals pool both, so they are too narrow for {wide} and too wide for {narrow}."
     )

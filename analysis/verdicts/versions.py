@@ -11,8 +11,9 @@ import pandas as pd
 
 from analysis.data.cleaning import clean
 from analysis.data.items import read_items
+from analysis.data.reading import read_groups
 from analysis.data.study import Measure, Study, trained_elsewhere
-from analysis.data.table import factors_of, finished, read
+from analysis.data.table import factors_of, finished
 from analysis.format import fraction
 from analysis.verdicts.arms import ArmMeans, arm_means
 from analysis.verdicts.contrast import contrast, difference
@@ -34,7 +35,8 @@ class Comparison:
 
     ``verdicts`` hold the difference of each measure and design, and of the mean over its designs (about `ALL`), and
     ``values`` the means before and after, in the same order. ``differs`` names the factors of which the tables have no
-    value in common, ``alone`` counts designs that only one table has, ``design`` names the factors that were matched.
+    value in common, ``alone`` counts designs that only one table has, ``design`` names the factors that were matched,
+    ``remarks`` say what else is not the same in both (see `tell_apart`).
     """
 
     verdicts: list[Verdict]
@@ -42,6 +44,7 @@ class Comparison:
     differs: dict[str, tuple[str, str]]
     alone: dict[str, int]
     design: list[str]
+    remarks: tuple[str, ...] = ()
 
 
 def compare(tables: tuple[Path, Path], items: Sequence[Path], margin: float) -> Comparison:
@@ -50,8 +53,9 @@ def compare(tables: tuple[Path, Path], items: Sequence[Path], margin: float) -> 
     Compared are cells that were trained on the ability. They are matched by every factor that has a value in common,
     and by amounts of samples only where there is no fraction. Raises a ValueError where nothing matches.
     """
-    frames = [read(table).assign(**{VERSION: name}) for table, name in zip(tables, (BEFORE, AFTER), strict=True)]
-    whole = pd.concat(frames, ignore_index=True)
+    frames, remarks = read_groups(*([table] for table in tables))
+    versions = zip(frames, (BEFORE, AFTER), strict=True)
+    whole = pd.concat([frame.assign(**{VERSION: name}) for frame, name in versions], ignore_index=True)
     study = Study(*clean(finished(whole), read_items(*items)), whole)
     design, differs = _design(study.table)
     found: list[tuple[Verdict, tuple[float, float]]] = []
@@ -61,9 +65,9 @@ def compare(tables: tuple[Path, Path], items: Sequence[Path], margin: float) -> 
     if not found:
         raise ValueError(
             f"no cell of {tables[1]} has its like in {tables[0]}: none agree in {', '.join(design) or 'any column'}; "
-            "compare sweeps of the same grid"
+            f"compare sweeps of the same grid{''.join(f'; {remark}' for remark in remarks)}"
         )
-    return Comparison(as_a_family([v for v, _ in found]), [pair for _, pair in found], differs, alone, design)
+    return Comparison(as_a_family([v for v, _ in found]), [pair for _, pair in found], differs, alone, design, remarks)
 
 
 def _design(table: pd.DataFrame) -> tuple[list[str], dict[str, tuple[str, str]]]:

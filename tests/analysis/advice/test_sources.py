@@ -1,50 +1,14 @@
 """Sweeps that differ in one source: what they have in common is pooled, the source itself is held."""
 
-import json
-
-import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
 
 from analysis.advice.one_kind import one_kind
-from analysis.advice.sources import read_pooled
 from analysis.advice.text import advice_result, check_result, next_result
-from analysis.data.study import Study
-from analysis.data.table import read
-from sweep.plan.files import Files
-from sweep.plan.plan import make
-from sweep.results.saved_sweep import save
-from sweep.stages.store import Store
+from analysis.data.reading import read
+from analysis.data.study import Study, read_study
+from tests.analysis.sweeps import OTHER_MATH, swept
 from tests.analysis.tables import mixed_table
-from tests.sweep.composing import cell
-
-ABILITIES = ("math", "code", "general")
-MIXES = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 1, 1))
-OTHER_MATH = "data.sources.math.held_out_rows=400"
-
-
-def swept(folder, name, fractions, *overrides, gain=0.0):
-    """The table of a sweep that was planned, its results made up: math data are worth ``gain`` logits more."""
-    cells = [
-        cell("strategy=multitask", f"fraction={f}", "amount={" + ",".join(f"{a}:{m}" for a, m in mix) + "}", *overrides)
-        for f in fractions
-        for mix in (list(zip(ABILITIES, shares, strict=True)) for shares in MIXES)
-    ]
-    store = Store(folder)
-    save(make(name, [(f"{name}{k}", one, {}) for k, one in enumerate(cells)], Files(store)), store)
-    rng, rows = np.random.default_rng(len(name) + len(overrides)), []
-    for one in json.loads((store.sweep(name) / "sweep.json").read_text(encoding="utf-8"))["cells"]:
-        for ability in ABILITIES:
-            own = one["factors"][f"samples_{ability}"]
-            chance = expit(-2 + 0.5 * np.log1p(own / 20) + gain * (ability == "math" and own > 0))
-            row = {"sweep": name, "cell": one["label"], "overrides": json.dumps(overrides), "ability": ability}
-            value = rng.binomial(300, chance) / 300
-            row |= {"task": "t", "metric": "accuracy"}
-            rows.append({**row, "value": value, "n_items": 300, "samples": own, **one["factors"]})
-    path = store.sweep(name) / "table.csv"
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +28,7 @@ def trained(table, sweep):
 
 
 def test_of_two_sources_one_is_held_and_cells_without_it_are_pooled(tables):
-    kind = one_kind(read_pooled(tables))
+    kind = one_kind(read_study(tables))
     assert trained(kind.study.table, "first") == {
         "math",
         "code",
@@ -82,7 +46,7 @@ def test_of_two_sources_one_is_held_and_cells_without_it_are_pooled(tables):
 
 
 def test_the_other_source_is_held_where_only_names_it_and_commands_train_on_it(tables):
-    kind = one_kind(read_pooled(tables), {"source_math": "second"})
+    kind = one_kind(read_study(tables), {"source_math": "second"})
     assert trained(kind.study.table, "first") == {"code", "general", "code+general"} and kind.sentences == ()
     first, second = (advice_result(tables, 500, {}, 0, only={"source_math": s}).record for s in ("first", "second"))
     assert OTHER_MATH in second["run"] and OTHER_MATH not in first["run"]
@@ -91,7 +55,7 @@ def test_the_other_source_is_held_where_only_names_it_and_commands_train_on_it(t
     with pytest.raises(
         ValueError, match="only= names source_math third, which no row has; the table has first, second"
     ):
-        one_kind(read_pooled(tables), {"source_math": "third"})
+        one_kind(read_study(tables), {"source_math": "third"})
 
 
 def test_next_and_check_hold_a_source_too(tables, store):
@@ -103,7 +67,7 @@ def test_next_and_check_hold_a_source_too(tables, store):
 
 def test_the_same_sources_under_another_name_are_pooled_unsaid(tables, store):
     renamed = swept(store, "renamed", ("1/32", "1/8"), "data.name=mine")
-    study = read_pooled([tables[0], renamed])
+    study = read_study([tables[0], renamed])
     assert not {"data", "source_math"} & set(study.table)
     kind = one_kind(study)
     assert kind.sentences == () and len(kind.study.table) == len(study.table)
@@ -136,11 +100,38 @@ def test_a_table_of_ones_own_is_not_averaged_over_its_data_whatever_the_amounts(
 
 def test_sweeps_of_unlike_recipes_are_not_pooled_unsaid(tables, store):
     slower = swept(store, "slower", ("1/32", "1/8"), "recipe.learning_rate=1e-4")
-    kind = one_kind(read_pooled([tables[0], slower]))
+    kind = one_kind(read_study([tables[0], slower]))
     assert set(kind.study.trained["sweep"]) == {"first"}
     assert kind.sentences == (
-        "this is for recipe.learning_rate 0.001, which most rows have; the table also has recipe.learning_rate 0.0001 "
-        "(only='{recipe.learning_rate: 0.0001}')",
+        "this is for recipe learning_rate 0.001, which most rows have; the table also has recipe learning_rate 0.0001 "
+        "(only='{recipe: learning_rate 0.0001}')",
     )
-    named = one_kind(read_pooled([tables[0], slower]), {"recipe.learning_rate": "1e-4"})
+    named = one_kind(read_study([tables[0], slower]), {"recipe": "learning_rate 0.0001"})
     assert set(named.study.trained["sweep"]) == {"slower"}
+
+
+def test_of_items_that_differ_those_of_most_rows_are_held(tables, store):
+    fewer = swept(store, "fewer", ("1/32", "1/8"), "suite.tasks.gsm8k.max_items=50")
+    kind = one_kind(read_study([tables[0], fewer]))
+    assert kind.sentences == (
+        "this is for gsm8k as in first, which most rows have; the table also has gsm8k as in fewer "
+        "(only='{gsm8k: fewer}')",
+    )
+    assert {m.task for m in kind.study.measures} == {"gsm8k (as in first)", "humaneval", "ifeval"}
+    named = one_kind(read_study([tables[0], fewer]), {"gsm8k": "fewer"})
+    assert {m.task for m in named.study.measures} == {"gsm8k (as in fewer)", "humaneval", "ifeval"}
+    assert set(kind.study.table["sweep"]) == {"first", "fewer"}, "code and general are measured alike"
+
+
+def test_what_is_checked_is_of_the_kind_that_predictions_are_for(tables, store):
+    first, second = tables
+    found = check_result([first], [second], {})
+    note = "cells of check= with math data of second are left out, as predictions are for math data of first"
+    assert note in found.record["notes"]
+    assert all("math:0" in one["cell"] for one in found.record["cells"])
+    fewer = swept(store, "fewer", ("1/32", "1/8"), "suite.tasks.gsm8k.max_items=50")
+    with pytest.raises(ValueError, match=r"check= holds no cell that was measured in math.*gsm8k \(as in fewer\)"):
+        check_result([first], [fewer], {})
+    slower = swept(store, "slower", ("1/32", "1/8"), "recipe.learning_rate=1e-4")
+    with pytest.raises(ValueError, match="no cell like those of the table: cells of check= with recipe learning_rate"):
+        check_result([first], [slower], {})

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from analysis.data.reading import read
 from analysis.data.study import Study
-from analysis.data.table import read
 from analysis.fitting.levels import wilson
 from analysis.fitting.series_fits import fit_series
 from analysis.report.tables import measure_tables

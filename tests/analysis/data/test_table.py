@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.data.table import binomial_rows, check, read
+from analysis.data.reading import read
+from analysis.data.table import binomial_rows, check
 
 GOOD = pd.DataFrame(
     {

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import wandb
 
-from analysis.data.table import read
+from analysis.data.reading import read
 from analysis.publish.send import connect, is_there
 from analysis.publish.sender import Sender
 from common.json_file import write_json

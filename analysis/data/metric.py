@@ -10,12 +10,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
-from analysis.format import number
+from analysis.format import number, times
 
 KINDS = ("share", "rating", "loss", "other")
 WAYS = ("higher", "lower")
-LN2 = float(np.log(2))
-TIMES = "×"
 DIFFERENCE_UNITS = {
     "share": "points of a score",
     "rating": "points of a rating's scale",
@@ -159,27 +157,26 @@ class Metric:
         return f"{value:.2f}" if self.kind == "rating" else number(value)
 
     def effect(self, difference: float) -> str:
-        """A difference on the scale of `merit` with its sign, in the unit of `effect_unit`.
-
-        A loss that at least doubles is told by its factor instead, without a unit: ``×3.2``.
-        """
+        """A difference of merits with its sign, in the unit of `effect_unit`; the factor of a loss that doubles."""
         if np.isnan(difference):
             return "unknown"
+        if self.multiplies(difference):
+            return times(float(self.value(np.array(difference))))
         if self.kind == "loss":  # a merit is minus the logarithm of a loss
-            doubled = self.multiplies(difference)
-            return _times(difference) if doubled else f"{-100 * np.expm1(-difference):+z.1f}"
+            return f"{-100 * np.expm1(-difference):+z.1f}"
         if self.kind == "share":
             return f"{100 * difference:+z.1f}"
         return f"{(self.high - self.low) * difference:+z.2f}" if self.kind == "rating" else f"{difference:+z.3g}"
 
     def multiplies(self, difference: float) -> bool:
-        """Whether a difference is that of a loss which at least doubles."""
-        return self.kind == "loss" and difference <= -LN2
+        """Whether a difference of merits is that of a loss which at least doubles; its factor has no unit: ``×3.2``."""
+        return self.kind == "loss" and bool(np.exp(difference) <= 0.5)
 
     def effect_with_ends(self, effect: float, low: float, high: float) -> str:
         """An effect with its interval, all told in the same way: ``+3.1 (+1.0 to +5.2)``, ``×3.2 (×1.8 to ×5.6)``."""
         if self.multiplies(low):
-            return f"{_times(effect)} ({_times(high)} to {_times(low)})"
+            middle, worst, best = (times(float(self.value(np.array(merit)))) for merit in (effect, low, high))
+            return f"{middle} ({best} to {worst})"
         return f"{self.effect(effect)} ({self.effect(low)} to {self.effect(high)})"
 
     @property
@@ -208,12 +205,6 @@ class Metric:
         if self.kind == "loss":
             return np.asarray(100 * (measured / fitted - 1))
         return np.asarray(self.factor * (measured - fitted))
-
-
-def _times(difference: float) -> str:
-    """A difference of the merits of losses as their factor."""
-    factor = float(np.exp(np.clip(-difference, -700, 700)))  # within what a float holds
-    return f"{TIMES}{factor:,.0f}" if 100 <= factor < 1e6 else f"{TIMES}{factor:.3g}"
 
 
 _LOSS = Metric("", "loss", "lower")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.data.metric import TIMES
+from analysis.format import TIMES
 from analysis.verdicts.arms import HOLDS_FOR
 from analysis.verdicts.verdict import Verdict
 

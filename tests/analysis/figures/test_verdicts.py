@@ -44,4 +44,4 @@ def test_an_interval_without_an_end_to_speak_of_is_drawn_to_the_edge():
     assert (first["low"], first["high"]) == pytest.approx((1e4, 1e-4))
     assert (unknown["low"], unknown["high"]) == (None, None)
     assert "</svg>" in svg(compiled(figure.spec()))
-    assert wide.metric.effect_with_ends(wide.effect, wide.low, wide.high) == "×2.72 (×9.86e-305 to ×1.01e+304)"
+    assert wide.metric.effect_with_ends(wide.effect, wide.low, wide.high) == "×2.72 (×0 to ×inf)"

@@ -220,9 +220,7 @@ def overview(results: Sequence[MeasureFits]) -> TextTable | None:
     for value, label in keys:
         start = ([text(value)] if axis else []) + ([label] if labelled else []) or ["all"]
         rows.append((*start, *(column.get((value, label), "") for column in columns)))
-    bare = _untrained(chosen)
-    if bare:
-        rows.insert(0, ("untrained", *[""] * (len(lead) - 1), *bare))
+    rows = [*_untrained(chosen, bool(axis), labelled), *rows]
     title = f"{metric.label} by ability, ± 95 % interval of the measurement"
     return TextTable(title, (*(lead or ["series"]), *_column_names(chosen)), tuple(rows))
 
@@ -251,11 +249,16 @@ def _row_key(measure: Measure, level: AmountLevel) -> float:
     return level.fraction if measure.axis in AXES else level.amount
 
 
-def _untrained(chosen: Sequence[MeasureFits]) -> list[str]:
-    """The base model's values; empty where there is none, or more than one model."""
-    if any(len(measure.base) > 1 for measure, _ in chosen) or not any(measure.base for measure, _ in chosen):
-        return []
-    return [measure.metric.number(next(iter(measure.base.values()), float("nan"))) for measure, _ in chosen]
+def _untrained(chosen: Sequence[MeasureFits], amounts: bool, labelled: bool) -> list[tuple[str, ...]]:
+    """A row of values for each untrained model, which is named where there are several; as `overview` begins rows."""
+    rows: list[tuple[str, ...]] = []
+    models = list(dict.fromkeys(model for measure, _ in chosen for model in measure.base))
+    for model in models:
+        name = str(model) if len(models) > 1 else ""
+        lead = ["untrained", name] if amounts and labelled else [" ".join(filter(None, ("untrained", name)))]
+        values = [measure.metric.number(measure.base.get(model, float("nan"))) for measure, _ in chosen]
+        rows.append((*lead, *values))
+    return rows
 
 
 def elsewhere_tables(study: Study, metrics: Sequence[Metric]) -> list[TextTable]:

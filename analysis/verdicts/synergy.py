@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES, SOURCE
 from analysis.fitting.uncertainty import quantile
 from analysis.format import amount, counted
 from analysis.verdicts.arms import ArmMeans
@@ -52,7 +53,8 @@ def mixing_effects(arms: ArmMeans) -> list[MixingEffects]:
     alone = table[(table["samples"] > 0) & (table["samples"] == table["total_samples"])]
     mixed = table[(table["samples"] > 0) & (table["samples"] < table["total_samples"])]
     names = mixed["strategy"] if "strategy" in mixed else mixed["samples"].map(lambda _: "mixed")
-    ignore_columns = (*MIXTURE, *(c for c in table if str(c).startswith("samples_")))
+    # Training alone has no source of the other abilities; within a stratum no two sources of one ability are mixed up.
+    ignore_columns = (*MIXTURE, *(c for c in table if str(c).startswith((SAMPLES, SOURCE))))
     pairs = {str(label): matched(alone, mixed[names == label], ignore_columns) for label in sorted(names.unique())}
     return [_effects(arms, label, part) for label, part in pairs.items() if len(part)]
 

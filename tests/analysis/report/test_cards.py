@@ -1,11 +1,13 @@
 """The cards of the report say what the verdicts say, and no more."""
 
+import pandas as pd
 import pytest
 
 from analysis.data.study import Study
 from analysis.report.cards import cards, headline
 from analysis.report.drawings import draw_all
 from analysis.report.results import analyse
+from analysis.report.tables import overview
 from analysis.verdicts.scaling import finding_words
 from analysis.verdicts.wording import with_interval
 from tests.analysis.tables import data_amount, mixed_table
@@ -32,3 +34,15 @@ def test_the_first_card_has_the_finding_and_interval_of_its_verdicts(frame, tmp_
         assert mixing.answers[0].startswith("Not measured") and strategy.answers[0].startswith("Not compared")
     if frame is FRAMES["few items"]:
         assert any(v.finding == "undecided" and not v.withdrawn_among for v in scaling.values())
+
+
+def test_the_overview_has_a_row_for_each_untrained_model():
+    small = data_amount().assign(model="small", params=1e6)
+    large = small.assign(model="large", params=4e6, value=small["value"] * 0.9)
+    table = overview(analyse(Study(pd.concat([small, large], ignore_index=True)), 0.02, None).fits)
+    first, second, third = table.rows[:3]
+    assert [first[:2], second[:2]] == [("untrained", "large"), ("untrained", "small")]
+    assert first[2:] != second[2:] and "-" not in (*first, *second)
+    assert third[0] == "1/256"
+    (alone,) = [row for row in overview(analyse(Study(small), 0.02, None).fits).rows if row[0] == "untrained"]
+    assert alone[1:] == second[2:]

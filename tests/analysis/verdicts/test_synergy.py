@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.verdicts.strata import strata
 from analysis.verdicts.synergy import MixingEffects, crossing, crossing_text, mixing_effects, synergies
 from tests.analysis.verdicts.arms import SAMPLES, arms_of, rows
 
@@ -26,6 +27,24 @@ def test_help_at_little_data_and_harm_at_much_are_found_with_their_crossing():
     assert low < 9 < high  # 512 samples
     assert low < at < high
     assert "they cross at about" in trend.sentence
+
+
+def test_training_alone_is_the_other_side_of_mixtures_with_each_source_of_the_others():
+    """Two sources of code data: the mixtures differ, and cells of math alone have neither of them."""
+    rng = np.random.default_rng(4)
+    first, second = mixture(rng, 0.04), mixture(rng, 0.04)
+    second = second[second["strategy"] == "multitask"]
+    told = [
+        frame.assign(source_math="a", source_code=np.where(frame["strategy"] == "multitask", code, None))
+        for frame, code in ((first, "b"), (second, "c"))
+    ]
+    table = pd.concat(told, ignore_index=True)
+    table["samples_math"], table["samples_code"] = table["samples"], table["total_samples"] - table["samples"]
+    parts = strata(arms_of(table))
+    assert len(parts) == 2
+    for part in parts:
+        found = [verdict.finding for verdict in synergies(part, 0.02)]
+        assert found == ["up", "down", "down"], part.where
 
 
 def test_crossings_cover_the_truth_at_the_nominal_rate():

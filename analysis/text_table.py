@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich import box
 from rich.console import Console
@@ -34,13 +35,15 @@ class TextTable:
 def render(table: TextTable, width: int = WIDTH) -> str:
     """The table with its title for the terminal, at most ``width`` wide: the first column aligned left, others right.
 
-    A cell may have several lines.
+    A cell may have several lines. The first lines of a row's cells stand beside each other, and so do all further ones,
+    also where one of them is too long for its column.
     """
     grid = Table(box=box.SIMPLE_HEAD)
     for i, name in enumerate(table.header):
         grid.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
     for row in table.rows:
-        grid.add_row(*row)
+        for lines in zip_longest(*(cell.split("\n") for cell in row), fillvalue=""):
+            grid.add_row(*lines)
     file = io.StringIO()
     # Neither colours nor markup: the text is also written to files, and cells may hold square brackets.
     Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False).print(grid)

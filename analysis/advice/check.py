@@ -138,7 +138,8 @@ def check_table(check: AdviceCheck) -> TextTable:
         entries = [predicted_and_measured(check, k, i) for i in range(len(check.models))]
         sums = [metric.number(float(metric.value(v))) for v in (total[k], measured[k])]
         columns = zip(*entries, (sums[0], "", sums[1], ""), strict=True)
-        rows.append((f"{check.cells[k]}\n({distance_words(check.away[k])})", names, *map("\n".join, columns)))
+        cell = "\n".join([*check.cells[k].split(), f"({distance_words(check.away[k])})"])
+        rows.append((cell, names, *map("\n".join, columns)))
     labels = ", ".join(dict.fromkeys(model.metric.label for model in check.models))
     more = f"; {len(total) - SHOWN} more cells with json=true" if len(total) > SHOWN else ""
     title = f"{labels} as predicted and as measured, the best predicted first{more}"

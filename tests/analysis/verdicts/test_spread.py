@@ -56,3 +56,11 @@ def test_the_mixture_whose_runs_scatter_more_is_named_whatever_the_amount(tmp_pa
     rng = np.random.default_rng(1)
     alike = [mixed(rng, {"half of each": 0.02, "math": 0.02}) for _ in range(200)]
     assert sum(len(unlike_spreads(study.measures[0])) for study in alike) <= 6
+
+
+def test_losses_of_0_are_left_out_of_spreads():
+    study = table(np.random.default_rng(0), {"a": 0.01, "b": 0.1}, "loss")
+    (line,) = unlike_spreads(study.measures[0])
+    zero = study.table.iloc[:2].assign(value=0.0)
+    assert unlike_spreads(Study(pd.concat([study.table, zero], ignore_index=True)).measures[0]) == [line]
+    assert unlike_spreads(Study(study.table.assign(value=0.0)).measures[0]) == []

@@ -34,7 +34,8 @@ def mirror() -> str:
             with tempfile.TemporaryDirectory() as folder:
                 store = Path(folder) / "store"
                 seen[way].append(_run(way, store))
-                tables.add((store / "sweeps" / "s" / "table.csv").read_bytes())
+                table = (store / "sweeps" / "s" / "table.csv").read_bytes()
+                tables.add(table.replace(b"tracker=none", b"tracker=wandb"))  # the override is a column
     assert len(tables) == 1, "a tracker has changed the table"
     least = {way: [min(values) for values in zip(*runs, strict=True)] for way, runs in seen.items()}
     first = least.pop(NONE)

@@ -14,12 +14,9 @@ def number(value: float) -> str:
     return f"{value:.3f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.4g}"
 
 
-TIMES = "×"
-
-
 def times(factor: float) -> str:
     """A factor: ``×3.54``, ``×290``."""
-    return f"{TIMES}{factor:,.0f}" if 100 <= factor < 1e6 else f"{TIMES}{factor:.3g}"
+    return f"×{factor:,.0f}" if 100 <= factor < 1e6 else f"×{factor:.3g}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.optimize import nnls
 
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES
 from analysis.data.study import Study
 
 UNITS = ("samples", "tokens", "flops", "hours")
-PREFIX = "samples_"
 LEAST = 16  # samples of a budget
 
 
@@ -70,7 +70,7 @@ def read_budget(text: float | str, study: Study, names: Sequence[str]) -> Budget
 
 def _priced(total: float, unit: str, study: Study, names: Sequence[str]) -> Budget:
     """The budget with the costs that the table's cells show."""
-    rows, columns = study.trained, [f"{PREFIX}{name}" for name in names]
+    rows, columns = study.trained, [f"{SAMPLES}{name}" for name in names]
     lacking = [column for column in (unit, *columns) if column not in rows or not rows[column].notna().any()]
     if lacking:
         have = [u for u in UNITS[1:] if u in rows and rows[u].notna().any()]

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.advice.advise import surrogates_of, weighting
-from analysis.advice.distance import FAR, PREFIX, amounts_of, distance_words, times
+from analysis.advice.distance import FAR, amounts_of, distance_words, times
 from analysis.advice.surrogate import ONE_SUM, Surrogate, strategies, values
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES
 from analysis.data.metric import common_metric
 from analysis.data.study import Measure, Study
 from analysis.format import counted, fraction
@@ -116,7 +117,7 @@ def _predictions(model: Surrogate, measure: Measure) -> dict[str, Array]:
     amounts = amounts_of(arms.table)
     if model.others != ONE_SUM and len(amounts) == 2:
         raise ValueError(
-            f"the table of check= lacks columns such as {PREFIX}{model.others[0]}, by which {model.ability} is "
+            f"the table of check= lacks columns such as {SAMPLES}{model.others[0]}, by which {model.ability} is "
             "predicted; add how many samples of each ability every row was trained on"
         )
     mean, covariance = model.predict(model.inputs(amounts, strategies(arms)))

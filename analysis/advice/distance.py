@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES
 
 Names = Sequence[str] | NDArray[np.str_]
-PREFIX = "samples_"
 OWN, OTHER = "own data", "other data"
 """Samples of the ability itself and of all others together; the report's panel has the same names."""
 MOST = 60
@@ -75,9 +75,9 @@ def places(table: pd.DataFrame, least: float, strategy: Names) -> Places:
 
 def parts_of(table: pd.DataFrame) -> tuple[tuple[str, ...], Array]:
     """The abilities and how much of each (arms, parts) was used; own and other data where the table tells no more."""
-    columns = sorted(str(name) for name in table if str(name).startswith(PREFIX))
+    columns = sorted(str(name) for name in table if str(name).startswith(SAMPLES))
     if columns and table[columns].notna().all(axis=None):
-        return tuple(name.removeprefix(PREFIX) for name in columns), table[columns].to_numpy(float)
+        return tuple(name.removeprefix(SAMPLES) for name in columns), table[columns].to_numpy(float)
     own = table["samples"].to_numpy(float)
     return (OWN, OTHER), np.stack([own, table["total_samples"].to_numpy(float) - own], axis=1)
 

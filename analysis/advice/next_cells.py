@@ -12,8 +12,9 @@ import pandas as pd
 
 from analysis.advice.advise import surrogates_of
 from analysis.advice.commands import command, in_store, overrides, strategy_words
-from analysis.advice.distance import OWN, PREFIX, amounts_of
+from analysis.advice.distance import OWN, amounts_of
 from analysis.advice.surrogate import CellInputs, Surrogate
+from analysis.data.apart import SAMPLES
 from analysis.data.study import Study
 from analysis.format import amount, fraction
 from analysis.text_table import TextTable
@@ -151,7 +152,7 @@ def _samples(own: int, total: int) -> str:
 
 def _factors(rows: pd.DataFrame) -> list[str]:
     """The columns that tell designs apart."""
-    return [*(c for c in FACTORS if c in rows), *(str(c) for c in rows if str(c).startswith(PREFIX))]
+    return [*(c for c in FACTORS if c in rows), *(str(c) for c in rows if str(c).startswith(SAMPLES))]
 
 
 def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
@@ -204,7 +205,7 @@ def _halfway(measured: pd.DataFrame) -> pd.DataFrame:
 def _at(first: dict[str, Any], second: dict[str, Any], share: float) -> dict[str, Any]:
     """A design like ``first`` at another fraction; its cost is on the line through the costs of the two."""
     times = share / first["fraction"]
-    amounts = [c for c in first if c in ("samples", "total_samples") or c.startswith(PREFIX)]
+    amounts = [c for c in first if c in ("samples", "total_samples") or c.startswith(SAMPLES)]
     scaled = {c: times * first[c] for c in amounts}
     part = (scaled["total_samples"] - first["total_samples"]) / (second["total_samples"] - first["total_samples"])
     cost = first["cost"] + part * (second["cost"] - first["cost"])

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.advice.distance import PREFIX
-from analysis.data.apart import SOURCE, as_in, plain
+from analysis.data.apart import SAMPLES, SOURCE, as_in, plain
 from analysis.data.study import Study, untrained
 from analysis.verdicts.strata import DESIGN, MODEL, model_column, own_factors, value_text
 
@@ -81,7 +80,7 @@ def like(kind: OneKind, later: Study) -> tuple[Study, tuple[str, ...]]:
     Raises ValueError where no row of a trained model is left.
     """
     sentences = []
-    for column in [c for c in later.factors if c not in DESIGN and not c.startswith(PREFIX) and c in kind.study.table]:
+    for column in [c for c in later.factors if c not in DESIGN and not c.startswith(SAMPLES) and c in kind.study.table]:
         held, there = (study.trained[column].dropna().unique() for study in (kind.study, later))
         if len(held) == 1 and (others := [value for value in there if value != held[0]]):
             later = keep(later, {column: held[0]})
@@ -114,7 +113,7 @@ def _columns(study: Study) -> list[str]:
         arms = rows[[c for c in study.factors if c in rows]].drop_duplicates()
         found |= dict.fromkeys([*model_column(arms), *own_factors(arms)])
     rows = study.trained
-    own = [c for c in study.factors if c not in (*DESIGN, *MODEL) and not c.startswith(PREFIX)]
+    own = [c for c in study.factors if c not in (*DESIGN, *MODEL) and not c.startswith(SAMPLES)]
     by_sweep = rows.groupby("sweep") if "sweep" in rows else None
     found |= {c: None for c in own if by_sweep is not None and rows[c].nunique() > 1 >= by_sweep[c].nunique().max()}
     found |= {plain(task): None for task in rows["task"].unique() if as_in(task)}

@@ -29,56 +29,25 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
     factors = any(verdict.metric.multiplies(verdict.low) for verdict in verdicts)
     shown_as = _factor if factors else _effect
     rows = tuple(_row(verdict, shown_as) for verdict in verdicts)
-    bands = {verdict.margin for verdict in verdicts}
     order = [verdict.about for verdict in verdicts]
     unit = f"{verdicts[0].metric.name}, times" if factors else f"gain in {verdicts[0].metric.short_unit}"
-    x_title = f"{unit}{' (log scale)' if factors else ''}, 95 % interval"
-    ticks = _ticks(rows) if factors else None
-    form = ",.4~g" if factors else "+.4~g"
+    words = {"x_title": f"{unit}{' (log scale)' if factors else ''}, 95 % interval"}
 
     def view(source: Source) -> Spec:
         labels = order if source.known else []
-        x = {
-            "type": "quantitative",
-            "scale": {**LOG, "reverse": True} if factors else {"zero": True, "padding": 4},
-            "axis": {"title": source.words("x_title", x_title), "format": form}
-            | ({"values": ticks} if ticks and source.known else {}),
-        }
+        x = _x(source, words["x_title"], _ticks(rows) if factors else None)
         y = {
             "field": source.column("about"),
             "type": "nominal",
             "sort": order if source.known else None,
             "axis": name_axis(labels),
         }
-        kinds = list(LOOKS)
-        looks = {
-            channel: {
-                "field": source.column("finding"),
-                "type": "nominal",
-                "legend": {"columns": 2},
-                "scale": {"domain": kinds, "range": [LOOKS[kind][k] for kind in kinds]},
-            }
-            for k, channel in enumerate(("color", "shape"))
-        }
+        looks = _looks(source)
         ends = {"x": {**x, "field": source.column("low")}, "x2": {"field": source.column("high")}}
-        tips = [
-            {"field": source.column(k), "title": t} | ({"format": form} if k in ("effect", "low", "high") else {})
-            for k, t in (
-                ("about", "about"),
-                ("effect", unit),
-                ("low", "95 % from"),
-                ("high", "to"),
-                ("finding", "finding"),
-            )
-        ]
-        layers: list[Spec] = []
-        if len(bands) == 1 and source.known:
-            one, (margin,) = verdicts[0], bands
-            band = {"x": {**x, "datum": shown_as(one, -margin)}, "x2": {"datum": shown_as(one, margin)}}
-            layers = [{"mark": {"type": "rect", "color": GRID}, "encoding": band}]
+        tips = _tips(source, unit, x["axis"]["format"])
         return {"width": 330, "height": {"step": 30 if any(", " in name for name in labels) else 22},
                 "padding": margins(labels), "layer": [
-            *layers,
+            *(_band(verdicts, x, shown_as) if source.known else []),
             {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {**x, "datum": shown_as(verdicts[0], 0.0)}}},
             {"transform": only(source, "verdict"), "mark": {"type": "rule"},
              "encoding": {"y": y, **ends, "color": looks["color"]}},
@@ -87,7 +56,50 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
         ]}  # fmt: skip
 
     found = ", ".join(f"{sum(row['finding'] == kind for row in rows)} {kind}" for kind in LOOKS)
-    return Figure(name, title, f"{title}: {found}", rows, view, {"x_title": x_title})
+    return Figure(name, title, f"{title}: {found}", rows, view, words)
+
+
+def _x(source: Source, title: str, ticks: list[float] | None) -> Spec:
+    """The axis of effects; with ``ticks``, that of factors."""
+    scale = {"zero": True, "padding": 4} if ticks is None else {**LOG, "reverse": True}
+    axis = {"title": source.words("x_title", title), "format": "+.4~g" if ticks is None else ",.4~g"}
+    return {
+        "type": "quantitative",
+        "scale": scale,
+        "axis": axis | ({"values": ticks} if ticks and source.known else {}),
+    }
+
+
+def _looks(source: Source) -> Spec:
+    """The colour and shape of each finding."""
+    kinds = list(LOOKS)
+    return {
+        channel: {
+            "field": source.column("finding"),
+            "type": "nominal",
+            "legend": {"columns": 2},
+            "scale": {"domain": kinds, "range": [LOOKS[kind][k] for kind in kinds]},
+        }
+        for k, channel in enumerate(("color", "shape"))
+    }
+
+
+def _tips(source: Source, unit: str, form: str) -> list[Spec]:
+    """What pointing at a verdict shows."""
+    shown_columns = (("about", "about"), ("effect", unit), ("low", "95 % from"), ("high", "to"), ("finding", "finding"))
+    return [
+        {"field": source.column(k), "title": t} | ({"format": form} if k in ("effect", "low", "high") else {})
+        for k, t in shown_columns
+    ]
+
+
+def _band(verdicts: Sequence[Verdict], x: Spec, shown_as: Callable[[Verdict, float], float]) -> list[Spec]:
+    """The layer of the margin, where all verdicts have one margin."""
+    one, margin = verdicts[0], verdicts[0].margin
+    if len({f"{verdict.margin:.3g}" for verdict in verdicts}) > 1:
+        return []
+    ends = {"x": {**x, "datum": shown_as(one, -margin)}, "x2": {"datum": shown_as(one, margin)}}
+    return [{"mark": {"type": "rect", "color": GRID}, "encoding": ends}]
 
 
 def _row(verdict: Verdict, shown_as: Callable[[Verdict, float], float]) -> Row:

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast
 from analysis.verdicts.strata import ALONE, own_factors
 from analysis.verdicts.verdict import Verdict
 from analysis.verdicts.wording import qualification, with_unit
 
-PREFIX = "samples_"
 WORDS = {"up": "helps", "down": "hurts", "equal": "changes little for", "undecided": "has no clear effect on"}
 LEAST = 0.05  # share of a source's variation at equal own data that the other sources must leave to it
 
@@ -56,8 +56,8 @@ def _design(arms: ArmMeans) -> tuple[pd.DataFrame, dict[str, Array]]:
     if not {"samples", "total_samples"} <= set(table):
         return table[:0], {}
     table = table[table["samples"] > 0]
-    others = [str(c) for c in table if str(c).startswith(PREFIX) and str(c) != f"{PREFIX}{arms.ability}"]
-    amounts = {c.removeprefix(PREFIX): table[c].to_numpy(float) for c in others if table[c].nunique() > 1}
+    others = [str(c) for c in table if str(c).startswith(SAMPLES) and str(c) != f"{SAMPLES}{arms.ability}"]
+    amounts = {c.removeprefix(SAMPLES): table[c].to_numpy(float) for c in others if table[c].nunique() > 1}
     if own_factors(table) or not all(np.isfinite(column).all() for column in amounts.values()):
         return table[:0], {}
     return table, {name: np.log2(1 + column / column[column > 0].min()) for name, column in amounts.items()}

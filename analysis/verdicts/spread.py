@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from analysis.arrays import Array
+from analysis.data.apart import SAMPLES
 from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.data.table import factors_of
@@ -19,7 +20,6 @@ Labels = NDArray[np.str_]
 
 FEWEST = 3
 """Degrees of freedom, on each side, from which on two spreads are compared."""
-PREFIX = "samples_"
 CHANCE = 0.01
 """Chance that a table in which all scatter alike is said to hold unlike spreads, a measure."""
 
@@ -64,10 +64,10 @@ def _most_unlike(names: Labels, squares: Array, free: Array) -> tuple[str, str, 
 
 def _mixtures(rows: pd.DataFrame) -> Labels:
     """The mixture (rows,) that each model was trained on, as ``50 % math + 50 % code``; "" where it is not told."""
-    columns = [str(name) for name in rows if str(name).startswith(PREFIX)]
+    columns = [str(name) for name in rows if str(name).startswith(SAMPLES)]
     amounts = rows[columns].to_numpy(float)
     shares = np.round(100 * amounts / np.maximum(amounts.sum(axis=1, keepdims=True), 1e-300))
-    names = [name.removeprefix(PREFIX) for name in columns]
+    names = [name.removeprefix(SAMPLES) for name in columns]
     return np.array(
         [" + ".join(f"{x:.0f} % {n}" for n, x in zip(names, row, strict=True) if x > 0) for row in shares], dtype=str
     )

@@ -71,7 +71,7 @@ def strata(arms: ArmMeans, *, models: bool = True) -> list[ArmMeans]:
         return [arms]
     present = table[columns].astype(object).where(table[columns].notna(), None)
     rows = [dict(zip(columns, row, strict=True)) for row in present.itertuples(index=False, name=None)]
-    keys = [row for number, row in enumerate(rows) if row not in rows[:number]]
+    keys = [dict(zip(columns, key, strict=True)) for key in dict.fromkeys(tuple(row.values()) for row in rows)]
     whole = [key for key in keys if not any(other != key and _belongs(key, other) for other in keys)]
     parts = [(key, table[[_belongs(row, key) for row in rows]]) for key in whole]
     return [

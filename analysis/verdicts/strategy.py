@@ -128,10 +128,15 @@ def pairs(means: StrategyMeans, margin: float) -> list[Verdict]:
         for old, new in combinations(means.strategies, 2):
             name = means.arms[row].name
             weights = difference(means.labels[row][new], means.labels[row][old])
-            about, arms = f"{name}, {new} against {old}", means.arms[row]
+            about, arms = _about(name, new, old), means.arms[row]
             verdict = contrast("strategy", about, arms, weights, arms.metric.margin(margin))
             verdicts.append(verdict.saying(partial(_sentence, name, new, WORDS, old)))
     return verdicts
+
+
+def _about(name: str, new: str, old: str) -> str:
+    """What the verdict on a pair of strategies is about."""
+    return f"{name}, {new} against {old}"
 
 
 def against_the_best(means: StrategyMeans, verdicts: Sequence[Verdict]) -> list[str]:
@@ -145,9 +150,9 @@ def against_the_best(means: StrategyMeans, verdicts: Sequence[Verdict]) -> list[
         best = means.strategies[int(np.argmax(means.mean[row]))]
         others: dict[str, Verdict] = {}
         for other in means.strategies:
-            if verdict := found.get(f"{arms.name}, {other} against {best}"):
+            if verdict := found.get(_about(arms.name, other, best)):
                 others[other] = verdict
-            elif verdict := found.get(f"{arms.name}, {best} against {other}"):
+            elif verdict := found.get(_about(arms.name, best, other)):
                 others[other] = _reversed(verdict)
         behind = sorted((o for o in others if others[o].finding == "down"), key=lambda o: -others[o].effect)
         near = [other for other in others if other not in behind]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.format import TIMES
 from analysis.verdicts.arms import HOLDS_FOR
 from analysis.verdicts.verdict import Verdict
 
@@ -18,8 +17,9 @@ def with_interval(verdict: Verdict) -> str:
 
 def with_unit(verdict: Verdict) -> str:
     """The same with its unit: ``+3.1 (+1.0 to +5.2) points``, ``×3.2 (×1.8 to ×5.6) the loss``."""
-    text = with_interval(verdict)
-    return f"{text} the {verdict.metric.name}" if TIMES in text else f"{text} {verdict.metric.effect_unit}"
+    metric, lowest = verdict.metric, verdict.effect if np.isnan(verdict.low) else verdict.low
+    unit = f"the {metric.name}" if metric.multiplies(lowest) else metric.effect_unit
+    return f"{with_interval(verdict)} {unit}"
 
 
 def qualification(verdict: Verdict) -> str:

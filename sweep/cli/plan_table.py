@@ -89,7 +89,7 @@ def _cell(
         "trainings": len(planned.trained), "to_run": len(todo), "tokens": sum(cost.tokens for cost in todo),
         "flops": sum(cost.flops for cost in todo), "seconds": sum(cost.seconds for cost in todo),
         "gib_per_rank": memory and memory.device, "gpu_gib": room,
-        "fits": fit.fits(plan, planned, card),
+        "fits": fit.is_within(memory, room),
     }  # fmt: skip
 
 

@@ -76,16 +76,9 @@ def estimate(cell: Cell, parameters: int, room: float | None) -> Memory | None:
     return of_cell(cell, parameters, gpu=room is not None or parameters >= LARGE)
 
 
-def is_within(memory: Memory, room: float) -> bool:
-    """Whether a training fits a device of ``room`` GiB with some to spare."""
-    return memory.device <= SAFE_SHARE * room
-
-
-def fits(plan: Plan, planned: PlannedCell, card: float | None) -> bool:
-    """Whether the training of a cell fits its GPU, as far as both are known."""
-    room = room_of(planned.cell, parameters_of(plan, planned), card)
-    memory = estimate(planned.cell, parameters_of(plan, planned), room) if planned.trained else None
-    return memory is None or room is None or is_within(memory, room)
+def is_within(memory: Memory | None, room: float | None) -> bool:
+    """Whether a training fits a device of ``room`` GiB with some to spare, as far as both are known."""
+    return memory is None or room is None or memory.device <= SAFE_SHARE * room
 
 
 def of_stages(plan: Plan) -> dict[str, float]:

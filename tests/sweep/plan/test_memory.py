@@ -83,22 +83,28 @@ def large(*overrides: str) -> tuple[Cell, int]:
     return made, PARAMETERS[33]
 
 
+def fits(one: Cell, card: float | None) -> bool:
+    """Whether the training of a cell of 33B fits its GPU."""
+    room = fit.room_of(one, PARAMETERS[33], card)
+    return fit.is_within(fit.estimate(one, PARAMETERS[33], room), room)
+
+
 def test_what_does_not_fit_is_named_with_the_smallest_change_that_does():
     one, _ = large("engine=zero3", "engine.gpu_gib=80", "fraction=1/4")
     (line, *_) = fit.lines(plan(one), set(), None)
     assert "llama_33b (ZeRO 3, 8 ranks, 8192 tokens a pass)" in line and "Does not fit 80 GiB safely" in line
     assert "what does: engine.ranks=16" in line
-    assert not fit.fits(plan(one), plan(one).cells[0], None)
+    assert not fits(one, None)
     mended, _ = large("engine=zero3", "engine.gpu_gib=80", "engine.ranks=16", "fraction=1/4")
-    assert fit.fits(plan(mended), plan(mended).cells[0], None)
+    assert fits(mended, None)
     assert "Does not fit" not in " ".join(fit.lines(plan(mended), set(), None))
 
 
 def test_the_card_that_is_set_counts_before_the_one_found():
     one, _ = large("engine=zero3", "engine.ranks=16", "fraction=1/4")
-    assert fit.fits(plan(one), plan(one).cells[0], 80.0) and not fit.fits(plan(one), plan(one).cells[0], 24.0)
+    assert fits(one, 80.0) and not fits(one, 24.0)
     told, _ = large("engine=zero3", "engine.ranks=16", "fraction=1/4", "engine.gpu_gib=80")
-    assert fit.fits(plan(told), plan(told).cells[0], 24.0)
+    assert fits(told, 24.0)
 
 
 def test_the_card_of_a_large_model_is_assumed_where_nothing_says_it_and_that_is_said():
@@ -107,7 +113,7 @@ def test_the_card_of_a_large_model_is_assumed_where_nothing_says_it_and_that_is_
     assumed, line, answers, *_ = fit.lines(plan(one), set(), None)
     assert assumed == "memory: GPUs of 80 GiB are assumed; engine.gpu_gib= says otherwise"
     assert "Does not fit 80 GiB safely" in line and answers.endswith("GPUs of 80")
-    assert not fit.fits(plan(one), plan(one).cells[0], None)
+    assert not fits(one, None)
     assert [fit.room_of(one, parameters, card) for card in (None, 24.0)] == [80.0, 24.0]
     small = cell("fraction=1/4")
     assert fit.room_of(small, 242_112, None) is None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import json
 import math
 import os
@@ -23,8 +22,8 @@ from typing import Any, TypeVar
 
 from common.interrupt import INTERRUPTED
 from common.renames import note
-from common.restore import collected
-from common.wording import reason
+from common.restore import made
+from common.wording import closest, reason
 
 Options = TypeVar("Options")
 
@@ -152,7 +151,7 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
     fields = {_key(field): field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     renamed = {field.metadata["formerly"]: key for key, field in fields.items() if field.metadata["formerly"]}
     texts: dict[str, str | None] = {}
-    problems = []
+    problems: dict[str, list[str]] = {}
     for word in words:
         key, equals, text = word.partition("=")
         if key in renamed:
@@ -160,26 +159,27 @@ def parse(cls: type[Options], words: Iterable[str]) -> Options:
             key = renamed[key]
         if key not in fields:
             listed = ", ".join(f"{name}=" for name in fields) or "none"
-            problems.append(f"{word!r}: {key!r} is not an option{near(key, fields) or f'; the options: {listed}'}")
+            unknown = f"{word!r}: {key!r} is not an option{near(key, fields) or f'; the options: {listed}'}"
+            problems[unknown] = closest(key, fields)
         elif not equals:
-            problems.append(f"{word!r} has no value; write {key}=VALUE")
+            problems[f"{word!r} has no value; write {key}=VALUE"] = [key]
         elif key in texts:
-            problems.append(f"{key}= is given twice; keep one")
+            problems[f"{key}= is given twice; keep one"] = [key]
         texts.setdefault(key, text if equals else None)
     if missing := [f"{key}=" for key, field in fields.items() if _required(field) and key not in texts]:
-        problems.append(f"{', '.join(missing)} missing; --help says what to give")
+        problems[f"{', '.join(missing)} missing; --help says what to give"] = []
     hints = typing.get_type_hints(cls)
     actions = (
         (field.name, partial(_value, key, value, hints[field.name], field.metadata["choices"]))
         for key, field in fields.items()
         if (value := texts.get(key)) is not None
     )
-    return cls(**collected(actions, problems))
+    return made(cls, actions, problems)
 
 
 def near(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'X'?`` for the known word nearest to ``word``, or an empty text when none is near."""
-    return "".join(f"; did you mean {match!r}?" for match in difflib.get_close_matches(word, list(known), n=1))
+    return "".join(f"; did you mean {match!r}?" for match in closest(word, known))
 
 
 def _key(field: dataclasses.Field[Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -17,6 +19,11 @@ def printable(text: str) -> str:
     """A text from outside on one line: white space in runs is one blank, and control characters are shown as codes."""
     shown = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in " ".join(text.split()))
     return "".join(shown)
+
+
+def closest(word: str, known: Iterable[str]) -> list[str]:
+    """The known word that is most like another; none where none is like it."""
+    return difflib.get_close_matches(word, list(known), n=1)
 
 
 def no_file(path: Path) -> str:

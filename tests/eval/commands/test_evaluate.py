@@ -164,7 +164,10 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
             "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, temperature: -1}}",
             "temperature=-1.0 must",
         ),
-        ("precision: fp32\neval_batch_size: x\ntasks: {}", "own.yaml: eval_batch_size: 'x' is not a whole number"),
+        (
+            "precision: fp32\neval_batch_size: x\ntasks: {a: {ability: math, task: gsm8k, path: x}}",
+            "own.yaml: eval_batch_size: 'x' is not a whole number",
+        ),
         (
             "precision: null\ntasks: {a: {ability: math, task: gsm8k, path: x}}",
             "own.yaml: precision: None is not a text",
@@ -177,7 +180,7 @@ def test_mistakes_are_told_first(place, model_folder, capsys):
             "backend='vlm' is unknown; choose one of: local, vllm",
         ),
         (
-            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, 5: x}}",
+            "precision: fp32\ntasks: {a: {ability: math, task: gsm8k, path: x, 5: x}}",
             "tasks.a: Task has no 5; it has ability, task,",
         ),
         ("5", "is not a suite: Invalid loaded object type"),
@@ -208,6 +211,23 @@ def test_what_is_wrong_with_a_suite_file_is_one_line(place, model_folder, capsys
     assert command(place, model_folder) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {place}/own.yaml") and told in line
+
+
+def test_wrong_types_and_values_out_of_range_come_at_once(place, model_folder, capsys):
+    task = "{ability: math, task: gsm8k, path: x, max_items: x, top_p: 7}"
+    (place / "own.yaml").write_text(f"precision: fp7\neval_batch_size: 0\ntasks: {{a: {task}}}")
+    assert command(place, model_folder) == 2
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first.endswith("own.yaml: 4 problems")
+    told = (
+        "tasks.a.max_items: 'x' is",
+        "tasks.a.top_p=7.0 must",
+        "eval_batch_size=0 must",
+        "precision='fp7' is unknown",
+    )
+    assert all(line.strip().startswith(begins) for line, begins in zip(lines, told, strict=True))
+    assert command(place, model_folder, "workers=0", "items=many") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 3
 
 
 def test_whatever_tasks_lack_comes_at_once_and_before_the_model_is_loaded(place, model_folder, capsys):

@@ -15,7 +15,7 @@ from common.json_file import write_json
 from train import batches, checkpoint, export, model, probe, ranks, records, samples, step, stop
 from train.engine import Engine, TorchEngine, count_parameters
 from train.render import load_tokenizer
-from train.spec import TrainRun, TrainSpec
+from train.spec import TrainRun, TrainSpec, checkpoint_folder
 
 SUMMARY = "summary.json"
 EXPORTED = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -42,13 +42,10 @@ def run(spec: TrainSpec, inputs: Mapping[str, Path], out: Path, execution: Train
         if point is not None:
             engine.load(point.folder)
             log.info("continuing after step %d of %d", point.step, setup.plan.steps)
-        _train(setup, engine, out, stop_flag, done=point.step if point else 0)
-        engine.export(out, EXPORTED[spec.recipe.export_precision])
+        _train(setup, engine, tokenizer, out, stop_flag, done=point.step if point else 0)
+        publish(engine, tokenizer, setup, out)
         if group.first:
-            tokenizer.save_pretrained(str(out))
-            summary = records.summary(setup, records.read_metrics(out), parameters=parameters)
-            checkpoint.sync(file for file in out.iterdir() if file.is_file())  # before the resume points go
-            write_json(out / SUMMARY, summary)
+            write_json(out / SUMMARY, records.summary(setup, records.read_metrics(out), parameters=parameters))
             checkpoint.clear(out)
 
 
@@ -101,9 +98,22 @@ def make_engine(
     return engine, parameters
 
 
-def _train(setup: step.TrainSetup, engine: Engine, out: Path, stop_flag: stop.StopFlag, *, done: int) -> None:
+def publish(engine: Engine, tokenizer: PreTrainedTokenizerBase, setup: step.TrainSetup, folder: Path) -> None:
+    """Write model and tokenizer into a folder, and force them to disk. Every rank must call it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    engine.export(folder, EXPORTED[setup.spec.recipe.export_precision])
+    if setup.group.first:
+        tokenizer.save_pretrained(str(folder))
+        checkpoint.sync(file for file in folder.iterdir() if file.is_file())  # before resume points go, or rely on it
+
+
+def _train(
+    setup: step.TrainSetup, engine: Engine, tokenizer: PreTrainedTokenizerBase, out: Path, stop_flag: stop.StopFlag,
+    *, done: int,
+) -> None:  # fmt: skip
     """Take the steps after the first ``done``; if asked to stop, save a resume point and exit with code 75."""
     steps, group = setup.plan.steps, setup.group
+    checkpoints = setup.checkpoints()
     samples_done, tokens_done = records.presented(setup, done)
     tokens_before, began = tokens_done, time.perf_counter()
     saver = checkpoint.Saver(engine, setup.engine_config, group, out, resumed=done > 0)
@@ -113,6 +123,10 @@ def _train(setup: step.TrainSetup, engine: Engine, out: Path, stop_flag: stop.St
             batch = setup.plan.batch(number - 1)
             samples_done, tokens_done = samples_done + len(batch), tokens_done + int(setup.data.lengths[batch].sum())
             metrics.write({"step": number, "tokens": tokens_done, "samples": samples_done} | measures)
+            paused = time.perf_counter()
+            for share in (share for share, after in checkpoints.items() if after == number):
+                publish(engine, tokenizer, setup, out / checkpoint_folder(share))
+            began += time.perf_counter() - paused  # the seconds that are recorded are those of the steps
             # A signal may reach only some ranks, but all must save and stop after the same step.
             stopping, *votes = group.total([stop_flag.is_set, *saver.votes(number)])
             # A stage long enough for resume points has one before its export too, which can fail.

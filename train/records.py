@@ -67,25 +67,34 @@ def presented(setup: TrainSetup, steps: int) -> tuple[int, int]:
 def summary(setup: TrainSetup, metrics: list[dict[str, float]], *, parameters: int) -> dict[str, object]:
     """The content of summary.json: steps, model size, final losses, and the samples and tokens of every source.
 
-    ``packed`` says whether samples shared rows.
+    ``packed`` says whether samples shared rows. ``checkpoints`` has steps and sources up to each model on the way.
     """
-    data = setup.data
-    presentations = np.zeros(len(data.source), dtype=np.int64)
-    for step in range(setup.plan.steps):
+    checkpoints, steps = setup.checkpoints(), setup.plan.steps
+    presentations = np.zeros(len(setup.data.source), dtype=np.int64)
+    sources_after: dict[int, dict[str, dict[str, object]]] = {}
+    for step in range(steps):
         # A batch may hold a sample twice, which `presentations[batch] += 1` would count once.
         np.add.at(presentations, setup.plan.batch(step), 1)
+        if step + 1 in (*checkpoints.values(), steps):
+            sources_after[step + 1] = _sources(setup, presentations)
+    total = _dose(setup, presentations)
+    reached = {share: {"steps": after, "sources": sources_after[after]} for share, after in checkpoints.items()}
+    return {
+        "steps": steps, "samples": total["presentations"], "tokens": total["tokens"],
+        "supervised_tokens": total["supervised_tokens"], "parameters": parameters,
+        "packed": setup.engine_config.pack, "sources": sources_after[steps],
+        "final_loss": final_losses(setup.data.names, metrics),
+    } | ({"checkpoints": reached} if reached else {})  # fmt: skip
+
+
+def _sources(setup: TrainSetup, presentations: np.ndarray) -> dict[str, dict[str, object]]:
+    """The ability and dose of every source, of whose samples ``presentations`` [samples] were presented."""
     ability_of = {name: portion.ability for portion in setup.spec.portions for name in portion.sources}
     sources = {}
-    for number, name in enumerate(data.names):
-        own = np.where(data.source == number, presentations, 0)
+    for number, name in enumerate(setup.data.names):
+        own = np.where(setup.data.source == number, presentations, 0)
         sources[name] = {"ability": ability_of[name], "samples": int((own > 0).sum())} | _dose(setup, own)
-    total = _dose(setup, presentations)
-    return {
-        "steps": setup.plan.steps, "samples": total["presentations"], "tokens": total["tokens"],
-        "supervised_tokens": total["supervised_tokens"], "parameters": parameters,
-        "packed": setup.engine_config.pack, "sources": sources,
-        "final_loss": final_losses(data.names, metrics),
-    }  # fmt: skip
+    return sources
 
 
 def _dose(setup: TrainSetup, presentations: np.ndarray) -> dict[str, int]:

@@ -7,7 +7,9 @@ hold no path, device or cadence. `EngineConfig` and `TrainRun` describe one exec
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 FORMATS = ("gsm8k", "alpaca", "sharegpt", "messages", "completion", "text")
 SCHEDULES = ("cosine", "constant", "wsd")
@@ -81,8 +83,7 @@ class TokenizerSpec:
 class TextFile:
     """One file that a tokenizer is trained on.
 
-    ``input`` names the stage input (``file`` is its path inside that input, if the input is a folder); ``fields`` are
-    as in `TokensSpec`.
+    ``input`` names the stage input, ``file`` the file in it where that is a folder; ``fields`` are as in `TokensSpec`.
     """
 
     input: str
@@ -145,10 +146,8 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.hidden_size % self.num_heads or self.num_heads % self.num_kv_heads:
-            raise ValueError(
-                f"hidden_size={self.hidden_size}, num_heads={self.num_heads}, num_kv_heads={self.num_kv_heads}: "
-                "each must be a whole multiple of the next"
-            )
+            sizes = f"hidden_size={self.hidden_size}, num_heads={self.num_heads}, num_kv_heads={self.num_kv_heads}"
+            raise ValueError(f"{sizes}: each must be a whole multiple of the next")
 
     def parameters(self, vocabulary: int) -> int:
         """Number of parameters with ``vocabulary`` tokens. The output layer is tied to the embedding, counted once."""
@@ -164,10 +163,11 @@ class Architecture:
 class Recipe:
     """AdamW settings, learning-rate schedule, length and batch size of one training stage.
 
-    Exactly one of ``epochs`` and ``steps``, and one of ``batch_samples`` and ``batch_tokens``, is set.
-    ``warmup`` and ``decay`` are fractions of all steps, rounded up; ``decay`` is the last phase of the ``wsd`` schedule
-    (warmup-stable-decay). ``clip_norm`` is the largest gradient norm, in the L2 norm over all parameters. The model is
-    published in ``export_precision``; what a later stage trains on is published in fp32 whatever it says.
+    Exactly one of ``epochs`` and ``steps``, and one of ``batch_samples`` and ``batch_tokens``, is set. ``warmup`` and
+    ``decay`` are fractions of all steps, rounded up; ``decay`` is the last phase of the ``wsd`` schedule
+    (warmup-stable-decay). ``clip_norm`` is the largest gradient norm (L2, over all parameters). The model is published
+    in ``export_precision``, but in fp32 where a later stage trains on it. It is also published, to be measured, after
+    the shares ``checkpoints`` of all steps, such as 1/4.
     """
 
     epochs: float | None
@@ -185,6 +185,7 @@ class Recipe:
     clip_norm: float
     precision: str
     export_precision: str = field(default="fp32", metadata={"neutral": "fp32"})
+    checkpoints: tuple[str, ...] = field(default=(), metadata={"neutral": ()})
 
     def __post_init__(self) -> None:
         one_of("schedule", self.schedule, SCHEDULES)
@@ -192,18 +193,15 @@ class Recipe:
         one_of("export_precision", self.export_precision, PRECISIONS)
         positive(epochs=self.epochs, steps=self.steps, learning_rate=self.learning_rate, clip_norm=self.clip_norm)
         positive(batch_samples=self.batch_samples, batch_tokens=self.batch_tokens)
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError(f"epochs={self.epochs}, steps={self.steps}: set exactly one, the other to null")
-        if (self.batch_samples is None) == (self.batch_tokens is None):
-            raise ValueError(
-                f"batch_samples={self.batch_samples}, batch_tokens={self.batch_tokens}: "
-                "set exactly one, the other to null"
-            )
-        if not (0 <= self.warmup <= 1 and 0 <= self.decay <= 1 and self.warmup + self.decay <= 1):
-            raise ValueError(
-                f"warmup={self.warmup}, decay={self.decay}: both are fractions of all steps, from 0 to 1, "
-                "and their sum must not exceed 1"
-            )
+        for one, other in (("epochs", "steps"), ("batch_samples", "batch_tokens")):
+            values = getattr(self, one), getattr(self, other)
+            if (values[0] is None) == (values[1] is None):
+                raise ValueError(f"{one}={values[0]}, {other}={values[1]}: set exactly one, the other to null")
+        shares = sorted({_share(text) for text in self.checkpoints})
+        object.__setattr__(self, "checkpoints", tuple(map(str, shares)))
+        if not (min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1):
+            both = f"warmup={self.warmup}, decay={self.decay}: both are fractions of all steps"
+            raise ValueError(f"{both}, from 0 to 1, and their sum must not exceed 1")
 
     def check_steps(self, steps: int) -> None:
         """Raise a ValueError if a run of ``steps`` steps trains nothing: a warm-up's first step has learning rate 0."""
@@ -212,6 +210,19 @@ class Recipe:
                 f"recipe.warmup={self.warmup}, and there is only 1 step: a warm-up begins at learning rate 0, so "
                 "nothing would be trained; set recipe.warmup=0, or give more samples or epochs or a smaller batch"
             )
+
+
+def _share(text: str) -> Fraction:
+    """A share of a stage's steps. Raises a ValueError for anything else."""
+    with suppress(ValueError, ZeroDivisionError):
+        if 0 < (share := Fraction(text.replace(" ", ""))) < 1:
+            return share
+    raise ValueError(f"checkpoints={text} is no share of the steps; write shares between 0 and 1, such as [1/4,1/2]")
+
+
+def checkpoint_folder(share: str) -> str:
+    """Where a training stage publishes the model that it has after a share of its steps, inside its own folder."""
+    return f"checkpoints/{share.replace('/', 'of')}"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -26,6 +27,10 @@ class TrainSetup:
     group: ProcessGroup
     data: TokenizedSamples
     plan: batches.BatchPlan
+
+    def checkpoints(self) -> dict[str, int]:
+        """The step, the nearest one, after which the model of each share in ``recipe.checkpoints`` is published."""
+        return {share: max(1, round(Fraction(share) * self.plan.steps)) for share in self.spec.recipe.checkpoints}
 
 
 def train_step(setup: TrainSetup, engine: Engine, step: int) -> dict[str, float]:

@@ -46,7 +46,12 @@ COLUMNS = (
     Column("strategy", "text", "how the stages were arranged; base: not trained"),
     Column("sweep", "text", "name of the sweep"),
     Column("cell", "text", "name of the cell: what the sweep varied, as key=value,key=value"),
-    Column("after_stage", "number", "training stage after which the row was measured; 0: not trained", low=0),
+    Column(
+        "after_stage",
+        "number",
+        "training stages behind the model measured; 0: not trained, 0.25: a quarter of one",
+        low=0,
+    ),
     Column("last_stage", "number", "number of the last training stage of the row's cell", low=0),
     Column("settings", "text", "what the sweep set for all its cells, as words key=value"),
     Column("overrides", "text", "what runs the cell again: a JSON list of texts key=value"),

@@ -16,6 +16,7 @@ from analysis.figures.mixtures import mixture_figures
 from analysis.figures.render import Picture, picture, without_font, write
 from analysis.figures.strategies import matrix_figure, pareto_figures
 from analysis.figures.verdicts import verdict_figure
+from analysis.figures.within_run import within_run_figure
 from analysis.report.results import Results, scored
 from analysis.report.stage_tables import stage_figures
 from analysis.verdicts.goal import goals
@@ -37,8 +38,8 @@ class Drawings:
 
     ``curves`` has one figure per measure by its name, ``checks`` those that check its curves, ``verdicts`` those of
     each question by its name, ``strategies`` and ``mixtures`` those that compare strategies and mixtures, ``stages``
-    those of values after each training stage, ``goals`` the data that the next goals take. ``files`` are the names of
-    the files written.
+    those of values after each training stage, ``within`` those of values on the way of a run, ``goals`` the data that
+    the next goals take. ``files`` are the names of the files written.
     """
 
     curves: Mapping[str, Picture]
@@ -47,6 +48,7 @@ class Drawings:
     strategies: Sequence[Picture]
     mixtures: Sequence[Picture]
     stages: Sequence[Picture]
+    within: Sequence[Picture]
     goals: Picture | None
     missing: tuple[str, ...]
     files: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ class Drawings:
     def all(self) -> list[Picture]:
         """Every picture once."""
         groups = [self.curves.values(), *self.verdicts.values(), self.strategies, self.mixtures, *self.checks.values()]
-        groups += [self.stages, [self.goals] if self.goals else []]
+        groups += [self.stages, self.within, [self.goals] if self.goals else []]
         return [picture for group in groups for picture in group]
 
 
@@ -63,6 +65,7 @@ TOPICS = {
     "scaling": "gain per doubling of its own data",
     "size": "larger against smaller model",
     "budget": "one series against another at equal cost",
+    "checkpoint": "finished run against a checkpoint of a longer one",
     "factor": "one value of a factor against another",
     "synergy": "mixed against alone",
     "source": "per doubling of another ability's data",
@@ -86,8 +89,9 @@ def draw_all(results: Results, folder: Path, formats: Sequence[str] = ()) -> Dra
     goal = goal_figure([one for *_, one in goals(scored(results.fits))][:MOST_GOALS])
     staged = [metric for metric in results.metrics if metric.bounded] or results.metrics
     stages = _pictures(stage_figures(results.study, staged))
+    within = _pictures(within_run_figure(measure, runs) for measure, runs in results.runs)
     strategies, aim = _pictures(_strategy_figures(results)), picture(goal) if goal else None
-    drawings = Drawings(curves, checks, verdicts, strategies, _pictures(mixtures), stages, aim, tuple(missing))
+    drawings = Drawings(curves, checks, verdicts, strategies, _pictures(mixtures), stages, within, aim, tuple(missing))
     return replace(drawings, files=tuple(name for drawn in drawings.all for name in write(folder, drawn, formats)))
 
 

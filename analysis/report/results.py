@@ -11,8 +11,10 @@ from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import SeriesFit, fit_series
 from analysis.report.size_tables import SizeRows, size_rows
 from analysis.report.verdict_tables import findings_record
+from analysis.report.within_run_tables import within_run_record
 from analysis.verdicts.all_verdicts import Findings, findings
 from analysis.verdicts.verdict import Verdict
+from analysis.verdicts.within_run import EarlyLook, Expected, Run, early_looks, expected_ends, runs_of
 
 MeasureFits = tuple[Measure, list[SeriesFit]]
 
@@ -36,6 +38,21 @@ class Results:
         """What is predicted of sizes that were not trained, by the name of the measure."""
         return {measure.name: size_rows(measure, self.study.measures) for measure, _ in self.fits}
 
+    @cached_property
+    def runs(self) -> tuple[tuple[Measure, list[Run]], ...]:
+        """The runs that have checkpoints, of every measure that has any."""
+        return tuple((one, runs) for one in self.study.measures if (runs := runs_of(self.study, one)))
+
+    @cached_property
+    def on_the_way(self) -> tuple[list[EarlyLook], list[Expected]]:
+        """What checkpoints tell of the ends of runs, and the expected ends of those that have not ended."""
+        looks, expected = list[EarlyLook](), list[Expected]()
+        for measure, runs in self.runs:
+            own = early_looks(measure, runs)
+            looks += own
+            expected += expected_ends(measure, runs, own)
+        return looks, expected
+
     def columns(self) -> list[str]:
         """Which columns of the table are the axis of the curves, which are factors, and which are neither and why."""
         axes = dict.fromkeys(measure.axis for measure, _ in self.fits if measure.axis)
@@ -57,7 +74,7 @@ class Results:
 
     def verdicts_record(self) -> dict[str, object]:
         """The findings for machines; missing numbers are left out."""
-        return findings_record(self.findings)
+        return {**findings_record(self.findings), "within_runs": within_run_record(*self.on_the_way)}
 
 
 def analyse(study: Study, margin: float, weights: Mapping[str, float] | None) -> Results:

@@ -14,6 +14,7 @@ from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, further_table, goal_table, law_table, measure_tables, overview
 from analysis.report.text import sentence, warning_rows
 from analysis.report.verdict_tables import QUESTION_TITLES, matrix_table, verdict_tables
+from analysis.report.within_run_tables import ABOUT, within_run_tables
 from analysis.text_table import TextTable
 
 HELD = (
@@ -99,6 +100,8 @@ def _details(results: Results, drawings: Drawings, overlaps: Sequence[TextTable]
         Section(_capital(table.title), [table], [drawn[table.title]] if table.title in drawn else [])
         for table in stages
     ]
+    if on_the_way := within_run_tables(*results.on_the_way):
+        found.append(Section("Within a run", on_the_way, drawings.within, sentences=[ABOUT]))
     tables = [*elsewhere_tables(results.study, results.metrics), *([further] if further else [])]
     found += [Section(_capital(table.title), [table]) for table in tables]
     found += [Section(table.title, [table], sentences=HELD) for table in overlaps]

@@ -64,6 +64,7 @@ def _staged(study: Study) -> pd.DataFrame:
     columns = {"cell", "sweep", "strategy", "total_samples", "trained_on", "after_stage", "last_stage"}
     if table is None or not columns <= set(table):
         return pd.DataFrame()
+    table = table[table["after_stage"] % 1 == 0]  # without checkpoints
     cell = [table["sweep"], table["cell"]]
     first, total = (
         table.groupby(cell)[name].transform(how) for name, how in (("after_stage", "min"), ("total_samples", "max"))

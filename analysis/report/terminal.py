@@ -15,6 +15,7 @@ from analysis.report.size_tables import size_tables
 from analysis.report.stage_tables import stage_tables
 from analysis.report.tables import elsewhere_tables, goal_table, measure_tables, overview
 from analysis.report.verdict_tables import verdict_tables
+from analysis.report.within_run_tables import within_run_tables
 from analysis.text_table import TextTable, render
 
 WIDTH = 80
@@ -48,6 +49,7 @@ def all_tables(results: Results) -> str:
     scores = [metric for metric in results.metrics if metric.bounded]
     pieces += [render(table) for table in elsewhere_tables(results.study, scores)]
     pieces += [render(table) for table in stage_tables(results.study, scores)]
+    pieces += [render(table) for table in within_run_tables(*results.on_the_way)]
     pieces += [render(table) for table in verdict_tables(headline(findings.verdicts))]
     pieces += [f"{note}\n" for note in (*findings.notes, *(s.sentence for s in findings.shares))]
     pieces += [f"audit: {line}\n" for line in findings.audits]

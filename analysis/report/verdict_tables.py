@@ -18,6 +18,7 @@ QUESTIONS = {
     "scaling": "does more of its data still help, per doubling at the largest amounts?",
     "size": "is a larger model better at equal data?",
     "budget": "what does an equal budget buy?",
+    "checkpoint": "does a checkpoint of a longer run stand for a finished run of as many samples?",
     "factor": "what do further factors change at equal data?",
     "synergy": "does mixing with other abilities help or hurt?",
     "source": "what does a doubling of another ability's data change at equal own data?",

@@ -26,6 +26,7 @@ from analysis.verdicts.strata import by_stratum, strata
 from analysis.verdicts.strategy import StrategyMeans, against_alone, compare, pairs, pareto
 from analysis.verdicts.synergy import synergies
 from analysis.verdicts.verdict import MARGIN, Verdict, as_a_family
+from analysis.verdicts.within_run import stand_ins
 
 SERIES = ("model", "strategy", "trained_on", "ratio_arm", "replay")
 """Columns that label series along an ability's own samples."""
@@ -71,6 +72,7 @@ def findings(
         verdicts += factors(arms, arms.metric.margin(margin))
         verdicts += [v for a in strata(arms, models=False) for v in sizes(a, arms.metric.margin(margin))]
     verdicts += equal_budgets(fits, margin)
+    verdicts += stand_ins(study, margin)
     verdicts += [v for arms in parts for v in synergies(arms, arms.metric.margin(margin))]
     verdicts += [v for arms in parts for v in sources(arms, arms.metric.margin(margin))]
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))

@@ -199,4 +199,4 @@ def source_of(spec: AnswerSpec, inputs: Mapping[str, Path]) -> tuple[str, str]:
     """A hub id or a folder with weights and tokenizer, and its revision."""
     if spec.model_repo:
         return spec.model_repo, spec.model_revision or "main"
-    return str(inputs["model"]), "main"
+    return str(inputs["model"] / spec.model_folder), "main"

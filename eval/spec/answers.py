@@ -63,17 +63,17 @@ class Shots:
 class AnswerSpec:
     """A model's answers to the items of one task.
 
-    The weights come from the input ``model`` (a Hugging Face folder), or from ``model_repo`` at ``model_revision``. The
-    items come from the input ``data``, a file or ``file`` inside a folder; ``items`` is how many of them are answered,
-    from the first (None: all). ``system`` is the system turn used in training, if any. The input ``tokenizer`` (a
-    folder of tokenised samples) supplies tokenizer and chat template where the model's own folder has no template. With
-    ``samples`` above 1 every item is answered that many times, each time with random numbers of its own. In the
-    completion ``form`` the model continues a plain text, without template and system turn; in the form ``likelihood``
-    it finds the likeliest of several continuations. Without ``stops`` an answer ends at those of the task.
-    ``template_options`` is a JSON object of further variables of the chat template. Task ``loss`` reads
-    tokenised samples from the inputs ``data`` or ``data.NAME``, generates nothing, and has no decoding. Engines may
-    differ where two tokens are almost equally likely, so ``engine`` is part of the identity. Raises ValueError for
-    values that do not fit together.
+    The weights come from the input ``model`` (a Hugging Face folder, or one that holds it as ``model_folder``), or from
+    ``model_repo`` at ``model_revision``. The items come from the input ``data``, a file or ``file`` inside a folder;
+    ``items`` is how many of them are answered, from the first (None: all). ``system`` is the system turn used in
+    training, if any. The input ``tokenizer`` (a folder of tokenised samples) supplies tokenizer and chat template where
+    the model's own folder has no template. With ``samples`` above 1 every item is answered that many times, each time
+    with random numbers of its own. In the completion ``form`` the model continues a plain text, without template and
+    system turn; in the form ``likelihood`` it finds the likeliest of several continuations. Without ``stops`` an answer
+    ends at those of the task. ``template_options`` is a JSON object of further variables of the chat template. Task
+    ``loss`` reads tokenised samples from the inputs ``data`` or ``data.NAME``, generates nothing, and has no decoding.
+    Engines may differ where two tokens are almost equally likely, so ``engine`` is part of the identity. Raises
+    ValueError for values that do not fit together.
     """
 
     task: str
@@ -91,6 +91,7 @@ class AnswerSpec:
     engine: str = field(default="local", metadata={"neutral": "local"})
     stops: tuple[str, ...] = field(default=(), metadata={"neutral": ()})
     template_options: str = field(default="", metadata={"neutral": ""})
+    model_folder: str = field(default="", metadata={"neutral": ""})
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

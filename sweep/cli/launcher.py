@@ -44,8 +44,7 @@ def request(plan: Plan, config: DictConfig) -> Request:
             line = str(problem).splitlines()[0]
             cells = [given(one.label, one.factors) for one in plan.cells]
             raise CellError(f"{at_cell(cells, number)}hydra.launcher: {line}") from None
-        scores = [score for some in (*planned.earlier, planned.scores) for score in some.values()]
-        for stage in with_parents([*planned.trained, *scores]):
+        for stage in with_parents([*planned.trained, *planned.every_score]):
             of_stage.setdefault(stage.key, settings)
     return Request(of_stage)
 

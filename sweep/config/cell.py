@@ -153,6 +153,12 @@ class Pretraining(Recipe):
 
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.checkpoints:
+            listed = ",".join(self.checkpoints)
+            raise ValueError(f"checkpoints=[{listed}]: only fine-tuning is measured on its way; set recipe.checkpoints")
+
     @property
     def recipe(self) -> Recipe:
         """The recipe without the seed."""

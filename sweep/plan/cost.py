@@ -143,7 +143,8 @@ def _training(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
     flops = 6.0 * parameters * tokens
     if not (gpu and flops):
         return Cost(tokens, flops, OVERHEAD_SECONDS["train"] + flops / (CPU_FLOPS * ranks), False, ranks)
-    written = MODEL_BYTES[stage.spec.recipe.export_precision]
+    recipe = stage.spec.recipe
+    written = (1 + len(recipe.checkpoints)) * MODEL_BYTES[recipe.export_precision]
     moving = (2.0 + written) * parameters / DISK_BANDWIDTH  # weights are read in bf16
     seconds = OVERHEAD_SECONDS["train"] + moving + flops / (GPU_PEAK * share_of_peak(ranks) * ranks)
     return Cost(tokens, flops, seconds, True, ranks)

@@ -96,7 +96,7 @@ def of_stages(plan: Plan) -> dict[str, float]:
 
 def _answers(planned: PlannedCell) -> list[str]:
     """The keys of a cell's answers."""
-    return [score.inputs["answers"].key for some in (planned.scores, *planned.earlier) for score in some.values()]
+    return [score.inputs["answers"].key for score in planned.every_score]
 
 
 def answering_gpus_of(plan: Plan, card: float | None) -> dict[str, int]:
@@ -127,8 +127,10 @@ def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
     stays = f"{plural(len(kept), 'model')}, {gib(rest)} GiB, stay{'s' if len(kept) == 1 else ''}"
     then = f" together, each until it is scored; {stays} (keep={plan.keep})"
     largest = max(plan.parameters.get(stage.key, 0) for stage in trained)
+    between = sum(len(stage.spec.recipe.checkpoints) for stage in trained)
+    models = plural(len(trained), "model") + (f" and {plural(between, 'checkpoint')}" if between else "")
     return [
-        f"disk: {plural(len(trained), 'model')}{' to keep' if plan.keep == 'all' else ''}, {gib(whole)} GiB in "
+        f"disk: {models}{' to keep' if plan.keep == 'all' else ''}, {gib(whole)} GiB in "
         f"{kept_in}{'' if plan.keep == 'all' else then}; while one trains, up to twice "
         f"{gib(RESUME_BYTES * largest / GIB)} GiB for its resume points, each saved in "
         f"about {save_seconds(largest, plan.store):.0f} s"
@@ -136,9 +138,9 @@ def _disk(plan: Plan, missing: Collection[str]) -> list[str]:
 
 
 def models_gib(plan: Plan, trained: Collection[Stage]) -> float:
-    """GiB that the models of these training stages take on disk."""
-    sizes = [(stage.spec.recipe.export_precision, plan.parameters.get(stage.key, 0)) for stage in trained]
-    return sum(MODEL_BYTES[precision] * size for precision, size in sizes) / GIB
+    """GiB that the models of these training stages take on disk, with those on the way."""
+    recipes = [(stage.spec.recipe, plan.parameters.get(stage.key, 0)) for stage in trained]
+    return sum((1 + len(r.checkpoints)) * MODEL_BYTES[r.export_precision] * size for r, size in recipes) / GIB
 
 
 def answering(parameters: int, shape: Architecture, *, size: int, rows: int, positions: int) -> float:

@@ -15,7 +15,7 @@ from sweep.config.overrides import at_cell, given
 from sweep.config.tracker import TrackerConfig
 from sweep.plan.exclude import is_excluded
 from sweep.plan.files import Files
-from sweep.plan.planner import Planner
+from sweep.plan.planner import Moment, Planner, Scores
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 from train.spec import TrainRun
@@ -32,17 +32,21 @@ class CellError(ValueError):
 class PlannedCell:
     """A cell with its stages: those that train it, in order, and the score of each task.
 
-    ``earlier`` holds the scores after each fine-tuning stage but the last, in order; it is empty with
-    ``suite.score=last``.
+    ``earlier`` holds the scores at each moment before the end at which it is measured, in order.
     """
 
     cell: Cell
     label: str
     trained: tuple[Stage, ...]
-    scores: Mapping[str, Stage]
-    earlier: tuple[Mapping[str, Stage], ...]
+    scores: Scores
+    earlier: tuple[tuple[Moment, Scores], ...]
     samples: Mapping[str, int]
     factors: Mapping[str, Any]
+
+    @property
+    def every_score(self) -> list[Stage]:
+        """The scores at all moments."""
+        return [score for scores in (*(some for _, some in self.earlier), self.scores) for score in scores.values()]
 
     @property
     def key(self) -> str:
@@ -112,7 +116,7 @@ def make(name: str | None, cells: Sequence[tuple[str, Cell, Mapping[str, Any]]],
         try:
             trained, scores = planner.stages(cell)
             planned = PlannedCell(
-                cell, label, trained, scores[-1], tuple(scores[:-1]), distinct_samples(trained), factors
+                cell, label, trained, scores[-1][1], tuple(scores[:-1]), distinct_samples(trained), factors
             )
         except ValueError as problem:
             raise _at(cells, number, problem) from None
@@ -174,8 +178,7 @@ def _collect(
             execution[stage.key] = _execution(name, stage, planned)
 
     for planned in cells:
-        scores = [score for some in (*planned.earlier, planned.scores) for score in some.values()]
-        for stage in (*planned.trained, *scores):
+        for stage in (*planned.trained, *planned.every_score):
             visit(stage, planned)
     return tuple(stages.values()), execution
 

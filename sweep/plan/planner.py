@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
 
 from common import model_folder
 from sweep.config.cell import Cell
@@ -15,6 +17,29 @@ from sweep.plan.shared_stages import SharedStages
 from sweep.plan.task_stages import TaskStages
 from sweep.stages.stage import File, Stage
 from train.spec import Portion, Recipe, TrainSpec
+
+
+class Moment(NamedTuple):
+    """When a cell's model is measured: after a fine-tuning stage (from 1; 0: the base), or after the share
+    ``checkpoint`` of that stage's steps.
+    """
+
+    stage: int
+    checkpoint: str = ""
+
+    @property
+    def after_stage(self) -> float:
+        """The number of stages behind the model; 1.25 stands for a quarter of the second one."""
+        return self.stage - 1 + float(Fraction(self.checkpoint)) if self.checkpoint else self.stage
+
+    @property
+    def text(self) -> str:
+        """``stage 2`` or ``stage 2 at 1/4``."""
+        return f"stage {self.stage}" + (f" at {self.checkpoint}" if self.checkpoint else "")
+
+
+Scores = Mapping[str, Stage]
+"""The score of each task."""
 
 
 class Planner:
@@ -37,22 +62,21 @@ class Planner:
         line = f"{estimated}: every row is taken for a sample; before it trains, the sweep counts the samples"
         return (*([line] if estimated else []), *self.data_stages.notes)
 
-    def stages(self, cell: Cell) -> tuple[tuple[Stage, ...], list[dict[str, Stage]]]:
-        """The stages that train the cell, in order, and the score of each task after each measured one of them.
+    def stages(self, cell: Cell) -> tuple[tuple[Stage, ...], list[tuple[Moment, Scores]]]:
+        """The stages that train the cell, in order, and the scores at each moment at which it is measured, in order.
 
         The last scores are those of the finished model, or of the base where the cell trains on nothing. Raises a
         ValueError that names key, value and remedy for a cell that cannot be planned.
         """
         trained = self._trained(cell)
-        first_tuned = 1 + cell.model.scratch  # stages behind the first fine-tuned model
-        ends = range(first_tuned, len(trained)) if cell.suite.score == "every" else ()
-        scores = [self._scores(cell, trained[:end]) for end in (*ends, len(trained))]
-        answers = [score.inputs["answers"] for some in scores for score in some.values()]
+        scores = [(moment, self._scores(cell, trained, moment)) for moment in moments(cell, len(trained))]
+        answers = [score.inputs["answers"] for _, some in scores for score in some.values()]
         self.parameters |= dict.fromkeys((stage.key for stage in (*trained, *answers)), parameters(cell))
         return trained, scores
 
-    def _scores(self, cell: Cell, trained: tuple[Stage, ...]) -> dict[str, Stage]:
-        return {name: self.task_stages.score(name, task, cell, trained) for name, task in cell.suite.tasks.items()}
+    def _scores(self, cell: Cell, trained: tuple[Stage, ...], moment: Moment) -> Scores:
+        behind, score = trained[: cell.model.scratch + moment.stage], self.task_stages.score
+        return {name: score(name, task, cell, behind, moment.checkpoint) for name, task in cell.suite.tasks.items()}
 
     def _trained(self, cell: Cell) -> tuple[Stage, ...]:
         chain = [self._base(cell)] if cell.model.scratch else []
@@ -96,6 +120,14 @@ class Planner:
             for stage in amounts(cell, pools)
             if any(stage.values())
         ]
+
+
+def moments(cell: Cell, trained: int) -> list[Moment]:
+    """When a cell of so many ``trained`` stages, the base's pretraining among them, is measured."""
+    last = trained - cell.model.scratch
+    stages = range(1, last + 1) if cell.suite.score == "every" and last else (last,)
+    checkpoints = cell.recipe.checkpoints if last else ()
+    return [Moment(stage, share) for stage in stages for share in (*checkpoints, "")]
 
 
 def check_steps(recipe: Recipe, portions: tuple[Portion, ...]) -> None:

@@ -12,6 +12,7 @@ from sweep.config.cell import Cell, Data, Source
 from sweep.plan import eval_specs
 from sweep.plan.data_stages import DataStages
 from sweep.stages.stage import File, Stage
+from train.spec import checkpoint_folder
 
 
 class TaskStages:
@@ -20,14 +21,19 @@ class TaskStages:
     def __init__(self, data_stages: DataStages) -> None:
         self.data_stages = data_stages
 
-    def score(self, name: str, task: Task, cell: Cell, trained: tuple[Stage, ...]) -> Stage:
-        """The score of one task, whose input ``answers`` is given by the last of the ``trained`` stages."""
+    def score(self, name: str, task: Task, cell: Cell, trained: tuple[Stage, ...], checkpoint: str = "") -> Stage:
+        """The score of one task, whose input ``answers`` is given by the last of the ``trained`` stages.
+
+        With a ``checkpoint`` it is given by the model after that share of the stage's steps.
+        """
         model = {"model": trained[-1]} if trained else self.data_stages.model_input(cell.model, "model")
         data = self._data(name, task, cell)
         answer, score = eval_specs.make(task, cell)
         score, judge_files = eval_specs.with_judge(name, task, cell, score, self.data_stages.files)
         if not model:
             answer = replace(answer, model_repo=cell.model.hub, model_revision=cell.model.revision)
+        if checkpoint:
+            answer = replace(answer, model_folder=checkpoint_folder(checkpoint))
         if task.task == "loss":
             return Stage("score", score, {"answers": Stage("answer", answer, {**model, **data}), **judge_files})
         if not trained:  # a base model may have no chat template; the tokenised sources have the cell's

@@ -35,7 +35,7 @@ def write(saved: SavedSweep, store: Store) -> Path:
     if path.exists() and (parquet.read_schema(path).metadata or {}).get(b"scores") == stamp.encode():
         return path
     text = pa.dictionary(pa.int32(), pa.string())
-    numbers = {"after_stage": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
+    numbers = {"after_stage": pa.float64(), "value": pa.float64(), "weight": pa.float64()}
     kinds = [(name, numbers.get(name, text)) for name in COLUMNS]
     schema = pa.schema(kinds, metadata={"scores": stamp})
     scratch = path.with_suffix(".tmp")
@@ -47,16 +47,16 @@ def write(saved: SavedSweep, store: Store) -> Path:
     return path
 
 
-def _finished(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, int, str, str], Stage]]:
+def _finished(saved: SavedSweep, store: Store) -> Iterator[tuple[tuple[str, float, str, str], Stage]]:
     """Cell, measured stage, ability and task of each score that is finished, with its stage in the store."""
     for cell in saved.cells:
         for score in saved.measured(cell):
             if (store.path(score.job.stage) / SCORES).exists():
-                yield (cell.label, score.after_stage, score.ability, score.task), score.job.stage
+                yield (cell.label, score.moment.after_stage, score.ability, score.task), score.job.stage
 
 
 def _rows(
-    sweep: str, finished: Iterable[tuple[tuple[str, int, str, str], Stage]], store: Store
+    sweep: str, finished: Iterable[tuple[tuple[str, float, str, str], Stage]], store: Store
 ) -> Iterator[tuple[Any, ...]]:
     for names, stage in finished:
         for row in _items(stage, store.path(stage)):

@@ -20,7 +20,7 @@ from sweep.plan import fit
 from sweep.plan.cost import costs, estimates
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
-from sweep.plan.planner import parameters
+from sweep.plan.planner import Moment, parameters
 from sweep.results import cell_configs, planning, replaced
 from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
 from sweep.stages.disk import locked
@@ -32,18 +32,22 @@ LOCK = "sweeps.lock"
 """The file that is locked while a sweep is saved, and while models that no sweep needs are chosen and removed."""
 
 
+SavedScores = Mapping[str, Mapping[str, str]]
+"""By task the ability that it measures, and the key of its score."""
+
+
 @dataclass(frozen=True)
 class SavedCell:
     """A cell of a saved sweep: its factors by name, its stages and scores by key.
 
-    ``earlier`` holds the scores after each fine-tuning stage but the last, where they are measured.
+    ``earlier`` holds the scores at each moment before the end at which it is measured, in order.
     """
 
     label: str
     factors: Mapping[str, Any]
     trained: tuple[str, ...]
-    scores: Mapping[str, Mapping[str, str]]
-    earlier: tuple[Mapping[str, Mapping[str, str]], ...] = ()
+    scores: SavedScores
+    earlier: tuple[tuple[Moment, SavedScores], ...] = ()
 
     @property
     def key(self) -> str:
@@ -53,9 +57,9 @@ class SavedCell:
 
 @dataclass(frozen=True)
 class Measured:
-    """A task scored after ``after_stage`` fine-tuning stages of a cell (0: the base); ``job`` is the score's."""
+    """A task scored at one moment of a cell's fine-tuning; ``job`` is the score's."""
 
-    after_stage: int
+    moment: Moment
     task: str
     ability: str
     job: Job
@@ -82,7 +86,7 @@ class SavedSweep:
                     visit(node.key)
             stages[key] = stage
 
-        for key in (*cell.trained, *(key for scores in (*cell.earlier, cell.scores) for key in _keys(scores))):
+        for key in (*cell.trained, *(score.job.stage.key for score in self.measured(cell))):
             visit(key)
         return list(stages.values())
 
@@ -92,11 +96,11 @@ class SavedSweep:
         return [stage for stage in trained if stage.spec.architecture is None]
 
     def measured(self, cell: SavedCell) -> list[Measured]:
-        """Every score of a cell, by stage and task."""
-        scores = [*enumerate(cell.earlier, 1), (len(self.tuned(cell)), cell.scores)]
+        """Every score of a cell, by moment and task."""
+        scores = [*cell.earlier, (Moment(len(self.tuned(cell))), cell.scores)]
         return [
-            Measured(number, task, score["ability"], self.jobs[score["key"]])
-            for number, some in scores
+            Measured(moment, task, score["ability"], self.jobs[score["key"]])
+            for moment, some in scores
             for task, score in sorted(some.items())
         ]
 
@@ -128,7 +132,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
             "factors": factors(planned),
             "trained": [stage.key for stage in planned.trained],
             "scores": _scores(planned, planned.scores),
-            "earlier": [_scores(planned, scores) for scores in planned.earlier],
+            "earlier": [{**moment._asdict(), "scores": _scores(planned, some)} for moment, some in planned.earlier],
         }
         for planned in plan.cells
     ]
@@ -164,14 +168,16 @@ def check_replacement(plan: Plan, store: Store, replace: bool) -> str:
         return unknown_stages(store.sweep(plan.name))
     planned = {cell.key: cell for cell in plan.cells}
     measured = [
-        cell for cell in saved.cells if any(_is_measured(saved, store, s) for s in (*cell.earlier, cell.scores))
+        cell
+        for cell in saved.cells
+        if any(_is_measured(saved, store, some) for some in (*(s for _, s in cell.earlier), cell.scores))
     ]
     lost = [cell.label for cell in measured if cell.key not in planned]
     lost += [
         f"{cell.label} after its earlier stages"
         for cell in measured
         if cell.key in planned and not planned[cell.key].earlier
-        if any(_is_measured(saved, store, scores) for scores in cell.earlier)
+        if any(_is_measured(saved, store, scores) for _, scores in cell.earlier)
     ]
     if lost and not replace:
         raise ValueError(
@@ -189,12 +195,8 @@ def _other_name(plan: Plan, store: Store) -> str:
     return f"give name={free}{instead}, which shares all finished stages"
 
 
-def _is_measured(saved: SavedSweep, store: Store, scores: Mapping[str, Mapping[str, str]]) -> bool:
-    return any(store.path(saved.jobs[key].stage).exists() for key in _keys(scores))
-
-
-def _keys(scores: Mapping[str, Mapping[str, str]]) -> list[str]:
-    return [score["key"] for score in scores.values()]
+def _is_measured(saved: SavedSweep, store: Store, scores: SavedScores) -> bool:
+    return any(store.path(saved.jobs[score["key"]].stage).exists() for score in scores.values())
 
 
 def load(store: Store, name: str) -> SavedSweep:
@@ -223,10 +225,16 @@ def load(store: Store, name: str) -> SavedSweep:
 
 def _cells(value: list[dict[str, Any]]) -> tuple[SavedCell, ...]:
     return tuple(
-        SavedCell(
-            c["label"], current_names(c["factors"]), tuple(c["trained"]), c["scores"], tuple(c.get("earlier", ()))
-        )
-        for c in value
+        SavedCell(c["label"], current_names(c["factors"]), tuple(c["trained"]), c["scores"], _earlier(c)) for c in value
+    )
+
+
+def _earlier(cell: Mapping[str, Any]) -> tuple[tuple[Moment, SavedScores], ...]:
+    """The scores before the end; versions that knew no checkpoints wrote those of each stage, from the first."""
+    listed = enumerate(cell.get("earlier", ()), 1)
+    return tuple(
+        (Moment(one["stage"], one["checkpoint"]), one["scores"]) if "checkpoint" in one else (Moment(number), one)
+        for number, one in listed
     )
 
 

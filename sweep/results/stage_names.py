@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweep.config.overrides import given, short_labels
+from sweep.plan.planner import Moment
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.stage import File, Stage
 
@@ -19,9 +20,8 @@ def stage_names(saved: SavedSweep) -> dict[str, str]:
             number = f", stage {tuned.index(key) + 1}" if key in tuned and len(tuned) > 1 else ""
             names[key] = f"train {label}{number}" if key in tuned else "train base"
         for one in saved.measured(cell):
-            of = (
-                "base" if not tuned else label if one.after_stage == len(tuned) else f"{label}, stage {one.after_stage}"
-            )
+            finished = one.moment == Moment(len(tuned))
+            of = "base" if not tuned else label if finished else f"{label}, {one.moment.text}"
             names[one.job.stage.key] = f"score {one.task}, {of}"
             for name, node in one.job.stage.inputs.items():
                 if name == "answers":

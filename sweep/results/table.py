@@ -10,6 +10,7 @@ from typing import Any
 
 from common.cells import quoted
 from sweep.plan.plan import distinct_samples
+from sweep.plan.planner import Moment
 from sweep.results import items
 from sweep.results.machines import machines, own_stages
 from sweep.results.saved_sweep import SavedCell, SavedSweep, dose
@@ -21,11 +22,11 @@ FIRST = (
 )
 """Columns that every table starts with; the factors of the cells follow.
 
-``after_stage`` is the number of the fine-tuning stage after which the row was measured (0: the untrained base),
-``last_stage`` that of the cell's last one: where they are equal, the row is about the finished model. The
-columns of samples say what the measured model was trained on, as its training recorded it: ``train_samples`` distinct
-samples of the ability, and over all abilities and stages ``presentations`` of samples, their ``tokens`` and those of
-them that carried loss.
+``after_stage`` is the number of the fine-tuning stage after which the row was measured (0: the untrained base; 1.25:
+at the checkpoint after a quarter of the second stage), ``last_stage`` that of the cell's last one: where they are
+equal, the row is about the finished model. The columns of samples say what the measured model was trained on, as its
+training recorded it: ``train_samples`` distinct samples of the ability, and over all abilities and stages
+``presentations`` of samples, their ``tokens`` and those of them that carried loss.
 
 ``hours`` is the plan's estimate for the cell's fine-tuning, answers and scores on one device: a GPU where the plan
 counts on one, else a core. ``machine`` is where it was trained and answered: processor or GPU, instruction set, torch.
@@ -64,7 +65,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
     whole_cell = {"hours": _hours(saved, cell), "machine": machines(saved, cell, store)}
     last_stage = len(saved.tuned(cell))
     for score in saved.measured(cell):
-        factors = model_factors(saved, cell, score.after_stage, store)
+        factors = model_factors(saved, cell, score.moment, store)
         summary = store.path(score.job.stage) / "summary.json"
         if not summary.exists():
             continue
@@ -74,7 +75,7 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
                     **dict.fromkeys(FIRST),
                     "sweep": saved.name,
                     "cell": cell.label,
-                    "after_stage": score.after_stage,
+                    "after_stage": score.moment.after_stage,
                     "last_stage": last_stage,
                     "ability": score.ability,
                     "task": score.task,
@@ -87,21 +88,25 @@ def _rows(saved: SavedSweep, cell: SavedCell, store: Store) -> list[dict[str, An
     return rows
 
 
-def model_factors(saved: SavedSweep, cell: SavedCell, stages: int, store: Store) -> dict[str, Any]:
-    """The factors of a cell's model after its first ``stages`` fine-tuning stages, and what it was trained on.
+def model_factors(saved: SavedSweep, cell: SavedCell, moment: Moment, store: Store) -> dict[str, Any]:
+    """The factors of a cell's model at one moment of its fine-tuning, and what it was trained on.
 
     An ability's samples are nested over the stages, so the stage that saw most of them counts.
     """
     samples: dict[str, int] = {}
     totals = dict.fromkeys(TOTALS, 0)
-    for stage in saved.tuned(cell)[:stages]:
-        summary = store.records(stage) / "summary.json"
-        if not summary.exists():
+    stages = saved.tuned(cell)[: moment.stage]
+    for number, stage in enumerate(stages, 1):
+        file = store.records(stage) / "summary.json"
+        if not file.exists():
             totals = {}  # a model that was trained elsewhere or is gone; what was planned stands in the factors
-            samples = distinct_samples(saved.tuned(cell)[:stages])
+            samples = distinct_samples(stages)
             break
+        summary = json.loads(file.read_bytes())
+        if moment.checkpoint and number == len(stages):
+            summary = summary["checkpoints"][moment.checkpoint]
         seen: Counter[str] = Counter()
-        for source in json.loads(summary.read_bytes())["sources"].values():
+        for source in summary["sources"].values():
             seen[source["ability"]] += source["samples"]
             totals = {name: total + source[name] for name, total in totals.items()}
         samples |= {ability: max(count, samples.get(ability, 0)) for ability, count in seen.items()}

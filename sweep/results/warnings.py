@@ -99,7 +99,7 @@ def _high_rates(saved: SavedSweep, store: Store) -> list[str]:
     short = dict(zip((cell.label for cell in saved.cells), shown, strict=True))
     for cell, score in _scored(saved):
         summary = store.path(score.job.stage) / "summary.json"
-        stage = f" after stage {score.after_stage}" if cell.earlier else ""
+        stage = f" after {score.moment.text}" if cell.earlier else ""
         where = f"{short[cell.label]}{stage}".strip()
         for one in json.loads(summary.read_bytes()).get("warnings", ()) if summary.exists() else ():
             rate = (score.task, one["metric"])

@@ -126,8 +126,8 @@ class OpenRun:
         """Send the rows that W&B lacks. Raises `Unreachable`."""
         rows = run.rows()
         with _failures(self._place):
-            for row in rows:
-                number = int(row[run.counter])
+            for place, row in enumerate(rows, 1):
+                number = int(row[run.counter]) if run.counter else place
                 if number >= self.next:
                     self._started.log(dict(row), step=number)
                     self.next = number + 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common import axes
+from sweep.plan.planner import Moment
 from sweep.results import table
 from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
 from sweep.stages.stage import Stage, plain
@@ -35,10 +36,10 @@ Row = Mapping[str, Any]
 class Run:
     """One run: its id, labels, config and x axes, of which the first is that of all plots.
 
-    ``rows`` reads what was logged so far, in the order of their numbers, which stand under ``counter``; ``tables`` are
-    files of rows that are shown as tables, by name. ``state`` is 'finished', 'failed', 'stopped' (it can go on) or
-    'running'. ``source`` names what the rows follow from where that is fixed, so that they need not be read to see that
-    they have been sent.
+    ``rows`` reads what was logged so far, in the order of their numbers, which stand under ``counter`` and are 1, 2 and
+    so on where that is empty; ``tables`` are files of rows that are shown as tables, by name. ``state`` is 'finished',
+    'failed', 'stopped' (it can go on) or 'running'. ``source`` names what the rows follow from where that is fixed, so
+    that they need not be read to see that they have been sent.
     """
 
     id: str
@@ -122,17 +123,18 @@ class Content:
         return [tag[:LONGEST_TAG] for tag in axes.tags(cell.factors, self.keys)]
 
     def _evaluation(self, cell: SavedCell, scores: Sequence[Measured]) -> Run | None:
-        """The run of a cell's scores, with a row after each of its training stages; None before the first score.
+        """The run of a cell's scores, with a row a moment at which it is measured; None before the first score.
 
-        A row is logged once all scores up to its stage are there; the summary has those of the finished model that are.
+        A row is logged once all scores up to its moment are there; the summary has those of the finished model that
+        are.
         """
         rows: list[Row] = []
         summary: Row = {}
-        numbers = list(dict.fromkeys(score.after_stage for score in scores))
-        for place, number in enumerate(numbers):
-            own = [score for score in scores if score.after_stage == number]
+        moments = list(dict.fromkeys(score.moment for score in scores))
+        for place, moment in enumerate(moments):
+            own = [score for score in scores if score.moment == moment]
             found = [score for score in own if (self.store.path(score.job.stage) / "summary.json").exists()]
-            row = self._axes(cell, number) if found else {}
+            row = self._axes(cell, moment) if found else {}
             if found and len(found) == len(own) and len(rows) == place:
                 rows.append(row | {name: m["value"] for score in found for name, m in self._metrics(score)})
             summary = row | {
@@ -144,20 +146,20 @@ class Content:
         if not rows and not summary:
             return None
         config = axes.typed_axes(cell.factors, self.keys) | {"cell": cell.label, "cell_key": cell.key}
-        folders = {score.task: self.store.path(score.job.stage) for score in scores if score.after_stage == numbers[-1]}
+        folders = {score.task: self.store.path(score.job.stage) for score in scores if score.moment == moments[-1]}
         tables = {f"answers/{task}": folder / VIEWER for task, folder in folders.items()} if self.answers else {}
         return Run(
             self._id(cell), cell.label, "score",
-            tuple(self._tags(cell)), config, ("samples", "tokens", "after_stage"), "after_stage", lambda: rows,
-            "finished" if len(rows) == len(numbers) else "stopped", summary,
+            tuple(self._tags(cell)), config, ("samples", "tokens", "after_stage"), "", lambda: rows,
+            "finished" if len(rows) == len(moments) else "stopped", summary,
             {name: file for name, file in tables.items() if file.exists()},
         )  # fmt: skip
 
-    def _axes(self, cell: SavedCell, after_stage: int) -> dict[str, Any]:
-        """What a cell's model was trained on up to a stage; only the stage's number where no summary says it."""
-        model = table.model_factors(self.saved, cell, after_stage, self.store)
+    def _axes(self, cell: SavedCell, moment: Moment) -> dict[str, Any]:
+        """What a cell's model was trained on up to a moment; only the stage's number where no summary says it."""
+        model = table.model_factors(self.saved, cell, moment, self.store)
         known = {"tokens": model["tokens"], "samples": model["presentations"]} if "tokens" in model else {}
-        return {"after_stage": after_stage} | known
+        return {"after_stage": moment.after_stage} | known
 
     def _metrics(self, score: Measured) -> Iterator[tuple[str, dict[str, float]]]:
         """Each metric of a score, named ABILITY/TASK/METRIC: value, stderr, n_items, and low and high of its interval.

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from tests.train import processes
 from tests.train.tiny import execution, metrics, train_spec
 from train import checkpoint, loop
+from train.spec import checkpoint_folder
 
 DEPTHS = (4, 32)
 STEPS = 12
-SPEC = train_spec(steps=STEPS, learning_rate=3e-4)
+SPEC = train_spec(steps=STEPS, learning_rate=3e-4, checkpoints=("1/12", "3/4"))
+"""The first checkpoint is written by the four ranks, the second by those who go on."""
 FOUR = execution(name="deepspeed", zero_stage=3, ranks=4, micro_tokens=64, checkpoint_steps=2)
 OTHERS = {
     "zero3, two ranks": execution(name="deepspeed", zero_stage=3, ranks=2, micro_tokens=128),
@@ -45,17 +48,17 @@ def killed(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def whole(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Mapping[str, float]]:
-    """The steps of a stage that nothing interrupts, in one process."""
+def whole(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stage, which nothing interrupts, in one process."""
     out = tmp_path_factory.mktemp("whole")
     loop.run(SPEC, inputs, out, execution())
-    return metrics(out)
+    return out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*OTHERS, "torch"])
 def test_others_go_on_with_the_same_samples_and_losses(
-    killed: Path, whole: list[Mapping[str, float]], inputs: dict[str, Path], tmp_path: Path, name: str
+    killed: Path, whole: Path, inputs: dict[str, Path], name: str
 ) -> None:
     out = killed / name
     if name == "torch":
@@ -63,10 +66,15 @@ def test_others_go_on_with_the_same_samples_and_losses(
         point = checkpoint.latest(out)
         assert point is not None and 4 <= point.step < STEPS
         loop.run(SPEC, inputs, out, execution())
-    ours = metrics(out)
-    assert [line["samples"] for line in ours] == [line["samples"] for line in whole]
-    assert [line["loss"] for line in ours] == pytest.approx([line["loss"] for line in whole], abs=1e-6)
+    ours, theirs = metrics(out), metrics(whole)
+    assert [line["samples"] for line in ours] == [line["samples"] for line in theirs]
+    assert [line["loss"] for line in ours] == pytest.approx([line["loss"] for line in theirs], abs=1e-6)
     assert not (out / "resume").exists()
+    for folder in (".", checkpoint_folder("1/12"), checkpoint_folder("3/4")):
+        weights, expected = (load_file(place / folder / "model.safetensors") for place in (out, whole))
+        assert weights.keys() == expected.keys()
+        for key, weight in weights.items():
+            torch.testing.assert_close(weight, expected[key], atol=1e-4, rtol=0)
 
 
 @pytest.mark.slow

@@ -13,10 +13,13 @@ from common.json_file import write_json
 from eval.items.metrics import share
 from sweep.plan.files import Files
 from sweep.plan.plan import Plan, make
+from sweep.plan.planner import Moment
 from sweep.results import table, warnings
 from sweep.results.saved_sweep import SavedSweep, check_replacement, load, save
+from sweep.results.stage_names import stage_names
 from sweep.stages.store import Store
 from tests.sweep.composing import cell, plan
+from train.spec import checkpoint_folder
 
 ORDER = ["code", "math", "general"]
 
@@ -32,8 +35,9 @@ def measure(saved: SavedSweep, store: Store) -> None:
         for score in saved.measured(one):
             folder = store.path(score.job.stage)
             folder.mkdir(parents=True, exist_ok=True)
-            right = [place < score.after_stage for place in range(10)]
-            high = [{"metric": "empty_rate", "value": 0.5, "limit": 0.1}] if score.after_stage == 2 else []
+            after = score.moment.after_stage
+            right = [place < after for place in range(10)]
+            high = [{"metric": "empty_rate", "value": 0.5, "limit": 0.1}] if after == 2 else []
             write_json(folder / "summary.json", {"metrics": [asdict(share("accuracy", right))], "warnings": high})
             rows = [{"metric": "accuracy", "item": str(n), "value": float(v), "weight": 1} for n, v in enumerate(right)]
             (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -54,6 +58,10 @@ def store(tmp_path: Path) -> Store:
         (["strategy=dmt"], [1, 2]),
         (["strategy=sequential", "amount.math=0"], [1, 2]),
         (["strategy=sequential", "fraction=0"], [0]),
+        (["strategy=single", "recipe.checkpoints=[1/2,1/4]"], [0.25, 0.5, 1]),
+        (["strategy=dmt", "recipe.checkpoints=[1/4]"], [0.25, 1, 1.25, 2]),
+        (["strategy=dmt", "recipe.checkpoints=[0.25]", "suite.score=last"], [1.25, 2]),
+        (["strategy=single", "recipe.checkpoints=[1/4]", "fraction=0"], [0]),
         (["strategy=sequential", "suite.score=last"], [3]),
         (["strategy=sequential", "model=llama_7b", "recipe=paper"], [1, 2, 3]),
         (["strategy=sequential", "model=llama_7b", "recipe=paper", "fraction=0"], [0]),
@@ -65,13 +73,16 @@ def test_each_training_stage_is_scored_in_every_task(words: list[str], stages: l
     (one,) = saved.cells
     assert load(store, "test") == saved
     tasks = sorted(made.cells[0].cell.suite.tasks)
-    assert [(score.after_stage, score.task) for score in saved.measured(one)] == [(n, t) for n in stages for t in tasks]
+    measured = [(score.moment.after_stage, score.task) for score in saved.measured(one)]
+    assert measured == [(n, t) for n in stages for t in tasks]
     tuned = [stage.key for stage in saved.tuned(one)]
     for score in saved.measured(one):
         answers = saved.jobs[score.job.stage.inputs["answers"].key].stage
         model = answers.inputs.get("model")
-        if score.after_stage:
-            assert model is not None and model.key == tuned[score.after_stage - 1]
+        if score.moment.stage:
+            assert model is not None and model.key == tuned[score.moment.stage - 1]
+            share = score.moment.checkpoint
+            assert answers.spec.model_folder == (checkpoint_folder(share) if share else "")
         else:
             assert model is None or model.key == one.trained[0]
 
@@ -79,7 +90,7 @@ def test_each_training_stage_is_scored_in_every_task(words: list[str], stages: l
 def test_a_stage_that_another_cell_has_is_scored_once():
     first = plan(cell("strategy=sequential", "suite.score=every"), cell("strategy=single", "ability=code"))
     alone = plan(cell("strategy=sequential"))
-    assert first.cells[0].earlier[0] == first.cells[1].scores
+    assert first.cells[0].earlier[0] == (Moment(1), first.cells[1].scores)
     assert len(first.stages) == len(alone.stages)
 
 
@@ -155,6 +166,39 @@ def test_a_sweep_saved_before_stages_were_scored_is_read(store: Store):
         del one["earlier"]
     write_json(file, text)
     assert load(store, "s") == saved
+
+
+def test_a_sweep_saved_before_there_were_checkpoints_is_read(store: Store):
+    saved = save(planned(store, "ability=code"), store)
+    file = store.sweep("s") / "sweep.json"
+    text = json.loads(file.read_text())
+    for one in text["cells"]:
+        one["earlier"] = [moment["scores"] for moment in one["earlier"]]
+    write_json(file, text)
+    assert load(store, "s") == saved
+
+
+def test_the_table_says_what_a_checkpoint_was_trained_on(store: Store):
+    saved = save(planned(store, "ability=code", "recipe.checkpoints=[1/4]"), store)
+    measure(saved, store)
+    single = saved.cells[0]
+    (stage,) = saved.tuned(single)
+    folder = store.path(stage)
+    folder.mkdir(parents=True)
+    dose = {"ability": "code", "samples": 2560, "presentations": 7680, "tokens": 90, "supervised_tokens": 50}
+    quarter = dose | {"samples": 1920, "presentations": 1920, "tokens": 20, "supervised_tokens": 9}
+    summary = {"sources": {"code": dose}, "checkpoints": {"1/4": {"steps": 1, "sources": {"code": quarter}}}}
+    write_json(folder / "summary.json", summary)
+    rows = pd.read_csv(table.write(saved, store))
+    own = rows[(rows["cell"] == "single") & (rows["task"] == "humaneval")].set_index("after_stage")
+    columns = ["train_samples", "samples_code", "total_samples", "presentations", "tokens", "supervised_tokens"]
+    assert own.loc[0.25, columns].tolist() == [1920, 1920, 1920, 1920, 20, 9]
+    assert own.loc[1, columns].tolist() == [2560, 2560, 2560, 7680, 90, 50]
+    assert own["last_stage"].tolist() == [1, 1]
+    assert sorted(pd.read_parquet(store.sweep("s") / "items.parquet")["after_stage"].unique()) == [
+        0.25, 1.0, 1.25, 2.0, 2.25, 3.0,
+    ]  # fmt: skip
+    assert stage_names(saved)[single.earlier[0][1]["gsm8k"]["key"]] == "score gsm8k, single, stage 1 at 1/4"
 
 
 def test_only_every_and_last_are_choices():

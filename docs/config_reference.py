@@ -77,7 +77,7 @@ def _type(hint: Any) -> str:
     match typing.get_origin(hint):
         case types.UnionType | typing.Union:
             return " or ".join("null" if part is type(None) else _type(part) for part in parts)
-        case origin if origin is list:
+        case origin if origin in (list, tuple):
             return f"list of {_type(parts[0])}"
         case origin if origin is dict:
             return f"table of {_type(parts[1])}"

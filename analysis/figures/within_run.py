@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.data.study import Measure
-from analysis.figures.axes import LOG, value_axis
+from analysis.figures.axes import LOG, round_numbers, value_axis
 from analysis.figures.figure import Figure, Row, Source, Spec, shown
 from analysis.figures.look import COLOURS, DASHES, SHAPES, WIDTH, legend, series_scale
 from analysis.verdicts.within_run import Run
@@ -33,14 +33,12 @@ def within_run_figure(measure: Measure, runs: Sequence[Run]) -> Figure:
         ]
         rows += [_row("checkpoint", run, seen, metric.factor * value) for seen, value in points]
         rows += [_row("end", run, run.end_seen, metric.factor * run.end)] if np.isfinite(run.end) else []
+    ticks = round_numbers(min(float(run.points["seen"].min()) for run in chosen), chosen[-1].end_seen)
     values = [float(row["value"]) for row in rows if isinstance(row["value"], int | float)]
 
     def view(source: Source) -> Spec:
-        axis = {
-            "title": source.words("x_title", "samples seen, repeats counted (log scale)"),
-            "format": ",~g",
-            "grid": False,
-        }
+        axis: Spec = {"title": source.words("x_title", "samples seen, repeats counted (log scale)"), "grid": False}
+        axis |= {"format": ",~g"} | ({"values": ticks} if source.known else {})
         x = {"field": source.column("seen"), "type": "quantitative", "scale": dict(LOG), "axis": axis}
         y = value_axis(source, "value", metric, values)
         looks = {

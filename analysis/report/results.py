@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from analysis.data.metric import Metric
 from analysis.data.study import Measure, Study
 from analysis.fitting.series_fits import SeriesFit, fit_series
+from analysis.report.cells import short_names
 from analysis.report.size_tables import SizeRows, size_rows
 from analysis.report.verdict_tables import findings_record
 from analysis.report.within_run_tables import within_run_record
@@ -40,8 +41,8 @@ class Results:
 
     @cached_property
     def runs(self) -> tuple[tuple[Measure, list[Run]], ...]:
-        """The runs that have checkpoints, of every measure that has any."""
-        return tuple((one, runs) for one in self.study.measures if (runs := runs_of(self.study, one)))
+        """The runs that have checkpoints, of every measure that has any, by what tells their cells apart."""
+        return tuple((one, _named(runs)) for one in self.study.measures if (runs := runs_of(self.study, one)))
 
     @cached_property
     def on_the_way(self) -> tuple[list[EarlyLook], list[Expected]]:
@@ -91,6 +92,12 @@ def scored(fits: Sequence[MeasureFits]) -> Sequence[MeasureFits]:
 def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The verdicts on shares and ratings; on all metrics where there are none."""
     return [verdict for verdict in verdicts if verdict.metric.bounded] or list(verdicts)
+
+
+def _named(runs: Sequence[Run]) -> list[Run]:
+    """The runs with short names of their cells, which begin with that of the sweep where there are several."""
+    short, several = short_names(run.cell for run in runs), len({run.sweep for run in runs}) > 1
+    return [replace(run, cell=f"{run.sweep}: {short[run.cell]}" if several else short[run.cell]) for run in runs]
 
 
 def _measure_record(measure: Measure, fits: list[SeriesFit]) -> dict[str, object]:

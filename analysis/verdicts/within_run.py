@@ -42,6 +42,7 @@ class Run:
     ``seen`` (presented, repeats counted) begin at 0.
     """
 
+    sweep: str
     cell: str
     points: pd.DataFrame
     end: float
@@ -102,7 +103,7 @@ def runs_of(study: Study, measure: Measure) -> list[Run]:
     rows = rows.assign(share=share, seen=rows["presentations"])[
         (share > 0) & ~untrained(rows) & ~trained_elsewhere(rows)
     ]
-    several, found = rows["sweep"].nunique() > 1, []
+    found = []
     for (sweep, cell), own in rows.sort_values("share").groupby(["sweep", "cell"], sort=False):
         before, ends = own[own["share"] < 1].drop_duplicates("seen"), own[own["share"] >= 1]
         if len(ends):  # a stage of few steps may have checkpoints at its very end
@@ -113,7 +114,7 @@ def runs_of(study: Study, measure: Measure) -> list[Run]:
         last = before.iloc[-1]
         seen = float(ends["seen"].iloc[0]) if len(ends) else float(last["seen"] / last["share"])
         end = float(ends["value"].iloc[0]) if len(ends) else float("nan")
-        found.append(Run(f"{sweep} {cell}" if several else str(cell), before, end, seen, single))
+        found.append(Run(str(sweep), str(cell), before, end, seen, single))
     return found
 
 
@@ -222,7 +223,7 @@ def _sentence(name: str, pairs: int, runs: int, verdict: Verdict) -> str:
     return f"{name}: {compared} ({many}): {with_unit(verdict)}{qualification(verdict)}."
 
 
-def _gaps(study: Study, measure: Measure) -> dict[str, list[float]]:
+def _gaps(study: Study, measure: Measure) -> dict[tuple[str, str], list[float]]:
     """By longer run, how much better than its checkpoints are finished runs that saw as many samples (merits)."""
     runs = [run for run in runs_of(study, measure) if run.single]
     ended = measure.trained[~trained_elsewhere(measure.trained)]
@@ -234,7 +235,7 @@ def _gaps(study: Study, measure: Measure) -> dict[str, list[float]]:
     both = pd.concat([ended[design], firsts[design]], ignore_index=True)
     group = both.groupby(design, dropna=False, sort=False).ngroup().to_numpy() if design else np.zeros(len(both), int)
     seen, merit = np.log(ended["presentations"].to_numpy(float)), measure.metric.merit(ended["value"].to_numpy(float))
-    gaps: dict[str, list[float]] = {}
+    gaps: dict[tuple[str, str], list[float]] = {}
     for run, own in zip(runs, group[len(ended) :], strict=True):
         alike = np.flatnonzero(group[: len(ended)] == own)
         if not len(alike):
@@ -243,7 +244,7 @@ def _gaps(study: Study, measure: Measure) -> dict[str, list[float]]:
         nearest, near = alike[away.argmin(axis=1)], away.min(axis=1) < np.log(ALIKE)
         then = measure.metric.merit(run.points["value"].to_numpy(float))
         if near.any():
-            gaps[run.cell] = (merit[nearest] - then)[near].tolist()
+            gaps[run.sweep, run.cell] = (merit[nearest] - then)[near].tolist()
     return gaps
 
 

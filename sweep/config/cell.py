@@ -32,9 +32,8 @@ LABELS = ("name", "data.name", "model.name", "strategy.name", "suite.name", "sui
 
 EXECUTION = (
     "store", "upstream", "workers", "dry_run", "json", "replace", "keep", "exclude", "engine", "tracker",
-    "suite.eval_batch_size", "model.parameters", "model.resources",
-    "data.sources.*.path", "data.corpus.*.path", "suite.tasks.*.path", "model.path",
-    "suite.judge_client", "suite.score", "suite.tasks.*.references",
+    "suite.eval_batch_size", "suite.judge_client", "suite.score", "suite.tasks.*.references", "suite.tasks.*.path",
+    "model.parameters", "model.resources", "model.path", "data.sources.*.path", "data.corpus.*.path",
 )  # fmt: skip
 """Config keys of where and how work runs, and what is measured and kept. Of paths, the content enters stages' keys."""
 
@@ -151,13 +150,8 @@ class Data:
 class Pretraining(Recipe):
     """The recipe of a base model that is built from scratch, and its seed: of the weights and of the corpus's order."""
 
+    checkpoints: tuple[str, ...] = field(default=(), metadata={"derived": True})  # only fine-tuning is measured
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.checkpoints:
-            listed = ",".join(self.checkpoints)
-            raise ValueError(f"checkpoints=[{listed}]: only fine-tuning is measured on its way; set recipe.checkpoints")
 
     @property
     def recipe(self) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from sweep.config.amount import Amount
 
@@ -55,3 +56,22 @@ class Strategy:
             own = {ability: number.value for ability, number in stage.items() if ability in numbers}
             stages.append(numbers | own)
         return stages
+
+
+class Moment(NamedTuple):
+    """When a cell's model is measured: after a fine-tuning stage (from 1; 0: the base), or after the share
+    ``checkpoint`` of that stage's steps.
+    """
+
+    stage: int
+    checkpoint: str = ""
+
+    @property
+    def after_stage(self) -> float:
+        """The number of stages behind the model; 1.25 stands for a quarter of the second one."""
+        return self.stage - 1 + float(Fraction(self.checkpoint)) if self.checkpoint else self.stage
+
+    @property
+    def text(self) -> str:
+        """``stage 2`` or ``stage 2 at 1/4``."""
+        return f"stage {self.stage}" + (f" at {self.checkpoint}" if self.checkpoint else "")

@@ -12,10 +12,11 @@ from eval.spec.answers import EvalRun
 from eval.spec.judge import JudgeRun
 from sweep.config.cell import Cell
 from sweep.config.overrides import at_cell, given
+from sweep.config.strategy import Moment
 from sweep.config.tracker import TrackerConfig
 from sweep.plan.exclude import is_excluded
 from sweep.plan.files import Files
-from sweep.plan.planner import Moment, Planner, Scores
+from sweep.plan.planner import Planner, Scores
 from sweep.stages.stage import Stage
 from sweep.stages.store import Store
 from train.spec import TrainRun

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
-from typing import NamedTuple
 
 from common import model_folder
 from sweep.config.cell import Cell
+from sweep.config.strategy import Moment
 from sweep.plan.amounts import amounts
 from sweep.plan.data_stages import DataStages, folder_of, hub
 from sweep.plan.files import Files
@@ -17,26 +16,6 @@ from sweep.plan.shared_stages import SharedStages
 from sweep.plan.task_stages import TaskStages
 from sweep.stages.stage import File, Stage
 from train.spec import Portion, Recipe, TrainSpec
-
-
-class Moment(NamedTuple):
-    """When a cell's model is measured: after a fine-tuning stage (from 1; 0: the base), or after the share
-    ``checkpoint`` of that stage's steps.
-    """
-
-    stage: int
-    checkpoint: str = ""
-
-    @property
-    def after_stage(self) -> float:
-        """The number of stages behind the model; 1.25 stands for a quarter of the second one."""
-        return self.stage - 1 + float(Fraction(self.checkpoint)) if self.checkpoint else self.stage
-
-    @property
-    def text(self) -> str:
-        """``stage 2`` or ``stage 2 at 1/4``."""
-        return f"stage {self.stage}" + (f" at {self.checkpoint}" if self.checkpoint else "")
-
 
 Scores = Mapping[str, Stage]
 """The score of each task."""

@@ -15,12 +15,13 @@ from common.renames import current_key
 from common.restore import restore
 from common.wording import plural
 from sweep.config.cell import Cell
+from sweep.config.strategy import Moment
 from sweep.config.tracker import NO_TRACKER, TrackerConfig
 from sweep.plan import fit
 from sweep.plan.cost import costs, estimates
 from sweep.plan.exclude import value_at
 from sweep.plan.plan import Plan, PlannedCell, cell_key
-from sweep.plan.planner import Moment, parameters
+from sweep.plan.planner import parameters
 from sweep.results import cell_configs, planning, replaced
 from sweep.results.sweep_files import FILE, REMEDY, UNREADABLE, unknown_stages, unreadable
 from sweep.stages.disk import locked
@@ -54,6 +55,11 @@ class SavedCell:
         """What the cell is, whatever its label; equal to the planned cell's key."""
         return cell_key({task: score["key"] for task, score in self.scores.items()}, self.trained)
 
+    @property
+    def score_keys(self) -> list[str]:
+        """The keys of its scores at all moments."""
+        return [score["key"] for some in (*(some for _, some in self.earlier), self.scores) for score in some.values()]
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -86,7 +92,7 @@ class SavedSweep:
                     visit(node.key)
             stages[key] = stage
 
-        for key in (*cell.trained, *(score.job.stage.key for score in self.measured(cell))):
+        for key in (*cell.trained, *cell.score_keys):
             visit(key)
         return list(stages.values())
 
@@ -167,17 +173,13 @@ def check_replacement(plan: Plan, store: Store, replace: bool) -> str:
     except ValueError:
         return unknown_stages(store.sweep(plan.name))
     planned = {cell.key: cell for cell in plan.cells}
-    measured = [
-        cell
-        for cell in saved.cells
-        if any(_is_measured(saved, store, some) for some in (*(s for _, s in cell.earlier), cell.scores))
-    ]
+    measured = [cell for cell in saved.cells if _is_measured(saved, store, cell.score_keys)]
     lost = [cell.label for cell in measured if cell.key not in planned]
     lost += [
         f"{cell.label} after its earlier stages"
         for cell in measured
         if cell.key in planned and not planned[cell.key].earlier
-        if any(_is_measured(saved, store, scores) for _, scores in cell.earlier)
+        if any(_is_measured(saved, store, [one["key"] for one in some.values()]) for _, some in cell.earlier)
     ]
     if lost and not replace:
         raise ValueError(
@@ -195,8 +197,8 @@ def _other_name(plan: Plan, store: Store) -> str:
     return f"give name={free}{instead}, which shares all finished stages"
 
 
-def _is_measured(saved: SavedSweep, store: Store, scores: SavedScores) -> bool:
-    return any(store.path(saved.jobs[score["key"]].stage).exists() for score in scores.values())
+def _is_measured(saved: SavedSweep, store: Store, keys: Iterable[str]) -> bool:
+    return any(store.path(saved.jobs[key].stage).exists() for key in keys)
 
 
 def load(store: Store, name: str) -> SavedSweep:

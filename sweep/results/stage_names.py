@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweep.config.overrides import given, short_labels
-from sweep.plan.planner import Moment
+from sweep.config.strategy import Moment
 from sweep.results.saved_sweep import SavedSweep
 from sweep.stages.stage import File, Stage
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from common.cells import quoted
+from sweep.config.strategy import Moment
 from sweep.plan.plan import distinct_samples
-from sweep.plan.planner import Moment
 from sweep.results import items
 from sweep.results.machines import machines, own_stages
 from sweep.results.saved_sweep import SavedCell, SavedSweep, dose

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common import axes
-from sweep.plan.planner import Moment
+from sweep.config.strategy import Moment
 from sweep.results import table
 from sweep.results.saved_sweep import Measured, SavedCell, SavedSweep
 from sweep.stages.stage import Stage, plain

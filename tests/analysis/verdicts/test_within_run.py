@@ -35,8 +35,8 @@ def table(
                 seen = amount * share
                 rows.append(
                     {"ability": "math", "task": "gsm8k", "metric": metric, "value": value, "n_items": 400,
-                     "stderr": 0.01, "sweep": "s", "cell": f"{amount}-{seed}", "seed": str(seed), "strategy": "single", "model": "m",
-                     "after_stage": share, "last_stage": 1.0, "samples": seen, "total_samples": seen,
+                     "stderr": 0.01, "sweep": "s", "cell": f"{amount}-{seed}", "seed": str(seed), "strategy": "single",
+                     "model": "m", "after_stage": share, "last_stage": 1.0, "samples": seen, "total_samples": seen,
                      "samples_math": seen, "presentations": seen, "fraction": amount / 8192}
                 )  # fmt: skip
     return pd.DataFrame(rows)
@@ -79,8 +79,9 @@ def test_a_curve_through_checkpoints_finds_an_end_that_lies_on_it_and_misses_a_l
 def test_intervals_of_curves_hold_the_ends_of_noisy_runs():
     rng = np.random.default_rng(5)
     _, _, looks = looks_of(study_of(table(amounts=(2048, 4096, 8192), seeds=range(12), rng=rng)))
-    assert looks[3].predicted == 36
-    assert looks[3].inside >= 30
+    assert looks[3].runs == 36
+    assert looks[3].predicted == 20  # those with the most samples
+    assert looks[3].inside >= 17
 
 
 def test_the_end_of_a_run_that_goes_on_is_expected_where_it_will_be():

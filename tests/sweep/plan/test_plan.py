@@ -153,6 +153,7 @@ OTHER = {
     "engine.name": "deepspeed", "engine.zero_stage": 0, "engine.offload": "none", "engine.ranks": 1,
     "tracker.name": "wandb",
     "suite.precision": "bf16", "suite.backend": "vllm", "suite.template_options": '{"enable_thinking": false}',
+    "recipe.checkpoints": ["1/2"],
     "recipe.precision": "bf16", "recipe.export_precision": "bf16", "recipe.schedule": "constant",
     "model.pretrain.precision": "bf16", "model.pretrain.export_precision": "bf16",
     "model.pretrain.schedule": "constant", "model.architecture.num_heads": 2, "model.architecture.num_kv_heads": 1,

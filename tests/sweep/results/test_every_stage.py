@@ -11,9 +11,9 @@ import pytest
 
 from common.json_file import write_json
 from eval.items.metrics import share
+from sweep.config.strategy import Moment
 from sweep.plan.files import Files
 from sweep.plan.plan import Plan, make
-from sweep.plan.planner import Moment
 from sweep.results import table, warnings
 from sweep.results.saved_sweep import SavedSweep, check_replacement, load, save
 from sweep.results.stage_names import stage_names

@@ -18,8 +18,11 @@ from tests.conftest import HANG_SECONDS, ROOT, TINY, sweep
 from tests.wandb_server import Run, WandbServer
 
 NAME = "tracked"
-WORDS = [*TINY, "-m", "strategy=single,sequential", "fraction=0,1/16", f"name={NAME}", "tracker=wandb"]
-"""A base, a model of one stage, and one of three."""
+WORDS = [
+    *TINY, "-m", "strategy=single,sequential", "fraction=0,1/16", "recipe.checkpoints=[1/2]", f"name={NAME}",
+    "tracker=wandb",
+]  # fmt: skip
+"""A base, a model of one stage, and one of three; each stage has a checkpoint."""
 
 SHORT_SECONDS = 3
 """Time that the server has to answer where a test lets it fail."""

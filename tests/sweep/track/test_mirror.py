@@ -33,7 +33,7 @@ def test_every_cell_is_a_run_with_all_scores_of_the_table(tracked: Tracked):
     assert set(runs) == {row["cell"] for row in rows}
     for row in rows:
         run, name = runs[row["cell"]], f"{row['ability']}/{row['task']}/{row['metric']}"
-        (logged,) = [line for line in run.history if line["after_stage"] == int(row["after_stage"])]
+        (logged,) = [line for line in run.history if line["after_stage"] == float(row["after_stage"])]
         assert logged[name] == float(row["value"])
         assert (logged["tokens"], logged["samples"]) == (int(row["tokens"]), int(row["presentations"]))
         if row["after_stage"] == row["last_stage"]:
@@ -41,7 +41,9 @@ def test_every_cell_is_a_run_with_all_scores_of_the_table(tracked: Tracked):
             assert run.summary[f"{name}/stderr"] == float(row["stderr"])
             assert run.summary[f"{name}/n_items"] == int(row["n_items"])
             assert run.summary[f"{name}/low"] <= float(row["value"]) <= run.summary[f"{name}/high"]
-    assert sorted(len(run.history) for run in runs.values()) == [1, 1, 3]
+    assert sorted(len(run.history) for run in runs.values()) == [1, 2, 6]
+    seen = {float(row["after_stage"]): int(row["presentations"]) for row in rows if "strategy=single" in row["cell"]}
+    assert (seen[0.5], seen[1.0]) == (16, 18)  # after the second of three steps
 
 
 def test_a_cell_has_its_axes_as_typed_values(tracked: Tracked):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("common", "sweep", "train", "eval", "analysis")
@@ -45,6 +48,24 @@ def own_packages() -> None:
         remedy = f"run: . {activate}" if activate.exists() else f"run make demo in {ROOT}, or: pip install {ROOT}"
         print(f"error: {sys.executable} has not the packages that Dosage needs; {remedy}", file=sys.stderr)
         sys.exit(2)
+
+
+def look_for_garbage_seldom() -> None:
+    """Let a command that lives for seconds make 50,000 objects, not 700, before Python looks for cycles among them.
+
+    It makes some 100,000 while it starts, of which nearly none is garbage.
+    """
+    gc.set_threshold(50_000)
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Import large libraries in the block without looking for garbage: that takes an eighth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def for_own_module() -> dict[str, str]:

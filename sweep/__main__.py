@@ -12,9 +12,10 @@ if __name__ == "__main__":
     from common import interrupt
 
     interrupt.in_a_word()  # before anything is imported that takes time
-    from common.start import own_packages
+    from common.start import look_for_garbage_seldom, own_packages
 
     own_packages()
+    look_for_garbage_seldom()
 
 import re
 import traceback

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from analysis.arrays import Array
 from analysis.data.apart import SAMPLES
@@ -70,6 +69,8 @@ def read_budget(text: float | str, study: Study, names: Sequence[str]) -> Budget
 
 def _priced(total: float, unit: str, study: Study, names: Sequence[str]) -> Budget:
     """The budget with the costs that the table's cells show."""
+    from scipy.optimize import nnls  # slow to import, and needed for few budgets
+
     rows, columns = study.trained, [f"{SAMPLES}{name}" for name in names]
     lacking = [column for column in (unit, *columns) if column not in rows or not rows[column].notna().any()]
     if lacking:

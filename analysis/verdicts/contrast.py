@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from analysis.arrays import Array
 from analysis.verdicts.arms import ArmMeans
@@ -67,7 +67,7 @@ def mcnemar(items: Array) -> float | None:
     if not np.isin(items, (0, 1)).all():
         return None
     won, lost = int((items[1] > items[0]).sum()), int((items[1] < items[0]).sum())
-    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+    return min(1.0, 2 * float(bdtr(min(won, lost), won + lost, 0.5)))
 
 
 def mean_of(labels: Sequence[int], sign: float = 1.0) -> dict[int, float]:

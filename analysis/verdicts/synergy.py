@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import isotonic_regression
 
 from analysis.arrays import Array
 from analysis.data.apart import SAMPLES, SOURCE
@@ -153,6 +152,8 @@ def crossing(effects: MixingEffects) -> tuple[float, float, float]:
     difference does not differ from 0, as Fieller's does for one line (1954, J. R. Stat. Soc. B 16). An end is infinite
     where that is so at the smallest or largest amount, or where the noise is unknown.
     """
+    from scipy.optimize import isotonic_regression  # slow to import, and needed by few tables
+
     logs, delta = effects.logs, effects.delta
     known = bool(np.isfinite(effects.covariance).all()) and effects.dof > 0
     weights = 1 / (np.diag(effects.covariance) + 1e-24) if known else np.ones(len(logs))

@@ -1,4 +1,4 @@
-"""The worker server: a process that imports torch once and forks a worker for every stage.
+"""The worker server: a process that forks a worker for every stage, and imports once what workers need, such as torch.
 
 It reads requests as JSON lines from standard input and writes reports to standard output:
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -21,11 +22,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.start import ROOT
+from common.start import ROOT, importing
 from sweep.stages.claims import HEARTBEAT_SECONDS
 
 GRACE_SECONDS = 20.0
@@ -34,8 +35,8 @@ GRACE_SECONDS = 20.0
 BEAT_SECONDS = 1.0
 """Time between two reports that a process lives."""
 
-PRELOAD = ("torch", "transformers", "train.loop", "eval.stages.answer", "eval.stages.score", "sweep.stages.worker")
-"""Modules that workers need and that are slow to import. The others come from the copy of the code, as these do."""
+MODELS = ("torch", "transformers", "train.loop", "eval.stages.answer")
+"""Modules that workers with a model need; to import them takes seconds. All come from the copy of the code."""
 
 PR_SET_PDEATHSIG = 1
 """Option of prctl(2): the signal a process gets when its parent dies."""
@@ -47,8 +48,6 @@ def serve() -> None:
     os.dup2(2, 1)  # what libraries print while they are imported must not mix with the reports
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)  # Ctrl-C reaches the launcher, which tells us what to stop
-    with _beating(report, 0):
-        _preload()
     children: dict[int, int] = {}
     wakeup, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -85,29 +84,32 @@ def _touch_code() -> None:
         os.utime(ROOT)
 
 
-def _preload() -> None:
-    gc.disable()  # nothing is garbage yet; looking for it takes an eighth of the time of these imports
-    import importlib
-
-    import torch
-
+def _preload(job: Mapping[str, Any], report: int) -> None:
+    """Import what the worker of a job needs, unless an earlier one needed it too; meanwhile report being alive."""
     from sweep.stages import snapshot
+    from sweep.stages.worker import MODEL_KINDS, STAGE_TYPES
 
-    torch.set_num_threads(1)
-    for name in PRELOAD:
-        importlib.import_module(name)
-    _warm_lazy_modules()
-    snapshot.digest()  # kept for the workers' records
-    gc.collect()
-    gc.freeze()  # else the collector would write to every object, and workers would copy the pages they share
-    gc.enable()
+    own = [STAGE_TYPES[job["kind"]].module] if job["kind"] in STAGE_TYPES else []
+    models = MODELS if job["kind"] in MODEL_KINDS or "judge" in job["inputs"] else ()
+    names = [name for name in (*models, *own) if name not in sys.modules]
+    if not names:
+        return
+    with _beating(report, 0), importing():
+        for name in names:
+            importlib.import_module(name)
+        if models:
+            _warm_lazy_modules()
+        snapshot.digest()  # kept for the workers' records
+        gc.freeze()  # else the collector would write to every object, and workers would copy the pages they share
 
 
 def _warm_lazy_modules() -> None:
     """Build a tiny model, so that the modules transformers imports on first use are there before workers fork."""
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
     assert AutoTokenizer is not None
+    torch.set_num_threads(1)
     AutoModelForCausalLM.from_config(
         LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
     )
@@ -139,6 +141,7 @@ def _beating(report: int, number: int) -> Iterator[None]:
 
 def _fork(request: dict[str, Any], children: dict[int, int], report: int) -> None:
     """Fork the worker of a request. It gets the signals sent to it since its birth once it no longer ignores them."""
+    _preload(request["job"], report)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     pid = os.fork()
     if pid == 0:

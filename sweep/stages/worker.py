@@ -15,6 +15,7 @@ from typing import Any
 
 from common.json_file import write_json
 from common.restore import restore
+from common.start import importing
 from eval.spec.answers import AnswerSpec, EvalRun, HubRows
 from eval.spec.judge import JudgeRun
 from eval.spec.scores import OverlapSpec, ScoreSpec
@@ -207,7 +208,8 @@ def _run(job: Job, store: Store, out: Path) -> None:
         inputs[name] = node.path if isinstance(node, File) else store.path(node)
         if not isinstance(node, File):
             store.verify(inputs[name])
-    run = importlib.import_module(STAGE_TYPES[job.stage.kind].module).run
+    with importing():
+        run = importlib.import_module(STAGE_TYPES[job.stage.kind].module).run
     if job.execution is None:
         run(job.stage.spec, inputs, out)
     elif isinstance(job.execution, JudgeRun):

@@ -1,5 +1,6 @@
 """Cells and plans for tests, composed by Hydra from the real conf/ without the command line."""
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,10 +45,20 @@ def _cell(overrides: tuple[str, ...], environment: tuple[tuple[str, str], ...]) 
 
 def composer(*overrides: str) -> tuple[CellComposer, DictConfig]:
     """The composer of a sweep; to be used within `hydra`."""
-    master = compose("config", list(overrides), return_hydra_config=True)
-    with open_dict(master):
-        master.hydra.job.config_name = "config"
-    return CellComposer(GlobalHydra.instance().config_loader(), master), master
+    made = master(*overrides) if overrides else copy.deepcopy(plain_master())
+    return CellComposer(GlobalHydra.instance().config_loader(), made), made
+
+
+def master(*overrides: str) -> DictConfig:
+    """The config that Hydra composes for a sweep as a whole."""
+    made = compose("config", list(overrides), return_hydra_config=True)
+    with open_dict(made):
+        made.hydra.job.config_name = "config"
+    return made
+
+
+plain_master = cache(master)
+"""That of a sweep without overrides, composed once."""
 
 
 def plan(*cells: Cell, store: Path = Path("nowhere")) -> Plan:

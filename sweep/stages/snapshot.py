@@ -7,10 +7,8 @@ import contextlib
 import hashlib
 import os
 import shutil
-import struct
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 from common.start import ROOT
@@ -32,31 +30,11 @@ def take(folder: Path) -> Path:
         target = scratch / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-        _bring_bytecode(ROOT / name, target, content)
-    compileall.compile_dir(scratch, quiet=2)  # the rest; else the first process of every kind would
+    compileall.compile_dir(scratch, quiet=2)  # else the first process of every kind would
     with contextlib.suppress(OSError):  # another command made the same copy first
         scratch.rename(final)
     shutil.rmtree(scratch, ignore_errors=True)
     return final
-
-
-def _bring_bytecode(source: Path, target: Path, content: bytes) -> None:
-    """Copy the bytecode that Python has stored of ``source``, if that is of this content: compiling takes seconds.
-
-    Bytecode begins with 16 bytes: a magic number, flags, and the source's time and size (PEP 552).
-    """
-    with contextlib.suppress(OSError, ValueError):  # there is none, or this is no module
-        compiled = Path(cache_from_source(str(source))).read_bytes()
-        known = source.stat()
-        if source.read_bytes() == content and compiled[:16] == MAGIC_NUMBER + _header(known):
-            place = Path(cache_from_source(str(target)))
-            place.parent.mkdir(exist_ok=True)
-            place.write_bytes(MAGIC_NUMBER + _header(target.stat()) + compiled[16:])
-
-
-def _header(source: os.stat_result) -> bytes:
-    """What bytecode says of its source: no flags, the second of the last change, the size."""
-    return struct.pack("<III", 0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
 
 
 @cache

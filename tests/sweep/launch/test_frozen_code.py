@@ -2,10 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from compileall import compile_file
-from importlib.util import cache_from_source
 from pathlib import Path
 
 from sweep.launch import states
@@ -55,30 +51,6 @@ def test_a_copy_is_made_once_for_each_code(store_path: Path, tmp_path: Path, mon
     assert second.name != first.name
     assert (second / "train" / "loop.py").read_text() == "changed = 1\n"
     assert (first / "train" / "loop.py").read_text() == (ROOT / "train" / "loop.py").read_text()
-
-
-def test_a_copy_takes_over_bytecode_of_the_same_source_alone(tmp_path: Path, monkeypatch):
-    for package in snapshot.PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    known, stale, unknown = (tmp_path / "common" / name for name in ("digest.py", "wording.py", "cells.py"))
-    for module in (known, stale):
-        compile_file(module, quiet=2)
-    marked = Path(cache_from_source(str(known)))
-    marked.write_bytes(marked.read_bytes() + b"marked")  # Python reads no further than the code
-    old = Path(cache_from_source(str(stale)))
-    old.write_bytes(old.read_bytes() + b"marked")
-    stale.write_text(stale.read_text() + "CHANGED = 1\n")
-    monkeypatch.setattr(snapshot, "ROOT", tmp_path)
-    copy = snapshot.take(tmp_path / "code")
-    found = {
-        module.name: Path(cache_from_source(str(copy / "common" / module.name))) for module in (known, stale, unknown)
-    }
-    ends = {name: path.read_bytes().endswith(b"marked") for name, path in found.items()}
-    assert ends == {known.name: True, stale.name: False, unknown.name: False}
-    asked = "import common.digest, common.wording; print(common.wording.CHANGED, common.digest.__cached__)"
-    said = subprocess.run([sys.executable, "-v", "-c", asked], cwd=copy, env={}, capture_output=True, text=True)
-    assert said.stdout.split() == ["1", str(found[known.name])]
-    assert f"{found[known.name]} matches" in said.stderr and f"{found[stale.name]} matches" in said.stderr
 
 
 def old_copy(store: Store) -> Path:

@@ -61,8 +61,10 @@ SCORED_STAGES = ("every", "last")
 COMPARISONS = ("auto", "text", "number")
 """How an answer is compared with an accepted one: as a number where every accepted answer is one, or as told."""
 
-IGNORABLE = ("case", "markup", "punctuation", "accents", "articles")
-"""What need not count where texts are compared. White space and a final full stop never do."""
+IGNORABLE = ("case", "markup", "punctuation", "accents", "articles", "width")
+"""What need not count where texts are compared. White space and a final full stop never do.
+
+``width`` is that of full-width letters and half-width kana."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from eval.items.jsonl import Row
 from eval.tasks.matching import plain
+from eval.tasks.signs import narrow
 
 LETTERS = string.ascii_uppercase
 COLUMNS = ("A", "B", "C", "D", "E")
-LISTED = re.compile(r"^[ \t]*\(([A-Z])\)[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+LISTED = re.compile(r"^[ \t]*[(\uff08]([A-Z\uff21-\uff3a])[)\uff09][ \t\u3000]*(.+?)[ \t]*$", re.MULTILINE)
 DASHED = re.compile(r"^[ \t]*-[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 LABEL = re.compile(r"\([A-Z]\)")
-FOLDED = ("case",)
+FOLDED = ("case", "width")
 GPQA = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
 
 
@@ -84,7 +85,7 @@ def _elsewhere(where: str, prompt: str, row: Row) -> Choices:
         return Choices(prompt, [*LETTERS[: len(texts)]], texts, False)
     _, options, lines = prompt.rpartition("Options:")
     if options and (lettered := LISTED.findall(lines)):
-        return Choices(prompt, [letter for letter, _ in lettered], [text for _, text in lettered], True)
+        return Choices(prompt, [narrow(letter) for letter, _ in lettered], [text for _, text in lettered], True)
     if options and (dashed := DASHED.findall(lines)):
         return Choices(prompt, [], dashed, True)
     raise ValueError(f"{where} has no field 'choices', and its prompt lists none; it has: {', '.join(row)}")
@@ -112,6 +113,7 @@ def right_choice(where: str, row: Row, labels: Sequence[str], texts: Sequence[st
 
 def _readings(answer: str, own: Sequence[str], labels: Sequence[str], texts: Sequence[str]) -> set[int]:
     """The numbers of the choices that an answer may mean."""
+    answer, own = narrow(answer), [*map(narrow, own)]
     if LABEL.fullmatch(answer.strip()) and answer.strip()[1] in labels:
         return {labels.index(answer.strip()[1])}
     label = answer.strip().strip("().").upper()

@@ -18,21 +18,25 @@ from itertools import pairwise
 
 from eval.tasks.numbers import Number, numbers, tidy
 from eval.tasks.run_on import without_run_on
+from eval.tasks.signs import plain_signs
 
 PHRASE = re.compile(
-    r"answer(?: \([^()\n]{1,40}\))?[ \t*_]{0,4}(?:(?:is|would be|must be|equals)\b|[:=])[ \t*_:]{0,4}", re.IGNORECASE
+    r"answer(?: \([^()\n]{1,40}\))?[ \t*_]{0,4}(?:(?:is|would be|must be|equals)\b|[:=\uff1a])[ \t*_:]{0,4}",
+    re.IGNORECASE,
 )
 SUM = re.compile(r"^[0-9\s.,$+*/x×÷()=-]*=")  # in "10 - 3 = 7" the result counts
 STEP = re.compile(r"^[ \t]*[*#_ ]{0,6}(?:step|part|case) \d{1,3}[*_ ]{0,4}[:.)-]", re.IGNORECASE | re.MULTILINE)
 FIRST, SECOND = (re.compile(rf"^[ \t]*[*_]{{0,2}}{number}[.)]\s", re.MULTILINE) for number in (1, 2))
 NUMBERED = re.compile(r"^[ \t]*[*_]{0,2}\d{1,2}[.)](?=[ \t*_]+\S)", re.MULTILINE)
 SENTENCE = re.compile(r"(?<=[.!?])[\"')*]{0,4}[ \t]+(?=[A-Z*\"'(\\$\d-])|\n")
-RESULT = re.compile(r"(?:=|≈|\bequals?\b|\bwhich (?:is|equals|gives|makes)\b)[*\s$£€(]{0,6}(?=[-\u2212]?[$£€]?[.0-9])")
+RESULT = re.compile(
+    r"(?:=|≈|\bequals?\b|\bwhich (?:is|equals|gives|makes)\b)[*\s$£€¥₹(]{0,6}(?=[-\u2212]?[$£€¥₹]?[.0-9])"
+)
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 BRACKETS = re.compile(r"\([^()]{0,200}\)")
 TURN = re.compile(
     r"[,;]\s(?:and )?(?:so|therefore|thus|hence|for a total of)\b|"
-    r"\b(?:we (?:get|have|find)|gives?(?: us| him| her| them)?)\b(?=[*$£€\s]{0,6}\d)",
+    r"\b(?:we (?:get|have|find)|gives?(?: us| him| her| them)?)\b(?=[*$£€¥₹\s]{0,6}\d)",
     re.IGNORECASE,
 )
 OPENING = "so|thus|therefore|hence|then|now|finally|and|but|in total|overall|in the end|(?:this|that) means(?: that)?"
@@ -50,13 +54,13 @@ MAX_SENTENCE = 2000
 
 
 def final_number(text: str, question: str = "") -> Fraction | None:
-    """The final number; None for a text without one, and for one that cannot be read."""
-    text, asked = without_run_on(text), {one.value for one in numbers(tidy(question))}
+    """The final number; None for a text without one, for one that cannot be read, and for a part of an expression."""
+    text, asked = without_run_on(plain_signs(text)), {one.value for one in numbers(tidy(question))}
     for place in _marked(text):
         for marked in numbers(SUM.sub("", tidy(place))):
-            return marked.value
+            return None if marked.part else marked.value
     number = _announced(text, asked) or _last_sentence(text, asked)
-    return number.value if number else None
+    return number.value if number and not number.part else None
 
 
 def _marked(text: str) -> Iterator[str]:

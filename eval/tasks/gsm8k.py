@@ -19,9 +19,13 @@ from eval.spec.answers import AS_IS, Reading
 from eval.tasks import lmeval_rules
 from eval.tasks.benchmark import Benchmark
 from eval.tasks.final_number import final_number
-from eval.tasks.numbers import numbers, written
+from eval.tasks.numbers import CURRENCY, PART_BEHIND, numbers, written
+from eval.tasks.signs import plain_signs
 
-STRICT = re.compile(r"####[ \t]*([-\u2212]?[$£€]?[0-9][0-9,]*(?:\.[0-9]+)?)")
+STRICT = re.compile(rf"####[ \t]*([-\u2212]?[{CURRENCY}]?[0-9][0-9,]*(?:\.[0-9]+)?)")
+GOES_ON = re.compile(
+    rf"[eE][-+]?[0-9]|(?: [0-9]{{1,2}})?/[0-9]| ?[x×*] ?10(?:\^|\*\*)|{PART_BEHIND.pattern}"
+)  # 1e3, 2 1/2, 5×10^3, 2√3
 TURNS = (("user", "question"), ("assistant", "answer"))
 STOPS = ("Question:", "</s>", "<|im_end|>")  # a model that continues a plain text goes on with a question of its own
 
@@ -74,8 +78,9 @@ def metrics(scores: Sequence[Row]) -> list[Metric]:
 
 def strict(text: str) -> Fraction | None:
     """The number right after the first ``####``; None without one."""
-    match = STRICT.search(text)
-    number = next(numbers(match.group(1)), None) if match else None
+    match = STRICT.search(text := plain_signs(text))
+    alone = match and not GOES_ON.match(text, match.end())
+    number = next(numbers(match.group(1)), None) if match and alone else None
     return number.value if number else None
 
 

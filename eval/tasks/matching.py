@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from eval.items.jsonl import Row
 from eval.items.metrics import Metric, present, rate
 from eval.tasks.final_number import PHRASE, braced
-from eval.tasks.numbers import FACTORIAL, SCALE, Number, only_number, same_number, written
+from eval.tasks.numbers import FACTORIAL, PERCENT, SCALE, Number, only_number, same_number, written
 from eval.tasks.run_on import without_run_on
+from eval.tasks.signs import narrow
 
 MARKUP = re.compile(
     r"\*\*|__|`|^[ \t]*(?:#{1,6}|>) +(?=[\w*])|\\(?:text|mathrm|textbf|boxed)\{([^{}]*)\}|\\?\$", re.MULTILINE
 )
 ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
-NO_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "\u2018\u2019\u201c\u201d\u2026", " "))
-QUOTED = re.compile('^["\'\u2018\u201c\u00ab]([^"\u201c\u201d]+)["\'\u2019\u201d\u00bb]$')
-END = re.compile(r"(?<![.!])[.!]$")
+QUOTED = re.compile('^["\'\u2018\u201c\u00ab\u300c\u300e]([^"\u201c\u201d]+)["\'\u2019\u201d\u00bb\u300d\u300f]$')
+END = re.compile("(?<![.!])[.!\u3002\uff0e\uff01]$")
 MAX_PLACE = 500
 
 
@@ -28,15 +28,21 @@ def plain(text: str, ignore: Sequence[str]) -> str:
     text = unicodedata.normalize("NFC", text)
     if "markup" in ignore:
         text = MARKUP.sub(lambda match: match[1] or "", text)
+    if "width" in ignore:
+        text = narrow(text)
     if "accents" in ignore:
         text = "".join(sign for sign in unicodedata.normalize("NFD", text) if not unicodedata.combining(sign))
     if "punctuation" in ignore:
-        text = text.translate(NO_PUNCTUATION)
+        text = "".join(" " if _is_punctuation(sign) else sign for sign in text)
     if "articles" in ignore:
         text = ARTICLES.sub(" ", text)
     text = QUOTED.sub(r"\1", _unended(" ".join(text.split())))
     text = _unended(text)
     return text.casefold() if "case" in ignore else text
+
+
+def _is_punctuation(sign: str) -> bool:
+    return sign in string.punctuation or unicodedata.category(sign).startswith("P")
 
 
 def _unended(text: str) -> str:
@@ -61,7 +67,7 @@ def numeric(item: Row) -> bool:
 def only(text: str) -> Number | None:
     """The number of a text that is nothing but a number, with or without currency, percent or a scale ("million")."""
     number = only_number(text)
-    return number if number and not any(map(str.isalpha, SCALE.sub("", text.replace("percent", "")))) else None
+    return number if number and not any(map(str.isalpha, SCALE.sub("", PERCENT.sub("", text)))) else None
 
 
 def verdict(item: Row, places: Sequence[str]) -> Row:

@@ -20,6 +20,7 @@ from eval.tasks import matching
 from eval.tasks.benchmark import Benchmark, Messages
 from eval.tasks.final_number import braced
 from eval.tasks.run_on import without_run_on
+from eval.tasks.signs import HALVES, RAISED, plain_signs
 
 ASK = "\n\nReason step by step, and put the final answer in \\boxed{}."
 STOPS = ("Problem:",)
@@ -32,6 +33,9 @@ WORDS = re.compile(r"[^\W\d_]{2}")
 UNESCAPED = re.compile(r"(?<!\\)%")
 MARKS = ("$", "\\(", "\\[", "\\fbox")
 NAMES = ("markup", "case", "articles")
+ROOTED = re.compile(r"√ ?(\d+|[A-Za-z]|\([^()]*\))")
+RAISED_ALL = re.compile(rf"[{''.join(RAISED)}]+")
+SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,2})(?![\w.]\d|\w)")
 SECONDS = 5  # for reading an answer and for comparing it; sympy may not end
 
 
@@ -98,11 +102,20 @@ def _announced(text: str) -> str:
     return expression if others and not is_set and not WORDS.search(COMMANDS.sub("", expression)) else ""
 
 
+def _as_latex(text: str) -> str:
+    """A text whose signs beyond ASCII the library reads: 2√3, x², ½, and digits of other scripts; and 1e3."""
+    text = ROOTED.sub(r"\\sqrt{\1}", text)
+    text = RAISED_ALL.sub(lambda match: f"^{{{''.join(RAISED[sign] for sign in match.group())}}}", text)
+    for sign, (above, _, below) in ((sign, half.partition("/")) for sign, half in HALVES.items()):
+        text = text.replace(sign, f"\\frac{{{above}}}{{{below}}}")
+    return SCIENTIFIC.sub(r"\1\\times 10^{\2}", plain_signs(text))
+
+
 def _parsed(text: str) -> list[Any]:
     """The final expression of a text, and the text that it was read from; empty without one."""
     from math_verify import parse
 
-    found: list[Any] = parse(text, parsing_timeout=_limit())
+    found: list[Any] = parse(_as_latex(text), parsing_timeout=_limit())
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from eval.tasks.final_number import braced
 from eval.tasks.matching import plain
 from eval.tasks.run_on import without_run_on
+from eval.tasks.signs import narrow
 
 ANNOUNCED = re.compile(
     r"\b(?:(?:answer|option|choice)s?(?:[ \t](?:choice|option|letter))?(?: \([^()\n]{1,40}\))?[ \t*_]{0,4}"
@@ -25,7 +26,7 @@ LETTERED = re.compile(r"\(([A-Z])\)[ \t]?")
 ANOTHER = re.compile(r"[\s*_]{0,4}(?:,|/|&|or\b|and\b)[\s*_]{0,4}(?:option |choice )?\(?([A-Z])\)?(?![\w'\u2019])")
 WHOLE = re.compile(r"[\s*_(\[\"'`$]{0,6}[A-Za-z][\s*_)\]\"'`$.:]{0,6}")
 WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
-IGNORED = ("case", "markup")
+IGNORED = ("case", "markup", "width")
 MAX_PLACE = 400
 
 
@@ -34,7 +35,7 @@ def named(text: str, labels: Sequence[str], choices: Sequence[str]) -> int | Non
 
     Without ``labels`` the choices go by their texts alone.
     """
-    text = WRAPPED.sub(r"\1", without_run_on(text)).strip()
+    text = WRAPPED.sub(r"\1", without_run_on(narrow(text))).strip()
     for place, certain in _places(text):
         number, strange = _read(place, labels, choices, certain)
         if number is not None or strange:

@@ -1,7 +1,8 @@
 """Numbers in a text: where they stand, and their values.
 
-Read are thousands with commas or thin spaces, decimals, fractions, LaTeX's ``\\frac{1}{4}`` and ``1{,}234``, a sign
-that subtracts nothing, and signs of currency. Time is linear in the length of the text.
+Read are digits of any script, thousands with commas or thin spaces, decimals, powers of ten, fractions, LaTeX's
+``\\frac{1}{4}`` and ``1{,}234``, a sign that subtracts nothing, and signs of currency. Time is linear in the length of
+the text.
 """
 
 from __future__ import annotations
@@ -11,21 +12,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from eval.tasks.signs import plain_signs
+
 # A minus is a sign only where nothing before it could be subtracted from.
-SIGN = r"(?:(?<![0-9A-Za-z)\].])[-\u2212][$£€]?)"
+CURRENCY = "$£€¥₹"
+SIGN = rf"(?:(?<![0-9A-Za-z)\].])[-\u2212][{CURRENCY}]?)"
 ENDS = r"(?![0-9/]|\.[0-9])"  # a full stop may follow a fraction
 NUMBER = re.compile(
     rf"{SIGN}?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)(?:/[0-9]+{ENDS}| [0-9]{{1,2}}/[0-9]{{1,2}}{ENDS})?"
 )
-SPACED = re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")  # spaces between thousands
+SPACED = re.compile(  # spaces between thousands, and Switzerland's 1'000
+    r"(?<=[0-9])[\u00a0\u2005-\u200a\u202f\u205f'\u2019](?=[0-9]{3}(?![0-9]))"
+)
 FRACTION = re.compile(r"([0-9]?)\\[dt]?frac(?:(?=\{)|([0-9])([0-9]))")
 LATEX = re.compile(r"\\(?:[()\[\],;: !]|text(?:bf|it|rm)?(?=\{)|math(?:bf|rm)(?=\{)|left|right)|[{}\\]")
-PERCENT = re.compile(r"\s?(?:%|percent\b)", re.IGNORECASE)
-NEGATIVE = re.compile(r"\bnegative\s(?=[$£€]?[.0-9])", re.IGNORECASE)
+PERCENT = re.compile(r"\s?(?:%|per ?cent\b)", re.IGNORECASE)
+NEGATIVE = re.compile(r"\bnegative\s(?=[$£€¥₹]?[.0-9])", re.IGNORECASE)
 EXPONENT = r"([-+\u2212]?[0-9]{1,2})(?![0-9A-Za-z]|\.[0-9])"
 SCIENTIFIC = re.compile(  # 1.5e3, 1.5 x 10^3, 10^3
     rf"(?<![0-9A-Za-z.,^])(?:([0-9]+(?:\.[0-9]+)?)[eE]{EXPONENT}"
-    rf"|(?:([0-9]+(?:\.[0-9]+)?)\s?(?:[x×*·]|times|cdot)\s?)?10\s?(?:\^|\*\*)\s?{EXPONENT})"
+    rf"|(?:([0-9]+(?:\.[0-9]+)?)\s?(?:[x×*·]|times|cdot)\s?)?10(?:\s?\^\s?|\*\*){EXPONENT})"
 )
 SCALES = {"k": 10**3, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 SCALE = re.compile(r"(?:k|\s?(?:thousand|million|billion|trillion))\b", re.IGNORECASE)
@@ -55,6 +61,8 @@ EXPRESSION = re.compile(
 """What makes a number a part of something else: a sign, a function, another operand, a variable, a comparison."""
 
 FACTORIAL = re.compile(r"[0-9)]!(?=\s?[-+*/^=$)\]}×·÷])|^[^A-Za-z]*[0-9)]!+$")  # "It is 5!" is a sentence
+PART_BEFORE = re.compile(r"(?:[√∛∜^]|sqrt)\s?[({]?$")
+PART_BEHIND = re.compile(r"\s?(?:[√∛∜π^]|\\?(?:sqrt|pi)(?![a-z]))")  # of 2√3, 2π and 2^3
 MAX_DIGITS = 40  # a longer run of digits is a decoder that did not stop, not an answer
 
 
@@ -62,7 +70,8 @@ MAX_DIGITS = 40  # a longer run of digits is a decoder that did not stop, not an
 class Number:
     """A number in a text: where it begins and ends, its value (None: too long to be one), and whether in percent.
 
-    ``scale`` is that of a word behind it, where `only_number` read it: 1,000,000 for "3 million", whose value is 3.
+    ``scale`` is that of a word behind it, where `only_number` read it: 1,000,000 for "3 million", whose value is 3. It
+    is a ``part`` of an expression where a root, a power or π stands beside it, as in 2√3.
     """
 
     start: int
@@ -70,19 +79,22 @@ class Number:
     value: Fraction | None
     percent: bool
     scale: int = 1
+    part: bool = False
 
 
 def tidy(text: str) -> str:
-    """A text whose numbers stand as plain text: without LaTeX and without spaces between thousands."""
-    text = SPACED.sub(",", text).replace("{,}", ",").replace("}{", "/")
+    """A text whose numbers stand as plain text: without LaTeX and spaces between thousands, and 1.5e3 as 1500."""
+    text = SPACED.sub(",", plain_signs(text)).replace("{,}", ",").replace("}{", "/")
     text = FRACTION.sub(lambda match: f"{match[1]} {f'{match[2]}/{match[3]}' if match[2] else ''}", text)
-    return NEGATIVE.sub("-", LATEX.sub("", text))
+    return SCIENTIFIC.sub(_plain, NEGATIVE.sub("-", LATEX.sub("", text)))
 
 
 def numbers(text: str) -> Iterator[Number]:
     """The numbers of a tidy text, in order."""
     for match in NUMBER.finditer(text):
-        yield Number(match.start(), match.end(), _value(match.group()), PERCENT.match(text, match.end()) is not None)
+        start, end = match.span()
+        part = bool(PART_BEHIND.match(text, end) or PART_BEFORE.search(text[max(0, start - 8) : start]))
+        yield Number(start, end, _value(match.group()), PERCENT.match(text, end) is not None, part=part)
 
 
 def only_number(text: str) -> Number | None:
@@ -90,9 +102,10 @@ def only_number(text: str) -> Number | None:
 
     None for any other text, for a number that is too long, and for one in an expression, such as 2^2, 2x or √2.
     """
+    text = plain_signs(text)
     if COMMAND.search(text) or FACTORIAL.search(text.strip()):
         return None
-    text = SCIENTIFIC.sub(_plain, UNIT_SIGN.sub("", tidy(text)))
+    text = UNIT_SIGN.sub("", tidy(text))
     found = [replace(one, scale=_scale(text, one.end)) for one in numbers(text)]
     distinct = {(one.value, one.percent, one.scale) for one in found}
     single = len(distinct) == 1 and found[0].value is not None and not EXPRESSION.search(text)
@@ -145,10 +158,12 @@ def written(value: Fraction) -> str:
 def _value(number: str) -> Fraction | None:
     """The value of a match of `NUMBER`. Commas that group thousands are dropped; otherwise the last part counts."""
     sign = -1 if number[0] in "-\u2212" else 1
-    above, _, below = number.lstrip("-\u2212$£€").partition("/")
+    above, _, below = number.lstrip(f"-\u2212{CURRENCY}").partition("/")
     whole, _, above = above.rpartition(" ")
     parts = above.rstrip(",").split(",")
-    grouped = 1 <= len(parts[0]) <= 3 and all(len(part.partition(".")[0]) == 3 for part in parts[1:])
+    sizes = [len(part.partition(".")[0]) for part in parts]
+    grouped = 1 <= sizes[0] <= 3 and set(sizes[1:]) <= {3}
+    grouped |= 1 <= sizes[0] <= 2 and set(sizes[1:-1]) == {2} and sizes[-1] == 3  # India's 1,00,000
     digits = "".join(parts) if grouped else parts[-1]
     if "." in digits:
         digits = digits.rstrip("0")

@@ -27,6 +27,8 @@ def load(name: str, data: str | None) -> Suite:
     from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
     from yaml import YAMLError
 
+    from eval.commands.written import read
+
     path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in SUITES.glob("*.yaml")))
@@ -34,7 +36,9 @@ def load(name: str, data: str | None) -> Suite:
     if data is not None:
         os.environ["DOSAGE_DATA"] = data  # suites refer to it as ${oc.env:DOSAGE_DATA}
     try:
-        values: Any = current_tree(OmegaConf.to_container(OmegaConf.load(path), resolve=True), ("suite",))
+        tree = read(path)
+        values: Any = OmegaConf.to_container(OmegaConf.create(tree), resolve=True) if isinstance(tree, dict) else tree
+        values = current_tree(values, ("suite",)) if isinstance(values, dict) else values
     except UnicodeDecodeError:
         raise ValueError(f"{path}: {NOT_UTF8}") from None
     except InterpolationResolutionError as error:  # its other lines name classes of OmegaConf
@@ -50,13 +54,16 @@ def load(name: str, data: str | None) -> Suite:
 
 
 def _typed(hint: Any, value: Any) -> Any:
-    """A value of the file as a field of that type holds it, as OmegaConf types it in a sweep.
+    """A value of the file as a field of that type holds it: a text as it was written, all else as a sweep types it.
 
     Raises ValueError for a value that is not of the type.
     """
     from omegaconf import BooleanNode, FloatNode, IntegerNode, StringNode
     from omegaconf.errors import ValidationError
 
+    from eval.commands.written import meant
+
+    value = meant(value) if isinstance(value, str) and hint is not str else value
     nodes: dict[Any, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
     with contextlib.suppress(ValidationError):
         typed = nodes[hint](value, is_optional=False)._value()

@@ -47,6 +47,17 @@ def test_the_figure_has_a_line_an_ability_over_the_stages():
     assert picture(figure).svg.count(">sequential<") == 1
 
 
+def test_checkpoints_are_no_stages():
+    table = staged()
+    half = table[table["after_stage"] == 2].assign(after_stage=1.5, value=0.5)
+    quarter = table[table["cell"] == "m"].assign(after_stage=0.25)
+    both = pd.concat([table, half, quarter], ignore_index=True)
+    expected, found = (
+        stage_tables(Study(finished(frame), every_stage=frame), [metric_named("accuracy")]) for frame in (table, both)
+    )
+    assert found == expected
+
+
 def test_no_table_without_earlier_stages():
     table = staged()
     last = finished(table)

@@ -129,6 +129,21 @@ def test_checkpoints_are_compared_with_finished_runs_of_the_same_design_alone():
     assert single.finding == "undecided" and np.isnan(single.low)
 
 
+def test_two_longer_runs_say_nothing_of_chance():
+    (verdict,) = stand_ins(study_of(table((512, 8192), seeds=(0, 1), late=0.06)), 0.02)
+    assert verdict.effect == pytest.approx(0.06)
+    assert np.isnan(verdict.low) and "noise unknown" in verdict.sentence
+
+
+def test_a_checkpoint_at_the_very_end_is_none():
+    frame = table(seeds=(0,))
+    early = frame["after_stage"] < 1
+    last = frame["presentations"].where(~((frame["cell"] == "512-0") & early), 512)  # a stage of one step
+    _, runs, looks = looks_of(study_of(frame.assign(presentations=last)))
+    assert [run.cell for run in runs] == ["2048-0", "8192-0"]
+    assert looks[0].runs == 2
+
+
 def test_losses_are_told_as_losses():
     frame = table(late=0.05, metric="loss")
     measure, runs, looks = looks_of(study_of(frame))

@@ -258,3 +258,10 @@ def test_the_plan_says_what_disk_models_take_before_and_after(kept: str, told: s
     words = ("model=llama_7b", "recipe=paper", "data=paper", "suite=paper", "~suite.tasks.mtbench")
     made = plan(cell(*words, "strategy=dmt", f"keep={kept}"))
     assert fit.lines(made, {stage.key for stage in made.stages}, None)[-1].startswith(f"disk: {told}")
+
+
+def test_the_plan_counts_the_disk_of_checkpoints():
+    words = ("model=llama_7b", "recipe=paper", "data=paper", "suite=paper", "~suite.tasks.mtbench")
+    made = plan(cell(*words, "strategy=dmt", "recipe.checkpoints=[1/4,1/2]"))
+    told = fit.lines(made, {stage.key for stage in made.stages}, None)[-1]
+    assert told.startswith("disk: 2 models and 4 checkpoints to keep, 113 GiB in bf16 and fp32; ")

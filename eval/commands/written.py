@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -12,11 +12,6 @@ KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 
 class _Written(yaml.SafeLoader):
     """Reads every plain value as a text, but for null, and refuses a key that stands twice."""
-
-    yaml_implicit_resolvers: ClassVar = {
-        sign: [(tag, pattern) for tag, pattern in resolvers if tag in KEPT]
-        for sign, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -27,6 +22,12 @@ class _Written(yaml.SafeLoader):
                 )
             seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
         return super().construct_mapping(node, deep)
+
+
+_Written.yaml_implicit_resolvers = {
+    sign: [(tag, pattern) for tag, pattern in resolvers if tag in KEPT]
+    for sign, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def read(path: Path) -> Any:

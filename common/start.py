@@ -61,11 +61,13 @@ def look_for_garbage_seldom() -> None:
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
     """Import large libraries in the block without looking for garbage: that takes an eighth of the time."""
+    looked = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if looked:
+            gc.enable()
 
 
 def for_own_module() -> dict[str, str]:

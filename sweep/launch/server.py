@@ -94,13 +94,30 @@ def _preload(job: Mapping[str, Any], report: int) -> None:
     names = [name for name in (*models, *own) if name not in sys.modules]
     if not names:
         return
-    with _beating(report, 0), importing():
+    with _beating(report, 0), importing(), _without_scipy() if models else contextlib.nullcontext():
         for name in names:
             importlib.import_module(name)
         if models:
             _warm_lazy_modules()
         snapshot.digest()  # kept for the workers' records
         gc.freeze()  # else the collector would write to every object, and workers would copy the pages they share
+
+
+@contextlib.contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Let transformers believe in the block that scipy is missing.
+
+    It imports scipy.optimize with every model, which takes half a second, for the losses of object detection alone.
+    """
+    from transformers import utils
+
+    library: Any = utils
+    answer = library.is_scipy_available
+    library.is_scipy_available = lambda: False
+    try:
+        yield
+    finally:
+        library.is_scipy_available = answer
 
 
 def _warm_lazy_modules() -> None:

@@ -32,7 +32,7 @@ def test_commands_do_not_import_from_it(start: str, command: str, core: Path, tm
     # Only `python -m sweep` beside a sweep.py is out of reach: Python runs that file and nothing of Dosage.
     # Nor does PYTHONPATH=. matter, except to the script, which itself begins with the package common.
     fill_with_strangers(tmp_path, *(name for name in PACKAGES if start == "dosage" or name != command), *LIBRARIES)
-    words = ("+grid=data_amount", "-m", "dry_run=true") if command == "sweep" else ("--help",)
+    words = ("-m", "ability=math", "dry_run=true") if command == "sweep" else ("--help",)
     for path in ("", f".{os.pathsep}"):
         if path and start == "dosage":
             (tmp_path / "common.py").unlink()

@@ -125,7 +125,6 @@ def _strategies(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     """The chance that each strategy is undominated, which is best at each ability, and what replay does."""
     if not results.findings.strategies:
         return ["Not compared: the table has fewer than two strategies that were given equal data of every ability."]
-    notes = [note for note in results.findings.notes if "the chance that no other strategy" in note or "replay" in note]
     pairs = [v for v in verdicts if v.question == "strategy"]
     lines = [line for compared, _ in results.findings.strategies for line in against_the_best(compared, pairs)]
     replays = [v for v in verdicts if v.question == "replay"]
@@ -133,7 +132,8 @@ def _strategies(results: Results, verdicts: Sequence[Verdict]) -> list[str]:
     held = ", and for ".join(dict.fromkeys(HOLDS_FOR[v.noise] for v in pairs))
     open_ones = sum(v.finding not in ("up", "down") for v in [*pairs, *replays])
     tail = [f"{open_ones} of {len(pairs) + len(replays)} comparisons show no clear difference."] if open_ones else []
-    return [*notes[:2], *_shortened(lines), *([f"The differences hold for {held}."] if pairs else []), *tail]
+    notes = results.findings.strategy_notes[:2]
+    return [*notes, *_shortened(lines), *([f"The differences hold for {held}."] if pairs else []), *tail]
 
 
 def _budgets(verdicts: Sequence[Verdict], drawings: Drawings) -> list[Card]:

@@ -12,10 +12,11 @@ from analysis.text_table import TextTable
 from analysis.verdicts.within_run import EarlyLook, Expected
 
 ABOUT = (
-    "Shares are those of the steps of a cell's last training stage. The rank correlation (Spearman's) compares the order "
-    "of runs then with that of their ends. Ends are predicted in two ways, each from the checkpoints up to there: by a "
-    "curve through those of the run itself, which needs three of them (for the 20 runs with the most samples), and by "
-    "adding what the other runs still gained. Inside are the ends that lie in the curves' 95 % intervals."
+    "Shares are those of the steps of a cell's last training stage. The rank correlation (Spearman's) compares the "
+    "order of runs then with that of their ends. Ends are predicted in two ways, each from the checkpoints up to "
+    "there: by a curve through those of the run itself, which needs three of them (for the 20 runs with the most "
+    "samples), and by adding what the other runs still gained. Inside are the ends that lie in the curves' 95 % "
+    "intervals."
 )
 
 LOOKS = (

@@ -36,12 +36,14 @@ SERIES = ("model", "strategy", "trained_on", "ratio_arm", "replay")
 class Findings:
     """Verdicts in the order of the questions; deviance shares; further sentences; audits; and strategies.
 
-    ``strategies`` has, for each metric and stratum, the compared strategies with their chances of being undominated.
+    ``strategies`` has, for each metric and stratum, the compared strategies with their chances of being undominated;
+    ``strategy_notes``, which are among the ``notes``, say which are and which replay is best.
     """
 
     verdicts: tuple[Verdict, ...]
     shares: tuple[DevianceShares, ...]
     notes: tuple[str, ...]
+    strategy_notes: tuple[str, ...]
     audits: tuple[str, ...]
     strategies: tuple[tuple[StrategyMeans, tuple[float, ...]], ...]
 
@@ -78,21 +80,20 @@ def findings(
     shares = tuple(share for arms in parts if (share := amount_or_ratio(arms)))
     notes = [*_unrepeated(all_arms), *_floors(all_arms), *filter(None, map(together, parts))]
     notes += [line for measure in study.measures for line in unlike_spreads(measure)]
-    strategies, turned = [], list[str]()
-    for group in _comparable(all_arms):
-        for same in by_stratum(group):
-            if compared := compare(same):
-                verdicts += pairs(compared, margin) + against_alone(compared, margin)
-                chances = pareto(compared)
-                strategies.append((compared, tuple(map(float, chances))))
-                notes += _pareto_note(compared, chances)
-            for replayed in by_replay(same):
-                verdicts += replays(replayed, margin)
-                notes.append(_replay_note(replayed, weights))
-                turned += turns(replayed, margin)
-    family = as_a_family(verdicts)
+    strategies, turned, strategy_notes = [], list[str](), list[str]()
+    for same in (same for group in _comparable(all_arms) for same in by_stratum(group)):
+        if compared := compare(same):
+            verdicts += pairs(compared, margin) + against_alone(compared, margin)
+            chances = pareto(compared)
+            strategies.append((compared, tuple(map(float, chances))))
+            strategy_notes += _pareto_note(compared, chances)
+        for replayed in by_replay(same):
+            verdicts += replays(replayed, margin)
+            strategy_notes.append(_replay_note(replayed, weights))
+            turned += turns(replayed, margin)
+    family, notes = as_a_family(verdicts), [*notes, *strategy_notes]
     audits = (*audit(study), *turned, *undetectable(family))
-    return Findings(tuple(family), shares, tuple(notes), audits, tuple(strategies))
+    return Findings(tuple(family), shares, tuple(notes), tuple(strategy_notes), audits, tuple(strategies))
 
 
 def _comparable(all_arms: Sequence[ArmMeans]) -> list[list[ArmMeans]]:

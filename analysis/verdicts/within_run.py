@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from analysis.arrays import Array
 from analysis.data.apart import SAMPLES
@@ -140,7 +139,7 @@ def _look(measure: Measure, runs: Sequence[Run], share: float) -> EarlyLook:
     away = np.abs(end - expected[:, 0])[known]
     inside = (expected[:, 1] <= end) & (end <= expected[:, 2])
     ranked = count >= FEWEST_RANKED and np.ptp(now) > 0 and np.ptp(end) > 0
-    rank = float(spearmanr(now, end).statistic) if ranked else float("nan")
+    rank = float(pd.Series(now).rank().corr(pd.Series(end).rank())) if ranked else float("nan")
     gain = float(gains.mean())
     return EarlyLook(
         measure, share, count, gain, gain - half, gain + half, rank, float(away.mean()) if known.any() else np.nan,

@@ -1,5 +1,7 @@
 """The cards of the report say what the verdicts say, and no more."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -34,6 +36,17 @@ def test_the_first_card_has_the_finding_and_interval_of_its_verdicts(frame, tmp_
         assert mixing.answers[0].startswith("Not measured") and strategy.answers[0].startswith("Not compared")
     if frame is FRAMES["few items"]:
         assert any(v.finding == "undecided" and not v.withdrawn_among for v in scaling.values())
+
+
+def test_the_card_of_strategies_has_their_notes_alone(tmp_path):
+    results = analyse(Study(mixed_table()), 0.02, None)
+    notes = results.findings.strategy_notes
+    assert all("the chance that no other strategy is at least as good" in note for note in notes)
+    assert set(notes) < set(results.findings.notes)
+    other = ("runs of dmt, replay 1/4 are unlike those of multitask", *results.findings.notes)
+    more = replace(results, findings=replace(results.findings, notes=other))
+    (card,) = [card for card in cards(more, draw_all(more, tmp_path)) if card.question == "Which strategy?"]
+    assert card.answers[: len(notes[:2])] == list(notes[:2]) and other[0] not in card.answers
 
 
 def test_the_overview_has_a_row_for_each_untrained_model():

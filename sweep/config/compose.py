@@ -201,6 +201,9 @@ def _given(value: Any) -> Any:
 def _check_keys(config: DictConfig) -> None:
     """Raise a ValueError for a key that is none of a cell, such as one added with ``+``, that says where to put it."""
     known = [part.name for part in dataclasses.fields(Cell)]
+    for key in DERIVED:
+        if OmegaConf.select(config, key) is not None:
+            raise ValueError(f"{key} is not in the config{_meant(key)}")
     for key in map(str, config):
         if key not in known:
             own = f"ratio={{{key}: VALUE}}, and is read as ${{ratio.{key}}}"
@@ -221,6 +224,9 @@ def _check_recipe(config: DictConfig) -> None:
                 "one is not; give recipe=paper, or a learning rate such as recipe.learning_rate=2e-5"
             )
 
+
+DERIVED = ("model.pretrain.checkpoints", "strategy.interpolated")
+"""Fields that no config sets, where a + would add them."""
 
 PLACES = ("model.path", "model.hub")
 """Keys that say where a model comes from, and so how the config of model and recipe is read."""
@@ -256,6 +262,8 @@ def explain(problem: BaseException) -> str:
         return f"{group}={name}: there is none of that name{near(name, known)}; choose one of: {', '.join(known)}"
     if typed := re.search(r"Error merging override (.+); Value .* could not be converted to (\w+)", text):
         return f"{typed[1]} is not {KINDS.get(typed[2], typed[2])}"
+    if single := re.search(r"Error merging override ([^=]+)=(.+); .* is not a ListConfig, list or tuple", text):
+        return f"{single[1]}={single[2]} is no list; write {single[1]}=[{single[2]}]"
     if swept := re.search(r"Sweeping over Hydra's configuration is not supported : '(hydra\.launcher\.[\w.]+)=", text):
         return (
             f"{swept[1]} has one text for all cells; let it read the cell, such as "

@@ -184,6 +184,12 @@ def freeze(config: DictConfig) -> Cell:
     except OmegaConfBaseException as problem:
         raise ValueError(explain(problem)) from None
     assert isinstance(value, dict)
+    for key in DERIVED:
+        found: Any = value
+        for name in key.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found:
+            raise ValueError(f"{key} is not in the config{_meant(key)}")
     if isinstance(value.get("strategy"), dict):
         value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy)["stages"])  # type: ignore[index,call-overload]
     return restore(Cell, value)  # type: ignore[arg-type]
@@ -201,16 +207,11 @@ def _given(value: Any) -> Any:
 def _check_keys(config: DictConfig) -> None:
     """Raise a ValueError for a key that is none of a cell, such as one added with ``+``, that says where to put it."""
     known = [part.name for part in dataclasses.fields(Cell)]
-    for key in DERIVED:
-        if OmegaConf.select(config, key) is not None:
-            raise ValueError(f"{key} is not in the config{_meant(key)}")
     for key in map(str, config):
         if key not in known:
             own = f"ratio={{{key}: VALUE}}, and is read as ${{ratio.{key}}}"
-            raise ValueError(
-                f"{key} is not in the config"
-                + (near(key, known) or f"; a value of your own, for others to read, goes into ratio: {own}")
-            )
+            hint = near(key, known) or f"; a value of your own, for others to read, goes into ratio: {own}"
+            raise ValueError(f"{key} is not in the config{hint}")
 
 
 def _check_recipe(config: DictConfig) -> None:

@@ -115,6 +115,10 @@ def test_interpolations_follow_the_values_they_name():
     assert [replay.text for replay in replays] == ["1/4", "1/8", "0"]
 
 
+def test_another_recipe_of_the_base_brings_its_empty_checkpoints():
+    assert cell("recipe@model.pretrain=micro").model.pretrain.checkpoints == ()
+
+
 def test_freeze_is_checked_and_frozen():
     made = freeze(config())
     with pytest.raises(AttributeError):

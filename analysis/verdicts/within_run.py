@@ -18,6 +18,7 @@ from analysis.data.study import Measure, Study, trained_elsewhere, untrained
 from analysis.data.table import factors_of
 from analysis.fitting.series_fits import MIN_AMOUNTS, fit_series, predicted
 from analysis.fitting.uncertainty import quantile
+from analysis.format import counted
 from analysis.verdicts.size import WORDS
 from analysis.verdicts.verdict import LEVEL, Verdict, judge
 from analysis.verdicts.wording import qualification, with_unit
@@ -155,9 +156,9 @@ def expected_ends(measure: Measure, runs: Sequence[Run], looks: Sequence[EarlyLo
     for run in (run for run in runs if not np.isfinite(run.end)):
         share = float(run.points["share"].iloc[-1])
         look = next((look for look in looks if np.isclose(look.share, share)), None)
-        merits = by_curves(measure, [run], share)[0]
-        way = "the curve of its checkpoints"
-        if look is not None and not look.by_curve < look.by_others:
+        if look is None or look.by_curve < look.by_others:
+            way, merits = "the curve of its checkpoints", by_curves(measure, [run], share)[0]
+        else:
             way = f"what {look.runs} finished runs still gained"
             now = _merits(measure.metric, [(run.value_at(share), np.nan)])[0][0]
             one_more = np.sqrt(look.runs + 1)  # the interval of the mean of n, as one for a further run
@@ -217,7 +218,7 @@ def stand_ins(study: Study, margin: float) -> list[Verdict]:
 
 
 def _sentence(name: str, pairs: int, runs: int, verdict: Verdict) -> str:
-    many = f"{pairs} pair{'' if pairs == 1 else 's'}, {runs} longer run{'' if runs == 1 else 's'}"
+    many = f"{counted(pairs, 'pair')}, {counted(runs, 'longer run')}"
     compared = f"a finished run {WORDS[verdict.finding]} a checkpoint of a longer run after as many samples"
     return f"{name}: {compared} ({many}): {with_unit(verdict)}{qualification(verdict)}."
 

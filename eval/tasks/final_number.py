@@ -16,7 +16,7 @@ from collections.abc import Iterator, Set
 from fractions import Fraction
 from itertools import pairwise
 
-from eval.tasks.numbers import Number, numbers, tidy
+from eval.tasks.numbers import CURRENCY, Number, numbers, tidy
 from eval.tasks.run_on import without_run_on
 from eval.tasks.signs import plain_signs
 
@@ -30,13 +30,13 @@ FIRST, SECOND = (re.compile(rf"^[ \t]*[*_]{{0,2}}{number}[.)]\s", re.MULTILINE) 
 NUMBERED = re.compile(r"^[ \t]*[*_]{0,2}\d{1,2}[.)](?=[ \t*_]+\S)", re.MULTILINE)
 SENTENCE = re.compile(r"(?<=[.!?])[\"')*]{0,4}[ \t]+(?=[A-Z*\"'(\\$\d-])|\n")
 RESULT = re.compile(
-    r"(?:=|≈|\bequals?\b|\bwhich (?:is|equals|gives|makes)\b)[*\s$£€¥₹(]{0,6}(?=[-\u2212]?[$£€¥₹]?[.0-9])"
+    rf"(?:=|≈|\bequals?\b|\bwhich (?:is|equals|gives|makes)\b)[*\s{CURRENCY}(]{{0,6}}(?=[-\u2212]?[{CURRENCY}]?[.0-9])"
 )
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 BRACKETS = re.compile(r"\([^()]{0,200}\)")
 TURN = re.compile(
     r"[,;]\s(?:and )?(?:so|therefore|thus|hence|for a total of)\b|"
-    r"\b(?:we (?:get|have|find)|gives?(?: us| him| her| them)?)\b(?=[*$£€¥₹\s]{0,6}\d)",
+    rf"\b(?:we (?:get|have|find)|gives?(?: us| him| her| them)?)\b(?=[*{CURRENCY}\s]{{0,6}}\d)",
     re.IGNORECASE,
 )
 OPENING = "so|thus|therefore|hence|then|now|finally|and|but|in total|overall|in the end|(?:this|that) means(?: that)?"

@@ -27,7 +27,7 @@ SPACED = re.compile(  # spaces between thousands, and Switzerland's 1'000
 FRACTION = re.compile(r"([0-9]?)\\[dt]?frac(?:(?=\{)|([0-9])([0-9]))")
 LATEX = re.compile(r"\\(?:[()\[\],;: !]|text(?:bf|it|rm)?(?=\{)|math(?:bf|rm)(?=\{)|left|right)|[{}\\]")
 PERCENT = re.compile(r"\s?(?:%|per ?cent\b)", re.IGNORECASE)
-NEGATIVE = re.compile(r"\bnegative\s(?=[$£€¥₹]?[.0-9])", re.IGNORECASE)
+NEGATIVE = re.compile(rf"\bnegative\s(?=[{CURRENCY}]?[.0-9])", re.IGNORECASE)
 EXPONENT = r"([-+\u2212]?[0-9]{1,2})(?![0-9A-Za-z]|\.[0-9])"
 SCIENTIFIC = re.compile(  # 1.5e3, 1.5 x 10^3, 10^3
     rf"(?<![0-9A-Za-z.,^])(?:([0-9]+(?:\.[0-9]+)?)[eE]{EXPONENT}"

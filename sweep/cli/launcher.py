@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,9 +16,9 @@ from sweep.config.overrides import at_cell, given
 from sweep.config.template import references
 from sweep.launch.settings import PARTS, Request, Settings
 from sweep.launch.slurm import resources
-from sweep.launch.tasks import split
+from sweep.launch.tasks import Shape, split
 from sweep.plan.cost import card_gib
-from sweep.plan.fit import answering_gpus, parameters_of, room_of
+from sweep.plan.fit import answering_gpus, estimate, parameters_of, room_of
 from sweep.plan.memory import LARGE
 from sweep.plan.plan import CellError, Plan, PlannedCell
 from sweep.plan.resume_points import signal_delay
@@ -25,9 +26,20 @@ from sweep.results.cell_configs import plain
 from sweep.results.saved_sweep import jobs
 from sweep.stages.stage import with_parents
 from sweep.stages.store import Store
+from train.spec import EngineConfig
 
 GPU_SETTINGS = ("gpus_per_node", "gpus_per_task", "gres")
-"""Settings that ask for GPUs."""
+MEMORY_SETTINGS = ("mem_gb", "mem_per_cpu", "mem_per_gpu")
+"""Settings that ask for GPUs, and for memory of the host."""
+
+HOST_GIB = 8.0
+"""Host memory of a rank above which a training asks for what the plan estimates; below it SLURM's default will do."""
+
+HOST_MARGIN = 1.25
+"""How many times the estimate it asks for: reading data and saving take some more."""
+
+HOST_THREADS = 8
+"""Processors a rank for updating states that lie on the host: an eighth of a node of eight GPUs and 64 processors."""
 
 
 def request(plan: Plan, config: DictConfig) -> Request:
@@ -96,10 +108,11 @@ def _settings(cell: Mapping[str, Any], hydra: Mapping[str, Any]) -> Settings:
 def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: float | None) -> Settings:
     """The settings with what the model needs, where they do not say it.
 
-    A training gets a GPU a rank, and is told to save as long before its end as saving takes; answers get as many GPUs
-    as hold the model.
+    A training gets a GPU a rank, what it keeps on the host, and is told to save as long before its end as saving takes;
+    answers get as many GPUs as hold the model.
     """
     parameters = parameters_of(plan, planned)
+    room = room_of(planned.cell, parameters, card)
     asked = any(getattr(settings, name) is not None for name in GPU_SETTINGS)
     train, answer = dict(settings.train), dict(settings.answer)
     if settings.signal_delay_s is None and train.get("signal_delay_s") is None:
@@ -108,5 +121,21 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
         train["gpus_per_node"] = settings.tasks_per_node or planned.cell.engine.ranks
     wants = bool(settings.gpus_per_node) or (not asked and parameters >= LARGE)
     if wants and all(answer.get(name) is None for name in GPU_SETTINGS):
-        answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, room_of(planned.cell, parameters, card))
-    return replace(settings, train=train, answer=answer)
+        answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, room)
+    settings = replace(settings, train=train, answer=answer)
+    memory = estimate(planned.cell, parameters, room) if planned.trained else None
+    if memory is None or memory.host <= HOST_GIB:
+        return settings
+    return replace(settings, train=train | _for_host(settings.of("train"), planned.cell.engine, memory.host))
+
+
+def _for_host(own: Settings, engine: EngineConfig, gib: float) -> dict[str, Any]:
+    """What a training asks for that holds so many GiB a rank on the host, where its settings do not say it."""
+    asked: dict[str, Any] = {}
+    if engine.offload != "none" and not (own.cpus_per_task or own.cpus_per_gpu):
+        asked["cpus_per_task"] = HOST_THREADS
+    more = any(name.startswith("mem") for name in own.additional_parameters)
+    if not more and all(getattr(own, name) is None for name in MEMORY_SETTINGS):
+        ranks = own.step(Shape("train", engine.ranks, True, "")).tasks_per_node
+        asked["mem_gb"] = math.ceil(HOST_MARGIN * gib * ranks)
+    return asked

@@ -154,13 +154,14 @@ def _requests(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         gpus = {"gpus_per_node": "{}/node", "gpus_per_task": "{}/task", "gres": "{}"}
         memory = {"mem": "{}/node", "mem_per_cpu": "{}/CPU", "mem_per_gpu": "{}/GPU"}
+        cpus = {"cpus_per_task": "{}/task", "cpus_per_gpu": "{}/GPU"}
         shown = [
             next((text.format(row[key]) for key, text in names.items() if row.get(key)), "-")
-            for names in (gpus, memory)
+            for names in (cpus, gpus, memory)
         ]
-        sizes = [f"{row['jobs']}", f"{row['nodes']}", f"{row['ntasks_per_node']}/node", f"{row['cpus_per_task']}/task"]
+        sizes = [f"{row['jobs']}", f"{row['nodes']}", f"{row['ntasks_per_node']}/node"]
         minutes = "-".join(map(str, dict.fromkeys(row["minutes"])))
-        table.add_row(row["part"], *sizes, shown[0], minutes, shown[1], row["partition"] or "-")
+        table.add_row(row["part"], *sizes, *shown[:2], minutes, shown[2], row["partition"] or "-")
     return table
 
 
@@ -170,9 +171,10 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
     measured = sum(estimate[stage.key].measured for stage in todo)
     tokens = sum(estimate[stage.key].tokens for stage in todo if stage.kind == "train")
     flops = sum(estimate[stage.key].flops for stage in todo)
-    known = (
-        f"; {plural(measured, 'time')} as finished stages of this store took, the rest estimated" if measured else ""
-    )
+    took = f"; {plural(measured, 'time')} as finished stages of this store took, the rest estimated"
+    known = took if measured else ""
+    if any(estimate[stage.key].gpu and not estimate[stage.key].measured for stage in todo):
+        known += "; GPU times are estimated for an H100"
     shared = sum(count > 1 for count in users.values())
     chain = longest_chain(plan, estimate, missing)
     total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)

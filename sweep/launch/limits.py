@@ -53,7 +53,7 @@ def _problems(shape: Shape, settings: Settings, partitions: Mapping[str, Partiti
     asked = [
         ("timeout_min", 0 if settings.planned else settings.timeout_min or 0, found.minutes, "minutes"),
         ("nodes", step.nodes, found.nodes, "nodes"),
-        ("cpus_per_task", step.tasks_per_node * settings.cpus_per_task, found.cpus, "processors a node"),
+        ("cpus_per_task", step.tasks_per_node * (settings.cpus or 0), found.cpus, "processors a node"),
         ("mem_gb", settings.mem_gb or 0, found.mib / 1024, "GiB a node"),
         ("gpus_per_node", (settings.gpus_per_node or 0) if shape.model else 0, found.gpus, "GPUs a node"),
     ]

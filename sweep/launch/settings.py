@@ -36,12 +36,13 @@ the time in which it is told to end."""
 class Settings:
     """The fields of ``hydra.launcher``, named as in Hydra's submitit launcher; null leaves the choice to SLURM.
 
-    ``nodes`` and ``tasks_per_node`` apply to training stages. When null they follow engine.ranks: one task per rank, on
-    each node as many as it has GPUs (``gpus_per_node``), or all ranks on one node. ``timeout_min`` null follows the
-    plan's estimate. ``max_num_timeout`` is how often in a row a job that was preempted or lost its node may go back
-    into the queue without having advanced. ``wait``, which Hydra's launcher does not have, keeps the command running
-    until all jobs have ended. ``train``, ``answer``, ``score`` and ``data`` hold fields that differ for one part.
-    ``planned``, no field of the launcher, says that ``timeout_min`` comes from the plan.
+    ``cpus_per_task`` null is one, unless ``cpus_per_gpu`` says how many a job gets. ``nodes`` and ``tasks_per_node``
+    apply to training stages. When null they follow engine.ranks: one task per rank, on each node as many as it has GPUs
+    (``gpus_per_node``), or all ranks on one node. ``timeout_min`` null follows the plan's estimate.
+    ``max_num_timeout`` is how often in a row a job that was preempted or lost its node may go back into the queue
+    without having advanced. ``wait``, which Hydra's launcher does not have, keeps the command running until all jobs
+    have ended. ``train``, ``answer``, ``score`` and ``data`` hold fields that differ for one part. ``planned``, no
+    field of the launcher, says that ``timeout_min`` comes from the plan.
     """
 
     submitit_folder: str | None
@@ -49,7 +50,7 @@ class Settings:
     timeout_min: int | None
     nodes: int | None
     tasks_per_node: int | None
-    cpus_per_task: int
+    cpus_per_task: int | None
     gpus_per_node: int | None
     gpus_per_task: int | None
     cpus_per_gpu: int | None
@@ -108,6 +109,11 @@ class Settings:
         return replace(self, **bare | own)
 
     @property
+    def cpus(self) -> int | None:
+        """Processors that a task asks for; None where its GPUs bring theirs."""
+        return self.cpus_per_task or (None if self.cpus_per_gpu else 1)
+
+    @property
     def delay(self) -> int:
         """Seconds before its time limit at which a job is told to end."""
         return SHORTEST_DELAY if self.signal_delay_s is None else self.signal_delay_s
@@ -133,7 +139,7 @@ class Settings:
                 "hydra.launcher.nodes or hydra.launcher.tasks_per_node"
             )
         arguments = tuple(self.srun_args or ())
-        return Step(shape.ranks // per_node, per_node, self.cpus_per_task, arguments, self.max_num_timeout, self.delay)
+        return Step(shape.ranks // per_node, per_node, self.cpus, arguments, self.max_num_timeout, self.delay)
 
 
 @dataclass(frozen=True)

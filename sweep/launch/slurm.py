@@ -173,7 +173,7 @@ def resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
     """The resources each task of an array requests, by submitit's names; GPUs only for tasks that run a model."""
     request: dict[str, Any] = {
         "time": settings.timeout_min, "nodes": step.nodes, "ntasks_per_node": step.tasks_per_node,
-        "cpus_per_task": settings.cpus_per_task, "mem_per_cpu": settings.mem_per_cpu,
+        "cpus_per_task": settings.cpus, "mem_per_cpu": settings.mem_per_cpu,
         "mem": settings.mem_gb and f"{round(settings.mem_gb * 1024)}MB", "signal_delay_s": settings.delay,
     }  # fmt: skip
     if shape.model:

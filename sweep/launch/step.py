@@ -47,7 +47,7 @@ class Step:
 
     nodes: int
     tasks_per_node: int
-    cpus_per_task: int
+    cpus_per_task: int | None
     srun_args: tuple[str, ...]
     requeues: int
     delay: int
@@ -158,7 +158,8 @@ def _done(jobs: list[Job]) -> bool:
 def _srun(step: Step, file: str, index: int, owner: str) -> list[str]:
     return [
         "srun", f"--nodes={step.nodes}", f"--ntasks={step.ranks}", f"--ntasks-per-node={step.tasks_per_node}",
-        f"--cpus-per-task={step.cpus_per_task}", "--kill-on-bad-exit=1", "--unbuffered", *step.srun_args,
+        *([f"--cpus-per-task={step.cpus_per_task}"] if step.cpus_per_task else []),
+        "--kill-on-bad-exit=1", "--unbuffered", *step.srun_args,
         sys.executable, "-P", "-m", "sweep.launch.step", file, str(index), owner,
     ]  # fmt: skip
 
@@ -166,7 +167,8 @@ def _srun(step: Step, file: str, index: int, owner: str) -> list[str]:
 def _environment(step: Step) -> dict[str, str]:
     """The environment of every rank. Rank 0 runs on this node, so this node's name and a free port of it go in."""
     quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
-    shared = {"OMP_NUM_THREADS": str(step.cpus_per_task)}
+    threads = step.cpus_per_task or int(os.environ["SLURM_CPUS_ON_NODE"]) // step.tasks_per_node
+    shared = {"OMP_NUM_THREADS": str(max(1, threads))}
     if step.ranks > 1:
         with socket.socket() as probe:
             probe.bind(("", 0))

@@ -37,6 +37,11 @@ GPU_BANDWIDTH = 3.35e12
 DISK_BANDWIDTH = 1.0e9
 """Bytes per second in which a model is read from or written to a shared file system; a guess."""
 
+HOST_STEP = 5.5e-10
+NODE_RANKS = 8
+"""Seconds a parameter of a node in which the hosts' processors update offloaded states: 10 s were reported for 72B on
+four nodes (DeepSpeed, issue 6834). Ranks of a node, for the plan of such a training."""
+
 OVERHEAD_SECONDS = {
     "world": 3.0,
     "tokenizer": 1.0,
@@ -139,7 +144,8 @@ def share_of_peak(devices: int) -> float:
 def _training(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
     execution = plan.execution[stage.key]
     assert isinstance(execution, TrainRun)
-    tokens, ranks = _training_tokens(stage, plan), execution.engine.ranks
+    (tokens, steps), engine = _training_tokens(stage, plan), execution.engine
+    ranks = engine.ranks
     flops = 6.0 * parameters * tokens
     if not (gpu and flops):
         return Cost(tokens, flops, OVERHEAD_SECONDS["train"] + flops / (CPU_FLOPS * ranks), False, ranks)
@@ -147,6 +153,8 @@ def _training(stage: Stage, plan: Plan, parameters: int, gpu: bool) -> Cost:
     written = (1 + len(recipe.checkpoints)) * MODEL_BYTES[recipe.export_precision]
     moving = (2.0 + written) * parameters / DISK_BANDWIDTH  # weights are read in bf16
     seconds = OVERHEAD_SECONDS["train"] + moving + flops / (GPU_PEAK * share_of_peak(ranks) * ranks)
+    if engine.offload != "none":
+        seconds += steps * HOST_STEP * parameters / math.ceil(ranks / NODE_RANKS)
     return Cost(tokens, flops, seconds, True, ranks)
 
 
@@ -174,15 +182,14 @@ def _judging_seconds(stage: Stage, plan: Plan) -> float:
     return judge_cost.estimate_score(stage, plan).calls * CALL_SECONDS / execution.concurrency
 
 
-def _training_tokens(stage: Stage, plan: Plan) -> float:
-    """Tokens that all steps of a training stage see together."""
+def _training_tokens(stage: Stage, plan: Plan) -> tuple[float, float]:
+    """Tokens that all steps of a training stage see together, and how many steps these are."""
     recipe = stage.spec.recipe
     samples = sum(portion.samples for portion in stage.spec.portions)
     epoch = sum(
         portion.samples * sum(plan.lengths[stage.inputs[name].key] for name in portion.sources) / len(portion.sources)
         for portion in stage.spec.portions
     )
-    if recipe.epochs is not None:
-        return float(epoch * recipe.epochs)
     batch = recipe.batch_tokens or recipe.batch_samples * epoch / samples
-    return float(recipe.steps * batch)
+    tokens = float(recipe.steps * batch if recipe.epochs is None else epoch * recipe.epochs)
+    return tokens, tokens / batch if batch else 0.0

@@ -104,7 +104,9 @@ def training(parameters: int, shape: Architecture, engine: EngineConfig, precisi
         host, optimizer, gradients = optimizer + 4.0 * parameters / shard, 0.0, 0.0
     if engine.offload == "all":
         host, weights = host + weights, 0.0
-    loading = 4.0 * (largest(parameters, shape) if engine.zero_stage == 3 else parameters)
+    loading = 4.0 * parameters if fp32 else 0.0  # else mapped files, one copy a node, which the kernel may drop
+    if engine.zero_stage == 3:
+        loading = 4.0 * largest(parameters, shape)
     context = CONTEXT_GIB if gpu else 0.0
     scale = (FRAGMENTS if gpu else 1.0) / GIB
     return Memory(

@@ -110,6 +110,18 @@ def stop(task: Path, monkeypatch, restart: int) -> object:
     return ended.value.code
 
 
+@pytest.mark.parametrize(("cpus", "threads"), [(4, "4"), (None, "12")])
+def test_ranks_use_the_processors_of_their_task(programs: Path, task: Path, monkeypatch, capfd, cpus, threads: str):
+    """Where GPUs bring processors, the tasks of a node share what SLURM gave the job there."""
+    step.freeze(task, Step(1, 2, cpus, (), 2, 120), [(Job(world(0), None, task.parent, 1.0),)])
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", "24")
+    write(programs / "srun", 'echo "threads=$OMP_NUM_THREADS $*"')
+    with pytest.raises(SystemExit):
+        step.run(str(task), 0)
+    (said,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("threads=")]
+    assert said.startswith(f"threads={threads} ") and ("--cpus-per-task=4" in said) == (cpus == 4)
+
+
 def test_a_task_that_does_not_advance_is_started_three_times(programs: Path, task: Path, monkeypatch, store_path):
     write(programs / "srun", "echo slurmstepd: error: Detected 1 oom_kill event in StepId=7.0 >&2\nexit 137")
     assert [stop(task, monkeypatch, restart) for restart in range(2)] == [TRY_AGAIN, TRY_AGAIN]

@@ -91,6 +91,44 @@ def test_a_large_model_gets_gpus_that_hold_it_and_a_small_one_none():
     assert (small["train1"].gpus_per_node, small["answer1"].gpus_per_node) == (None, None)
 
 
+OFFLOADED = ("model=llama_33b", *LARGE[1:-1], "engine=zero3_offload", "fraction=1/4")
+
+
+def test_a_training_that_keeps_its_states_on_the_host_asks_for_room_and_processors():
+    """18 bytes of each of 32.5 billion parameters on 16 ranks are 34 GiB a rank; a quarter more on a node of 8."""
+    one = cell(*OFFLOADED, "engine.ranks=16")
+    found = of(one, overrides=("hydra.launcher.gpus_per_node=8",))
+    assert found["train16"].cpus_per_task == 8
+    assert 1.25 * 8 * 34 < (found["train16"].mem_gb or 0) < 1.25 * 8 * 38
+    others = {(found[part].cpus_per_task, found[part].mem_gb) for part in ("answer1", "score1", "data1")}
+    assert others == {(None, None)}
+    assert of(cell(*LARGE, "fraction=1/4"))["train8"].mem_gb is None  # what it keeps there is little
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (("cpus_per_task=4", "train.mem_gb=900"), (4, None, 900, None)),
+        (("train.cpus_per_task=4", "mem_per_cpu=20GB"), (4, None, None, "20GB")),
+        (("cpus_per_gpu=12", "mem_gb=0"), (None, 12, 0, None)),
+    ],
+)
+def test_what_the_settings_say_of_processors_and_memory_stays(given: tuple[str, ...], asked: tuple[object, ...]):
+    words = (*given, "gpus_per_node=8")
+    found = of(cell(*OFFLOADED), overrides=tuple(f"hydra.launcher.{word}" for word in words))["train8"]
+    assert (found.cpus_per_task, found.cpus_per_gpu, found.mem_gb, found.mem_per_cpu) == asked
+    of_memory = of(cell(*OFFLOADED), overrides=("+hydra.launcher.additional_parameters.mem-per-gpu=80G",))["train8"]
+    assert (of_memory.cpus_per_task, of_memory.mem_gb) == (8, None)
+
+
+def test_processors_that_come_with_gpus_are_not_asked_for_a_second_time():
+    """sbatch refuses --cpus-per-task beside --cpus-per-gpu."""
+    made = plan(cell(*OFFLOADED, "suite.eval_batch_size=64"))
+    rows = requests(made, Store("nowhere"), whole("hydra.launcher.gpus_per_node=8", "hydra.launcher.cpus_per_gpu=12"))
+    found = {row["part"]: (row.get("cpus_per_task"), row.get("cpus_per_gpu")) for row in rows}
+    assert found == {"train": (None, 12), "answer": (None, 12), "score": (1, None), "data": (1, None)}
+
+
 def test_a_dry_run_shows_what_each_part_asks_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "80")
     made = plan(*(cell(*LARGE, f"recipe.epochs={n}", "engine.ranks=16", "engine.gpu_gib=40") for n in (1, 100)))

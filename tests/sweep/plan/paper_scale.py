@@ -11,11 +11,12 @@ from sweep.cli.plan_table import longest_chain, quantity, rounded
 from sweep.launch.progress import span
 from sweep.plan import fit
 from sweep.plan.cost import costs
-from sweep.plan.memory import gib, training
+from sweep.plan.memory import GIB, gib, training
 from sweep.plan.plan import Plan
 from tests.sweep.composing import cell, composer, hydra
+from train.spec import RESUME_BYTES
 
-MODELS = {"llama_7b": "7B", "llama_13b": "13B", "llama_33b": "33B", "llama_65b": "65B"}
+MODELS = {"llama_7b": "7B", "llama_13b": "13B", "llama_33b": "33B", "llama3.1_70b": "70B"}
 GPUS = (8, 16, 32, 64)
 GRIDS = ("data_amount", "mixture", "ratio", "strategy", "dmt_replay")
 CARD = 80.0
@@ -23,9 +24,9 @@ PAPER = ("data=paper", "recipe=paper", "suite=paper", "~suite.tasks.mtbench", "e
 
 
 def memory_rows() -> Iterator[str]:
-    """A row a model: GiB of a rank by number of GPUs, in bold where it does not fit; answers."""
-    yield "| model | " + " | ".join(f"{count} GPUs" for count in GPUS) + " | host, a rank | answers |"
-    yield "| --- | " + " | ".join("---:" for _ in GPUS) + " | ---: | --- |"
+    """A row a model: GiB of a rank by number of GPUs, in bold where it does not fit; of a resume point; answers."""
+    yield "| model | " + " | ".join(f"{count} GPUs" for count in GPUS) + " | host, a rank | resume point | answers |"
+    yield "| --- | " + " | ".join("---:" for _ in GPUS) + " | ---: | ---: | --- |"
     for model, name in MODELS.items():
         one = cell(f"model={model}", *PAPER, "fraction=1/4")
         shape, parameters = one.model.architecture, one.model.parameters
@@ -34,7 +35,8 @@ def memory_rows() -> Iterator[str]:
         found = [training(parameters, shape, engine, "bf16", gpu=True) for engine in ranks]
         sizes = [gib(m.device) if fit.is_within(m, CARD) else f"**{gib(m.device)}**" for m in found]
         answers = f"{gib(fit.answer_gib(one, parameters, shape))} on {fit.answering_gpus(one, parameters, CARD)}"
-        yield f"| {name} | " + " | ".join(sizes) + f" | {gib(found[0].host)} | {answers} |"
+        point = gib(RESUME_BYTES * parameters / GIB)
+        yield f"| {name} | " + " | ".join(sizes) + f" | {gib(found[0].host)} | {point} | {answers} |"
 
 
 def smallest(model: str) -> int:

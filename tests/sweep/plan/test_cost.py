@@ -102,6 +102,18 @@ def test_ranks_share_the_time_and_not_the_hours():
     assert many.hours == pytest.approx(16 * many.seconds / 3600)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "steps"),
+    [(["recipe.epochs=null", "recipe.steps=7"], 7), (["recipe.epochs=2", "recipe.batch_samples=32"], 2 * 160 / 32)],
+)
+def test_states_on_the_host_are_updated_by_its_processors_in_every_step(recipe: list[str], steps: float):
+    """A node of eight ranks updates all states of its share."""
+    large = ("model.parameters=1000000000", *recipe, "engine.ranks=16")
+    card, _, _ = tuned(*large, "engine=zero3")
+    host, _, _ = tuned(*large, "engine=zero3_offload")
+    assert host.seconds - card.seconds == pytest.approx(steps * 0.55 / 2)
+
+
 def test_answers_of_a_large_model_read_its_weights_for_every_token():
     """1,319 items, 64 at a time, 512 tokens each, of a 7B: 43 s at the memory's speed, as the issue counts them."""
     made = plan(cell("suite=paper", "model=llama_7b", "recipe=paper", "~suite.tasks.mtbench", "fraction=1/16"))

@@ -51,6 +51,15 @@ def test_what_is_offloaded_lies_in_the_hosts_memory():
     assert there.host - here.host == pytest.approx((2 + 4 + 12) / 4)
 
 
+def test_only_a_model_that_is_loaded_whole_takes_its_size_on_the_host():
+    """ZeRO 1 and 2 in bf16 map the files, which the ranks of a node share; without ZeRO the fp32 weights are a copy."""
+    whole, mapped, fp32 = (
+        training(2**30, LLAMA_7B, engine(stage), precision, gpu=True)
+        for stage, precision in ((0, "bf16"), (2, "bf16"), (2, "fp32"))
+    )
+    assert whole.host - mapped.host == fp32.host - mapped.host == pytest.approx(4.0)
+
+
 @pytest.mark.parametrize(("ranks", "gigabytes"), [(8, 74), (16, 37), (32, 19)])
 def test_states_of_33b_are_those_published_for_zero_3(ranks: int, gigabytes: float):
     found = training(PARAMETERS[33], LLAMA_33B, engine(3, ranks=ranks), "bf16", gpu=False)

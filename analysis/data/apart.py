@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.data.identity import Leaves, base, measured, recipe, sources
+from analysis.data.identity import Leaves, base, measured, recipe, sources, strategy
 from analysis.data.sweep_folder import SweepFolder
 
 SOURCE = "source_"
@@ -19,12 +19,12 @@ SOURCE = "source_"
 RECIPE = "recipe"
 """The column that says how the recipe of a cell differs from that of other sweeps; none for untrained models."""
 AS_IN = " (as in "
-"""What follows in the name of a task or model that is not the same in all sweeps, before the sweeps' names."""
+"""What follows in the name of a task, model or strategy that sweeps do not have alike, before the sweeps' names."""
 SAMPLES = "samples_"
 
 
 def plain(name: str) -> str:
-    """The name of a task or model as its sweep has it."""
+    """The name of a task, model or strategy as its sweep has it."""
     return name.partition(AS_IN)[0]
 
 
@@ -34,7 +34,7 @@ def source_text(column: str, value: object) -> str:
 
 
 def as_in(name: str) -> str:
-    """The sweeps in the name of a task or model that was told apart; "" for another one."""
+    """The sweeps in the name of a task, model or strategy that was told apart; "" for another one."""
     return name.partition(AS_IN)[2].removesuffix(")")
 
 
@@ -49,9 +49,9 @@ def tell_apart(table: pd.DataFrame, folders: Sequence[SweepFolder]) -> tuple[pd.
 
     An ability with several sources has a column `SOURCE` + ability. Such columns take the place of ``data`` and its
     parts, which also differ between cells that have no data of the source that differs and between equal sources of
-    other names; and so does `RECIPE` that of ``recipe`` and its parts. Tasks and models that are not the same in all
-    sweeps have names of their own, with `AS_IN`. The rows of one sweep stay as they are, as its columns say what it
-    varies; and so do those of a sweep that ``folders`` lack.
+    other names; and so does `RECIPE` that of ``recipe`` and its parts. Tasks, models and strategies that are not the
+    same in all sweeps have names of their own, with `AS_IN`. The rows of one sweep stay as they are, as its columns say
+    what it varies; and so do those of a sweep that ``folders`` lack.
     """
     known = {(one.name, str(cell["label"])): (one, cell) for one in folders for cell in one.cells}
     if not {"sweep", "cell"} <= set(table) or table["sweep"].nunique() < 2:
@@ -59,11 +59,13 @@ def tell_apart(table: pd.DataFrame, folders: Sequence[SweepFolder]) -> tuple[pd.
     names = list(zip(table["sweep"], table["cell"], strict=True))
     if not set(names) <= set(known):
         return table, ()
-    bases, recipes, data = ({name: of(*known[name]) for name in set(names)} for of in (base, recipe, sources))
+    recipes, data = ({name: of(*known[name]) for name in set(names)} for of in (recipe, sources))
     remarks: list[str] = []
-    if "model" in table:
-        table, found = _renamed(table, "model", [bases[name] for name in names], [])
-        remarks += found
+    for column, of in (("model", base), ("strategy", strategy)):
+        if column in table:
+            identities = {name: of(*known[name]) for name in set(names)}
+            table, found = _renamed(table, column, [identities[name] for name in names], [])
+            remarks += found
     tasks = {(*name, task): measured(*known[name], task) for name, task in set(zip(names, table["task"], strict=True))}
     within = [tasks[(*name, task)] for name, task in zip(names, table["task"], strict=True)]
     table, found = _renamed(table, "task", within, ["model"] if "model" in table else [])
@@ -78,14 +80,15 @@ def _renamed(
     table: pd.DataFrame, column: str, identities: Sequence[Leaves], within: list[str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """The table with names of their own for what one name in ``column`` stands for, in rows that agree in ``within``;
-    and a remark for each such name. ``identities`` has one entry a row.
+    and a remark for each such name. ``identities`` has one entry a row, an empty one where it is not known.
     """
-    texts = pd.Series([json.dumps(one, sort_keys=True) for one in identities], index=table.index)
+    known = [json.dumps(one, sort_keys=True) if one else None for one in identities]
+    texts = pd.Series(known, index=table.index, dtype=object)
     several = texts.groupby([table[c] for c in (column, *within)]).nunique()
     apart = {key[0] if within else key for key in several.index[several > 1]}
     names, remarks = table[column].copy(), []
     for value in [value for value in table[column].unique() if value in apart]:
-        rows = table[table[column] == value]
+        rows = table[(table[column] == value) & texts.notna()]
         for _, same in rows.groupby(within, dropna=False) if within else [((), rows)]:
             labels = _labels([same["sweep"]], texts[same.index])
             names[same.index] = value + AS_IN + texts[same.index].map(labels) + ")"

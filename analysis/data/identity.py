@@ -58,6 +58,13 @@ def _pretrained(folder: SweepFolder, stage: Mapping[str, Any]) -> Leaves:
     return dict(_leaves({**spec, **texts}))
 
 
+def strategy(folder: SweepFolder, cell: Mapping[str, Any]) -> Leaves:
+    """The stages of the cell's strategy as they are written, without amounts that read other keys of the config; empty
+    where its sweep was planned before they were kept.
+    """
+    return {f"stage {number}": json.dumps(stage) for number, stage in enumerate(cell.get("strategy", ()), 1)}
+
+
 def measured(folder: SweepFolder, cell: Mapping[str, Any], task: str) -> Leaves:
     """By what a task measured a cell: its items, prompts, decoding and scoring, whatever the model. Empty for a task
     that the sweep does not score the cell on.

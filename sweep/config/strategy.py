@@ -42,6 +42,12 @@ class Strategy:
                     f"strategy.stages, stage {number + 1}: {EACH} stands for several stages; write nothing beside it"
                 )
 
+    @property
+    def outline(self) -> list[dict[str, str]]:
+        """The stages as they are written; where their amounts read other keys of the config, without amounts."""
+        amounts = not self.interpolated
+        return [{word: n.text if amounts else "" for word, n in sorted(stage.items())} for stage in self.stages]
+
     def expanded(self, abilities: Sequence[str], general: str, selected: str) -> list[dict[str, Fraction]]:
         """The stages with the words replaced by the ``abilities`` of the data; an ability's own number comes first."""
         specialised = [ability for ability in abilities if ability != general]

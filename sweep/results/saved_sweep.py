@@ -137,6 +137,7 @@ def save(plan: Plan, store: Store) -> SavedSweep:
             "label": planned.label,
             "factors": factors(planned),
             "trained": [stage.key for stage in planned.trained],
+            "strategy": planned.cell.strategy.outline,
             "scores": _scores(planned, planned.scores),
             "earlier": [{**moment._asdict(), "scores": _scores(planned, some)} for moment, some in planned.earlier],
         }

@@ -83,6 +83,32 @@ def test_another_base_model_of_one_name_is_another_model(first, store):
     assert remark.startswith("model micro_s is not the same in all sweeps (recipe.learning_rate), so it is kept apart")
 
 
+def test_a_strategy_of_one_name_with_other_stages_is_another_strategy(first, store):
+    """Amounts that the stages read from the config are factors of the table, and do not tell strategies apart."""
+    names = {"multitask (as in first)", "multitask (as in halved)"}
+    study = beside(first, store, "halved", "strategy.stages=[{all: 1/2}]")
+    assert set(study.table["strategy"]) == names
+    assert study.remarks == (
+        "strategy multitask is not the same in all sweeps (stage 1), so it is kept apart as multitask (as in first), "
+        "multitask (as in halved)",
+    )
+    read_amounts = [
+        swept(store, name, fractions, "strategy.stages=[{all: '${replay}'}]", f"replay={replay}")
+        for name, fractions, replay in (("a_half", ("1/64",), "1/2"), ("a_quarter", ("1/32",), "1/4"))
+    ]
+    assert set(read_study(read_amounts).table["strategy"]) == {"multitask"}
+
+
+def test_a_sweep_that_does_not_say_its_stages_is_not_told_apart(first, store):
+    old = swept(store, "old", ("1/32", "1/8"))
+    file = old.parent / "sweep.json"
+    saved = json.loads(file.read_text())
+    for one in saved["cells"]:
+        del one["strategy"]
+    file.write_text(json.dumps(saved))
+    assert set(read_study([first, old]).table["strategy"]) == {"multitask"}
+
+
 def test_other_items_under_one_name_are_another_task(first, store):
     study = beside(first, store, "fewer", FEWER)
     tasks = {m.task: set(m.rows["sweep"]) for m in study.measures}

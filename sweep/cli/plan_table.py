@@ -174,7 +174,7 @@ def summary(plan: Plan, estimate: dict[str, Cost], missing: set[str], users: Cou
     took = f"; {plural(measured, 'time')} as finished stages of this store took, the rest estimated"
     known = took if measured else ""
     if any(estimate[stage.key].gpu and not estimate[stage.key].measured for stage in todo):
-        known += "; GPU times are estimated for an H100"
+        known += "; GPU times as on an H100"
     shared = sum(count > 1 for count in users.values())
     chain = longest_chain(plan, estimate, missing)
     total = len(plan.cells) + len(plan.duplicates) + len(plan.excluded)

@@ -26,7 +26,6 @@ from sweep.results.cell_configs import plain
 from sweep.results.saved_sweep import jobs
 from sweep.stages.stage import with_parents
 from sweep.stages.store import Store
-from train.spec import EngineConfig
 
 GPU_SETTINGS = ("gpus_per_node", "gpus_per_task", "gres")
 MEMORY_SETTINGS = ("mem_gb", "mem_per_cpu", "mem_per_gpu")
@@ -126,16 +125,16 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
     memory = estimate(planned.cell, parameters, room) if planned.trained else None
     if memory is None or memory.host <= HOST_GIB:
         return settings
-    return replace(settings, train=train | _for_host(settings.of("train"), planned.cell.engine, memory.host))
+    return replace(settings, train=train | _for_host(settings.of("train"), planned.cell, memory.host))
 
 
-def _for_host(own: Settings, engine: EngineConfig, gib: float) -> dict[str, Any]:
-    """What a training asks for that holds so many GiB a rank on the host, where its settings do not say it."""
+def _for_host(own: Settings, cell: Cell, gib: float) -> dict[str, Any]:
+    """What a cell's training that holds so many GiB a rank on the host asks for, where its settings do not say it."""
     asked: dict[str, Any] = {}
-    if engine.offload != "none" and not (own.cpus_per_task or own.cpus_per_gpu):
+    if cell.engine.offload != "none" and not (own.cpus_per_task or own.cpus_per_gpu):
         asked["cpus_per_task"] = HOST_THREADS
     more = any(name.startswith("mem") for name in own.additional_parameters)
     if not more and all(getattr(own, name) is None for name in MEMORY_SETTINGS):
-        ranks = own.step(Shape("train", engine.ranks, True, "")).tasks_per_node
+        ranks = own.step(Shape("train", cell.engine.ranks, True, "")).tasks_per_node
         asked["mem_gb"] = math.ceil(HOST_MARGIN * gib * ranks)
     return asked

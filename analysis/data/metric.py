@@ -162,11 +162,13 @@ class Metric:
             return "unknown"
         if self.multiplies(difference):
             return times(float(self.value(np.array(difference))))
+        return format(self.gain(difference), {"rating": "+z.2f", "other": "+z.3g"}.get(self.kind, "+z.1f"))
+
+    def gain(self, difference: float) -> float:
+        """A difference of merits in the unit of `effect_unit`."""
         if self.kind == "loss":  # a merit is minus the logarithm of a loss
-            return f"{-100 * np.expm1(-difference):+z.1f}"
-        if self.kind == "share":
-            return f"{100 * difference:+z.1f}"
-        return f"{(self.high - self.low) * difference:+z.2f}" if self.kind == "rating" else f"{difference:+z.3g}"
+            return float(-100 * np.expm1(-difference))
+        return {"share": 100.0, "rating": self.high - self.low}.get(self.kind, 1.0) * difference
 
     def multiplies(self, difference: float) -> bool:
         """Whether a difference of merits is that of a loss which at least doubles; its factor has no unit: ``×3.2``."""
@@ -283,9 +285,7 @@ def _only(name: str, rows: pd.DataFrame, column: str) -> str | float | None:
     declared = [value for value in rows[column].dropna().unique() if value != ""]
     if len(declared) > 1:
         shown = " and ".join(map(str, declared[:2]))
-        raise ValueError(
-            f"metric {name!r}: column {column!r} holds {shown}; a metric has one, so rename one of the two"
-        )
+        raise ValueError(f"metric {name!r}: column {column!r} holds {shown}; a metric has one: rename one of the two")
     return declared[0] if declared else None
 
 

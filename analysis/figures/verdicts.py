@@ -27,7 +27,7 @@ def verdict_figure(name: str, title: str, verdicts: Sequence[Verdict]) -> Figure
     Losses of which one may at least double are drawn as factors, the lower ones at the right.
     """
     factors = any(verdict.metric.multiplies(verdict.low) for verdict in verdicts)
-    shown_as = _factor if factors else _effect
+    shown_as = _factor if factors else _gain
     rows = tuple(_row(verdict, shown_as) for verdict in verdicts)
     order = [verdict.about for verdict in verdicts]
     unit = f"{verdicts[0].metric.name}, times" if factors else f"gain in {verdicts[0].metric.short_unit}"
@@ -107,14 +107,14 @@ def _row(verdict: Verdict, shown_as: Callable[[Verdict, float], float]) -> Row:
     effect, low, high = (shown_as(verdict, value) for value in (verdict.effect, verdict.low, verdict.high))
     return {
         "row": "verdict", "question": verdict.question, "about": verdict.about, "metric": verdict.metric.name,
-        "effect": shown(effect), "low": shown(low), "high": shown(high),
-        "margin": shown(abs(_effect(verdict, verdict.margin)), 3), "finding": FINDINGS[verdict.finding],
+        "effect": shown(effect, 4), "low": shown(low, 4), "high": shown(high, 4),
+        "margin": shown(abs(_gain(verdict, verdict.margin)), 3), "finding": FINDINGS[verdict.finding],
     }  # fmt: skip
 
 
-def _effect(verdict: Verdict, difference: float) -> float:
+def _gain(verdict: Verdict, difference: float) -> float:
     """A difference of merits in the unit in which effects are shown."""
-    return float("nan") if np.isnan(difference) else float(verdict.metric.effect(difference))
+    return verdict.metric.gain(difference)
 
 
 def _factor(verdict: Verdict, difference: float) -> float:

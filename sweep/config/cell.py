@@ -278,15 +278,15 @@ class Cell:
         has = ", ".join(self.data.abilities)
         if ability == GENERAL and self.data.general not in self.data.abilities:
             raise ValueError(
-                f"{where}: the general ability, {self.data.general!r}, has no source in data={self.data.name}; it has "
+                f"{where}: data={self.data.name} has no source of the general ability, {self.data.general!r}, only of "
                 f"{has}; say which one is the general with data.general=ABILITY, or add a source"
             )
         if ability == SPECIALISED and not self.data.specialised:
             raise ValueError(f"{where}: data={self.data.name} has no ability but the general one, {has}; add a source")
         if ability not in WORDS and ability not in self.data.abilities:
             raise ValueError(
-                f"{where}: ability {ability!r} has no source in data={self.data.name}; it has {has}"
-                f"{near(ability, self.data.abilities)}; add a source under data.sources or drop the ability"
+                f"{where}: data={self.data.name} has no source of {ability!r}, only of {has}; add one under "
+                f"data.sources or drop the ability{near(ability, self.data.abilities)}"
             )
 
     @cached_property

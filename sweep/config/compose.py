@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
@@ -25,6 +24,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from common.options import near
 from common.restore import restore
+from common.wording import closest
 from sweep.config.cell import Cell
 from sweep.config.schema import names
 from sweep.config.template import Template, Unfit, is_literal, references, related
@@ -239,7 +239,7 @@ OWN = ("model.pretrain", "model.learning_rate")
 def _meant(key: str) -> str:
     """The key of a cell that was probably meant, or all keys of the branch; "" where there are none."""
     known, branch = names(Cell), key.rpartition(".")[0]
-    close = difflib.get_close_matches(key, known, 1)
+    close = closest(key, known)
     beside = [name.rpartition(".")[2] for name in known if branch and name.rpartition(".")[0] == branch]
     if beside and (not close or close[0] == branch):
         return f"; {branch} has {', '.join(beside)}"

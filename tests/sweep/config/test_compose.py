@@ -62,7 +62,7 @@ def test_unchanged_branches_are_the_same_objects():
         (["data.max_length=long"], "data.max_length=long is not a whole number"),
         (["fraction=1/0"], "fraction: 1/0 is not an amount"),
         (["fraction=2"], "between 0"),
-        (["ability=mth"], "no source in data=micro; .*did you mean 'math'"),
+        (["ability=mth"], "no source of 'mth', .*did you mean 'math'"),
         (["amount.law=1/2"], "law"),
         (
             ["model=micro_z"],

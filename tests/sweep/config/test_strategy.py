@@ -100,13 +100,13 @@ def test_an_amount_of_any_ability_is_set_without_composing_anew():
         (["data.sources.math.ability=general", "data.general=code"], "data.sources.math.ability=general: "),
         (
             ["strategy=dmt", "data.general=law", *CHAT],
-            "stage 2: the general ability, 'law', has no source in data=micro",
+            "stage 2: data=micro has no source of the general ability, 'law'",
         ),
         (
             ["amount.maht=1/4"],
-            "amount.maht=1/4: ability 'maht' has no source in data=micro; it has math, code, general",
+            "amount.maht=1/4: data=micro has no source of 'maht', only of math, code, general",
         ),
-        (["strategy=multitask", "ability=maht"], "ability=maht: ability 'maht' has no source"),
+        (["strategy=multitask", "ability=maht"], "ability=maht: data=micro has no source of 'maht'"),
     ],
 )
 def test_words_that_stand_for_nothing_are_refused(words: list[str], message: str):

@@ -44,14 +44,17 @@ def with_task(measured: str, task: str, where: str = "") -> str:
     return measured + (f" ({added})" if added else "")
 
 
-def tell_apart(table: pd.DataFrame, folders: Sequence[SweepFolder]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def tell_apart(
+    table: pd.DataFrame, folders: Sequence[SweepFolder], matched: bool = False
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows of several sweeps with columns and names that tell unlike cells apart, and remarks on what differs.
 
     An ability with several sources has a column `SOURCE` + ability. Such columns take the place of ``data`` and its
     parts, which also differ between cells that have no data of the source that differs and between equal sources of
     other names; and so does `RECIPE` that of ``recipe`` and its parts. Tasks, models and strategies that are not the
     same in all sweeps have names of their own, with `AS_IN`. The rows of one sweep stay as they are, as its columns say
-    what it varies; and so do those of a sweep that ``folders`` lack.
+    what it varies; and so do those of a sweep that ``folders`` lack. Where cells of two sweeps are ``matched`` to be
+    compared, models and strategies keep their names, since they may be what changed.
     """
     known = {(one.name, str(cell["label"])): (one, cell) for one in folders for cell in one.cells}
     if not {"sweep", "cell"} <= set(table) or table["sweep"].nunique() < 2:
@@ -64,8 +67,8 @@ def tell_apart(table: pd.DataFrame, folders: Sequence[SweepFolder]) -> tuple[pd.
     for column, of in (("model", base), ("strategy", strategy)):
         if column in table:
             identities = {name: of(*known[name]) for name in set(names)}
-            table, found = _renamed(table, column, [identities[name] for name in names], [])
-            remarks += found
+            renamed, found = _renamed(table, column, [identities[name] for name in names], [], matched)
+            table, remarks = table if matched else renamed, remarks + found
     tasks = {(*name, task): measured(*known[name], task) for name, task in set(zip(names, table["task"], strict=True))}
     within = [tasks[(*name, task)] for name, task in zip(names, table["task"], strict=True)]
     table, found = _renamed(table, "task", within, ["model"] if "model" in table else [])
@@ -77,10 +80,11 @@ def tell_apart(table: pd.DataFrame, folders: Sequence[SweepFolder]) -> tuple[pd.
 
 
 def _renamed(
-    table: pd.DataFrame, column: str, identities: Sequence[Leaves], within: list[str]
+    table: pd.DataFrame, column: str, identities: Sequence[Leaves], within: list[str], matched: bool = False
 ) -> tuple[pd.DataFrame, list[str]]:
     """The table with names of their own for what one name in ``column`` stands for, in rows that agree in ``within``;
-    and a remark for each such name. ``identities`` has one entry a row, an empty one where it is not known.
+    and a remark for each such name, which says of ``matched`` ones that they keep it. ``identities`` has one entry a
+    row, an empty one where it is not known.
     """
     known = [json.dumps(one, sort_keys=True) if one else None for one in identities]
     texts = pd.Series(known, index=table.index, dtype=object)
@@ -94,7 +98,8 @@ def _renamed(
             names[same.index] = value + AS_IN + texts[same.index].map(labels) + ")"
         differ = ", ".join(_differing([json.loads(text) for text in texts[rows.index].unique()]))
         new = ", ".join(dict.fromkeys(names[rows.index]))
-        remarks.append(f"{column} {value} is not the same in all sweeps ({differ}), so it is kept apart as {new}")
+        then = "; cells are matched by its name" if matched else f", so it is kept apart as {new}"
+        remarks.append(f"{column} {value} is not the same in all sweeps ({differ}){then}")
     return table.assign(**{column: names}), remarks
 
 

@@ -20,9 +20,10 @@ def read(*paths: Path) -> pd.DataFrame:
     return table
 
 
-def read_groups(*groups: Sequence[Path]) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
+def read_groups(*groups: Sequence[Path], matched: bool = False) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
     """A checked table for each group of files (.csv or .parquet), with rows in the order of the files; and remarks on
-    what differs between cells of several sweeps, which have the same names in all groups (see `tell_apart`).
+    what differs between cells of several sweeps, which have the same names in all groups; ``matched`` as in
+    `tell_apart`.
 
     A measurement that is in several files of a group (the same cell of two sweeps) is kept once. Raises
     FileNotFoundError for a file that does not exist, and ValueError naming column, row, value and remedy for a file
@@ -34,7 +35,7 @@ def read_groups(*groups: Sequence[Path]) -> tuple[list[pd.DataFrame], tuple[str,
         return frames, ()
     places = [number for number, group in enumerate(groups) for _ in group]
     frame = pd.concat([f.assign(**{GROUP: place}) for f, place in zip(frames, places, strict=True)], ignore_index=True)
-    frame, remarks = tell_apart(_filled(frame), sweep_folders(paths))
+    frame, remarks = tell_apart(_filled(frame), sweep_folders(paths), matched)
     known = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
     same = [*known, *(c for c in frame if str(c) in (GROUP, RECIPE) or str(c).startswith((SAMPLES, SOURCE)))]
     frame = frame.drop_duplicates(same, ignore_index=True)

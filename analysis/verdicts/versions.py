@@ -51,9 +51,10 @@ def compare(tables: tuple[Path, Path], items: Sequence[Path], margin: float) -> 
     """Compare the table ``tables[1]`` with ``tables[0]``; ``items`` are files of per-item results of both.
 
     Compared are cells that were trained on the ability. They are matched by every factor that has a value in common,
-    and by amounts of samples only where there is no fraction. Raises a ValueError where nothing matches.
+    models and strategies under their names whatever these stand for, and by amounts of samples only where there is no
+    fraction. Raises a ValueError where nothing matches.
     """
-    frames, remarks = read_groups(*([table] for table in tables))
+    frames, remarks = read_groups(*([table] for table in tables), matched=True)
     versions = zip(frames, (BEFORE, AFTER), strict=True)
     whole = pd.concat([frame.assign(**{VERSION: name}) for frame, name in versions], ignore_index=True)
     study = Study(*clean(finished(whole), read_items(*items)), whole)

@@ -147,6 +147,20 @@ def test_sweeps_are_compared_in_what_both_measured_alike(first, store):
     assert other.differs["recipe"] == ("learning_rate 0.001", "learning_rate 0.0001")
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (OTHER_BASE, "model micro_s is not the same in all sweeps (recipe.learning_rate)"),
+        ("strategy.stages=[{all: 1/2}]", "strategy multitask is not the same in all sweeps (stage 1)"),
+    ],
+)
+def test_a_model_or_strategy_that_changed_is_compared_under_its_name(first, store, change, named):
+    found = compare((first, swept(store, "changed", ("1/64", "1/16"), change)), [], 0.02)
+    assert found.remarks == (f"{named}; cells are matched by its name",)
+    assert {"model", "strategy"} & set(found.differs) == set() and {"model", "strategy"} <= {*found.design}
+    assert found.verdicts
+
+
 def test_files_of_equal_content_are_equal_wherever_they_lie(first, store):
     other = swept(store, "world", ("1/32", "1/8"), "data.world.corpus=7000")
     assert read_study([first, other]).remarks, "nothing tells that the files are equal"

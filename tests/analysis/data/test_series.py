@@ -3,9 +3,11 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.data.reading import read
+from analysis.data.series import series_of
 from analysis.data.study import Study
 from analysis.fitting.levels import wilson
 from analysis.fitting.series_fits import fit_series
@@ -49,6 +51,18 @@ def test_alone_and_mixed_are_two_series():
     assert measure.axis == "samples"
     assert [s.label for s in measure.series] == ["multitask", "single"]
     assert all(len(s.amount) == len(FRACTIONS) for s in measure.series)
+
+
+def test_an_amount_that_differs_between_series_alone_is_not_the_axis():
+    """Each model has a constant amount of the ability's data, and of all data a rising one."""
+    rows = pd.DataFrame(
+        {"model": model, "samples": own, "total_samples": own + added, "metric": "accuracy", "value": 0.5}
+        for model, own in (("a", 100), ("b", 200))
+        for added in (50, 100, 200)
+    )
+    axis, series = series_of(rows)
+    assert axis == "total_samples"
+    assert [one.amount.tolist() for one in series] == [[150, 200, 300], [250, 300, 400]]
 
 
 def test_replay_is_the_amount_where_samples_stay():

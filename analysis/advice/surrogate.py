@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -52,6 +52,9 @@ ONE_SUM = (OTHER,)
 """The other data of a surrogate that counts all of it in one sum."""
 SHRUNK = (0.1, 0.3, 1.0)
 """How much the data of other abilities, each apart, may matter beside own data, by marginal likelihood."""
+CLEARLY = 2.0
+"""By how much the logarithm of the marginal likelihood has to rise for one input to count more or less than the rest;
+with less, few mixtures are told apart by chance and intervals come out too narrow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +80,10 @@ class Surrogate:
     Its values are merits (`Metric.merit`), those of shares and ratings as logits. The kernel is constant + linear +
     squared exponential, a part of it common to all strategies, and to cells with and without own data (intrinsic
     coregionalisation; Rasmussen and Williams 2006, chapters 2 and 4). Its shape is the one of ``GRID`` with the largest
-    marginal likelihood. ``others`` are the abilities whose data count apart, each with an effect of its own that may
-    help or hurt, or `ONE_SUM`; of the two, the one that predicts mixtures left out better was taken, and ``instead`` is
-    the `error` of the one that was not, NaN where there was no choice.
+    marginal likelihood, by which also each input counts more or less (section 5.1). ``others`` are the abilities whose
+    data count apart, each with an effect of its own that may help or hurt, or `ONE_SUM`; of the two, the one that
+    predicts mixtures left out better was taken, and ``instead`` is the `error` of the one that was not, NaN where there
+    was no choice.
     """
 
     ability: str
@@ -193,16 +197,34 @@ def _fitted(arms: ArmMeans, others: tuple[str, ...], start: KernelShape | None) 
     span = np.maximum(doses.max(axis=0), 1.0)
     centre, scale = float(value.mean()), float(value.std())
     standard, noise = (value - centre) / scale, variance / scale**2
+
+    def evidence(shape: KernelShape, span: Array) -> float:
+        return _evidence(shape, CellInputs(doses / span, names), standard, noise)
+
     if start is not None:
         spans = [span / np.array([1.0] + [size] * len(others)) for size in SHRUNK]
-        span = max(spans, key=lambda span: _evidence(start, CellInputs(doses / span, names), standard, noise))
+        span = max(spans, key=lambda span: evidence(start, span))
+    best = max(GRID, key=lambda shape: evidence(shape, span))
+    if start is not None and (weighed := _weighed(span, lambda span: evidence(best, span))) is not span:
+        span = weighed
+        best = max(GRID, key=lambda shape: evidence(shape, span))
     design = CellInputs(doses / span, names)
-    best = max(GRID, key=lambda shape: _evidence(shape, design, standard, noise))
     noise = noise + best.scatter**2 / table["runs"].to_numpy(float)
     factor = np.asarray(np.linalg.cholesky(kernel(best, design, design) + np.diag(noise)), dtype=float)
     solved = cho_solve((factor, True), standard)
     unit, at = np.stack([np.full(len(span), least), span]), places(table, least, names)
     return Surrogate(arms.ability, arms.metric, others, best, unit, design, centre, scale, noise, factor, solved, at)
+
+
+def _weighed(span: Array, evidence: Callable[[Array], float]) -> Array:
+    """The ranges (inputs,) of the inputs with some a third or three times as large, by which they count more or less:
+    one after another, each where that raises the evidence by more than `CLEARLY`.
+    """
+    for one in np.eye(len(span)):
+        known = evidence(span)
+        likely = max((span * 3.0**-one, span * 3.0**one), key=evidence)
+        span = likely if evidence(likely) > known + CLEARLY else span
+    return span
 
 
 def strategies(arms: ArmMeans) -> Labels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,10 @@ from common.restore import restore
 from sweep.config.cell import Cell
 from sweep.config.overrides import at_cell, given
 from sweep.config.template import references
+from sweep.launch import squeue
+from sweep.launch.gres import gpus_in, with_gpus
+from sweep.launch.limits import cut, problems
+from sweep.launch.setting_checks import MEMORY, TEXTS, says_gpus
 from sweep.launch.settings import PARTS, Request, Settings
 from sweep.launch.slurm import resources
 from sweep.launch.tasks import Shape, split
@@ -26,10 +31,6 @@ from sweep.results.cell_configs import plain
 from sweep.results.saved_sweep import jobs
 from sweep.stages.stage import with_parents
 from sweep.stages.store import Store
-
-GPU_SETTINGS = ("gpus_per_node", "gpus_per_task", "gres")
-MEMORY_SETTINGS = ("mem_gb", "mem_per_cpu", "mem_per_gpu")
-"""Settings that ask for GPUs, and for memory of the host."""
 
 HOST_GIB = 8.0
 """Host memory of a rank above which a training asks for what the plan estimates; below it SLURM's default will do."""
@@ -52,28 +53,37 @@ def request(plan: Plan, config: DictConfig) -> Request:
         try:
             settings = _as_planned(resolve(planned.cell), plan, planned, card)
         except (ValueError, OmegaConfBaseException) as problem:
-            line = str(problem).splitlines()[0]
             cells = [given(one.label, one.factors) for one in plan.cells]
-            raise CellError(f"{at_cell(cells, number)}hydra.launcher: {line}") from None
+            raise CellError(f"{at_cell(cells, number)}{_told(problem)}") from None
         for stage in with_parents([*planned.trained, *planned.every_score]):
             of_stage.setdefault(stage.key, settings)
     return Request(of_stage)
 
 
+def _told(problem: Exception) -> str:
+    """What is wrong with the launcher's settings; of what OmegaConf says the first line, as the rest is about types."""
+    if isinstance(problem, OmegaConfBaseException):
+        return f"hydra.launcher: {str(problem).splitlines()[0]}"
+    return str(problem) if "hydra.launcher" in str(problem) else f"hydra.launcher: {problem}"
+
+
 def requests(plan: Plan, store: Store, config: DictConfig) -> list[dict[str, Any]]:
     """A row for jobs of one part of the plan that ask for the same but for their time; only what is still to run.
 
-    ``minutes`` has the shortest and the longest time limit. Raises as `request`, and a ValueError for ranks that cannot
-    fill their nodes.
+    ``minutes`` has the shortest and the longest time limit, ``refused`` what no partition of this machine's SLURM, if
+    it has one, would grant. Raises as `request`, and a ValueError for ranks that cannot fill their nodes.
     """
     asked, every = request(plan, config), jobs(plan, store)
     rows: dict[str, dict[str, Any]] = {}
-    for task in split(every, every.keys() - store.lacking(plan.stages).keys(), {}, asked.shape):
+    tasks = split(every, every.keys() - store.lacking(plan.stages).keys(), {}, asked.shape)
+    partitions = squeue.known_partitions()
+    for task in map(partial(cut, partitions=partitions), tasks):
         settings = Request.settings(task.shape)
         row = resources(task.shape, settings.step(task.shape), settings)
         minutes = row.pop("time")
         del row["signal_delay_s"]
-        row = {"part": task.shape.part, **row, "partition": settings.partition}
+        refused = list(problems(task.shape, partitions))
+        row = {"part": task.shape.part, **row, "partition": settings.partition, "refused": refused}
         same = rows.setdefault(str(row), {**row, "jobs": 0, "minutes": [minutes, minutes]})
         same["jobs"] += 1
         same["minutes"] = [min(minutes, same["minutes"][0]), max(minutes, same["minutes"][1])]
@@ -101,6 +111,10 @@ def _settings(cell: Mapping[str, Any], hydra: Mapping[str, Any]) -> Settings:
     value = OmegaConf.to_container(whole.hydra.launcher, resolve=True)
     assert isinstance(value, dict)
     value.pop("_target_", None)
+    for table in (value, *(value[part] for part in PARTS if isinstance(value.get(part), dict))):
+        for name in TEXTS:  # an account may be a number
+            if type(table.get(name)) in (int, float):
+                table[name] = str(table[name])
     return restore(Settings, value)  # type: ignore[arg-type]
 
 
@@ -112,20 +126,28 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
     """
     parameters = parameters_of(plan, planned)
     room = room_of(planned.cell, parameters, card)
-    asked = any(getattr(settings, name) is not None for name in GPU_SETTINGS)
-    train, answer = dict(settings.train), dict(settings.answer)
-    if settings.signal_delay_s is None and train.get("signal_delay_s") is None:
+    own, train = settings.of("train"), dict(settings.train)
+    asked, large = says_gpus(vars(settings)), parameters >= LARGE
+    if own.signal_delay_s is None:
         train["signal_delay_s"] = signal_delay(parameters, plan.store)
-    if not asked and parameters >= LARGE and all(train.get(name) is None for name in GPU_SETTINGS):
-        train["gpus_per_node"] = settings.tasks_per_node or planned.cell.engine.ranks
-    wants = bool(settings.gpus_per_node) or (not asked and parameters >= LARGE)
-    if wants and all(answer.get(name) is None for name in GPU_SETTINGS):
-        answer["gpus_per_node"] = answering_gpus(planned.cell, parameters, room)
+    if large and not asked and not says_gpus(train):
+        train["gpus_per_node"] = own.tasks_per_node or -(-planned.cell.engine.ranks // (own.nodes or 1))
+    answer = dict(settings.answer)
+    if (large or asked) and not says_gpus(answer):
+        answer |= _for_answers(settings, answering_gpus(planned.cell, parameters, room), asked)
     settings = replace(settings, train=train, answer=answer)
     memory = estimate(planned.cell, parameters, room) if planned.trained else None
     if memory is None or memory.host <= HOST_GIB:
         return settings
     return replace(settings, train=train | _for_host(settings.of("train"), planned.cell, memory.host))
+
+
+def _for_answers(settings: Settings, gpus: int, asked: bool) -> dict[str, Any]:
+    """How a job of answers asks for so many GPUs: where the settings ask for any, as they do."""
+    if not asked:
+        return {"gpus_per_node": gpus}
+    own: dict[str, Any] = {name: gpus for name in ("gpus_per_node", "gpus_per_task") if getattr(settings, name)}
+    return own | ({"gres": with_gpus(settings.gres, gpus)} if settings.gres and gpus_in(settings.gres) else {})
 
 
 def _for_host(own: Settings, cell: Cell, gib: float) -> dict[str, Any]:
@@ -134,7 +156,7 @@ def _for_host(own: Settings, cell: Cell, gib: float) -> dict[str, Any]:
     if cell.engine.offload != "none" and not (own.cpus_per_task or own.cpus_per_gpu):
         asked["cpus_per_task"] = HOST_THREADS
     more = any(name.startswith("mem") for name in own.additional_parameters)
-    if not more and all(getattr(own, name) is None for name in MEMORY_SETTINGS):
+    if not more and all(getattr(own, name) is None for name in MEMORY):
         ranks = own.step(Shape("train", cell.engine.ranks, True, "")).tasks_per_node
         asked["mem_gb"] = math.ceil(HOST_MARGIN * gib * ranks)
     return asked

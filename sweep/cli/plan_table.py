@@ -43,6 +43,8 @@ def show_plan(plan: Plan, store: Store, requests: Sequence[Mapping[str, Any]]) -
     console.print(_stages(kinds))
     if requests:
         console.print(_requests(requests))
+        for line in dict.fromkeys(line for row in requests for line in row["refused"]):
+            console.print(f"SLURM refuses {line}", markup=False)
     for line in told:
         console.print(line)
 

@@ -24,10 +24,14 @@ TIME_LIMIT = "time limit"
 PREEMPTED = "preempted"
 NODE_FAILURE = "node failure, or requeued by SLURM"
 STOPPED = "told to stop"
+CANCELLED = "cancelled"
 HUNG = "a rank hung"
 
-BLAMELESS = (PREEMPTED, NODE_FAILURE, STOPPED)
+BLAMELESS = (PREEMPTED, NODE_FAILURE, STOPPED, CANCELLED)
 """Causes that say nothing about the task."""
+
+ALIVE = ("RUNNING", "SUSPENDED", "STOPPED")
+"""What SLURM calls a job that it has not ended."""
 
 POINT = re.compile(r"step-(\d+)")
 
@@ -128,16 +132,20 @@ def cause(
     killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
     if is_out_of_memory(status, said) or (killed and oom_kill) or job.get("JobState") == "OUT_OF_MEMORY":
         return OUT_OF_MEMORY
-    if "TIME LIMIT" in said:
+    if "TIME LIMIT" in said or job.get("JobState") == "TIMEOUT":
         return TIME_LIMIT
     if "PREEMPTION" in said or job.get("PreemptTime", "None") not in ("None", "N/A"):
         return PREEMPTED
-    if "NODE FAIL" in said:
+    if "NODE FAIL" in said or "JOB REQUEUE" in said or job.get("JobState") == "NODE_FAIL":
         return NODE_FAILURE
+    if job.get("JobState", "RUNNING") not in ALIVE:  # its end is then now, whatever its time limit
+        return CANCELLED
     if left is not None and left < delay + 60:
         return TIME_LIMIT
-    if status < 0 or status > 128:
-        number = -status if status < 0 else status - 128
+    number = -status if status < 0 else status - 128
+    if number > signal.SIGRTMAX:
+        return f"srun itself failed with status {status}"
+    if number > 0:
         return f"killed by signal {number}" + (", as the kernel does when memory runs out" if number == 9 else "")
     return STOPPED
 

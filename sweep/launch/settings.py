@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from common.options import near
-from common.restore import restore
+from common.restore import refuse, restore
+from sweep.launch.gres import gpus_in
+from sweep.launch.setting_checks import MEMORY, OF_GPUS, OF_TRAINING, PROCESSORS, problems, problems_of_part
 from sweep.launch.step import Step
 from sweep.launch.tasks import Shape, part_of
 from sweep.plan.resume_points import SHORTEST_DELAY
@@ -16,10 +17,6 @@ from sweep.stages.worker import Job
 
 PARTS = ("train", "answer", "score", "data")
 """The parts of a sweep, each with a section of its own."""
-
-OF_TRAINING = ("nodes", "tasks_per_node")
-OF_GPUS = ("gpus_per_node", "gpus_per_task", "cpus_per_gpu", "mem_per_gpu", "gres")
-"""Settings that the other parts do not take over from the launcher, and those that parts without a GPU do not."""
 
 SHARED_NODES = ("exclusive", "gres", "gpus", "gpus-per-node", "gpus_per_node")
 """Options of sbatch that jobs without a GPU do not take over from ``additional_parameters``."""
@@ -38,7 +35,7 @@ class Settings:
 
     ``cpus_per_task`` null is one, unless ``cpus_per_gpu`` says how many a job gets. ``nodes`` and ``tasks_per_node``
     apply to training stages. When null they follow engine.ranks: one task per rank, on each node as many as it has GPUs
-    (``gpus_per_node``), or all ranks on one node. ``timeout_min`` null follows the plan's estimate.
+    (``gpus_per_node``, or those of ``gres``), or all on one node. ``timeout_min`` null follows the plan's estimate.
     ``max_num_timeout`` is how often in a row a job that was preempted or lost its node may go back into the queue
     without having advanced. ``wait``, which Hydra's launcher does not have, keeps the command running until all jobs
     have ended. ``train``, ``answer``, ``score`` and ``data`` hold fields that differ for one part. ``planned``, no
@@ -79,25 +76,21 @@ class Settings:
     planned: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("timeout_min", "nodes", "tasks_per_node", "cpus_per_task", "array_parallelism"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and value > 0):
-                raise ValueError(f"hydra.launcher.{name}={value} must be a whole number above 0")
-        if not isinstance(self.wait, bool):
-            raise ValueError(f"hydra.launcher.wait={self.wait} must be true or false")
+        whole = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts = {part: whole.pop(part) for part in PARTS}
+        found = [line for part, own in parts.items() for line in problems_of_part(part, own, whole)]
+        refuse([*problems(whole, "hydra.launcher"), *found])
         if self.timeout_min is not None and self.delay >= 60 * self.timeout_min:
             raise ValueError(
                 f"hydra.launcher.signal_delay_s={self.delay} leaves nothing of "
                 f"hydra.launcher.timeout_min={self.timeout_min}; lower the one or raise the other"
             )
-        known = [part.name for part in fields(self) if part.name not in (*PARTS, "wait", "planned")]
-        for part in PARTS:
-            for name in getattr(self, part):
-                if name not in known:
-                    raise ValueError(f"hydra.launcher.{part}.{name} is no setting of a part" + near(name, known))
 
     def of(self, part: str) -> Settings:
-        """The settings of one part: the launcher's own with its section laid over them."""
+        """The settings of one part: the launcher's own with its section laid over them.
+
+        What the section says of processors, memory or GPUs stands for all that the launcher says of them.
+        """
         bare: dict[str, Any] = {name: {} for name in PARTS}
         if part != "train":
             bare |= dict.fromkeys(OF_TRAINING)
@@ -106,7 +99,18 @@ class Settings:
             options = {key: v for key, v in self.additional_parameters.items() if key not in SHARED_NODES}
             bare["additional_parameters"] = options
         own = {name: value for name, value in getattr(self, part).items() if value is not None}
+        for names in (PROCESSORS, MEMORY):
+            if not own.keys().isdisjoint(names):
+                bare |= dict.fromkeys(names)
+        if gpus_in(own.get("gres")) is not None or not own.keys().isdisjoint(("gpus_per_node", "gpus_per_task")):
+            bare |= dict.fromkeys(("gpus_per_node", "gpus_per_task"))
+            bare |= {} if gpus_in(self.gres) is None else {"gres": None}
         return replace(self, **bare | own)
+
+    @property
+    def gpus(self) -> int | None:
+        """GPUs of a node, where the settings say it."""
+        return gpus_in(self.gres) if self.gpus_per_node is None else self.gpus_per_node
 
     @property
     def cpus(self) -> int | None:
@@ -128,8 +132,11 @@ class Settings:
         return limit
 
     def step(self, shape: Shape) -> Step:
-        """Nodes and tasks per node for this shape. Raises a ValueError when its ranks do not fill the nodes."""
-        per_node = self.tasks_per_node or self.gpus_per_node or shape.ranks
+        """Nodes and tasks per node for this shape.
+
+        Raises a ValueError when its ranks do not fill the nodes, or outnumber their GPUs.
+        """
+        per_node = self.tasks_per_node or self.gpus or shape.ranks
         if self.nodes is not None and shape.ranks > 1:
             per_node = -(-shape.ranks // self.nodes)
         per_node = min(per_node, shape.ranks)
@@ -138,8 +145,17 @@ class Settings:
                 f"engine.ranks={shape.ranks} cannot fill nodes of {per_node} tasks each; change engine.ranks, "
                 "hydra.launcher.nodes or hydra.launcher.tasks_per_node"
             )
+        if self.gpus and per_node > self.gpus:
+            raise ValueError(
+                f"engine.ranks={shape.ranks} puts {per_node} ranks on a node, of which hydra.launcher asks for "
+                f"{self.gpus} GPUs; change engine.ranks, hydra.launcher.nodes or hydra.launcher.tasks_per_node"
+            )
         arguments = tuple(self.srun_args or ())
         return Step(shape.ranks // per_node, per_node, self.cpus, arguments, self.max_num_timeout, self.delay)
+
+    def gpus_of(self, shape: Shape, step: Step) -> int:
+        """GPUs that a task asks for on a node: a training at most one a rank, answers as many as they are given."""
+        return min(self.gpus or 0, step.tasks_per_node) if shape.part == "train" else self.gpus or 0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from typing import Any
 
 from common.extras import require
 from common.json_file import write_json
-from sweep.launch import limits, squeue
+from sweep.launch import limits, slurm_logs, squeue
+from sweep.launch.gres import gpus_in, with_gpus
 from sweep.launch.settings import Request, Settings
 from sweep.launch.step import Step, freeze
 from sweep.launch.tasks import Array, Shape, SlurmTask, pack, split
@@ -26,9 +27,6 @@ from sweep.results.saved_sweep import SavedSweep
 from sweep.stages import snapshot
 from sweep.stages.disk import locked
 from sweep.stages.store import Store
-
-REQUEST = "slurm.json"
-"""The file in a sweep's folder that holds what it last asked SLURM for."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:
     """
     folder = store.sweep(saved.name)
     first = next(iter(request.of_stage.values()))
-    logs = Path(first.submitit_folder or folder / "slurm").absolute()
+    logs = slurm_logs.folder_of(first.submitit_folder, folder)
     store.remove_dead_claims()
     with locked(store.root / "slurm.lock"):  # two commands at once would both find the queue empty
         queued = squeue.stages(squeue.jobs_for(store))  # before the store: a job that ends in between is then done
@@ -69,7 +67,7 @@ def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:
         numbers: dict[SlurmTask, str] = {}
         arrays = pack(tasks, squeue.array_limit()) if tasks else []
         code = snapshot.take(store.code) if tasks else folder
-        write_json(folder / REQUEST, request.to_json())
+        write_json(folder / slurm_logs.REQUEST, request.to_json())
         for array in arrays:
             place = _Place(saved.name, folder / "jobs", code, logs, saved.tracker.mirrors and not first.wait)
             numbers |= _submit(array, numbers, place)
@@ -78,13 +76,13 @@ def submit(saved: SavedSweep, store: Store, request: Request) -> Submission:
 
 def last_request(store: Store, name: str) -> Request | None:
     """What a sweep asked SLURM for when it was last submitted; None for one that last ran on a machine of its own."""
-    path = store.sweep(name) / REQUEST
+    path = store.sweep(name) / slurm_logs.REQUEST
     return Request.from_json(json.loads(path.read_bytes())) if path.exists() else None
 
 
 def forget_request(store: Store, name: str) -> None:
     """Note that a sweep runs on this machine, and not on SLURM, from now on."""
-    (store.sweep(name) / REQUEST).unlink(missing_ok=True)
+    (store.sweep(name) / slurm_logs.REQUEST).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -129,11 +127,15 @@ def _script(array: Array, file: Path, place: _Place, dependency: str | None) -> 
     shape, count = array.tasks[0].shape, len(array.tasks)
     settings = Request.settings(shape)
     logs = place.logs / file.stem
-    Path(str(logs).replace("%j", "jobs")).mkdir(parents=True, exist_ok=True)
+    logs.mkdir(parents=True, exist_ok=True)  # SLURM itself creates no folder, and fails a job that has none
     executor = SlurmExecutor(folder=logs)
+    asked = resources(shape, settings.step(shape), settings)
+    names = _names(shape, file, place, settings)
+    if processors := asked.pop("cpus_per_gpu", None):  # submitit warns of it beside gpus_per_node, which sbatch takes
+        names["additional_parameters"] |= {"cpus-per-gpu": processors}
     executor.update_parameters(
-        **resources(shape, settings.step(shape), settings),
-        **_names(shape, file, place, settings),
+        **asked,
+        **names,
         dependency=dependency,
         array_parallelism=settings.array_parallelism,
         use_srun=False,  # the command starts its own srun and then looks into the store
@@ -178,17 +180,13 @@ def resources(shape: Shape, step: Step, settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
     if shape.model:
         request |= {
-            "gpus_per_node": settings.gpus_per_node and gpus_of(shape, step, settings),
+            "gpus_per_node": settings.gpus_per_node and settings.gpus_of(shape, step),
             "gpus_per_task": settings.gpus_per_task, "cpus_per_gpu": settings.cpus_per_gpu,
             "mem_per_gpu": settings.mem_per_gpu, "gres": settings.gres,
         }  # fmt: skip
+        if settings.gres and gpus_in(settings.gres):
+            request["gres"] = with_gpus(settings.gres, settings.gpus_of(shape, step))
     return {name: value for name, value in request.items() if value is not None}
-
-
-def gpus_of(shape: Shape, step: Step, settings: Settings) -> int:
-    """GPUs that a task asks for on a node: a training at most one a rank, answers as many as they are given."""
-    asked = settings.gpus_per_node or 0
-    return min(asked, step.tasks_per_node) if shape.part == "train" else asked
 
 
 def _names(shape: Shape, file: Path, place: _Place, settings: Settings) -> dict[str, Any]:

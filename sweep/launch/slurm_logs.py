@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,14 @@ from sweep.launch.tasks import part_of
 from sweep.stages.store import Store
 from sweep.stages.worker import Job
 
+REQUEST = "slurm.json"
+"""The file in a sweep's folder that holds what it last asked SLURM for."""
+
 TAIL = 4096
 """Bytes at the end of a log in which SLURM says why it ended a job."""
+
+STOPPED_LINE = re.compile(r"^stopped: (.+)$", re.MULTILINE)
+"""How a job notes the cause of its end in its log."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,15 @@ class Place:
 
     def files(self) -> list[Path]:
         """SLURM's logs of the task that say something, the oldest first."""
-        pattern = f"*_{self.index}_0_log.*" if self.count > 1 else "*_0_log.*"
-        found = [path for path in self.folder.glob(pattern) if path.stat().st_size]
-        return sorted(found, key=lambda path: path.stat().st_mtime)
+        return sorted((path for path in self._all() if path.stat().st_size), key=lambda path: path.stat().st_mtime)
+
+    @property
+    def started(self) -> bool:
+        """Whether a job of the task has ever run."""
+        return bool(self._all())
+
+    def _all(self) -> list[Path]:
+        return list(self.folder.glob(f"*_{self.index}_0_log.*" if self.count > 1 else "*_0_log.*"))
 
     def why(self, job: Job, facts: Mapping[str, str]) -> str:
         """What is known of the end of a SLURM job that left no result: a cause with its remedy, and the newest log.
@@ -38,8 +51,16 @@ class Place:
         files = self.files()
         said = files[-1].read_bytes()[-TAIL:].decode(errors="replace") if files else ""
         known = is_out_of_memory(0, said) or facts.get("JobState") == "OUT_OF_MEMORY"
-        parts = [OUT_OF_MEMORY, remedy(OUT_OF_MEMORY, job, part_of(job))] if known else []
-        return "; ".join([*parts, *([f"SLURM's log: {files[-1]}"] if files else [])])
+        noted = STOPPED_LINE.findall(said)
+        if known:
+            parts = [OUT_OF_MEMORY, remedy(OUT_OF_MEMORY, job, part_of(job))]
+        elif noted:
+            parts = [noted[-1]]
+        else:  # it never came as far as to tell
+            told = [facts.get(name, "None") for name in ("JobState", "Reason")]
+            parts = [" for ".join(word for word in told if word not in ("None", "COMPLETING"))]
+            parts += said.strip().splitlines()[-1:]
+        return "; ".join(filter(None, [*parts, f"SLURM's log: {files[-1]}" if files else ""]))
 
 
 def submitted(store: Store, name: str) -> dict[str, Place]:
@@ -50,16 +71,24 @@ def submitted(store: Store, name: str) -> dict[str, Place]:
     for file in sorted((folder / "jobs").glob("*.json"), key=lambda path: path.stat().st_mtime):
         tasks = json.loads(file.read_bytes())["tasks"]
         for index, task in enumerate(tasks):
-            place = Place((own or folder / "slurm") / file.stem, index, len(tasks))
+            place = Place(folder_of(own, folder) / file.stem, index, len(tasks))
             places |= {job["key"]: place for job in task}
     return places
 
 
-def _own_folder(folder: Path) -> Path | None:
+def folder_of(own: str | None, folder: Path) -> Path:
+    """Where SLURM's logs of a sweep with this ``folder`` lie, with the user's ``own`` place for them, if any.
+
+    A ``%j``, which stands in Hydra's own default for the number of a job, has no folder: each array has one.
+    """
+    return Path((own or str(folder / "slurm")).replace("%j", "jobs")).absolute()
+
+
+def _own_folder(folder: Path) -> str | None:
     """The folder that the user's launcher gave for logs, if any."""
     try:
-        settings = json.loads((folder / "slurm.json").read_bytes())["settings"]
+        settings = json.loads((folder / REQUEST).read_bytes())["settings"]
         own = settings[0]["submitit_folder"]
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
-    return Path(own).absolute() if own else None
+    return str(own) if own else None

@@ -97,13 +97,13 @@ def were_submitted(store: Store) -> bool:
 
 def jobs_for(store: Store) -> list[Queued]:
     """All users' SLURM jobs for this store, except those that can never start because a job before them failed."""
-    jobs = []
+    jobs, root = [], store.root.resolve()
     for line in command("squeue", "--noheader", "--array", "--format=%i|%T|%r|%k").splitlines():
         number, state, reason, text = line.split("|", 3)
         match = COMMENT.match(text)
-        file = Path(match["file"]) if match else Path()
-        if file.is_relative_to(store.root) and file.exists() and reason != "DependencyNeverSatisfied":
-            jobs.append(Queued(number, state, reason, file))
+        file = Path(match["file"]).resolve() if match else Path()  # another path may lead to the same store
+        if file.is_relative_to(root) and file.exists() and reason != "DependencyNeverSatisfied":
+            jobs.append(Queued(number, state, reason, store.root / file.relative_to(root)))
     return jobs
 
 
@@ -149,6 +149,14 @@ def partitions() -> dict[str, Partition]:
                 max(one.gpus, other.gpus),
             )  # fmt: skip
     return found
+
+
+def known_partitions() -> dict[str, Partition]:
+    """The partitions as `partitions` tells them; none on a machine without a SLURM that answers."""
+    try:
+        return partitions() if shutil.which("sinfo") else {}
+    except ValueError:
+        return {}
 
 
 def _minutes(limit: str) -> float | None:

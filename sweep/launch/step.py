@@ -31,7 +31,10 @@ from sweep.stages.store import Store
 from sweep.stages.worker import Job, build_stage
 
 KILLED = 128
-"""Exit statuses of srun above this mean that a signal killed a rank."""
+"""Exit statuses of srun above this mean that a signal killed a rank, or that srun itself failed."""
+
+MISUSED = 'Try "srun --help"'
+"""What srun says of an option that it does not know, such as one of ``hydra.launcher.srun_args``."""
 
 LINES = 50
 """Lines of srun's that are kept to find the cause of its end."""
@@ -92,6 +95,8 @@ def _attempt(step: Step, jobs: list[Job], file: str, index: int) -> None:
     status, said = _run_ranks(step, file, index, f"slurm{number}-{restart}")
     if _done(jobs):  # the exit status does not count: gloo may abort a rank after everything is saved
         return
+    if MISUSED in said:
+        sys.exit(f"{said.splitlines()[0]}; correct hydra.launcher.srun_args")
     if status != TRY_AGAIN and 0 <= status < KILLED and not is_out_of_memory(status, said):
         sys.exit(1)
     facts = squeue.job(number)

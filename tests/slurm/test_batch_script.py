@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from sweep.launch import slurm, step
+from sweep.launch import slurm, slurm_logs, squeue, step
 from sweep.launch.step import Step
 from sweep.results.saved_sweep import save
 from sweep.stages.claims import TRY_AGAIN
@@ -78,6 +79,54 @@ def test_the_script_runs_the_copy_of_the_code_from_a_store_with_spaces_and_quote
     assert {record["code"] for record in records} == {copy.name}
 
 
+def submitted(programs: Path, store: Store, **settings: object) -> tuple[slurm.Submission, list[str]]:
+    """What a command submits of a small sweep, and the batch scripts; squeue then tells of these jobs."""
+    scripts = programs.parent / "scripts"
+    scripts.mkdir(exist_ok=True)
+    comment = "$(sed -n 's/.*--comment=//p' \"$2\" | head -1)"
+    write(
+        programs / "sbatch", f'cp "$2" "{scripts}/$$"\necho "$$|PENDING|None|{comment}" >> "{programs}/queue"\necho $$'
+    )
+    write(programs / "squeue", f'cat "{programs}/queue" 2> /dev/null || true')
+    saved = save(plan(cell(*TINY), store=store.root), store)
+    made = slurm.submit(saved, store, request(saved.jobs, **settings))
+    return made, [path.read_text() for path in scripts.iterdir()]
+
+
+def test_a_store_reached_by_another_path_is_the_same(programs: Path, tmp_path: Path):
+    """As where a home folder is a link: what is in flight is not submitted a second time, and can be cancelled."""
+    pytest.importorskip("submitit")
+    store = Store(tmp_path / "scratch" / "store")
+    (tmp_path / "home").symlink_to(tmp_path / "scratch")
+    first, _ = submitted(programs, store)
+    again, scripts = submitted(programs, Store(tmp_path / "home" / "store"))
+    assert (again.submitted, again.attached) == (0, first.submitted) and len(scripts) == first.calls
+    assert {job.file.parent for job in squeue.jobs_for(store)} == {store.sweep("test") / "jobs"}
+
+
+def test_logs_go_to_folders_that_exist_also_where_their_path_has_the_number_of_the_job(programs: Path, tmp_path: Path):
+    """A ``%j`` in it, as in Hydra's own default, would be a folder that nobody creates, and SLURM fails the job."""
+    pytest.importorskip("submitit")
+    store = Store(tmp_path / "store")
+    made, scripts = submitted(programs, store, submitit_folder=str(tmp_path / "logs" / "%j"))
+    outputs = [line.partition("=")[2] for text in scripts for line in text.splitlines() if "--output=" in line]
+    assert len(outputs) == made.calls and all(Path(path.strip("'")).parent.is_dir() for path in outputs)
+    places = slurm_logs.submitted(store, "test").values()
+    assert {place.folder for place in places} == {Path(path.strip("'")).parent for path in outputs}
+
+
+@pytest.mark.filterwarnings("error")
+def test_processors_by_gpu_are_asked_for_without_a_warning(programs: Path, tmp_path: Path):
+    pytest.importorskip("submitit")
+    write(programs / "sinfo", 'echo "here*|infinite|4|16|4000|gpu:8"')
+    _, scripts = submitted(programs, Store(tmp_path / "store"), gpus_per_node=1, cpus_per_gpu=12)
+    found = {text.partition("--job-name=")[2].split()[0]: text for text in scripts}
+    assert {name.rpartition("-")[2] for name, text in found.items() if "--cpus-per-gpu=12\n" in text} == {
+        "train", "answer"
+    }  # fmt: skip
+    assert not any("--cpus-per-gpu" in text and "--cpus-per-task" in text for text in scripts)
+
+
 @pytest.fixture
 def task(store_path: Path, monkeypatch) -> Path:
     """The file of one task that builds `world(0)`, as its SLURM job 7 finds it; two restarts are allowed."""
@@ -140,6 +189,13 @@ def test_a_rank_that_the_kernel_kills_for_memory_is_said_to_be(programs: Path, t
     monkeypatch.setattr(step, "oom_kills", lambda: next(kills))
     assert stop(task, monkeypatch, 0) == TRY_AGAIN
     assert "stopped: out of memory on the host" in capsys.readouterr().err
+
+
+def test_an_srun_that_does_not_know_its_options_is_not_started_again(programs: Path, task: Path, monkeypatch):
+    told = ["srun: unrecognized option '--nosuch'", 'Try "srun --help" for more information']
+    write(programs / "srun", "".join(f"echo {shlex.quote(line)} >&2\n" for line in told) + "exit 255")
+    assert stop(task, monkeypatch, 0) == f"{told[0]}; correct hydra.launcher.srun_args"
+    assert asked(programs) == []
 
 
 def test_a_task_that_advances_goes_on_for_ever(programs: Path, task: Path, monkeypatch, store_path: Path):

@@ -91,6 +91,44 @@ def test_a_large_model_gets_gpus_that_hold_it_and_a_small_one_none():
     assert (small["train1"].gpus_per_node, small["answer1"].gpus_per_node) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("asked", "train", "answer"),
+    [
+        ("gres=gpu:h100:8", (2, "gpu:h100:8"), "gpu:h100:2"),
+        ("+additional_parameters.gpus=8", (1, None), None),
+        ("gres=nvme:1", (1, 16), 2),
+    ],
+)
+def test_gpus_are_asked_for_as_the_settings_do(asked: str, train: tuple[int, object], answer: object):
+    """A typed request stays one, for as many GPUs as trainings have ranks on a node, and answers need."""
+    made = plan(cell(*LARGE, "engine.ranks=16", "engine.gpu_gib=24", "suite.eval_batch_size=64"))
+    words = [f"{'+' * (asked[0] == '+')}hydra.launcher.{asked.lstrip('+')}"]
+    rows = {row["part"]: row for row in requests(made, Store("nowhere"), whole(*words))}
+    found = {part: row.get("gpus_per_node", row.get("gres")) for part, row in rows.items()}
+    assert ((rows["train"]["nodes"], found["train"]), found["answer"]) == (train, answer)
+    assert found["score"] is None
+    small = requests(plan(cell(*LARGE, "engine.ranks=4")), Store("nowhere"), whole("hydra.launcher.gres=gpu:8"))
+    assert small[0]["gres"] == "gpu:4"
+
+
+def test_answers_get_all_their_gpus_in_one_task():
+    made = plan(cell(*LARGE, "engine.gpu_gib=24", "suite.eval_batch_size=64"))
+    rows = requests(made, Store("nowhere"), whole("hydra.launcher.gpus_per_task=1"))
+    assert [row.get("gpus_per_task") for row in rows] == [1, 2, None, None]
+
+
+def test_mistakes_in_the_settings_are_all_told():
+    words = ("hydra.launcher.mem_gb=lots", "hydra.launcher.train.timeout_min=2h", "hydra.launcher.account=123")
+    with pytest.raises(CellError) as refused:
+        of(cell("fraction=1/4"), overrides=words)
+    lines = [line.strip() for line in str(refused.value).splitlines()]
+    assert [line.partition("=")[0] for line in lines[1:]] == [
+        "hydra.launcher.mem_gb",
+        "hydra.launcher.train.timeout_min",
+    ]
+    assert of(cell("fraction=1/4"), overrides=words[2:])["train1"].account == "123"
+
+
 OFFLOADED = ("model=llama_33b", *LARGE[1:-1], "engine=zero3_offload", "fraction=1/4")
 
 
@@ -162,9 +200,10 @@ def test_the_request_is_kept_for_the_next_submission():
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"timeout_min": 121}, "timeout_min asks for 121 minutes; partition here has 120"),
-        ({"mem_gb": 9.0}, "mem_gb asks for 9 GiB a node; partition here has 4"),
-        ({"cpus_per_task": 17}, "cpus_per_task asks for 17 processors a node; partition here has 16"),
+        ({"timeout_min": 121}, "timeout_min asks for 121 minutes; partition here has 120; lower it"),
+        ({"mem_gb": 9.0}, "mem_gb asks for 9 GiB a node; partition here has 4; set hydra.launcher.data.mem_gb"),
+        ({"cpus_per_task": 17}, "asks for 17 processors a node; partition here has 16; set hydra.launcher.train.cpus"),
+        ({"signal_delay_s": 7200}, "partition here ends a job after 120 minutes; of these signal_delay_s=7200 leaves"),
         ({"partition": "there"}, "partition=there is none of this cluster's: here"),
         ({"signal_delay_s": 600, "timeout_min": 10}, "signal_delay_s=600 leaves nothing of"),
     ],
@@ -175,6 +214,15 @@ def test_what_a_partition_never_grants_is_refused(changes: dict[str, object], pr
     with pytest.raises(ValueError, match=problem):
         asked = Request({stage.key: launcher(**{"partition": "here"} | changes) for stage in made.stages})
         within(split(jobs(made, Store("nowhere")), set(), {}, asked.shape), {"here": here})
+
+
+@pytest.mark.parametrize("asked", [{}, {"gpus_per_task": 1}, {"gres": "gpu:16"}])
+def test_more_gpus_than_a_node_has_are_refused_however_they_are_asked_for(asked: dict[str, object]):
+    made = plan(cell(*LARGE, "engine.ranks=16"))
+    config = whole(*(f"hydra.launcher.{name}={value}" for name, value in asked.items()))
+    tasks = split(jobs(made, Store("nowhere")), set(), {}, request(made, config).shape)
+    with pytest.raises(ValueError, match=r"gpus_per_node asks for 16 GPUs a node; the default partition has 8; hydra"):
+        within(tasks, {"": Partition(None, 4, 64, 10**6, 8)})
 
 
 def test_a_limit_from_the_plan_is_cut_to_the_partitions():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.launch.attempts import (
+    CANCELLED,
     HUNG,
     NODE_FAILURE,
     OUT_OF_MEMORY,
@@ -46,6 +47,12 @@ START = (0, 0, 0)
         (137, "", {}, 9e3, "killed by signal 9, as the kernel does when memory runs out"),
         (-9, "", {}, 9e3, "killed by signal 9, as the kernel does when memory runs out"),
         (139, "", {}, 9e3, "killed by signal 11"),
+        (255, "", {}, 9e3, "srun itself failed with status 255"),
+        (75, "slurmstepd: error: *** STEP 3.0 CANCELLED AT 2026-01-01T00:00:00 ***", {"JobState": "CANCELLED"}, -1.0,
+         CANCELLED),
+        (143, "", {"JobState": "COMPLETING"}, -1.0, CANCELLED),
+        (75, "", {"JobState": "TIMEOUT"}, -1.0, TIME_LIMIT),
+        (75, "*** STEP 3.0 ON n1 CANCELLED DUE TO JOB REQUEUE ***", {"JobState": "PENDING"}, -1.0, NODE_FAILURE),
         (137, HUNG, {}, 9e3, HUNG),
     ],
 )  # fmt: skip
@@ -152,10 +159,15 @@ def test_the_end_of_a_job_is_read_from_slurms_log_or_state(tmp_path: Path):
     """Of one that was killed with its batch script, which could note no cause."""
     place, job = Place(tmp_path, 0, 1), Job(replace(world(1), kind="train"), None, Path(), 1.0, gib=84.0)
     told = "out of memory on the host; the plan's estimate is 84 GiB; raise hydra.launcher.train.mem_gb, or"
-    assert place.why(job, {"JobState": "CANCELLED"}) == ""
+    assert place.why(job, {}) == "" and not place.started
+    assert place.why(job, {"JobState": "FAILED", "Reason": "JobLaunchFailure"}) == "FAILED for JobLaunchFailure"
     assert place.why(job, {"JobState": "OUT_OF_MEMORY"}).startswith(told)
     log = tmp_path / "7_0_log.err"
-    log.write_text("loading\n")
-    assert place.why(job, {}) == f"SLURM's log: {log}"
+    log.write_text("")
+    assert place.why(job, {"JobState": "COMPLETING"}) == "" and place.started
+    log.write_text("loading\nline 9: module: command not found\n")
+    assert place.why(job, {}) == f"line 9: module: command not found; SLURM's log: {log}"
+    log.write_text("stopped: time limit\nstopped: cancelled\nsrun: error: n1\n")
+    assert place.why(job, {"JobState": "CANCELLED"}) == f"cancelled; SLURM's log: {log}"
     log.write_text("loading\n" * 999 + "slurmstepd: error: Detected 1 oom_kill event in StepId=7.batch.\n")
     assert place.why(job, {}).startswith(told) and place.why(job, {}).endswith(f"SLURM's log: {log}")

@@ -42,7 +42,8 @@ SERVERS = 2
 class Outcome:
     """The jobs by how they ended. Skipped jobs lacked an input.
 
-    ``stopped`` says that Ctrl-C stopped the run, ``problem`` why it could not go on, if that is so.
+    ``stopped`` says that Ctrl-C stopped the run, ``problem`` why it could not go on, if that is so. ``reasons`` tells
+    by key why jobs failed that may have ended before they could write a log.
     """
 
     built: list[Job] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Outcome:
     skipped: list[Job] = field(default_factory=list)
     stopped: bool = False
     problem: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

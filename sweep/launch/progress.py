@@ -94,7 +94,12 @@ class Progress:
     def failed(self, job: Job, reason: str) -> None:
         self.working.pop(job.stage.key, None)
         self.time_left.failed(job)
-        self.note(Text.assemble(("failed", "red"), f" {self.name(job)}: {reason}; log: {self.store.log(job.stage)}"))
+        self.note(Text.assemble(("failed", "red"), f" {self.name(job)}: {reason}{self.log(job)}"))
+
+    def log(self, job: Job) -> str:
+        """Where the log of a job lies, in words; nothing where it never came to write one."""
+        path = self.store.log(job.stage)
+        return f"; log: {path}" if path.exists() else ""
 
     def estimate(self) -> str:
         """The time left as text; empty until stages that are done say how fast this machine is."""

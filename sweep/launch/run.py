@@ -161,16 +161,17 @@ def _say(console: Console, line: str) -> None:
 
 def _failures(outcome: Outcome, store: Store, progress: Progress, console: Console) -> None:
     for job in outcome.failed:
-        console.print(f"[red]failed[/red] {escape(progress.name(job))}; log: {store.log(job.stage)}")
-        console.print(f"    {_last_line(job, store)}", markup=False)
+        console.print(f"[red]failed[/red] {escape(progress.name(job) + progress.log(job))}")
+        console.print(f"    {_last_line(job, store, outcome.reasons.get(job.stage.key, ''))}", markup=False)
     if len(outcome.skipped) > 0:
         console.print(f"{plural(len(outcome.skipped), 'dependent stage')} skipped; the same command tries again")
 
 
-def _last_line(job: Job, store: Store) -> str:
+def _last_line(job: Job, store: Store, otherwise: str = "") -> str:
+    """The last line of a job's log, or what is known ``otherwise`` where there is none."""
     log = store.log(job.stage)
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
     full = shutil.disk_usage(store.root).free < FULL
-    nothing = f"the disk of {store.root} is full" if full else "the log is empty"
+    nothing = f"the disk of {store.root} is full" if full else otherwise or "the log is empty"
     last = next((line for line in reversed(lines) if line.strip()), nothing)
     return re.sub(r"^(?:\w+\.)*[A-Z]\w*: ", "", last)  # without the name of the exception

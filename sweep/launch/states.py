@@ -45,7 +45,8 @@ def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]
                 missing.add(key)
         except Damaged as problem:
             damaged[key] = str(problem)
-    submitted = slurm_logs.submitted(store, saved.name)
+    on_slurm = (store.sweep(saved.name) / slurm_logs.REQUEST).exists()  # and not, since then, on this machine
+    submitted = slurm_logs.submitted(store, saved.name) if on_slurm else {}
     begun = {path.name.partition(".")[0] for path in (store.root / "partial").glob("*.*")}
     states = []
     for cell in saved.cells:
@@ -102,8 +103,9 @@ def _state(
     for job in jobs:
         stage = job.stage
         if stage.key in submitted:
-            known = submitted[stage.key].why(job, {})
-            told = f"its SLURM job ended without a result{known and f'; {known}'}"
+            place = submitted[stage.key]
+            known, ended = place.why(job, {}), "ended without a result" if place.started else "never started"
+            told = f"its SLURM job {ended}{known and f'; {known}'}"
             return "dead", f"{stage.kind}: {told}; retry submits it again"
         if stage.name in begun:
             return "interrupted", f"{stage.kind}: stopped before its end, by Ctrl-C or a kill; retry goes on from there"

@@ -78,15 +78,14 @@ class Watch:
             self.outcome.skipped.append(job)
             return
         self.outcome.failed.append(job)
-        progress.failed(job, self._reason(job))
+        self.outcome.reasons[job.stage.key] = self._reason(job)
+        progress.failed(job, self.outcome.reasons[job.stage.key])
 
     def _reason(self, job: Job) -> str:
         failure = self.store.failure(job.stage)
         if failure.exists():
             return str(json.loads(failure.read_bytes())["error"])
-        last = self.last.get(job.stage.key)
-        if last is None:
-            return "it left SLURM's queue without a result"
-        place = slurm_logs.submitted(self.store, self.name)[job.stage.key]
-        known = place.why(job, squeue.job(last.number))
-        return f"SLURM job {last.number} ended without a result" + (f"; {known}" if known else "")
+        last, place = self.last.get(job.stage.key), slurm_logs.submitted(self.store, self.name).get(job.stage.key)
+        ended = f"SLURM job {last.number} ended without a result" if last else "it left SLURM's queue without a result"
+        known = place.why(job, squeue.job(last.number) if last else {}) if place else ""
+        return ended + (f"; {known}" if known else "")

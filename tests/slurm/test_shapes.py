@@ -214,3 +214,22 @@ def test_what_a_partition_never_grants_is_said_before_submission(slurm: Cluster,
     assert "part score): mem_gb asks for 9 GiB a node; partition short has 1.95312" in refused.stderr
     assert "part data): partition=no is none of this cluster's: dose, short, urgent" in refused.stderr
     assert set(slurm.jobs()) == before
+    shown = sweep(*words, "hydra.launcher.train.timeout_min=121", "dry_run=true", store=tmp_path / "store",
+                  **slurm.environment)  # fmt: skip
+    assert shown.returncode == 0 and "SLURM refuses hydra.launcher (part train): timeout_min asks for" in shown.stdout
+
+
+def test_a_job_that_ends_before_its_command_tells_why(slurm: Cluster, tmp_path: Path) -> None:
+    """Its log lies in a folder with the number of the job in its name, as Hydra's own default has it."""
+    store = tmp_path / "store"
+    words = ("-m", "name=no", *TINY, *MATH_ALONE, *TRAINED, *ON_SLURM, "hydra.launcher.data.setup=[no_module, exit 3]",
+             f"hydra.launcher.submitit_folder={tmp_path}/logs/%j")  # fmt: skip
+    failed = sweep(*words, store=store, **slurm.environment)
+    assert failed.returncode == 1
+    (line,) = [line for line in failed.stdout.splitlines() if line.startswith("failed world: ")]
+    assert "no_module: command not found; SLURM's log: " in line
+    log = Path(line.partition("SLURM's log: ")[2])
+    assert log.is_relative_to(tmp_path / "logs") and "no_module" in log.read_text()
+    assert "the log is empty" not in failed.stdout
+    listed = sweep("ls", "name=no", store=store, **slurm.environment).stdout
+    assert "dead" in listed and f"no_module: command not found; SLURM's log: {log}; retry submits it again" in listed

@@ -9,6 +9,7 @@ import pytest
 from common.json_file import write_json
 from sweep.cli import verbs
 from sweep.cli.options import List, Named
+from sweep.launch import slurm, slurm_logs
 from sweep.plan.files import Files
 from sweep.plan.plan import make
 from sweep.results.saved_sweep import SavedSweep, save
@@ -41,6 +42,26 @@ def test_what_was_stopped_is_called_interrupted_with_what_goes_on(store: Store):
     assert listed.record["states"]["interrupted"] == 1
     with claims.held(store.claim(stage), "me"):
         assert verbs.ls(List(store=str(store.root))).text == "s: 1 cell, 1 running"
+
+
+def test_a_sweep_that_was_on_slurm_is_told_by_where_it_last_ran(store: Store):
+    """No job of it is left; the newest was of its first stage. Then the sweep runs here, and is stopped."""
+    sweep = saved(store)
+    job = next(job for job in sweep.jobs.values() if not job.stage.inputs)
+    folder = store.sweep("s")
+    (folder / "jobs").mkdir()
+    write_json(folder / "jobs" / "a.json", {"step": {}, "tasks": [[job.to_json()]]})
+    write_json(folder / slurm_logs.REQUEST, {"settings": [{"submitit_folder": None}], "stages": {}})
+    asked = List(store=str(store.root), name="s")
+    assert f"dead     {job.stage.kind}: its SLURM job never started; retry submits it again" in verbs.ls(asked).text
+    log = folder / "slurm" / "a" / "7_0_log.err"
+    log.parent.mkdir(parents=True)
+    log.write_text("stopped: cancelled\n")
+    told = f"its SLURM job ended without a result; cancelled; SLURM's log: {log}; retry submits it again"
+    assert told in verbs.ls(asked).text
+    slurm.forget_request(store, "s")
+    store.partial(job.stage, "me").mkdir(parents=True)
+    assert f"interrupted {job.stage.kind}: stopped before its end" in verbs.ls(asked).text
 
 
 def test_collect_says_which_models_it_removed(store: Store):

@@ -42,8 +42,7 @@ SERVERS = 2
 class Outcome:
     """The jobs by how they ended. Skipped jobs lacked an input.
 
-    ``stopped`` says that Ctrl-C stopped the run, ``problem`` why it could not go on, if that is so. ``reasons`` tells
-    by key why jobs failed that may have ended before they could write a log.
+    ``stopped``: by Ctrl-C. ``problem``: why the run cannot go on. ``reasons``: why jobs without a log failed, by key.
     """
 
     built: list[Job] = field(default_factory=list)

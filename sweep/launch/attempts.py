@@ -36,7 +36,8 @@ ALIVE = ("RUNNING", "SUSPENDED", "STOPPED")
 POINT = re.compile(r"step-(\d+)")
 
 Progress = tuple[int, int, int]
-"""How far a task is: stages stored; of the first one missing the newest resume point's step, and bytes of answers."""
+"""How far a task is: stages stored; of the first one missing the newest resume point's step, and bytes of answers or
+replies that its judges' cache holds."""
 
 START: Progress = (0, 0, 0)
 
@@ -52,8 +53,13 @@ def progress(jobs: Iterable[Job]) -> Progress:
         folders = list((store.root / "partial").glob(f"{job.stage.name}.*"))
         steps = [int(m[1]) for f in folders for p in f.glob("resume/*") if (m := POINT.fullmatch(p.name))]
         answers = sum(path.stat().st_size for f in folders for path in f.glob("responses*"))
-        return stored, max(steps, default=0), answers
+        return stored, max(steps, default=0), answers + _replies(job)
     return stored, 0, 0
+
+
+def _replies(job: Job) -> int:
+    """How many replies the cache of a score's judges holds. Another score may add to it, which does no harm here."""
+    return sum(1 for _ in job.replies.glob("*/*/*.json")) if job.replies else 0
 
 
 @dataclass

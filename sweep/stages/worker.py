@@ -94,6 +94,11 @@ class Job:
         return self.stage.kind in MODEL_KINDS or "judge" in self.stage.inputs
 
     @property
+    def replies(self) -> Path | None:
+        """The folder in which the replies of a score's judges are kept; None for any other stage."""
+        return self.store / self.execution.cache / "replies" if isinstance(self.execution, JudgeRun) else None
+
+    @property
     def title(self) -> str:
         """The stage's name in messages."""
         return f"{self.stage.kind} {self.execution.title}" if isinstance(self.execution, TrainRun) else self.stage.name

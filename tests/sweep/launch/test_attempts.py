@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from eval.judge.replies import JudgePrompt, Replies, Reply
+from eval.spec.judge import Judge, JudgeRun
 from sweep.launch.attempts import (
     CANCELLED,
     HUNG,
@@ -141,6 +143,18 @@ def test_progress_is_stages_then_steps_then_answers(tmp_path: Path):
     store.own(world(0)).mkdir(parents=True)
     points.append(progress(jobs))
     assert points == sorted(set(points)) == [(0, 0, 0), (0, 20, 0), (0, 100, 0), (0, 100, 2), (1, 0, 0)]
+
+
+def test_a_score_advances_with_its_judges_replies(tmp_path: Path):
+    """They lie outside the stage, and a judge that answers slowly may take several starts."""
+    stage = replace(world(1), kind="score")
+    asked, found = [{"role": "user", "content": "rate"}], []
+    job = Job(stage, JudgeRun(cache="asked"), tmp_path, 1.0)
+    for repeat in range(3):
+        found.append(progress([job]))
+        Replies(tmp_path / "asked", Judge(model="m")).keep(JudgePrompt(asked, repeat), Reply("7", 1, 1))
+    assert found == [(0, 0, 0), (0, 0, 1), (0, 0, 2)]
+    assert progress([Job(stage, None, tmp_path, 1.0)]) == START
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -135,7 +136,10 @@ def _print_logs(
 def _is_alive(stages: Mapping[str, Stage], store: Store) -> bool:
     """Whether any of the stages runs, or waits in SLURM's queue."""
     in_flight = stages_in_flight(store)
-    return any(key in in_flight or store.owner(stage) for key, stage in stages.items() if not store.has(stage))
+    missing = [stage for stage in stages.values() if not store.has(stage)]
+    if in_flight is None and shutil.which("squeue"):
+        return bool(missing)  # its controller may be restarting
+    return any(stage.key in (in_flight or {}) or store.owner(stage) for stage in missing)
 
 
 def retry(options: Retry) -> int | Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -35,8 +34,11 @@ class CellState:
     detail: str
 
 
-def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]) -> list[CellState]:
-    """The state of every cell of a sweep. ``in_flight`` holds the SLURM job of each stage in SLURM's queue, by key."""
+def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued] | None) -> list[CellState]:
+    """The state of every cell of a sweep. ``in_flight`` holds the SLURM job of each stage in SLURM's queue, by key.
+
+    It is None where SLURM does not answer: what was submitted may then wait or run.
+    """
     missing: set[str] = set()
     damaged: dict[str, str] = {}
     for key, job in saved.jobs.items():
@@ -61,7 +63,7 @@ def cell_states(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]
     return states
 
 
-def sweep_record(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued]) -> dict[str, Any]:
+def sweep_record(saved: SavedSweep, store: Store, in_flight: Mapping[str, Queued] | None) -> dict[str, Any]:
     """A sweep as plain values: how many cells are in which state, every cell, its table once that is written."""
     states = cell_states(saved, store, in_flight)
     table = store.sweep(saved.name) / "table.csv"
@@ -83,25 +85,27 @@ def _state(
     jobs: list[Job],
     total: int,
     store: Store,
-    in_flight: Mapping[str, Queued],
+    in_flight: Mapping[str, Queued] | None,
     begun: Collection[str],
     submitted: Mapping[str, slurm_logs.Place],
 ) -> tuple[str, str]:
     """State and reason of a cell that lacks the stages of these ``jobs``, of ``total``."""
-    missing = [job.stage for job in jobs]
+    missing, known_jobs = [job.stage for job in jobs], in_flight or {}
     if not missing:
         return "done", ""
     for stage in missing:
-        if store.failure(stage).exists() and not store.owner(stage) and stage.key not in in_flight:
+        if store.failure(stage).exists() and not store.owner(stage) and stage.key not in known_jobs:
             return "failed", f"{stage.kind}: {_error(store, stage)}; log: {store.log(stage)}"
     for stage in missing:
         if owner := store.owner(stage):
             return "running", f"{stage.kind} on {owner['host']}, process {owner['pid']}"
-    for own in (in_flight[stage.key] for stage in missing if stage.key in in_flight):
+    for own in (known_jobs[stage.key] for stage in missing if stage.key in known_jobs):
         state = "running" if own.state in ("RUNNING", "COMPLETING") else "queued"
         return state, f"SLURM job {own.number}: {own.state}" + (f", {own.reason}" if own.reason != "None" else "")
     for job in jobs:
         stage = job.stage
+        if stage.key in submitted and in_flight is None:
+            return "waiting", f"{stage.kind}: submitted; SLURM does not answer, so its job may also run, or have ended"
         if stage.key in submitted:
             place = submitted[stage.key]
             known, ended = place.why(job, {}), "ended without a result" if place.started else "never started"
@@ -128,10 +132,15 @@ def may_be_queued(store: Store) -> bool:
         return True
 
 
-def stages_in_flight(store: Store) -> Mapping[str, Queued]:
-    """The SLURM job of each stage in SLURM's queue, by key; empty when none was submitted or SLURM does not answer."""
+def stages_in_flight(store: Store) -> Mapping[str, Queued] | None:
+    """The SLURM job of each stage in SLURM's queue, by key; empty when none was ever submitted.
+
+    None where some were, and no SLURM answers here.
+    """
+    if not squeue.were_submitted(store):
+        return {}
     try:
-        return squeue.stages(squeue.jobs_for(store)) if shutil.which("squeue") and squeue.were_submitted(store) else {}
+        return squeue.stages(squeue.jobs_for(store))
     except ValueError as problem:
         print(f"SLURM: {problem}", file=sys.stderr)
-        return {}
+        return None

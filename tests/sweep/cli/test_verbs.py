@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,15 +45,25 @@ def test_what_was_stopped_is_called_interrupted_with_what_goes_on(store: Store):
         assert verbs.ls(List(store=str(store.root))).text == "s: 1 cell, 1 running"
 
 
-def test_a_sweep_that_was_on_slurm_is_told_by_where_it_last_ran(store: Store):
-    """No job of it is left; the newest was of its first stage. Then the sweep runs here, and is stopped."""
+def test_a_sweep_that_was_on_slurm_is_told_by_where_it_last_ran(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """SLURM does not answer; then it does, and no job is left. Then the sweep runs here, and is stopped."""
     sweep = saved(store)
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text("#!/bin/bash\necho the controller is away >&2\nexit 1\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
     job = next(job for job in sweep.jobs.values() if not job.stage.inputs)
     folder = store.sweep("s")
     (folder / "jobs").mkdir()
     write_json(folder / "jobs" / "a.json", {"step": {}, "tasks": [[job.to_json()]]})
     write_json(folder / slurm_logs.REQUEST, {"settings": [{"submitit_folder": None}], "stages": {}})
     asked = List(store=str(store.root), name="s")
+    assert f"waiting  {job.stage.kind}: submitted; SLURM does not answer" in verbs.ls(asked).text
+    assert "the controller is away" in capsys.readouterr().err
+    squeue.write_text("#!/bin/bash\n")
     assert f"dead     {job.stage.kind}: its SLURM job never started; retry submits it again" in verbs.ls(asked).text
     log = folder / "slurm" / "a" / "7_0_log.err"
     log.parent.mkdir(parents=True)

@@ -32,6 +32,14 @@ OF_GPUS = ("gpus_per_node", "gpus_per_task", "cpus_per_gpu", "mem_per_gpu", "gre
 GPU_OPTIONS = ("gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "gres")
 """Options of sbatch in ``additional_parameters`` with which a user asks for GPUs."""
 
+OPTIONS = {
+    "time": "timeout_min", "nodes": "nodes", "ntasks-per-node": "tasks_per_node", "cpus-per-task": "cpus_per_task",
+    "partition": "partition", "signal": "signal_delay_s", "comment": "comment", "job-name": "name",
+    "output": "submitit_folder", "error": "submitit_folder", "array": "array_parallelism",
+    "ntasks": "", "dependency": "", "requeue": "", "no-requeue": "", "kill-on-invalid-dep": "", "open-mode": "",
+}  # fmt: skip
+"""Options of sbatch that ``additional_parameters`` cannot have, and the settings with which they are chosen, if any."""
+
 OF_THE_WHOLE = ("submitit_folder", "wait", "planned")
 """Settings that no part has for itself."""
 
@@ -42,6 +50,11 @@ def problems(values: Mapping[str, Any], place: str) -> Iterator[str]:
     for name, value in given.items():
         if wanted := _wanted(name, value):
             yield f"{place}.{name}={value!r} must be {wanted}"
+    more = given.get("additional_parameters")
+    for option in more if isinstance(more, Mapping) else ():
+        if (setting := OPTIONS.get(str(option).replace("_", "-"))) is not None:
+            remedy = f"give {place}.{setting}" if setting else "leave it out"
+            yield f"{place}.additional_parameters.{option}: the command sets this option itself; {remedy}"
     for names in (PROCESSORS, MEMORY, ("gpus_per_node", "gres")):
         both = [name for name in names if name in given and not (name == "gres" and gpus_in(str(given[name])) is None)]
         if len(both) > 1:

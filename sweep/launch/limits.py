@@ -68,8 +68,10 @@ def problems(shape: Shape, partitions: Mapping[str, Partition]) -> Iterator[str]
     for key, wanted, allowed, unit in _amounts(shape, settings, found):
         if allowed is not None and wanted > allowed:
             remedy = REMEDIES[key].format(part=shape.part, allowed=allowed)
-            if key == "gpus_per_node" and (shape.part != "train" or not allowed):
-                remedy = "choose a partition with more of them"
+            if key == "gpus_per_node" and not allowed:
+                remedy = "choose a partition that has some"
+            elif key == "gpus_per_node" and shape.part == "answer":
+                remedy = f"hydra.launcher.answer.gpus_per_node={allowed:g} answers fewer rows at a time"
             yield f"{where}: {key} asks for {wanted:g} {unit}; {name} has {allowed:g}; {remedy}"
 
 

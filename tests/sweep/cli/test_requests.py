@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from sweep.cli.launcher import request, requests
 from sweep.cli.plan_table import show_plan
 from sweep.config.cell import Cell
-from sweep.launch.limits import within
+from sweep.launch.limits import problems, within
 from sweep.launch.settings import Request, Settings
 from sweep.launch.squeue import Partition
 from sweep.launch.tasks import split
@@ -223,6 +223,15 @@ def test_more_gpus_than_a_node_has_are_refused_however_they_are_asked_for(asked:
     tasks = split(jobs(made, Store("nowhere")), set(), {}, request(made, config).shape)
     with pytest.raises(ValueError, match=r"gpus_per_node asks for 16 GPUs a node; the default partition has 8; hydra"):
         within(tasks, {"": Partition(None, 4, 64, 10**6, 8)})
+
+
+@pytest.mark.parametrize(("has", "remedy"), [(8, "answer.gpus_per_node=8 answers fewer rows"), (0, "that has some")])
+def test_answers_that_want_more_than_a_node_are_told_what_helps(has: int, remedy: str):
+    made = plan(cell(*LARGE, "engine.gpu_gib=40", "suite.eval_batch_size=1024"))
+    tasks = split(jobs(made, Store("nowhere")), set(), {}, request(made, whole("hydra.launcher.gpus_per_node=8")).shape)
+    told = [line for task in tasks if task.shape.part == "answer"
+            for line in problems(task.shape, {"": Partition(None, 4, 64, 10**6, has)})]  # fmt: skip
+    assert len(told) == 1 and remedy in told[0]
 
 
 def test_a_limit_from_the_plan_is_cut_to_the_partitions():

@@ -55,6 +55,20 @@ def test_a_hub_model_over_the_default_model_is_named_by_repository_and_revision(
     assert factors(plan(main).cells[0])["params"] == 30
 
 
+def test_an_untrained_hub_model_answers_from_the_hub_and_a_trained_one_from_its_training(tmp_path: Path) -> None:
+    def answers(*words: str) -> list[tuple[str | None, str | None, bool]]:
+        made = plan(cell(*words))
+        some = [stage for stage in made.stages if stage.kind == "answer"]
+        return [(one.spec.model_repo, one.spec.model_revision, "model" in one.inputs) for one in some]
+
+    hub = ("model.hub=org/Small", "model.revision=step-5", "recipe=paper")
+    assert {*answers(*hub, "fraction=0")} == {("org/Small", "step-5", False)}
+    assert {*answers(*hub, "fraction=1/4")} == {(None, None, True)}
+    assert {*answers(f"model.path={model_folder(tmp_path / 'mine')}", "recipe=paper", "fraction=0")} == {
+        (None, None, True)
+    }
+
+
 @pytest.mark.parametrize("words", [["model.path=/m"], ["model.hub=a/b", "model.revision=main"], ["model=llama_7b"]])
 def test_the_micro_recipe_says_what_to_give_for_a_model_that_is_not_pretrained_here(words: list[str]) -> None:
     with pytest.raises(ValueError, match=RATE):

@@ -87,7 +87,7 @@ def _wanted(name: str, value: Any) -> str:
     """What the setting must be; '' where the value is that."""
     if name in AT_LEAST:
         right = isinstance(value, int) and not isinstance(value, bool) and value >= AT_LEAST[name]
-        return "" if right else f"a whole number, at least {AT_LEAST[name]}"
+        return "" if right else f"a whole number {'above 0' if AT_LEAST[name] else 'from 0 on'}"
     if name == "mem_gb":
         right = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
         return "" if right else "a number of GiB a node, or 0 for all that a node has"

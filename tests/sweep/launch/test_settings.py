@@ -12,10 +12,10 @@ from tests.sweep.launch.test_slurm_tasks import launcher
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"gpus_per_node": -8}, "hydra.launcher.gpus_per_node=-8 must be a whole number, at least 0"),
-        ({"nodes": 1.5}, "hydra.launcher.nodes=1.5 must be a whole number, at least 1"),
-        ({"cpus_per_gpu": True}, "hydra.launcher.cpus_per_gpu=True must be a whole number, at least 1"),
-        ({"max_num_timeout": "x"}, "hydra.launcher.max_num_timeout='x' must be a whole number, at least 0"),
+        ({"gpus_per_node": -8}, "hydra.launcher.gpus_per_node=-8 must be a whole number from 0 on"),
+        ({"nodes": 1.5}, "hydra.launcher.nodes=1.5 must be a whole number above 0"),
+        ({"cpus_per_gpu": True}, "hydra.launcher.cpus_per_gpu=True must be a whole number above 0"),
+        ({"max_num_timeout": "x"}, "hydra.launcher.max_num_timeout='x' must be a whole number from 0 on"),
         ({"mem_gb": "lots"}, "hydra.launcher.mem_gb='lots' must be a number of GiB a node"),
         ({"partition": ["a", "b"]}, "hydra.launcher.partition=['a', 'b'] must be a text"),
         ({"wait": "yes"}, "hydra.launcher.wait='yes' must be true or false"),

@@ -99,5 +99,9 @@ def test_messages_are_printed_as_they_are(tmp_path: Path):
     with Progress([job], store, Console(file=text, width=80), {job.stage.key: name}) as progress:
         progress.note(f"{name}: waiting")
         progress.failed(job, "out of [memory]")
+        store.log(job.stage).parent.mkdir(parents=True)
+        store.log(job.stage).write_text("no more")
+        progress.failed(job, "out of [memory]")
     assert f"{name}: waiting\n" in text.getvalue()
+    assert f"failed {name}: out of [memory]\n" in text.getvalue(), "a log that is not there is not named"
     assert f"failed {name}: out of [memory]; log: " in text.getvalue()

@@ -22,7 +22,7 @@ from sweep.launch.setting_checks import MEMORY, TEXTS, says_gpus
 from sweep.launch.settings import PARTS, Request, Settings
 from sweep.launch.slurm import resources
 from sweep.launch.tasks import Shape, split
-from sweep.plan.cost import card_gib
+from sweep.plan.cost import NODE_RANKS, card_gib
 from sweep.plan.fit import answering_gpus, estimate, parameters_of, room_of
 from sweep.plan.memory import LARGE
 from sweep.plan.plan import CellError, Plan, PlannedCell
@@ -130,8 +130,11 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
     asked, large = says_gpus(vars(settings)), parameters >= LARGE
     if own.signal_delay_s is None:
         train["signal_delay_s"] = signal_delay(parameters, plan.store)
+    each = own.tasks_per_node or _ranks_a_node(planned.cell.engine.ranks, own.nodes)
     if large and not asked and not says_gpus(train):
-        train["gpus_per_node"] = own.tasks_per_node or -(-planned.cell.engine.ranks // (own.nodes or 1))
+        train["gpus_per_node"] = each
+    elif own.gpus_per_task and own.gpus is None:
+        train["tasks_per_node"] = each
     answer = dict(settings.answer)
     if (large or asked) and not says_gpus(answer):
         answer |= _for_answers(settings, answering_gpus(planned.cell, parameters, room), asked)
@@ -140,6 +143,13 @@ def _as_planned(settings: Settings, plan: Plan, planned: PlannedCell, card: floa
     if memory is None or memory.host <= HOST_GIB:
         return settings
     return replace(settings, train=train | _for_host(settings.of("train"), planned.cell, memory.host))
+
+
+def _ranks_a_node(ranks: int, nodes: int | None) -> int:
+    """Ranks on each node; where the number of nodes is not said, as many as fill nodes of at most `NODE_RANKS`."""
+    if nodes is not None:
+        return -(-ranks // nodes)
+    return max(count for count in range(1, min(ranks, NODE_RANKS) + 1) if ranks % count == 0)
 
 
 def _for_answers(settings: Settings, gpus: int, asked: bool) -> dict[str, Any]:

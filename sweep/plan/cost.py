@@ -40,7 +40,7 @@ DISK_BANDWIDTH = 1.0e9
 HOST_STEP = 5.5e-10
 NODE_RANKS = 8
 """Seconds a parameter of a node in which the hosts' processors update offloaded states: 10 s were reported for 72B on
-four nodes (DeepSpeed, issue 6834). Ranks of a node, for the plan of such a training."""
+four nodes (DeepSpeed, issue 6834). Ranks of a node, and the most that share one, where nothing says how many it has."""
 
 OVERHEAD_SECONDS = {
     "world": 3.0,

@@ -96,7 +96,7 @@ def test_a_large_model_gets_gpus_that_hold_it_and_a_small_one_none():
     [
         ("gres=gpu:h100:8", (2, "gpu:h100:8"), "gpu:h100:2"),
         ("+additional_parameters.gpus=8", (1, None), None),
-        ("gres=nvme:1", (1, 16), 2),
+        ("gres=nvme:1", (2, 8), 2),
     ],
 )
 def test_gpus_are_asked_for_as_the_settings_do(asked: str, train: tuple[int, object], answer: object):
@@ -167,6 +167,18 @@ def test_processors_that_come_with_gpus_are_not_asked_for_a_second_time():
     assert found == {"train": (None, 12), "answer": (None, 12), "score": (1, None), "data": (1, None)}
 
 
+@pytest.mark.parametrize(
+    ("ranks", "given", "nodes", "each"),
+    [(16, (), 2, 8), (12, (), 2, 6), (4, (), 1, 4), (16, ("hydra.launcher.nodes=1",), 1, 16),
+     (16, ("hydra.launcher.tasks_per_node=4",), 4, 4)],
+)  # fmt: skip
+def test_ranks_of_a_large_model_fill_nodes_of_eight_gpus(ranks: int, given: tuple[str, ...], nodes: int, each: int):
+    """Unless the settings say how many a node takes."""
+    made = plan(cell(*LARGE, "fraction=1/4", f"engine.ranks={ranks}"))
+    (row,) = (row for row in requests(made, Store("nowhere"), whole(*given)) if row["part"] == "train")
+    assert (row["nodes"], row["ntasks_per_node"], row["gpus_per_node"]) == (nodes, each, each)
+
+
 def test_a_dry_run_shows_what_each_part_asks_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "80")
     made = plan(*(cell(*LARGE, f"recipe.epochs={n}", "engine.ranks=16", "engine.gpu_gib=40") for n in (1, 100)))
@@ -216,7 +228,7 @@ def test_what_a_partition_never_grants_is_refused(changes: dict[str, object], pr
         within(split(jobs(made, Store("nowhere")), set(), {}, asked.shape), {"here": here})
 
 
-@pytest.mark.parametrize("asked", [{}, {"gpus_per_task": 1}, {"gres": "gpu:16"}])
+@pytest.mark.parametrize("asked", [{"nodes": 1}, {"gpus_per_task": 1, "nodes": 1}, {"gres": "gpu:16"}])
 def test_more_gpus_than_a_node_has_are_refused_however_they_are_asked_for(asked: dict[str, object]):
     made = plan(cell(*LARGE, "engine.ranks=16"))
     config = whole(*(f"hydra.launcher.{name}={value}" for name, value in asked.items()))

@@ -41,7 +41,7 @@ _VALUES = (
     str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range, slice, decimal.Decimal,
     fractions.Fraction, datetime.date, datetime.time, datetime.timedelta, re.Match, re.Pattern,
 )  # fmt: skip
-_LIBRARIES = ("collections", "array", "uuid", "pathlib")  # the modules of further types
+_LIBRARIES = ("collections", "array", "uuid", "pathlib", "pathlib._local")  # of further types; the last in Python 3.13
 _OF_ARRAYS = ("T", "all", "any", "dtype", "item", "max", "mean", "min", "ndim", "shape", "size", "sum", "tolist")
 _OF_ERRORS = ("args", "errno", "strerror", "filename", "code", "value", "name", "msg")
 _FORMATS = ("format", "format_map")  # a format may name attributes

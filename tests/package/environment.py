@@ -43,7 +43,8 @@ def link(folder: Path, wheel: Path, *extras: str) -> Path:
     for name in required(distribution(wheel).requires or [], extras):
         installed = metadata.distribution(name)
         for top in {file.parts[0] for file in installed.files or []} - {"..", "__pycache__"}:
-            (folder / top).symlink_to(installed.locate_file(top))
+            if not (folder / top).exists():  # distributions may share a folder, as those of CUDA do
+                (folder / top).symlink_to(installed.locate_file(top))
     shutil.copytree(wheel, folder, dirs_exist_ok=True)
     (folder / "bin").mkdir()
     (folder / "bin" / "dosage").write_text(SCRIPT)

@@ -38,6 +38,14 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}"
 
 
+def size(parameters: float) -> str:
+    """A number of parameters: ``242,112``, from ten million on ``13M`` and ``7.6B``."""
+    if parameters < 1e7 or np.isnan(parameters):
+        return amount(parameters)
+    unit, letter = next((u, s) for u, s in ((1e12, "T"), (1e9, "B"), (1e6, "M")) if parameters >= 0.9995 * u)
+    return f"{float(f'{parameters / unit:.3g}'):g}{letter}"
+
+
 def fraction(value: float) -> str:
     """The fraction ``1/64`` for 0.015625, "-" for a missing number.
 

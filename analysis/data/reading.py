@@ -11,7 +11,7 @@ from analysis.data.apart import RECIPE, SAMPLES, SOURCE, tell_apart
 from analysis.data.sweep_folder import sweep_folders
 from analysis.data.table import COLUMNS, LABELS, check, load
 
-GROUP = "_group"
+GROUP, FILE = "_group", "_file"
 
 
 def read(*paths: Path) -> pd.DataFrame:
@@ -34,12 +34,15 @@ def read_groups(*groups: Sequence[Path], matched: bool = False) -> tuple[list[pd
     if len(frames) == 1:
         return frames, ()
     places = [number for number, group in enumerate(groups) for _ in group]
-    frame = pd.concat([f.assign(**{GROUP: place}) for f, place in zip(frames, places, strict=True)], ignore_index=True)
+    placed = [f.assign(**{GROUP: place, FILE: k}) for k, (f, place) in enumerate(zip(frames, places, strict=True))]
+    frame = pd.concat(placed, ignore_index=True)
     frame, remarks = tell_apart(_filled(frame), sweep_folders(paths), matched)
     known = [c.name for c in COLUMNS if c.name in frame and c.name not in LABELS]
     same = [*known, *(c for c in frame if str(c) in (GROUP, RECIPE) or str(c).startswith((SAMPLES, SOURCE)))]
-    frame = frame.drop_duplicates(same, ignore_index=True)
-    return [frame[frame[GROUP] == k].drop(columns=GROUP).reset_index(drop=True) for k in range(len(groups))], remarks
+    first = frame.groupby(same, dropna=False, sort=False)[FILE].transform("min")
+    frame = frame[frame[FILE] == first]  # rows of one file are as different as their file has them
+    parts = [frame[frame[GROUP] == k] for k in range(len(groups))]
+    return [part.drop(columns=[GROUP, FILE]).reset_index(drop=True) for part in parts], remarks
 
 
 def _filled(frame: pd.DataFrame) -> pd.DataFrame:

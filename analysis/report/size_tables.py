@@ -11,7 +11,7 @@ from analysis.data.metric import Metric
 from analysis.data.study import Measure
 from analysis.fitting.across_sizes import LINE, Forecast, HeldOut, Ladder, forecast, held_out, ladders
 from analysis.fitting.uncertainty import Prediction
-from analysis.format import amount
+from analysis.format import amount, size
 from analysis.text_table import TextTable
 
 NEXT = 2.0  # how much larger the predicted size is than the largest measured
@@ -59,7 +59,7 @@ def size_tables(rows: Sequence[SizeRows]) -> list[TextTable]:
 def _ahead(ladder: Ladder, said: Forecast) -> tuple[str, ...]:
     names = sorted((name for name in said.weights if said.weights[name] >= 0.05), key=lambda n: -said.weights[n])
     by = ", ".join(f"{_name(name)} ({100 * said.weights[name]:.0f} %)" for name in names)
-    return ladder.label, amount(said.size), amount(ladder.amounts[-1]), _last(ladder.metric, said.prediction), by
+    return ladder.label, size(said.size), amount(ladder.amounts[-1]), _last(ladder.metric, said.prediction), by
 
 
 def _name(forecaster: str) -> str:
@@ -75,7 +75,7 @@ def _tested(ladder: Ladder, one: HeldOut) -> tuple[str, ...]:
     else:
         error = f"{100 * np.expm1(one.error):.1f} %"
     inside = f"{round(one.covered * len(one.measured))} of {len(one.measured)}"
-    where = ladder.label, amount(one.forecast.size), amount(ladder.amounts[-1])
+    where = ladder.label, size(one.forecast.size), amount(ladder.amounts[-1])
     return *where, _last(metric, said), measured, error, inside, f"{one.distance:.2f}"
 
 

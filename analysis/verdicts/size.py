@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import pandas as pd
 
-from analysis.format import amount, counted
+from analysis.format import counted, size
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.strata import ALONE, RESULTS, own_factors, value_text
@@ -77,11 +77,11 @@ def sizes(arms: ArmMeans, margin: float) -> list[Verdict]:
         pairs = matched(left, right, ("params", "model"))
         if not len(pairs):
             continue
-        about = f"{arms.name}, {amount(large)} against {amount(small)} parameters"
+        about = f"{arms.name}, {size(large)} against {size(small)} parameters"
         weights = difference(list(pairs["label_other"]), list(pairs["label"]))
         verdict = contrast("size", about, arms, weights, margin)
         designs = counted(len(pairs), "design")
-        names = f"a model of {amount(large)} parameters", f"one of {amount(small)}"
+        names = f"a model of {size(large)} parameters", f"one of {size(small)}"
         verdicts.append(verdict.saying(partial(_sentence, arms.name, *names, designs)))
     return verdicts
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.apart import RECIPE, SAMPLES, SOURCE, as_in, source_text
-from analysis.format import amount
+from analysis.format import size
 from analysis.verdicts.arms import ArmMeans
 
 DESIGN = ("samples", "total_samples", "fraction", "replay", "strategy", "trained_on", "ratio_arm", "ratio")
@@ -106,7 +106,7 @@ def value_text(column: str, value: object) -> str:
     if column == "model":
         return str(value)
     if column == "params":
-        return f"{amount(float(str(value)))} parameters"
+        return f"{size(float(str(value)))} parameters"
     return f"{column} {value:g}" if isinstance(value, float) else f"{column} {value}"
 
 

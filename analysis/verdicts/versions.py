@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from analysis.data.items import read_items
 from analysis.data.reading import read_groups
 from analysis.data.study import Measure, Study, trained_elsewhere
 from analysis.data.table import factors_of, finished
-from analysis.format import fraction
+from analysis.format import amount, fraction, size
 from analysis.verdicts.arms import ArmMeans, arm_means
 from analysis.verdicts.contrast import contrast, difference
 from analysis.verdicts.verdict import Verdict, as_a_family
@@ -24,6 +25,9 @@ VERSION = "version"
 BEFORE, AFTER = "before", "after"
 AMOUNTS = ("samples", "total_samples")
 """Factors that follow from the fraction, and change with the size of the sources."""
+
+ALIAS = "params"
+"""A factor that says again what ``model`` says."""
 
 ALL = "all of these"
 WORDS = {"up": "is better", "down": "is worse", "equal": "is the same within the margin", "undecided": "is not clear"}
@@ -51,8 +55,8 @@ def compare(tables: tuple[Path, Path], items: Sequence[Path], margin: float) -> 
     """Compare the table ``tables[1]`` with ``tables[0]``; ``items`` are files of per-item results of both.
 
     Compared are cells that were trained on the ability. They are matched by every factor that has a value in common,
-    models and strategies under their names whatever these stand for, and by amounts of samples only where there is no
-    fraction. Raises a ValueError where nothing matches.
+    models and strategies under their names whatever these stand for, and by amounts of samples only where they share no
+    fraction. Raises a ValueError where nothing matches, such as where they share no amount.
     """
     frames, remarks = read_groups(*([table] for table in tables), matched=True)
     versions = zip(frames, (BEFORE, AFTER), strict=True)
@@ -74,19 +78,59 @@ def compare(tables: tuple[Path, Path], items: Sequence[Path], margin: float) -> 
 def _design(table: pd.DataFrame) -> tuple[list[str], dict[str, tuple[str, str]]]:
     """The factors by which cells are matched, and those of which the two tables have no value in common."""
     names = [name for name in factors_of(table) if name != VERSION and not name.startswith("samples_")]
-    if "fraction" in names:
-        names = [name for name in names if name not in AMOUNTS]
+    amounts = _amounts(table, [name for name in names if name in (*AMOUNTS, "fraction")])
     design, differs = [], {}
     for name in names:
-        values = [set(table.loc[table[VERSION] == version, name].dropna()) for version in (BEFORE, AFTER)]
+        if name in AMOUNTS and "fraction" in amounts:
+            continue
+        values = _values(table, name)
         if not values[0] and not values[1]:
             continue
-        if values[0] & values[1]:
+        if name in amounts or (values[0] & values[1] and name != "fraction"):
             design.append(name)
         else:
-            before, after = (", ".join(sorted(map(str, some))) or "none" for some in values)
+            before, after = (", ".join(_text(name, v) for v in _sorted(some)) or "none" for some in values)
             differs[name] = (before, after)
     return design, differs
+
+
+def _amounts(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The columns by which amounts of data are matched: the fraction where the tables share one, else the samples.
+
+    Raises a ValueError where both tables have amounts and share none: means over unlike amounts compare nothing.
+    """
+    values = {name: tuple(some - {0.0} for some in _values(table, name)) for name in names}
+    shared = [name for name, (before, after) in values.items() if before & after]
+    if shared:
+        return ["fraction"] if "fraction" in shared else shared
+    apart = [
+        f"{name} {' against '.join(', '.join(_text(name, v) for v in _sorted(some)) for some in pair)}"
+        for name, pair in values.items()
+        if all(pair)
+    ]
+    if apart:
+        raise ValueError(
+            f"the two have no amount in common ({'; '.join(apart)}); compare cells that were given as much data"
+        )
+    return []
+
+
+def _values(table: pd.DataFrame, name: str) -> tuple[set[Any], set[Any]]:
+    """The values of a factor before and after."""
+    before, after = (set(table.loc[table[VERSION] == version, name].dropna()) for version in (BEFORE, AFTER))
+    return before, after
+
+
+def _sorted(values: set[Any]) -> list[Any]:
+    """Numbers by size, then texts in alphabetical order."""
+    return sorted(values, key=lambda v: (isinstance(v, str), v if isinstance(v, str) else float(v)))
+
+
+def _text(name: str, value: object) -> str:
+    """The value of a factor as it stands behind its name."""
+    if not isinstance(value, float):
+        return str(value)
+    return amount(value) if name in AMOUNTS else size(value) if name == ALIAS else fraction(value)
 
 
 def _of_measure(
@@ -114,7 +158,9 @@ def _label(table: pd.DataFrame, keys: list[str], key: object) -> str:
     """The factors of a design that vary, as text."""
     values = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
     shown = {name: value for name, value in values.items() if table[name].nunique(dropna=False) > 1 and value == value}
-    return " ".join(f"{n}={fraction(v) if isinstance(v, float) else v}" for n, v in shown.items()) or "every cell"
+    if {"model", ALIAS} <= set(shown) and (table.groupby("model")[ALIAS].nunique() == 1).all():
+        del shown[ALIAS]
+    return " ".join(f"{n}={_text(n, v)}" for n, v in shown.items()) or "every cell"
 
 
 def _verdict(

@@ -29,6 +29,10 @@ class CellError(ValueError):
     """A cell that cannot be planned; the message names the cell, the value and the remedy."""
 
 
+NAMED = ("model", "strategy", "data")
+"""Groups of which the table has the name of what was chosen."""
+
+
 @dataclass(frozen=True)
 class PlannedCell:
     """A cell with its stages: those that train it, in order, and the score of each task.
@@ -134,15 +138,26 @@ def make(name: str | None, cells: Sequence[tuple[str, Cell, Mapping[str, Any]]],
 
 
 def _check_names(cells: Iterable[PlannedCell]) -> None:
-    """Raise a ValueError where the table would call models from two places by one name, and so pool their results."""
-    places: dict[str, str] = {}
+    """Raise a ValueError where the table would call unlike models, strategies or data by one name, and so pool their
+    results: models from two places, and two choices of a group.
+    """
+    first: dict[tuple[str, str], PlannedCell] = {}
     for planned in cells:
-        model = planned.cell.model
-        if places.setdefault(model.name, model.place) != model.place:
-            raise ValueError(
-                f"model.name={model.name} stands for both {places[model.name]} and {model.place}; "
-                "give each a name of its own: model.name=NAME, or a file conf/model/NAME.yaml for each"
-            )
+        for group in NAMED:
+            here = getattr(planned.cell, group)
+            other = first.setdefault((group, here.name), planned)
+            there = getattr(other.cell, group)
+            if group == "model" and here.place != there.place:
+                raise ValueError(
+                    f"model.name={here.name} stands for both {there.place} and {here.place}; "
+                    "give each a name of its own: model.name=NAME, or a file conf/model/NAME.yaml for each"
+                )
+            old, new = (one.factors.get(group) for one in (other, planned))
+            if old != new and here != there:
+                raise ValueError(
+                    f"{group}={old} and {group}={new} are unlike, and both have the line name: {here.name}, so the "
+                    "table would pool their results; give each file a name of its own"
+                )
 
 
 def uncounted(cells: Sequence[tuple[str, Cell, Mapping[str, Any]]], files: Files) -> dict[str, Stage]:

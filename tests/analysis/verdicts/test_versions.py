@@ -70,3 +70,33 @@ def test_tables_without_a_like_and_wrong_numbers_of_tables_are_refused(tmp_path)
         compare(paths, [], 0.02)
     for words in (["sweep=one"], ["sweep=a,a"], ["table=a.csv,b.csv", "sweep=a,b"], []):
         assert "give two sweeps or two tables" in run("compare", *words, cwd=tmp_path, code=2)
+
+
+def test_cells_of_unlike_amounts_are_never_compared(tmp_path):
+    frame = data_amount()
+    frame = frame[(frame["ability"] == "math") & frame["trained_on"].isin(["math", "base"])]
+    small, large = frame[frame["fraction"] <= 1 / 16], frame[(frame["fraction"] == 0) | (frame["fraction"] > 1 / 16)]
+    paths = written(small, tmp_path / "small.csv"), written(large, tmp_path / "large.csv")
+    with pytest.raises(ValueError, match=r"no amount in common \(.*fraction 1/256, .* against 1/4, 1"):
+        compare(paths, [], 0.02)
+
+
+def test_cells_are_matched_by_samples_where_no_fraction_is_shared(tmp_path):
+    before = data_amount()
+    after = before.assign(fraction=before["fraction"] / 3)
+    found = compare((written(before, tmp_path / "a.csv"), written(after, tmp_path / "b.csv")), [], 0.02)
+    assert "samples" in found.design and "fraction" in found.differs
+    assert all(old == new for old, new in found.values)
+    labels = [v.about for v in found.verdicts if v.about.startswith("math accuracy")]
+    assert any("samples=2,048" in label for label in labels), labels
+
+
+def test_a_model_is_named_once_and_factors_that_differ_are_listed_by_size(tmp_path):
+    frame = data_amount()
+    small, large = frame.assign(model="small", params=7e9), frame.assign(model="large", params=1.3e10)
+    both = pd.concat([small, large])
+    before, after = both.assign(epochs=10.0), pd.concat([both.assign(epochs=2.0), both.assign(epochs=3.0)])
+    found = compare((written(before, tmp_path / "a.csv"), written(after, tmp_path / "b.csv")), [], 0.02)
+    assert found.differs["epochs"] == ("10", "2, 3")
+    assert any("model=large" in v.about for v in found.verdicts)
+    assert not any("params" in v.about for v in found.verdicts)

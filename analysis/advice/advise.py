@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -14,7 +14,7 @@ from scipy.special import rel_entr
 from analysis.advice.budget import Budget, read_budget
 from analysis.advice.commands import overrides
 from analysis.advice.distance import OTHER, OWN
-from analysis.advice.surrogate import BASE, Labels, Surrogate, surrogate
+from analysis.advice.surrogate import BASE, Labels, Surrogate, lacks, surrogate
 from analysis.arrays import Array
 from analysis.data.metric import Metric, common_metric, primary
 from analysis.data.study import Measure, Study
@@ -86,20 +86,20 @@ def headline_measures(study: Study) -> tuple[Measure, ...]:
     return tuple(measures)
 
 
-def surrogates_of(study: Study, *, one_sum: bool = False) -> tuple[Surrogate, ...]:
-    """The surrogate of each of the `headline_measures`; ``one_sum`` as in `surrogate`.
+def surrogates_of(study: Study, abilities: Collection[str] = (), *, one_sum: bool = False) -> tuple[Surrogate, ...]:
+    """The surrogate of each of the `headline_measures`, of some ``abilities`` alone; ``one_sum`` as in `surrogate`.
 
-    The study is of one model (see `one_kind`). Raises ValueError for an ability with too few designs, which it names.
+    The study is of one model (see `one_kind`). Raises ValueError for an ability that cannot have one, which it names
+    with the reason.
     """
     surrogates = []
     for measure in headline_measures(study):
-        fitted = surrogate(arm_means(measure, measure.rows), one_sum=one_sum)
-        if fitted is None:
-            raise ValueError(
-                f"ability {measure.ability!r} has too few designs to predict others from: it takes four, not all of "
-                "one value, with the columns samples, total_samples and n_items (or stderr, or several seeds)"
-            )
-        surrogates.append(fitted)
+        if abilities and measure.ability not in abilities:
+            continue
+        arms = arm_means(measure, measure.rows)
+        if lacking := lacks(arms):
+            raise ValueError(f"{arms.name}: the table does not allow predictions: {lacking}")
+        surrogates.append(surrogate(arms, one_sum=one_sum))
     return tuple(surrogates)
 
 

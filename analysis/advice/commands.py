@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 
+from analysis.data.apart import SAMPLES
 from analysis.data.study import Study
 from analysis.format import fraction
 from common.renames import current_override
@@ -82,6 +83,26 @@ def strategy_words(study: Study, label: str) -> dict[str, str]:
         values = study.table.loc[study.table["strategy"] == name, "replay"].dropna().unique()
         replay = fraction(float(values[0])) if len(values) else ""
     return {"strategy": name, **({"replay": replay} if replay else {})}
+
+
+def data_abilities(study: Study) -> list[str]:
+    """The abilities of the data that cells were trained on, as far as the table tells."""
+    return [str(c).removeprefix(SAMPLES) for c in study.table if str(c).startswith(SAMPLES)]
+
+
+def amount_word(samples: Mapping[str, int]) -> str:
+    """The value of ``amount`` for samples by ability."""
+    return "{" + ",".join(f"{ability}:{count}" for ability, count in samples.items()) + "}"
+
+
+def unlike_sweeps(study: Study) -> list[str]:
+    """A sentence on what the commands lack where the table does not come from a sweep."""
+    if any(overrides(row) is not None for row in study.trained.head(1).to_dict("records")):
+        return []
+    return [
+        "the table does not say how its cells were run: add data=, model=, recipe= and suite= to the commands, and "
+        "write abilities and strategies as your config calls them"
+    ]
 
 
 def command(words: Mapping[str, str | Sequence[str]]) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.advice.advise import surrogates_of
+from analysis.advice.advise import headline_measures, surrogates_of
+from analysis.advice.commands import unlike_sweeps
 from analysis.advice.distance import OTHER
 from analysis.advice.next_cells import COSTS, choices, next_table
 from analysis.advice.one_kind import one_kind
-from analysis.advice.surrogate import BASE, Surrogate
+from analysis.advice.surrogate import BASE
 from analysis.data.metric import Metric, primary
 from analysis.data.series import COUNTED
 from analysis.data.study import Measure, Study
@@ -41,16 +42,17 @@ def goal_text(study: Study, quantity: str, only: Mapping[str, str] | None = None
     at = next(filter(math.isfinite, reached), math.nan)
     if math.isnan(at) or part.axis != "samples":
         return "".join(f"{line}\n" for line in lines)
-    lines += [f"note: {line}" for line in kind.sentences]
+    others = _others(kind.study, measure.ability, at)
     try:
-        models = surrogates_of(kind.study)
-        lines += _others(models, measure.ability, at)
         point = f"{measure.ability}@{at:.0f}"
         cells = choices(kind.study, point)
-        ending = f"{render(next_table(cells, point))}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
+        notes = [f"note: {line}" for line in unlike_sweeps(kind.study)]
+        ending = [*notes, f"cost: {COSTS[cells[0].unit]}", f"run it: {cells[0].line}"]
+        table = render(next_table(cells, point))
     except ValueError as error:  # too few designs for a surrogate: the answer above stands
-        ending = f"note: no cell is proposed: {error}\n"
-    return "".join(f"{line}\n" for line in lines) + ending
+        table, ending = "", [f"note: no cell is proposed: {error}"]
+    about = [f"note: {line.replace('this is', 'what follows is', 1)}" for line in kind.sentences if others or table]
+    return "".join(f"{line}\n" for line in [*lines, *about, *others]) + table + "".join(f"{x}\n" for x in ending)
 
 
 def goal_record(study: Study, quantity: str) -> dict[str, Any]:
@@ -121,11 +123,17 @@ def _lines(measure: Measure, fit: SeriesFit, found: Goal | None) -> list[str]:
     return lines
 
 
-def _others(models: tuple[Surrogate, ...], ability: str, at: float) -> list[str]:
-    """What training on this much data of the ability alone does to the other abilities, against the untrained model."""
+def _others(study: Study, ability: str, at: float) -> list[str]:
+    """What training on this much data of the ability alone does to the other abilities, against the untrained model;
+    of those that the table allows to predict.
+    """
     effects = []
-    for model in models:
-        if model.ability == ability or BASE not in model.design.strategy:
+    for other in (m.ability for m in headline_measures(study) if m.ability != ability):
+        try:
+            (model,) = surrogates_of(study, [other])
+        except ValueError:
+            continue
+        if BASE not in model.design.strategy:
             continue
         amount = np.array([0.0, at])
         cells = model.inputs({OTHER: amount, ability: amount}, np.array([BASE, "multitask"]))

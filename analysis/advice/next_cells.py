@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.advice.advise import surrogates_of
-from analysis.advice.commands import command, in_store, overrides, strategy_words
+from analysis.advice.advise import headline_measures, surrogates_of
+from analysis.advice.commands import amount_word, command, data_abilities, in_store, overrides, strategy_words
 from analysis.advice.distance import OWN, amounts_of
 from analysis.advice.surrogate import CellInputs, Surrogate
 from analysis.data.apart import SAMPLES
@@ -21,6 +21,7 @@ from analysis.text_table import TextTable
 from analysis.verdicts.strata import ALONE
 from analysis.verdicts.strategy import strategy_labels
 
+MIXED = "multitask"
 SHOWN = 6  # cells of the table
 FACTORS = ("strategy", "trained_on", "fraction", "replay", "samples", "total_samples")
 COSTS = {
@@ -65,14 +66,18 @@ def choices(study: Study, quantity: str) -> list[NextCell]:
     does not hold.
     """
     name, _, at = quantity.partition("@")
-    models = {s.ability: s for s in surrogates_of(study)}
-    if name not in models:
-        raise ValueError(f"quantity={quantity!r}: ability {name!r} is not in the table; it has {', '.join(models)}")
-    model = models[name]
+    known = [measure.ability for measure in headline_measures(study)]
+    if name not in known:
+        raise ValueError(f"quantity={quantity!r}: ability {name!r} is not in the table; it has {', '.join(known)}")
+    point = _point(at, quantity) if at else None
+    (model,) = surrogates_of(study, [name])
     cells = _cells(study, name)
     if not len(cells):
-        raise ValueError(f"the table holds no trained cell of ability {name!r}; quantity={quantity!r} needs some")
-    targets = _targets(model, cells, at, quantity)
+        raise ValueError(
+            f"the table holds no trained cell of ability {name!r} of which it tells the data; quantity={quantity!r} "
+            f"needs some, with a column fraction, or {SAMPLES}ABILITY for each ability"
+        )
+    targets = _targets(model, cells, point, quantity)
     design = model.inputs(amounts_of(cells), cells["label"].to_numpy(str))
     unit = _costed(study)
     covariance = model.predict(targets.and_then(design))[1]
@@ -106,20 +111,25 @@ def _items(study: Study) -> float:
     return float(study.table.drop_duplicates(["ability", "task"])["n_items"].sum())
 
 
-def _targets(model: Surrogate, cells: pd.DataFrame, at: str, quantity: str) -> CellInputs:
-    """The cells whose variance is to be reduced."""
-    if not at:
-        curve = cells[cells["measured"] & (cells["samples"] > 0)]
-        if not len(curve):
-            raise ValueError(f"the table holds no cell trained on data of {quantity}; quantity={quantity!r} needs some")
-        return model.inputs(amounts_of(curve), curve["label"].to_numpy(str))
+def _point(at: str, quantity: str) -> float:
+    """The number of samples behind the @ of a quantity."""
     try:
         samples = float(at)
     except ValueError as error:
         raise ValueError(f"quantity={quantity!r}: {at!r} is not a number of samples, as in math@8192") from error
     if not samples > 0:
         raise ValueError(f"quantity={quantity!r}: the number of samples must be above 0")
-    return model.inputs({OWN: np.array([samples])}, np.array(["multitask"]))
+    return samples
+
+
+def _targets(model: Surrogate, cells: pd.DataFrame, point: float | None, quantity: str) -> CellInputs:
+    """The cells whose variance is to be reduced."""
+    if point is None:
+        curve = cells[cells["measured"] & (cells["samples"] > 0)]
+        if not len(curve):
+            raise ValueError(f"the table holds no cell trained on data of {quantity}; quantity={quantity!r} needs some")
+        return model.inputs(amounts_of(curve), curve["label"].to_numpy(str))
+    return model.inputs({OWN: np.array([point])}, np.array([MIXED]))
 
 
 def _cells(study: Study, ability: str) -> pd.DataFrame:
@@ -130,10 +140,10 @@ def _cells(study: Study, ability: str) -> pd.DataFrame:
     """
     rows = study.trained[study.trained["ability"] == ability]
     unit = _costed(study)
-    rows = rows.assign(_label=strategy_labels(rows) if "strategy" in rows else "multitask")
+    rows = rows.assign(_label=strategy_labels(rows) if "strategy" in rows else MIXED)
     rows = rows.assign(cost=rows[unit] if unit else rows["total_samples"] + _items(study))
     groups = rows.groupby(_factors(rows), dropna=False, sort=True)
-    measured = pd.DataFrame([_measured(part, study) for _, part in groups])
+    measured = pd.DataFrame([design for _, part in groups if (design := _measured(part, study)) is not None])
     cells = pd.concat([measured, _halfway(measured)], ignore_index=True) if len(measured) else measured
     if not len(cells):
         return cells
@@ -155,27 +165,47 @@ def _factors(rows: pd.DataFrame) -> list[str]:
     return [*(c for c in FACTORS if c in rows), *(str(c) for c in rows if str(c).startswith(SAMPLES))]
 
 
-def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any]:
-    """A measured design, to be run once more with the next seed."""
+def _measured(part: pd.DataFrame, study: Study) -> dict[str, Any] | None:
+    """A measured design, to be run once more with the next seed; None for one that no command can run."""
     first = part.iloc[0].to_dict()
     words = overrides(first) or _words(first, study)
+    if words is None:
+        return None
     seeds = pd.to_numeric(part["seed"], errors="coerce") if "seed" in part else pd.Series([len(part) - 1.0])
     runs = part["seed"].nunique() if "seed" in part else len(part)
     following = int(seeds.max()) + 1 if seeds.notna().all() else runs
     kept = {c: first[c] for c in _factors(part)}
-    label = "multitask" if first["_label"] == ALONE else str(first["_label"])
+    label = MIXED if first["_label"] == ALONE else str(first["_label"])
     words = {**words, "seed": str(following)}
     return {**kept, "runs": runs, "measured": True, "label": label, "words": words, "cost": float(part["cost"].mean())}
 
 
-def _words(row: Mapping[Hashable, object], study: Study) -> dict[str, str]:
-    """Overrides made from a row's columns, for tables that do not come from a sweep."""
+def _words(row: Mapping[Hashable, object], study: Study) -> dict[str, str] | None:
+    """Overrides made from a row's columns, for tables that do not come from a sweep; None where they do not tell how
+    much of which data the cell was given.
+    """
     words = strategy_words(study, str(row["_label"]))
-    trained = str(row.get("trained_on", ""))
+    ability, own, total, share = (
+        str(row["ability"]),
+        *(_float(row, c) for c in ("samples", "total_samples", "fraction")),
+    )
+    trained = str(row.get("trained_on") or (ability if own == total else ""))
     if words["strategy"] == ALONE and trained and "+" not in trained:
         words["ability"] = trained
-    share = float(str(row.get("fraction", "nan")))
-    return words if np.isnan(share) else {**words, "fraction": study.fraction_text(share)}
+    if not np.isnan(share):
+        return {**words, "fraction": study.fraction_text(share)}
+    given = {name: _float(row, f"{SAMPLES}{name}") for name in data_abilities(study)}
+    if own == total > 0:
+        words |= {"strategy": ALONE, "ability": ability} if words["strategy"] == MIXED else {}
+        given = {ability: own} if words["strategy"] == ALONE else {**dict.fromkeys(given, 0.0), ability: own}
+    if not given or sum(given.values()) != total:
+        return None
+    return {**words, "fraction": "1", "amount": amount_word({name: round(count) for name, count in given.items()})}
+
+
+def _float(row: Mapping[Hashable, object], column: str) -> float:
+    """A number of a row; NaN for none."""
+    return float(str(row.get(column, "nan")))
 
 
 def _shared(all_words: list[dict[str, str]]) -> set[str]:

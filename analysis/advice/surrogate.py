@@ -15,6 +15,8 @@ from scipy.special import expit
 from analysis.advice.distance import OTHER, OWN, Places, amounts_of, places, ratios, stretch
 from analysis.arrays import Array
 from analysis.data.metric import Metric
+from analysis.data.table import COLUMNS
+from analysis.format import counted
 from analysis.verdicts.arms import ArmMeans
 from analysis.verdicts.strata import ALONE
 from analysis.verdicts.strategy import strategy_labels
@@ -22,6 +24,8 @@ from analysis.verdicts.strategy import strategy_labels
 Labels = NDArray[np.str_]
 BASE = "base"
 MIN_ARMS = 4
+MEANINGS = {column.name: column.meaning for column in COLUMNS}
+"""What the columns of the long table mean."""
 
 
 @dataclass(frozen=True)
@@ -165,18 +169,26 @@ def kernel(shape: KernelShape, left: CellInputs, right: CellInputs) -> Array:
     return np.asarray(LEVEL**2 + effect * np.where(same, 1.0, shape.shared) * np.where(both, 1.0, ABSENT))
 
 
-def surrogate(arms: ArmMeans, *, one_sum: bool = False) -> Surrogate | None:
-    """The surrogate of an ability's arms, including those not trained on it.
+def lacks(arms: ArmMeans) -> str:
+    """Why there is no surrogate of these arms and what would help; "" where there is one."""
+    table = arms.table
+    if absent := [name for name in ("samples", "total_samples") if name not in table]:
+        return f"the table lacks the column {absent[0]}, {MEANINGS[absent[0]]}; add it"
+    if len(table) < MIN_ARMS:
+        return f"it was measured on {counted(len(table), 'design')}, and it takes {MIN_ARMS}"
+    value, variance = values(arms)
+    if not np.isfinite(variance).all():
+        items = "n_items or stderr" if arms.metric.kind == "share" else "stderr"
+        return f"its noise is unknown; add a column {items}, or runs with other seeds"
+    return "all its values are equal" if np.ptp(value) == 0 else ""
 
-    With ``one_sum`` other abilities count in one sum whatever predicts better. None for fewer than four arms, for arms
-    that are all equal, and where their noise is unknown.
+
+def surrogate(arms: ArmMeans, *, one_sum: bool = False) -> Surrogate:
+    """The surrogate of an ability's arms, including those not trained on it; of arms that lack nothing (see `lacks`).
+
+    With ``one_sum`` other abilities count in one sum whatever predicts better.
     """
     table = arms.table
-    if len(table) < MIN_ARMS or not {"samples", "total_samples"} <= set(table):
-        return None
-    value, variance = values(arms)
-    if not np.isfinite(variance).all() or np.ptp(value) == 0:
-        return None
     plain = _fitted(arms, ONE_SUM, None)
     amounts = amounts_of(table)
     apart = tuple(n for n in amounts if n not in (OWN, OTHER, arms.ability) and amounts[n].any())

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.advice.advise import KL, Advice, advise, emphases, headline_measures
 from analysis.advice.check import check_lines, check_summary, check_table, compare
-from analysis.advice.commands import command, common, strategy_words
+from analysis.advice.commands import amount_word, command, common, data_abilities, strategy_words, unlike_sweeps
 from analysis.advice.distance import FAR, times
 from analysis.advice.goal_text import goal_record, goal_text
 from analysis.advice.next_cells import COSTS, choices, next_table
@@ -54,7 +54,7 @@ def advice_result(
     advice = advise(study, budget, weights, seed, near, kl, repeats=repeats, have=have)
     run, trial = run_line(advice, study), trial_line(advice, study)
     priced, tested = advice.budget.sentence(advice.abilities), checks(advice.surrogates)
-    notes = [*kind.sentences, *_notes(advice, study)]
+    notes = [*kind.sentences, *_notes(advice, study), *unlike_sweeps(study)]
     found = advice_record(advice, _best(advice), _ends(advice))
     record = {**found, "costs": priced or None, "checks": tested, "notes": notes, "run": run, "test": trial}
     lines = [*_control(advice), *([priced] if priced else []), *(f"check: {line}" for line in tested)]
@@ -145,9 +145,10 @@ def next_result(tables: Sequence[Path], quantity: str, only: Mapping[str, str] |
         return result(goal_record(study, quantity), goal_text(study, quantity, only))
     kind = one_kind(study, only)
     cells = choices(kind.study, quantity)
-    notes = _wrapped([f"note: {line}" for line in kind.sentences])
+    said = [*kind.sentences, *unlike_sweeps(kind.study)]
+    notes = _wrapped([f"note: {line}" for line in said])
     text = f"{render(next_table(cells, quantity))}{notes}cost: {COSTS[cells[0].unit]}\nrun it: {cells[0].line}\n"
-    return result({"quantity": quantity, **next_record(cells), "notes": kind.sentences}, text)
+    return result({"quantity": quantity, **next_record(cells), "notes": said}, text)
 
 
 def advice_tables(advice: Advice) -> list[TextTable]:
@@ -233,14 +234,16 @@ def trial_line(advice: Advice, study: Study) -> str:
 def _words(
     advice: Advice, study: Study, strategies: Sequence[str], mixes: Sequence[Array]
 ) -> dict[str, str | Sequence[str]]:
-    """Overrides for these strategies and compositions; an amount of 1 would mean a whole source, so the least is 2."""
+    """Overrides for these strategies and compositions; an amount of 1 would mean a whole source, so the least is 2.
+
+    Abilities of the data that the advice gives nothing are named too: what is not named is given whole.
+    """
     chosen = [strategy_words(study, name) for name in strategies]
     replay = {k: v for words in reversed(chosen) for k, v in words.items() if k == "replay"}
     used = [i for i in range(len(advice.abilities)) if advice.samples[:, i].any()]
-    amounts = [
-        "{" + ",".join(f"{advice.abilities[i]}:{max(2, round(float(mix[i]))) if mix[i] else 0}" for i in used) + "}"
-        for mix in mixes
-    ]
+    rest = {ability: 0 for ability in data_abilities(study) if ability not in {advice.abilities[i] for i in used}}
+    given = [{advice.abilities[i]: max(2, round(float(mix[i]))) if mix[i] else 0 for i in used} for mix in mixes]
+    amounts = [amount_word({**some, **rest}) for some in given]
     names = list(dict.fromkeys(words["strategy"] for words in chosen))
     repeated = {"allow_repeats": "true"} if any((mix > 1.001 * advice.exist).any() for mix in mixes) else {}
     composition = {"strategy": names, "fraction": "1", "amount": amounts}

@@ -222,5 +222,8 @@ def test_what_cannot_be_advised_is_said(table):
         choices(table, "maths")
     with pytest.raises(ValueError, match="not a number of samples"):
         choices(table, "math@many")
-    with pytest.raises(ValueError, match="too few designs"):
+    with pytest.raises(
+        ValueError,
+        match="math accuracy: the table does not allow predictions: it was measured on 1 design, and it takes 4",
+    ):
         surrogates_of(Study(frame[frame["cell"] == "base"]))

@@ -1,6 +1,7 @@
 """The cells to run next: lines that run, costs that are told, and more narrowing for them than by chance."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -160,10 +161,73 @@ def test_cells_come_in_the_order_of_their_narrowing_per_cost():
 def test_training_alone_names_its_ability_where_there_is_one():
     """Rows of tables without overrides: the ability is that of the data, which may be of several."""
     study = Study(data_amount())
-    row = {"_label": "single", "fraction": 0.25}
+    row = {"_label": "single", "ability": "math", "samples": 8, "total_samples": 20, "fraction": 0.25}
     assert _words({**row, "trained_on": "math"}, study) == {"strategy": "single", "ability": "math", "fraction": "1/4"}
     assert _words({**row, "trained_on": "math+code"}, study) == {"strategy": "single", "fraction": "1/4"}
-    assert _words({"_label": "dmt", "trained_on": "math"}, study) == {"strategy": "dmt"}
+    alone = {**row, "total_samples": 8}
+    assert _words(alone, study) == {"strategy": "single", "ability": "math", "fraction": "1/4"}
+
+
+def test_amounts_stand_for_a_fraction_where_the_table_has_none():
+    frame = data_amount()
+    study = Study(frame.drop(columns=["fraction", "fraction_text"], errors="ignore"))
+    row = {"_label": "single", "ability": "math", "samples": 8, "total_samples": 8}
+    single = {"strategy": "single", "ability": "math", "fraction": "1", "amount": "{math:8}"}
+    assert _words(row, study) == single and _words({**row, "_label": "multitask"}, study) == single
+    mixed = {**row, "_label": "multitask", "total_samples": 20}
+    assert _words(mixed, study) is None, "nothing says what the other twelve samples are"
+    parts = {"samples_math": 8, "samples_code": 12, "samples_general": 0}
+    told = _words({**mixed, **parts}, Study(frame.assign(**parts)))
+    assert told is not None and told["fraction"] == "1" and told["strategy"] == "multitask"
+    assert set(told["amount"].strip("{}").split(",")) == {"math:8", "code:12", "general:0"}
+
+
+def test_advised_commands_give_nothing_of_data_that_the_advice_gives_nothing_of():
+    frame = mixed_table()
+    frame = frame[frame["ability"] != "general"].assign(samples_law=5.0)
+    study = Study(frame)
+    advice = advise(study, 2000, {})
+    for line in (run_line(advice, study), trial_line(advice, study)):
+        assert "general" in line and line.count("law:0}") == line.count("{") > 0, line
+
+
+def elsewhere(**columns):
+    """A table of measurements from elsewhere: an amount in samples, and no cell, fraction or override."""
+    rows = [
+        {"ability": ability, "task": "t", "metric": metric, "value": low + step * k, "samples": 100 * 4**k,
+         "total_samples": 100 * 4**k, "n_items": 500, "strategy": "single", **columns}
+        for ability, metric, low, step in (("math", "accuracy", 0.2, 0.1), ("chat", "score", 4.0, 1.0))
+        for k in range(5)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_commands_for_a_table_from_elsewhere_say_what_they_train_on_and_what_they_lack(tmp_path):
+    path = tmp_path / "t.csv"
+    elsewhere().to_csv(path, index=False)
+    text = next_result([path], "math").text
+    assert re.search(r"run it: python -m sweep strategy=single ability=math fraction=1 'amount=\{math:\d+\}'", text)
+    assert "add data=, model=, recipe=" in text
+    goal = next_result([path], "math=65%").text
+    assert "run it:" in goal and "others, against" not in goal, "chat has no noise, and math needs none of it"
+
+
+def test_what_a_table_lacks_is_named_for_the_ability_asked_for(tmp_path):
+    path = tmp_path / "t.csv"
+    frame = elsewhere()
+    frame.to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=r"chat score: .* its noise is unknown; add a column stderr, or runs with other"
+    ):
+        next_result([path], "chat")
+    frame.drop(columns="total_samples").to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=r"math accuracy: .* lacks the column total_samples, training samples of all abil"
+    ):
+        next_result([path], "math")
+    for quantity, message in (("maths", "ability 'maths' is not in the table"), ("math@many", "is not a number of")):
+        with pytest.raises(ValueError, match=message):
+            next_result([path], quantity)
 
 
 def test_a_further_run_is_noisier_than_the_mean_of_three():
@@ -233,7 +297,7 @@ def test_a_goal_is_answered_with_samples_the_cost_to_others_and_a_cell(tmp_path)
     sizes.to_csv(path, index=False)
     text = next_result([path], "math=60%").text
     assert text.count("math accuracy") == 2
-    assert "note: this is for large, the largest; the table also has micro_s (only='{model: micro_s}')" in text
+    assert "note: what follows is for large, the largest; the table also has micro_s (only='{model: micro_s}')" in text
     assert next_result([path], "math=60%", only={"model": "micro_s"}).text.endswith(alone)
 
 

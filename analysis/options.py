@@ -250,5 +250,6 @@ def _table_of(folder: Path) -> Path:
         others = ", ".join(sorted(path.name for path in folder.parent.glob("*"))) or "none yet"
         raise FileNotFoundError(f"no sweep {name!r} in {folder.parent}, which has {others}; give its name and store=")
     raise FileNotFoundError(
-        f"sweep {name!r} has no table in {folder}; collect it first: python -m sweep collect name={name}"
+        f"sweep {name!r} has no table in {folder}; collect it first: "
+        f"python -m sweep collect name={name} store={folder.parents[1]}"
     )

@@ -64,7 +64,7 @@ def main(words: Sequence[str]) -> int:
     from omegaconf.errors import OmegaConfBaseException
 
     from common.start import conf_folder
-    from sweep.config import compose, schema
+    from sweep.config import compose, mistakes, schema
 
     schema.register()
     current += own_groups(current)
@@ -87,7 +87,7 @@ def main(words: Sequence[str]) -> int:
         # OmegaConf asserts that a branch it merges into is not null; an assertion of ours keeps its traceback.
         if isinstance(problem, AssertionError) and not _raised_in(problem, "omegaconf"):
             raise
-        fail(compose.explain(problem))
+        fail(mistakes.explain(problem))
     return 0
 
 

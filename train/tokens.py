@@ -56,8 +56,9 @@ class RowLog:
         counts = ", ".join(f"{reason} ({count})" for reason, count in sorted(self.without_sample.items()))
         if not self.bad:
             return counts
-        row, problem = self.bad[0].row, self.bad[0].problem
-        return f"{counts}, first {row.file}, {row.unit} {row.line}, which {problem}"
+        row, field, problem = self.bad[0].row, self.bad[0].field, self.bad[0].problem
+        place = f"{row.file}, {row.unit} {row.line}{f', field {field!r}' if field else ''}"
+        return f"{counts}, first {place}, which {problem}"
 
 
 def run(spec: TokensSpec, inputs: Mapping[str, Path], out: Path) -> None:

@@ -152,7 +152,7 @@ def check(frame: pd.DataFrame, source: str) -> pd.DataFrame:
             f"{source}: column {absent[0]!r} is absent (columns: {have}); add it, or rename the column that holds it"
         )
     if not len(frame):
-        raise ValueError(f"{source}: the table has no rows; add one row per measurement")
+        raise ValueError(f"{source}: the table has no rows; {_how_to_fill(frame, Path(source))}")
     _check_names(frame, source)
     checked = frame.copy()
     for column in COLUMNS:
@@ -203,7 +203,7 @@ def _number(frame: pd.DataFrame, column: Column, source: str) -> pd.Series[float
     refuse(numbers.isna() & raw.notna(), "is not a number; write one, such as 0.25 or 1/4")
     refuse(numbers.isin([np.inf, -np.inf]), "is infinite; leave the row out")
     if column.required:
-        refuse(numbers.isna(), "is missing; leave the row out: a missing measurement is not a number")
+        refuse(numbers.isna(), "is empty; leave such rows out, as nothing was measured")
     if column.low is not None:
         refuse(numbers < column.low, f"is below {column.low:g}; {column.name} means: {column.meaning}")
     return numbers
@@ -275,9 +275,19 @@ def _outside(metric: Metric) -> str:
 
 
 def _refuse(frame: pd.DataFrame, name: str, source: str, bad: pd.Series[bool], problem: str) -> None:
-    """Raise ValueError for the first row marked in ``bad``."""
+    """Raise ValueError for the rows marked in ``bad``: the first one and the number of others."""
     if bad.any():
-        row = int(bad.to_numpy().argmax())
+        row, others = int(bad.to_numpy().argmax()), int(bad.sum()) - 1
         value = frame[name].iloc[row]
         shown = value.item() if isinstance(value, np.generic) else value
-        raise ValueError(f"{source}: column {name!r}, row {row + 1}: {shown!r} {problem}")
+        place = f"row {row + 1}{f' (and {others} more)' if others else ''}"
+        what = "" if pd.isna(value) else f": {shown!r}"
+        raise ValueError(f"{source}: column {name!r}, {place}{what} {problem}")
+
+
+def _how_to_fill(frame: pd.DataFrame, path: Path) -> str:
+    """What helps where a table has no rows."""
+    if not {"settings", "overrides"} <= set(frame):
+        return "add one row per measurement"
+    where = f"name={path.parent.name} store={path.parents[2] if len(path.parents) > 2 else 'STORE'}"
+    return f"none of the sweep's cells has a score yet; python -m sweep ls {where} says what they wait for"

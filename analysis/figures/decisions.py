@@ -30,7 +30,7 @@ def goal_figure(goals: Sequence[Goal]) -> Figure | None:
 
     def view(source: Source) -> Spec:
         axis = {
-            "title": f"{unit}, log scale; | measured, \u25b8 or more",
+            "title": f"{unit}, log scale; | measured, \u25ba or more",
             "values": ticks,
             "format": ",~s",
             "grid": False,

@@ -163,6 +163,10 @@ class Task:
         """What is wrong with how questions are put and answers are read."""
         if self.task == "regex" and not self.pattern:
             yield "task=regex needs a pattern, such as 'Answer: (.+)'"
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            yield f"pattern={self.pattern!r} is not a regular expression: {error}"
         if self.template and self.task not in OWN:
             yield f"task={self.task}: a template is for the tasks {', '.join(OWN)}; drop it"
         if self.template and "{" not in self.template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import time
@@ -72,8 +73,13 @@ def _how_to_go_on(record: Mapping[str, Any], options: List) -> str:
         any(record["states"][word] for word in words)
         for words in (("interrupted", "dead", "failed"), ("running", "queued"))
     )
-    place = f" store={options.store}" if options.store else ""
-    return f"; go on with: python -m sweep retry name={record['sweep']}{place}" if stopped and not running else ""
+    again = f"python -m sweep retry name={record['sweep']}{_place(options)}"
+    return f"; go on with: {again}" if stopped and not running else ""
+
+
+def _place(options: List | Logs) -> str:
+    """The store as a further word of a command, where one was given."""
+    return f" {shlex.join([f'store={options.store}'])}" if options.store else ""
 
 
 def _cell_lines(cells: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -94,7 +100,7 @@ def logs(options: Logs) -> int | Result:
     if not cells:
         raise ValueError(
             f"cell={options.cell}: no cell of {saved.name} has that text in its label; list them with: "
-            f"python -m sweep ls name={saved.name}"
+            f"python -m sweep ls name={saved.name}{_place(options)}"
         )
     stages = {stage.key: stage for cell in cells for stage in saved.stages(cell)}
     labels = {stage.key: cell.label for cell in reversed(cells) for stage in saved.stages(cell)}

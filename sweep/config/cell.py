@@ -126,9 +126,10 @@ class Data:
         positive(max_length=self.max_length, vocabulary=self.vocabulary, corpus_max_length=self.corpus_max_length)
         for name, source in self.sources.items():
             if source.ability in WORDS and source.ability != self.general:
+                other = f", here {self.general}" if source.ability == GENERAL else ""
                 raise ValueError(
-                    f"data.sources.{name}.ability={source.ability}: in strategies and amounts this word stands for "
-                    f"{WORDS[source.ability]}; give the ability another name"
+                    f"sources.{name}.ability={source.ability}: in strategies and amounts this word stands for "
+                    f"{WORDS[source.ability]}{other}; give the ability another name"
                 )
 
     @property

@@ -20,13 +20,12 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from common.options import near
 from common.restore import restore
-from common.wording import closest
 from sweep.config.cell import Cell
-from sweep.config.schema import names
+from sweep.config.mistakes import explain, meant
 from sweep.config.template import Template, Unfit, is_literal, references, related
 
 
@@ -189,7 +188,7 @@ def freeze(config: DictConfig) -> Cell:
         for name in key.split("."):
             found = found.get(name) if isinstance(found, dict) else None
         if found:
-            raise ValueError(f"{key} is not in the config{_meant(key)}")
+            raise ValueError(f"{key} is not in the config{meant(key)}")
     if isinstance(value.get("strategy"), dict):
         value["strategy"]["interpolated"] = references(OmegaConf.to_container(config.strategy)["stages"])  # type: ignore[index,call-overload]
     return restore(Cell, value)  # type: ignore[arg-type]
@@ -234,50 +233,6 @@ PLACES = ("model.path", "model.hub")
 
 OWN = ("model.pretrain", "model.learning_rate")
 """Keys that hold only for a model that is pretrained here."""
-
-
-def _meant(key: str) -> str:
-    """The key of a cell that was probably meant, or all keys of the branch; "" where there are none."""
-    known, branch = names(Cell), key.rpartition(".")[0]
-    close = closest(key, known)
-    beside = [name.rpartition(".")[2] for name in known if branch and name.rpartition(".")[0] == branch]
-    if beside and (not close or close[0] == branch):
-        return f"; {branch} has {', '.join(beside)}"
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def explain(problem: BaseException) -> str:
-    """A Hydra or OmegaConf error in one line: what is wrong, and the name that was probably meant."""
-    chain = [problem]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    for part in chain:
-        if isinstance(part, ConfigKeyError | ConfigAttributeError) and part.full_key:
-            return f"{part.full_key} is not in the config{_meant(part.full_key)}"
-        if isinstance(part, AttributeError) and (branch := re.search(r"full_key: (\S+)", str(part))):
-            return f"{branch[1]} is null, so nothing can be merged into it; set its keys one by one: {branch[1]}.KEY=…"
-    lines = [line.strip() for part in chain for line in str(part).splitlines()]
-    text = "; ".join(line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE))
-    if absent := re.search(r"Could not find '(.+)/([^/']+)'; Available options in '.+?':; (.+)", text):
-        group, name, known = absent[1], absent[2], absent[3].split("; ")
-        return f"{group}={name}: there is none of that name{near(name, known)}; choose one of: {', '.join(known)}"
-    if typed := re.search(r"Error merging override (.+); Value .* could not be converted to (\w+)", text):
-        return f"{typed[1]} is not {KINDS.get(typed[2], typed[2])}"
-    if single := re.search(r"Error merging override ([^=]+)=(.+); .* is not a ListConfig, list or tuple", text):
-        return f"{single[1]}={single[2]} is no list; write {single[1]}=[{single[2]}]"
-    if swept := re.search(r"Sweeping over Hydra's configuration is not supported : '(hydra\.launcher\.[\w.]+)=", text):
-        return (
-            f"{swept[1]} has one text for all cells; let it read the cell, such as "
-            f"{swept[1]}='${{model.resources.OWN}}' a value of your own in conf/model/NAME.yaml, and sweep the model"
-        )
-    return text
-
-
-KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
-"""What a type of OmegaConf is called in an error."""
-
-NOISE = ("full_key:", "object_type=", "reference_type=", "provider=", "Config search path", "Set the environment")
-"""Beginnings of lines in the errors of OmegaConf and Hydra that mean nothing to a user."""
 
 
 @lru_cache(maxsize=65536)

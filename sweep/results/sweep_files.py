@@ -55,7 +55,7 @@ def _is_lost(folder: Path) -> bool:
 
 def _remedy(folder: Path) -> str:
     if folder.parent.name == replaced.FOLDER:
-        return f"give it up with: python -m sweep gc name={folder.parents[1].name}"
+        return f"give it up with: python -m sweep gc name={folder.parents[1].name} store={folder.parents[3]}"
     return REMEDY
 
 
@@ -73,7 +73,7 @@ def unknown_stages(folder: Path) -> str:
         problem = unreadable(path, error)
     return problem and (
         f"{problem}; what is there is kept below {folder / replaced.FOLDER}, and gc removes no stage of the store "
-        f"until you give it up with: python -m sweep gc name={folder.name}"
+        f"until you give it up with: python -m sweep gc name={folder.name} store={folder.parents[1]}"
     )
 
 

@@ -128,6 +128,10 @@ def test_a_source_without_a_supervised_token_is_refused(tmp_path: Path, tokenize
         ValueError, match=r"none of the 1 rows gives a sample: malformed \(1\), first rows\.jsonl, line 1, which has no"
     ):
         tokenise(tmp_path, tokenizer_folder, rows, format="sharegpt", on_bad_row="skip")
+    with pytest.raises(
+        ValueError, match=r"first rows\.jsonl, line 1, field 'prompt', which is missing \(found: convers"
+    ):
+        tokenise(tmp_path, tokenizer_folder, rows, format="completion", on_bad_row="skip")
 
 
 def test_plain_text_is_framed_and_all_of_it_is_learned(tmp_path: Path, tokenizer_folder: Path) -> None:

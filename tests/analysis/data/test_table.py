@@ -38,12 +38,13 @@ def test_csv_and_parquet_say_the_same(tmp_path, suffix):
     ("change", "message"),
     [
         ({"value": [0.5, "n/a?"]}, r"column 'value', row 2: 'n/a\?' is not a number"),
-        ({"value": [0.5, None]}, "column 'value', row 2: nan is missing; leave the row out"),
+        ({"value": [0.5, None]}, "column 'value', row 2 is empty; leave such rows out"),
         ({"value": [0.5, 41.0]}, "column 'value', row 2: 41.0 is not a share.*divide percentages by 100"),
         ({"value": [0.5, float("inf")]}, "column 'value', row 2: .*infinite"),
         ({"n_items": [300, 0]}, "column 'n_items', row 2: .*0.* is below 1"),
         ({"samples": [-5, 1]}, "column 'samples', row 1: .*-5.* is below 0"),
-        ({"ability": ["math", None]}, "column 'ability', row 2: .* is missing"),
+        ({"ability": ["math", None]}, "column 'ability', row 2 is missing"),
+        ({"value": ["NA", ""]}, r"column 'value', row 1 \(and 1 more\) is empty"),
     ],
 )
 def test_a_wrong_value_is_named_with_column_row_and_remedy(tmp_path, change, message):
@@ -59,6 +60,16 @@ def test_an_absent_column_is_named(tmp_path):
 def test_an_empty_table_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no rows"):
         read(write(GOOD[:0], tmp_path / "t.csv"))
+
+
+def test_the_table_of_a_sweep_without_scores_says_where_to_look(tmp_path):
+    folder = tmp_path / "store" / "sweeps" / "mine"
+    folder.mkdir(parents=True)
+    empty = GOOD[:0].assign(settings="", overrides="")
+    with pytest.raises(
+        ValueError, match=f"has a score yet; python -m sweep ls name=mine store={tmp_path / 'store'} says"
+    ):
+        read(write(empty, folder / "table.csv"))
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path):

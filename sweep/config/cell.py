@@ -127,8 +127,8 @@ class Data:
         for name, source in self.sources.items():
             if source.ability in WORDS and source.ability != self.general:
                 other = f", here {self.general}" if source.ability == GENERAL else ""
-                stands_for = f"in strategies and amounts this word stands for {WORDS[source.ability]}{other}"
-                raise ValueError(f"sources.{name}.ability={source.ability}: {stands_for}; give the ability another name")
+                meant = f"in strategies and amounts this word stands for {WORDS[source.ability]}{other}"
+                raise ValueError(f"sources.{name}.ability={source.ability}: {meant}; give the ability another name")
 
     @property
     def abilities(self) -> list[str]:

@@ -136,9 +136,9 @@ def test_the_table_declares_kind_range_and_direction():
         (table("error_rate", [0.4, 7.0]), "row 2: 7.0 is not a share from 0 to 1, as metric 'error_rate' is; divide"),
         (
             table("x", [1.0, 2.0], kind="grade"),
-            "column 'kind', row 1: 'grade' is not one of share, rating, loss, other",
+            r"column 'kind', row 1 \(and 1 more\): 'grade' is not one of share, rating, loss, other",
         ),
-        (table("x", [1.0, 2.0], better="up"), "column 'better', row 1: 'up' is not one of higher, lower"),
+        (table("x", [1.0, 2.0], better="up"), r"'better', row 1 \(and 1 more\): 'up' is not one of higher, lower"),
         (table("x", [1.0, 2.0], kind=["rating", "loss"]), "t: metric 'x': column 'kind' holds rating and loss"),
         (table("x", [1.0, 2.0], kind="rating", low=5, high=5), "low=5 must be below high=5"),
         (table("x", [0.1, 0.2], kind="share", high=5), "a share lies between 0 and 1; declare kind rating"),

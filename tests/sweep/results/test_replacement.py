@@ -160,12 +160,12 @@ def test_a_sweep_that_cannot_be_read_is_kept_with_its_stages(tmp_path: Path, cel
     published(planned(store, cells[0]), store)
     spoil(store.sweep("s") / "sweep.json")
     note = check_replacement(planned(store, cells[1]), store, replace=False)
-    assert note.startswith(str(store.sweep("s"))) and note.endswith("python -m sweep gc name=s")
+    assert note.startswith(str(store.sweep("s"))) and note.endswith(f"gc name=s store={tmp_path}")
     save(planned(store, cells[1]), store)
     assert not check_replacement(planned(store, cells[1]), store, replace=False)
     assert (store.sweep("s") / "replaced" / "1" / "table.csv").read_text() == "1 cells\n"
     kept = garbage.unused(store)
-    assert kept.paths == () and kept.kept[0].endswith("give it up with: python -m sweep gc name=s")
+    assert kept.paths == () and kept.kept[0].endswith(f"give it up with: python -m sweep gc name=s store={tmp_path}")
     everything = {store.path(stage) for stage in planned(store, cells[0]).stages}
     used = {store.path(stage) for stage in planned(store, cells[1]).stages}
     assert set(garbage.unused(store, "s").paths[1:]) == everything - used
